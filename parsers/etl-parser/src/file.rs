@@ -1,0 +1,70 @@
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use memmap2::Mmap;
+
+/// The bytes of a trace file, mapped into memory where the system can do that, read otherwise.
+#[derive(Debug)]
+pub struct EtlFile {
+    bytes: Bytes,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    Mapped(Mmap),
+    Read(Vec<u8>),
+}
+
+impl EtlFile {
+    /// Opens the file at `path`.
+    ///
+    /// A regular file is memory-mapped. What cannot be mapped (a pipe, a device, an empty file) is read whole.
+    ///
+    /// A mapped file must not be truncated by another process while it is read: the system then ends this process with
+    /// a bus error when it touches the lost part. Copy a trace that is still being written before analysing it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says when the file cannot be opened or read.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Self::from_file(File::open(path)?)
+    }
+
+    /// Like [`EtlFile::open`], from a file that is already open (a temporary file, for example).
+    ///
+    /// # Errors
+    ///
+    /// What the system says when the file cannot be read.
+    pub fn from_file(mut file: File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        }
+        if metadata.is_file()
+            && metadata.len() > 0
+            && let Ok(map) = map(&file)
+        {
+            return Ok(Self { bytes: Bytes::Mapped(map) });
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(Self { bytes: Bytes::Read(bytes) })
+    }
+
+    /// All bytes of the file.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Mapped(map) => map,
+            Bytes::Read(bytes) => bytes,
+        }
+    }
+}
+
+#[allow(unsafe_code)]
+fn map(file: &File) -> io::Result<Mmap> {
+    // SAFETY: the map is private to this process and only read, through `&[u8]` of plain bytes, so any content is
+    // valid. What Rust cannot rule out is another process changing the file meanwhile; every number taken from the map
+    // is read once and checked, and `EtlFile::open` documents the case of a file that shrinks.
+    unsafe { Mmap::map(file) }
+}

@@ -1,0 +1,59 @@
+use std::fmt;
+
+/// A GUID as ETW stores it: `u32`, `u16`, `u16` little-endian, then eight bytes as they are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Guid([u8; 16]);
+
+impl Guid {
+    /// The null GUID.
+    pub const ZERO: Self = Self([0; 16]);
+
+    /// From the 16 bytes as they stand in the file.
+    pub const fn from_wire(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// From the number that the canonical text spells, for constants:
+    /// `Guid::from_u128(0xe53c6823_7bb8_44bb_90dc_3f86090d48a6)`.
+    pub const fn from_u128(value: u128) -> Self {
+        let b = value.to_be_bytes();
+        Self([b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]])
+    }
+
+    /// The 16 bytes as they stand in the file.
+    pub const fn to_wire(self) -> [u8; 16] {
+        self.0
+    }
+}
+
+/// Canonical text in lower case, without braces.
+impl fmt::Display for Guid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let b = &self.0;
+        write!(
+            f,
+            "{:02x}{:02x}{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}",
+            b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]
+        )
+    }
+}
+
+impl fmt::Debug for Guid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{self}}}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wire_order_is_mixed_endian() {
+        let wire = [0x23, 0x68, 0x3c, 0xe5, 0xb8, 0x7b, 0xbb, 0x44, 0x90, 0xdc, 0x3f, 0x86, 0x09, 0x0d, 0x48, 0xa6];
+        let guid = Guid::from_wire(wire);
+        assert_eq!(guid.to_string(), "e53c6823-7bb8-44bb-90dc-3f86090d48a6");
+        assert_eq!(guid, Guid::from_u128(0xe53c_6823_7bb8_44bb_90dc_3f86_090d_48a6));
+        assert_eq!(guid.to_wire(), wire);
+    }
+}

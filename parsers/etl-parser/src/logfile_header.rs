@@ -1,0 +1,160 @@
+//! The log-file header record: what the session was, when, on what machine, and what it lost.
+
+use std::io::Cursor;
+
+use binrw::{BinRead, binread};
+
+use crate::bytes::utf16_at;
+use crate::clock::ClockKind;
+use crate::error::{Consequence, Error, ErrorKind};
+use crate::record::PointerSize;
+
+/// `LogFileMode` flags (`EVENT_TRACE_FILE_MODE_*`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogFileMode(pub u32);
+
+impl LogFileMode {
+    /// Oldest buffers are overwritten when the file has reached its size.
+    pub const CIRCULAR: u32 = 0x2;
+    /// Rewritten by a merge or a relogger.
+    pub const RELOG: u32 = 0x1_0000;
+    /// `MaximumFileSize` counts KiB instead of MiB.
+    pub const USE_KBYTES_FOR_SIZE: u32 = 0x2000;
+    /// Buffers may be compressed.
+    pub const COMPRESSED: u32 = 0x0400_0000;
+
+    /// Whether all bits of `flag` are set.
+    pub fn has(self, flag: u32) -> bool {
+        self.0 & flag == flag
+    }
+}
+
+/// `TIME_ZONE_INFORMATION` as stored; needed to show local times, never to convert.
+#[binread]
+#[br(little)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TimeZone {
+    /// UTC = local time + this, in minutes.
+    pub bias_minutes: i32,
+    #[br(temp)]
+    _standard_name: [u16; 32],
+    #[br(temp)]
+    _standard_date: [u16; 8],
+    /// Added to the bias in standard time, in minutes.
+    pub standard_bias_minutes: i32,
+    #[br(temp)]
+    _daylight_name: [u16; 32],
+    #[br(temp)]
+    _daylight_date: [u16; 8],
+    /// Added to the bias in daylight saving time, in minutes.
+    pub daylight_bias_minutes: i32,
+}
+
+/// `TRACE_LOGFILE_HEADER`, and the two names behind it.
+///
+/// Source: Microsoft's `TRACE_LOGFILE_HEADER` page for the fields; the on-disk offsets of both pointer sizes from
+/// Geoff Chappell and phnt, confirmed on real files (`FORMAT.md`).
+#[binread]
+#[br(little, import(pointer_size: PointerSize))]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogfileHeader {
+    /// Bytes per buffer; of a compressed trace the largest uncompressed buffer.
+    pub buffer_bytes: u32,
+    /// Windows major version (6, 10).
+    pub os_major: u8,
+    /// Windows minor version.
+    pub os_minor: u8,
+    /// Layout version, major part: 1, or 2 where readers need Windows 8.
+    pub layout_major: u8,
+    /// Layout version, minor part.
+    pub layout_minor: u8,
+    /// Windows build number (`ProviderVersion`).
+    pub os_build: u32,
+    /// Number of processors; 1 for a session without per-processor buffers.
+    pub processors: u32,
+    /// End of the session, file time; 0 while it is still being written.
+    pub end_time: i64,
+    /// Timer resolution in 100 ns.
+    pub timer_resolution_100ns: u32,
+    /// Largest file size in MiB (KiB with [`LogFileMode::USE_KBYTES_FOR_SIZE`]); 0 for no limit.
+    pub maximum_file_size: u32,
+    /// Logging mode.
+    #[br(map = LogFileMode)]
+    pub log_file_mode: LogFileMode,
+    /// Buffers written, the header buffer included; 0 in a log that was not closed.
+    pub buffers_written: u32,
+    #[br(temp)]
+    _start_buffers: u32,
+    /// Pointer size that the header states, in bytes. Records state their own.
+    pub pointer_bytes: u32,
+    /// Events lost, as the session counted them.
+    pub events_lost: u32,
+    /// Processor speed in MHz.
+    pub cpu_mhz: u32,
+    #[br(temp, count = 2 * pointer_size.bytes())]
+    _name_pointers: Vec<u8>,
+    /// Time zone of the machine.
+    pub time_zone: TimeZone,
+    #[br(temp)]
+    _padding: u32,
+    /// Boot time of the machine, file time.
+    pub boot_time: i64,
+    /// Performance counter frequency in Hz.
+    pub perf_freq_hz: i64,
+    /// Start of the session, file time.
+    pub start_time: i64,
+    /// `ReservedFlags`: the clock.
+    pub clock: u32,
+    /// Buffers lost, as the session counted them.
+    pub buffers_lost: u32,
+    /// Session name.
+    #[br(ignore)]
+    pub logger_name: String,
+    /// File name as the session knew it.
+    #[br(ignore)]
+    pub log_file_name: String,
+}
+
+impl LogfileHeader {
+    /// Reads the payload of the header record, whose header type tells `pointer_size`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Truncated`] where the fixed part does not fit into `payload`. Missing or unterminated names are not
+    /// an error: they come out empty or cut.
+    pub(crate) fn read(payload: &[u8], pointer_size: PointerSize, offset: u64) -> Result<Self, Error> {
+        let fixed = match pointer_size {
+            PointerSize::Four => 0x110,
+            PointerSize::Eight => 0x118,
+        };
+        let too_short = || {
+            Error::new(
+                ErrorKind::Truncated,
+                Consequence::File,
+                offset,
+                "TRACE_LOGFILE_HEADER",
+                fixed as u64,
+                payload.len() as u64,
+            )
+        };
+        if payload.len() < fixed {
+            return Err(too_short());
+        }
+        let mut header =
+            Self::read_args(&mut Cursor::new(payload), (pointer_size,)).map_err(|_: binrw::Error| too_short())?;
+        let (logger_name, next) = utf16_at(payload, fixed);
+        header.logger_name = logger_name;
+        header.log_file_name = utf16_at(payload, next).0;
+        Ok(header)
+    }
+
+    /// The clock of the session's time stamps.
+    pub fn clock_kind(&self) -> ClockKind {
+        ClockKind(self.clock)
+    }
+
+    /// Whether the session wrote its end into the header, as it does when it is stopped.
+    pub fn closed_cleanly(&self) -> bool {
+        self.buffers_written != 0 && self.end_time != 0
+    }
+}
