@@ -1,1 +1,27 @@
-//! x
+//! Reads an ETW trace and says which processes ran out of ports.
+//!
+//! From left to right, each step knowing only those before it:
+//!
+//! 1. [`input`] finds the traces and side files of a case: files, folders, `netsh trace` report cabinets.
+//! 2. `etl-parser` reads the file format: buffers, records, times. It knows no provider.
+//! 3. [`providers`] decode payloads into the events of [`event`].
+//! 4. [`pipeline`] reads buffers on all threads and puts their events into one order by time.
+//! 5. [`analysis`] follows processes and sockets through the events, and draws the verdict.
+//! 6. [`report`] turns findings into plain data and prints it: text, JSON, CSV. [`info`] does so for what a file holds.
+//!
+//! [`cli`] holds the options, [`run`] connects the steps.
+
+pub mod analysis;
+pub mod cli;
+pub mod error;
+pub mod event;
+pub mod info;
+pub mod input;
+pub mod net;
+pub mod pipeline;
+pub mod providers;
+pub mod report;
+pub mod run;
+pub mod side;
+pub mod status;
+pub mod time;

@@ -104,7 +104,7 @@ impl fmt::Display for Error {
         }
         let (field, need, have) = (self.field, self.need, self.have);
         match self.kind {
-            ErrorKind::NotATrace => write!(f, "not a trace: {field}, expected {need:#x}, found {have:#x}")?,
+            ErrorKind::NotATrace => write!(f, "not an ETW trace: {field} is {have:#x}, expected {need:#x}")?,
             ErrorKind::Truncated => write!(f, "the file ends early: {field} needs {need} bytes, {have} remain")?,
             ErrorKind::BufferSizeOutOfRange => {
                 write!(f, "{field} {have} is not between 72 and {need}")?;

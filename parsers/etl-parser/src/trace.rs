@@ -356,14 +356,14 @@ fn read_first_record(bytes: &[u8]) -> Result<(LogfileHeader, PointerSize, i64), 
     };
     let Some(header) = BufferHeader::read(bytes) else {
         let have = bytes.len() as u64;
-        return Err(not_a_trace(0, "file size in bytes", BUFFER_HEADER_BYTES as u64, have));
+        return Err(not_a_trace(0, "the file's size", BUFFER_HEADER_BYTES as u64, have));
     };
     let size = header.buffer_bytes;
     if !(BUFFER_HEADER_BYTES as u32..=MAX_BUFFER_BYTES).contains(&size) {
-        return Err(not_a_trace(0, "size of the first buffer", u64::from(MAX_BUFFER_BYTES), u64::from(size)));
+        return Err(not_a_trace(0, "the first buffer's size", u64::from(MAX_BUFFER_BYTES), u64::from(size)));
     }
     if header.flags.has(BufferFlags::COMPRESSED) {
-        return Err(not_a_trace(0x34, "flags of the first buffer", 1, u64::from(header.flags.0)));
+        return Err(not_a_trace(0x34, "the first buffer's flags word", 1, u64::from(header.flags.0)));
     }
     let info = BufferInfo {
         index: 0,
@@ -386,7 +386,12 @@ fn read_first_record(bytes: &[u8]) -> Result<(LogfileHeader, PointerSize, i64), 
         Some(Err(error)) if error.kind == ErrorKind::Truncated => return Err(error),
         _ => {
             let word = u32_at(bytes, BUFFER_HEADER_BYTES).unwrap_or(0);
-            return Err(not_a_trace(BUFFER_HEADER_BYTES as u64, "first record marker", 0xC001_0002, u64::from(word)));
+            return Err(not_a_trace(
+                BUFFER_HEADER_BYTES as u64,
+                "the first record's marker",
+                0xC001_0002,
+                u64::from(word),
+            ));
         }
     };
     first_header_record(&record)
@@ -402,7 +407,7 @@ fn first_header_record(record: &Record<'_>) -> Result<(LogfileHeader, PointerSiz
         _ => {
             let hook = record.hook().map_or(u64::from(u32::MAX), |hook| u64::from(hook.0));
             let offset = record.offset();
-            Err(Error::new(ErrorKind::NotATrace, Consequence::File, offset, "event of the first record", 0, hook))
+            Err(Error::new(ErrorKind::NotATrace, Consequence::File, offset, "the first record's hook id", 0, hook))
         }
     }
 }

@@ -1,0 +1,92 @@
+//! What was read, skipped, unknown, malformed or lost. The absence of failures means nothing without it.
+
+use etl_parser::{Error, Trace};
+
+/// How many damaged places are described in full for each trace; all are counted.
+const MAX_DAMAGE_DESCRIBED: usize = 20;
+
+/// Counts of records and damage. Adding two is associative, and the order of parts does not matter for the numbers.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage {
+    /// All records, the header record included.
+    pub records: u64,
+    /// Records that became events.
+    pub decoded: u64,
+    /// Records of other providers, and events that the analysis has no use for.
+    pub skipped: u64,
+    /// Records of a kind, or events of a known provider, that no source describes.
+    pub unknown: u64,
+    /// Records that are not what their header promises.
+    pub malformed: u64,
+    /// Bytes that could not be read as records.
+    pub bytes_skipped: u64,
+    /// Buffers in which something could not be read.
+    pub buffers_damaged: u64,
+    /// AFD events, whatever their id.
+    pub afd_records: u64,
+    /// AFD bind events, enter and exit, of both dialects.
+    pub bind_records: u64,
+    /// Kernel-Process or MOF process events that became events.
+    pub process_records: u64,
+    /// Process events whose payload has another pointer size than their header says.
+    pub other_pointer_size: u64,
+    /// AFD events of another version than 0, the only one documented.
+    pub newer_afd_versions: u64,
+    /// AFD records whose EnterExit is outside of 0 to 4.
+    pub unknown_phases: u64,
+    /// Buffers whose flags say that events were lost before them.
+    pub buffers_after_loss: u64,
+    /// Damaged places, the first ones.
+    pub damage: Vec<Error>,
+    /// Damaged places, all.
+    pub damaged_places: u64,
+}
+
+impl Coverage {
+    /// What the index of a trace found wrong, before any record is read.
+    pub fn of_index(trace: &Trace<'_>) -> Self {
+        let mut coverage = Self {
+            bytes_skipped: trace.skipped_bytes(),
+            damaged_places: trace.damaged(),
+            buffers_damaged: trace.damaged(),
+            ..Self::default()
+        };
+        coverage.damage = trace.damage().iter().take(MAX_DAMAGE_DESCRIBED).cloned().collect();
+        coverage
+    }
+
+    /// Adds what another part of the same trace contributed.
+    pub fn add(&mut self, other: Self) {
+        self.records += other.records;
+        self.decoded += other.decoded;
+        self.skipped += other.skipped;
+        self.unknown += other.unknown;
+        self.malformed += other.malformed;
+        self.bytes_skipped += other.bytes_skipped;
+        self.buffers_damaged += other.buffers_damaged;
+        self.afd_records += other.afd_records;
+        self.bind_records += other.bind_records;
+        self.process_records += other.process_records;
+        self.other_pointer_size += other.other_pointer_size;
+        self.newer_afd_versions += other.newer_afd_versions;
+        self.unknown_phases += other.unknown_phases;
+        self.buffers_after_loss += other.buffers_after_loss;
+        self.damaged_places += other.damaged_places;
+        let room = MAX_DAMAGE_DESCRIBED.saturating_sub(self.damage.len());
+        self.damage.extend(other.damage.into_iter().take(room));
+    }
+
+    /// Counts damage met while walking records, and the bytes it costs.
+    pub fn damage(&mut self, error: Error, bytes: u64) {
+        self.damaged_places += 1;
+        self.bytes_skipped += bytes;
+        if self.damage.len() < MAX_DAMAGE_DESCRIBED {
+            self.damage.push(error);
+        }
+    }
+
+    /// Whether all bytes could be read.
+    pub fn is_whole(&self) -> bool {
+        self.damaged_places == 0
+    }
+}

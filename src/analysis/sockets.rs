@@ -1,0 +1,456 @@
+//! Sockets over time: from create to close, who owns them, what their binds and connects came to, what they hold.
+//!
+//! A socket is an AFD endpoint address and a span of time: addresses are reused.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+use super::processes::{Fallback, Owner, ProcessId, ProcessTable, is_kernel};
+use crate::event::{EventMeta, Phase, SocketEvent, SocketOperation};
+use crate::net::{Family, Protocol, SocketAddress};
+use crate::status::NtStatus;
+
+/// The dynamic port range of Windows Vista and later, unless `netsh int ipv4 set dynamicport` changed it.
+pub const DEFAULT_DYNAMIC_PORTS: RangeInclusive<u16> = 49152..=65535;
+
+/// A kind of operation, for counting statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// Bind.
+    Bind,
+    /// Connect.
+    Connect,
+    /// Create.
+    Create,
+}
+
+impl Operation {
+    /// As reports name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bind => "bind",
+            Self::Connect => "connect",
+            Self::Create => "create",
+        }
+    }
+}
+
+/// What is asked of one local address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressKey {
+    /// Family, where known.
+    pub family: Option<Family>,
+    /// Local address, where known.
+    pub local_address: Option<IpAddr>,
+    /// Protocol, where the create event was seen.
+    pub protocol: Option<Protocol>,
+}
+
+/// Counts for one local address.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AddressTally {
+    /// Binds that failed with 0xC0000209.
+    pub bind_failures: u64,
+    /// Sockets that hold a port now.
+    pub ports_held: u64,
+}
+
+/// The first failure of the case, to be found again by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailureEvidence {
+    /// The record.
+    pub meta: EventMeta,
+    /// Operation that failed.
+    pub operation: Operation,
+    /// Part of the operation that the record stands for.
+    pub phase: Phase,
+    /// AFD endpoint address.
+    pub endpoint: u64,
+}
+
+/// All sockets of a case, and what their operations came to.
+#[derive(Debug, Default)]
+pub struct SocketTable {
+    open: HashMap<u64, Socket>,
+    /// Completions by operation and status, successes left out.
+    pub by_status: BTreeMap<(Operation, NtStatus), u64>,
+    /// Completions whose status has the low word of 0xC0000209 and another high word.
+    pub other_low_word: u64,
+    /// Sockets with a bind failure 0xC0000209.
+    pub failed_sockets: u64,
+    /// By local address.
+    pub addresses: BTreeMap<AddressKey, AddressTally>,
+    /// The earliest failure.
+    pub first_failure: Option<FailureEvidence>,
+    /// Failures on sockets that another process than their creator was using.
+    pub used_by_other_process: u64,
+}
+
+#[derive(Debug, Default)]
+struct Socket {
+    creator: Option<Creator>,
+    bind: Pending,
+    connect: Pending,
+    held: Option<(Owner, AddressKey)>,
+    /// A bind failure of this socket has been counted in `failed_sockets`.
+    failed: bool,
+    closed: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Creator {
+    process: ProcessId,
+    family: Option<Family>,
+    protocol: Option<Protocol>,
+    /// The create event's exit has been seen.
+    completed: bool,
+}
+
+/// The operation that is under way on a socket, or the one that just ended.
+#[derive(Debug, Default)]
+struct Pending {
+    enter: Option<Enter>,
+    /// Last status of an internal record; it counts where the operation shows no completion of its own.
+    internal: Option<(EventMeta, SocketEvent)>,
+    /// Completed by which event id and status.
+    completed: Option<(u16, NtStatus)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Enter {
+    header_pid: Option<u32>,
+    eprocess: u64,
+    address: Option<SocketAddress>,
+}
+
+impl SocketTable {
+    /// Takes in one event. Events must come in time order.
+    pub fn observe(&mut self, meta: &EventMeta, event: &SocketEvent, processes: &mut ProcessTable) {
+        match event.operation {
+            SocketOperation::Create { family, socket_type, protocol, pid } => {
+                let kind = (Family::from_winsock(family), Protocol::from_winsock(protocol, socket_type));
+                self.create(meta, event, pid, kind, processes);
+            }
+            SocketOperation::Bind { address } => self.operation(Operation::Bind, address, meta, event, processes),
+            SocketOperation::Connect { address } => self.operation(Operation::Connect, address, meta, event, processes),
+            SocketOperation::Close | SocketOperation::Cleanup => self.close(meta, event, processes),
+        }
+    }
+
+    fn create(
+        &mut self,
+        meta: &EventMeta,
+        event: &SocketEvent,
+        pid: u32,
+        (family, protocol): (Option<Family>, Option<Protocol>),
+        processes: &mut ProcessTable,
+    ) {
+        let status = event.status.unwrap_or(NtStatus::SUCCESS);
+        match event.phase {
+            Phase::Internal(_) => return,
+            Phase::Exit if status == NtStatus::PENDING => return,
+            Phase::Exit if status != NtStatus::SUCCESS => {
+                self.count_status(Operation::Create, status);
+                self.retire(event.endpoint, processes);
+                return;
+            }
+            Phase::Enter | Phase::Exit => {}
+        }
+        if event.endpoint == 0 {
+            return;
+        }
+        // The creating PID stands in the event; where it is 0, in the record's header.
+        let pid = Some(pid).filter(|pid| *pid != 0).or(meta.header_pid);
+        let Some(pid) = pid else { return };
+        let process = processes.creator(pid, event.eprocess, meta.time);
+        let entered = self
+            .open
+            .get(&event.endpoint)
+            .and_then(|socket| socket.creator)
+            .is_some_and(|creator| event.phase == Phase::Exit && !creator.completed && creator.process == process);
+        if !entered {
+            self.retire(event.endpoint, processes);
+        }
+        let completed = event.phase == Phase::Exit;
+        let socket = self.open.entry(event.endpoint).or_default();
+        socket.creator = Some(Creator { process, family, protocol, completed });
+        if completed {
+            processes.tally(Owner::Process(process)).sockets_created += 1;
+        }
+    }
+
+    fn operation(
+        &mut self,
+        operation: Operation,
+        address: Option<SocketAddress>,
+        meta: &EventMeta,
+        event: &SocketEvent,
+        processes: &mut ProcessTable,
+    ) {
+        if self.open.get(&event.endpoint).is_some_and(|socket| socket.closed) {
+            // Life after its end: the address was reused, and the create event is not there.
+            self.retire(event.endpoint, processes);
+        }
+        match event.phase {
+            Phase::Enter => {
+                self.conclude(operation, event.endpoint, processes);
+                let enter = Enter { header_pid: meta.header_pid, eprocess: event.eprocess, address };
+                let pending = self.pending(operation, event.endpoint);
+                *pending = Pending { enter: Some(enter), internal: None, completed: None };
+            }
+            Phase::Exit => {
+                let status = event.status.unwrap_or(NtStatus::SUCCESS);
+                if status == NtStatus::PENDING {
+                    return;
+                }
+                let pending = self.pending(operation, event.endpoint);
+                // Where both dialects are logged, one operation completes under two ids.
+                let told_twice = pending.completed.is_some_and(|(id, told)| {
+                    let legacy = |id: u16| id < 1000;
+                    id != meta.id && told == status && (legacy(id) || legacy(meta.id))
+                });
+                pending.internal = None;
+                pending.completed = Some((meta.id, status));
+                if !told_twice {
+                    self.complete(operation, address, status, meta, event, processes);
+                }
+            }
+            Phase::Internal(2..=4) => {
+                let pending = self.pending(operation, event.endpoint);
+                if pending.completed.is_none() && event.status != Some(NtStatus::PENDING) {
+                    pending.internal = Some((*meta, *event));
+                }
+            }
+            Phase::Internal(_) => {}
+        }
+    }
+
+    fn pending(&mut self, operation: Operation, endpoint: u64) -> &mut Pending {
+        let socket = self.open.entry(endpoint).or_default();
+        if operation == Operation::Bind { &mut socket.bind } else { &mut socket.connect }
+    }
+
+    /// Ends the operation under way: if only internal records told how it went, the last of them counts now.
+    fn conclude(&mut self, operation: Operation, endpoint: u64, processes: &mut ProcessTable) {
+        if !self.open.contains_key(&endpoint) {
+            return;
+        }
+        let pending = self.pending(operation, endpoint);
+        let Some((meta, event)) = pending.internal.take() else { return };
+        let (SocketOperation::Bind { address } | SocketOperation::Connect { address }) = event.operation else {
+            return;
+        };
+        let status = event.status.unwrap_or(NtStatus::SUCCESS);
+        pending.completed = Some((meta.id, status));
+        self.complete(operation, address, status, &meta, &event, processes);
+    }
+
+    fn complete(
+        &mut self,
+        operation: Operation,
+        given: Option<SocketAddress>,
+        status: NtStatus,
+        meta: &EventMeta,
+        event: &SocketEvent,
+        processes: &mut ProcessTable,
+    ) {
+        self.count_status(operation, status);
+        let enter = self.pending(operation, event.endpoint).enter;
+        let (owner, known_by) = self.owner(meta, event, enter, processes);
+        if status == NtStatus::TOO_MANY_ADDRESSES {
+            let tally = processes.tally(owner);
+            match known_by {
+                KnownBy::Creation => tally.owner_source.created_socket += 1,
+                KnownBy::Eprocess => tally.owner_source.eprocess += 1,
+                KnownBy::Header => tally.owner_source.header_pid += 1,
+                KnownBy::Nothing => tally.owner_source.unknown += 1,
+                KnownBy::Undecided => {}
+            }
+            match operation {
+                Operation::Bind => tally.bind_failure(meta.time),
+                _ => tally.connect_failure(meta.time),
+            }
+            // The port was not given, so the event may hold no address: it is the one that was asked for.
+            let address = given.or(enter.and_then(|enter| enter.address));
+            self.failed(operation, address, meta, event, processes);
+            return;
+        }
+        if operation == Operation::Connect {
+            return;
+        }
+        let tally = processes.tally(owner);
+        if status != NtStatus::SUCCESS {
+            tally.other_bind_failures += 1;
+            return;
+        }
+        tally.binds_ok += 1;
+        let asked = enter.and_then(|enter| enter.address);
+        let asked_for_any = asked.is_some_and(|address| address.port == 0);
+        let answer = given.or(asked);
+        let answer_is_dynamic = answer.is_some_and(|address| DEFAULT_DYNAMIC_PORTS.contains(&address.port));
+        let key = self.address_key(event.endpoint, answer);
+        let Some(socket) = self.open.get_mut(&event.endpoint) else { return };
+        if (asked_for_any || answer_is_dynamic) && socket.held.is_none() {
+            socket.held = Some((owner, key));
+            tally.hold();
+            self.addresses.entry(key).or_default().ports_held += 1;
+        }
+    }
+
+    /// Notes what a failure 0xC0000209 says beyond its owner.
+    fn failed(
+        &mut self,
+        operation: Operation,
+        address: Option<SocketAddress>,
+        meta: &EventMeta,
+        event: &SocketEvent,
+        processes: &mut ProcessTable,
+    ) {
+        if operation == Operation::Bind {
+            let key = self.address_key(event.endpoint, address);
+            self.addresses.entry(key).or_default().bind_failures += 1;
+            if let Some(socket) = self.open.get_mut(&event.endpoint)
+                && !std::mem::replace(&mut socket.failed, true)
+            {
+                self.failed_sockets += 1;
+            }
+        }
+        if let Some(creator) = self.open.get(&event.endpoint).and_then(|socket| socket.creator)
+            && let Owner::Process(user) = processes.by_eprocess(event.eprocess, None, false)
+            && user != creator.process
+            && processes.pid(user).is_some_and(|pid| !is_kernel(pid))
+        {
+            self.used_by_other_process += 1;
+        }
+        let evidence = FailureEvidence { meta: *meta, operation, phase: event.phase, endpoint: event.endpoint };
+        if self.first_failure.is_none_or(|known| meta.time < known.meta.time) {
+            self.first_failure = Some(evidence);
+        }
+    }
+
+    fn close(&mut self, meta: &EventMeta, event: &SocketEvent, processes: &mut ProcessTable) {
+        if event.endpoint == 0 || self.open.get(&event.endpoint).is_some_and(|socket| socket.closed) {
+            return;
+        }
+        self.conclude(Operation::Bind, event.endpoint, processes);
+        self.conclude(Operation::Connect, event.endpoint, processes);
+        let creator = self.open.get(&event.endpoint).and_then(|socket| socket.creator);
+        let owner = match creator {
+            Some(creator) => Owner::Process(creator.process),
+            None => {
+                let fallback = header_process(meta, None, processes);
+                processes.by_eprocess(event.eprocess, fallback, true)
+            }
+        };
+        processes.tally(owner).sockets_closed += 1;
+        self.release(event.endpoint, processes);
+        // The entry stays, so that the cleanup that follows a close is not taken for another socket.
+        self.open.entry(event.endpoint).or_default().closed = true;
+    }
+
+    /// Ends a socket whose address is used again.
+    fn retire(&mut self, endpoint: u64, processes: &mut ProcessTable) {
+        self.conclude(Operation::Bind, endpoint, processes);
+        self.conclude(Operation::Connect, endpoint, processes);
+        self.release(endpoint, processes);
+        self.open.remove(&endpoint);
+    }
+
+    fn release(&mut self, endpoint: u64, processes: &mut ProcessTable) {
+        if let Some((owner, key)) = self.open.get_mut(&endpoint).and_then(|socket| socket.held.take()) {
+            processes.tally(owner).release();
+            if let Some(tally) = self.addresses.get_mut(&key) {
+                tally.ports_held = tally.ports_held.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Whose operation it is: the socket's creator, else the process of the EPROCESS address, else that of a header.
+    fn owner(
+        &self,
+        meta: &EventMeta,
+        event: &SocketEvent,
+        enter: Option<Enter>,
+        processes: &mut ProcessTable,
+    ) -> (Owner, KnownBy) {
+        if let Some(creator) = self.open.get(&event.endpoint).and_then(|socket| socket.creator) {
+            return (Owner::Process(creator.process), KnownBy::Creation);
+        }
+        let fallback = header_process(meta, enter, processes);
+        let by_header = || match fallback {
+            Some(process) => (Owner::Process(process), KnownBy::Header),
+            None => (Owner::Unknown, KnownBy::Nothing),
+        };
+        let eprocess = caller(meta, event, enter);
+        if eprocess == 0 {
+            return by_header();
+        }
+        match processes.by_eprocess(eprocess, fallback, false) {
+            // System is named only for sockets that it created.
+            Owner::Process(process) if processes.pid(process).is_some_and(is_kernel) => by_header(),
+            owner @ Owner::Process(_) => (owner, KnownBy::Eprocess),
+            owner @ Owner::Eprocess(..) => (owner, KnownBy::Undecided),
+            Owner::Unknown => by_header(),
+        }
+    }
+
+    fn address_key(&self, endpoint: u64, address: Option<SocketAddress>) -> AddressKey {
+        let creator = self.open.get(&endpoint).and_then(|socket| socket.creator);
+        AddressKey {
+            family: address.map(|address| address.family()).or(creator.and_then(|creator| creator.family)),
+            local_address: address.map(|address| address.ip),
+            protocol: creator.and_then(|creator| creator.protocol),
+        }
+    }
+
+    fn count_status(&mut self, operation: Operation, status: NtStatus) {
+        if status == NtStatus::SUCCESS {
+            return;
+        }
+        *self.by_status.entry((operation, status)).or_default() += 1;
+        if status.shares_low_word_only() {
+            self.other_low_word += 1;
+        }
+    }
+
+    /// Ends the analysis: operations that only internal records told about are counted.
+    pub fn finish(&mut self, processes: &mut ProcessTable) {
+        let mut endpoints: Vec<u64> = self.open.keys().copied().collect();
+        endpoints.sort_unstable();
+        for endpoint in endpoints {
+            self.conclude(Operation::Bind, endpoint, processes);
+            self.conclude(Operation::Connect, endpoint, processes);
+        }
+    }
+}
+
+/// How the owner of an operation is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KnownBy {
+    /// The socket's create event.
+    Creation,
+    /// The EPROCESS address, whose PID is known.
+    Eprocess,
+    /// A record's header.
+    Header,
+    /// The EPROCESS address may still get a PID.
+    Undecided,
+    Nothing,
+}
+
+/// The EPROCESS address of the caller. A completion in System context may carry System's: then the enter record's.
+fn caller(meta: &EventMeta, event: &SocketEvent, enter: Option<Enter>) -> u64 {
+    let in_system_context = meta.header_pid.is_none_or(is_kernel);
+    match enter {
+        Some(enter) if in_system_context && enter.eprocess != 0 => enter.eprocess,
+        _ => event.eprocess,
+    }
+}
+
+/// The process of the record's header, or in System context that of the enter record's header.
+fn header_process(meta: &EventMeta, enter: Option<Enter>, processes: &mut ProcessTable) -> Fallback {
+    let usable = |pid: &u32| !is_kernel(*pid);
+    let pid = meta.header_pid.filter(usable).or_else(|| enter?.header_pid.filter(usable))?;
+    Some(processes.running(pid, meta.time))
+}

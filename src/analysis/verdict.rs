@@ -1,0 +1,270 @@
+//! Is it port exhaustion, and how sure is that.
+
+use serde::Serialize;
+
+/// The verdict's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// At least one bind or connect failed for want of a local port.
+    Exhausted,
+    /// AFD bind events are there, none failed for that reason, and nothing was lost that could hide one.
+    NotSeen,
+    /// Everything else.
+    CannotTell,
+}
+
+/// How far to trust the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// Direct evidence, nothing lost or damaged, owners known from socket creation or EPROCESS.
+    High,
+    /// Direct evidence with losses, damage, a wrapped log, or weaker owners.
+    Medium,
+    /// A single failure, or losses so large that counts are a lower bound.
+    Low,
+}
+
+/// Why the verdict is what it is: a stable code, and a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// Stable, listed in `src/report/SCHEMA.md`.
+    pub code: &'static str,
+    /// For people.
+    pub text: String,
+}
+
+/// What the verdict is drawn from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Evidence {
+    /// Bind failures 0xC0000209.
+    pub bind_failures: u64,
+    /// Connect failures 0xC0000209.
+    pub connect_failures: u64,
+    /// Of both, those whose owner is known from socket creation or EPROCESS.
+    pub well_owned: u64,
+    /// AFD events of any kind.
+    pub afd_records: u64,
+    /// AFD bind events, enter or exit.
+    pub bind_records: u64,
+    /// All records.
+    pub records: u64,
+    /// Providers with a GUID in their header, other than AFD.
+    pub other_providers: u64,
+    /// Events lost, as the headers of the traces say.
+    pub events_lost: u64,
+    /// Buffers lost, as the headers of the traces say.
+    pub buffers_lost: u64,
+    /// Buffers read.
+    pub buffers: u64,
+    /// Buffers whose flags say that something was lost before them.
+    pub buffers_after_loss: u64,
+    /// Damaged places.
+    pub damaged_places: u64,
+    /// AFD records that could not be read.
+    pub malformed: u64,
+    /// A circular log has overwritten its beginning.
+    pub wrapped: bool,
+    /// A log was not closed by its session: its loss counts are not final.
+    pub unclosed: bool,
+}
+
+/// The verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The state.
+    pub state: State,
+    /// How far to trust it; `None` where the trace cannot tell.
+    pub confidence: Option<Confidence>,
+    /// Why, most important first.
+    pub reasons: Vec<Reason>,
+}
+
+/// Of 100 failures so many must have an owner known from socket creation or EPROCESS for high confidence.
+const WELL_OWNED_PERCENT: u64 = 95;
+
+/// Draws the verdict.
+pub fn judge(evidence: &Evidence) -> Verdict {
+    let failures = evidence.bind_failures + evidence.connect_failures;
+    let mut reasons = Vec::new();
+    let mut reason = |code, text: String| reasons.push(Reason { code, text });
+    if evidence.bind_failures > 0 {
+        let count = counted(evidence.bind_failures, "bind");
+        reason("bind_failures", format!("{count} failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)"));
+    }
+    if evidence.connect_failures > 0 {
+        let count = counted(evidence.connect_failures, "connect");
+        reason("connect_failures", format!("{count} failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)"));
+    }
+    if failures == 0 && evidence.bind_records > 0 {
+        reason("no_failures", "no bind failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)".to_owned());
+    }
+    if evidence.bind_records == 0 && failures == 0 {
+        if evidence.afd_records == 0 {
+            let others = match evidence.other_providers {
+                0 => "no other provider either".to_owned(),
+                count => format!("{} in it", counted(count, "other provider")),
+            };
+            reason("no_afd_events", format!("the trace holds no Winsock-AFD event ({others})"));
+        } else {
+            let events = counted(evidence.afd_records, "Winsock-AFD event");
+            reason("no_bind_events", format!("the trace holds {events}, and no bind among them"));
+        }
+    }
+    if evidence.events_lost > 0 || evidence.buffers_lost > 0 {
+        let (events, buffers) = (counted(evidence.events_lost, "event"), counted(evidence.buffers_lost, "buffer"));
+        reason("events_lost", format!("the session lost {events} and {buffers}"));
+    }
+    if evidence.buffers_after_loss > 0 {
+        let count = counted(evidence.buffers_after_loss, "buffer");
+        reason("loss_flags", format!("the flags of {count} say that events were lost before"));
+    }
+    if evidence.damaged_places > 0 {
+        let count = counted(evidence.damaged_places, "damaged or cut place");
+        reason("damaged", format!("{count} could not be read"));
+    }
+    if evidence.malformed > 0 {
+        let count = counted(evidence.malformed, "record");
+        reason("malformed_records", format!("{count} are not what their header promises"));
+    }
+    if evidence.wrapped {
+        reason("wrapped", "the circular log has overwritten its beginning".to_owned());
+    }
+    if evidence.unclosed {
+        reason("not_closed", "the log was not closed by its session: its own count of losses is not final".to_owned());
+    }
+    if failures > 0 && !is_well_owned(evidence) {
+        let weak = failures - evidence.well_owned;
+        reason(
+            "weak_owners",
+            format!("the owner of {weak} of {failures} failures is known from a record header or not at all"),
+        );
+    }
+    if failures == 1 {
+        reason("single_failure", "there is one failure only".to_owned());
+    }
+    let lossless = evidence.events_lost == 0
+        && evidence.buffers_lost == 0
+        && evidence.buffers_after_loss == 0
+        && evidence.damaged_places == 0
+        && evidence.malformed == 0;
+    let whole = lossless && !evidence.wrapped && !evidence.unclosed;
+    let (state, confidence) = if failures > 0 {
+        let confidence = if failures == 1 || losses_are_large(evidence) {
+            Confidence::Low
+        } else if whole && is_well_owned(evidence) {
+            Confidence::High
+        } else {
+            Confidence::Medium
+        };
+        (State::Exhausted, Some(confidence))
+    } else if evidence.bind_records > 0 && lossless {
+        (State::NotSeen, Some(if whole { Confidence::High } else { Confidence::Medium }))
+    } else {
+        (State::CannotTell, None)
+    };
+    Verdict { state, confidence, reasons }
+}
+
+fn is_well_owned(evidence: &Evidence) -> bool {
+    let failures = evidence.bind_failures + evidence.connect_failures;
+    evidence.well_owned.saturating_mul(100) >= failures.saturating_mul(WELL_OWNED_PERCENT)
+}
+
+/// Whether as much as a tenth of the trace is missing, so that its counts are a lower bound.
+fn losses_are_large(evidence: &Evidence) -> bool {
+    evidence.events_lost.saturating_mul(10) > evidence.records
+        || evidence.buffers_lost.saturating_mul(10) > evidence.buffers
+}
+
+/// `1 bind`, `2 binds`, `1,234 binds`.
+pub fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count))
+}
+
+/// With a comma between groups of three digits.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLEAN: Evidence = Evidence {
+        bind_failures: 20,
+        connect_failures: 0,
+        well_owned: 20,
+        afd_records: 200,
+        bind_records: 100,
+        records: 300,
+        other_providers: 1,
+        events_lost: 0,
+        buffers_lost: 0,
+        buffers: 10,
+        buffers_after_loss: 0,
+        damaged_places: 0,
+        malformed: 0,
+        wrapped: false,
+        unclosed: false,
+    };
+
+    fn verdict(evidence: Evidence) -> (State, Option<Confidence>, Vec<&'static str>) {
+        let verdict = judge(&evidence);
+        (verdict.state, verdict.confidence, verdict.reasons.iter().map(|reason| reason.code).collect())
+    }
+
+    #[test]
+    fn failures_in_a_clean_trace_are_certain() {
+        assert_eq!(verdict(CLEAN), (State::Exhausted, Some(Confidence::High), vec!["bind_failures"]));
+    }
+
+    #[test]
+    fn weak_owners_losses_and_wrapping_lower_the_confidence() {
+        let medium = Some(Confidence::Medium);
+        assert_eq!(verdict(Evidence { well_owned: 19, ..CLEAN }).1, Some(Confidence::High), "95 of 100");
+        assert_eq!(verdict(Evidence { well_owned: 18, ..CLEAN }).1, medium);
+        assert_eq!(verdict(Evidence { events_lost: 5, ..CLEAN }).1, medium);
+        assert_eq!(verdict(Evidence { wrapped: true, ..CLEAN }).1, medium);
+        assert_eq!(verdict(Evidence { damaged_places: 1, ..CLEAN }).1, medium);
+        assert_eq!(verdict(Evidence { unclosed: true, ..CLEAN }).1, medium);
+    }
+
+    #[test]
+    fn one_failure_or_large_losses_are_weak_evidence() {
+        let single = Evidence { bind_failures: 1, well_owned: 1, ..CLEAN };
+        assert_eq!(verdict(single), (State::Exhausted, Some(Confidence::Low), vec!["bind_failures", "single_failure"]));
+        assert_eq!(verdict(Evidence { events_lost: 31, ..CLEAN }).1, Some(Confidence::Low));
+        assert_eq!(verdict(Evidence { buffers_lost: 2, ..CLEAN }).1, Some(Confidence::Low));
+    }
+
+    #[test]
+    fn nothing_seen_needs_bind_events_and_no_losses() {
+        let none = Evidence { bind_failures: 0, well_owned: 0, ..CLEAN };
+        assert_eq!(verdict(none), (State::NotSeen, Some(Confidence::High), vec!["no_failures"]));
+        assert_eq!(verdict(Evidence { wrapped: true, ..none }).1, Some(Confidence::Medium));
+        let lossy = verdict(Evidence { events_lost: 1, ..none });
+        assert_eq!(lossy, (State::CannotTell, None, vec!["no_failures", "events_lost"]));
+        assert_eq!(verdict(Evidence { damaged_places: 1, ..none }).0, State::CannotTell);
+        let blind = verdict(Evidence { bind_records: 0, afd_records: 0, ..none });
+        assert_eq!(blind, (State::CannotTell, None, vec!["no_afd_events"]));
+        assert_eq!(verdict(Evidence { bind_records: 0, ..none }).2, vec!["no_bind_events"]);
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_nouns_agree() {
+        assert_eq!(counted(1, "bind"), "1 bind");
+        assert_eq!(counted(1_234_567, "bind"), "1,234,567 binds");
+        assert_eq!(grouped(999), "999");
+    }
+}

@@ -1,0 +1,63 @@
+//! Why there is no report.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+/// An error that ends the program without a report, in one line for people.
+#[derive(Debug)]
+pub enum Error {
+    /// The options contradict each other or name what does not exist.
+    Usage(String),
+    /// No input could be used: one line for each.
+    Inputs(Vec<String>),
+    /// The report could not be written.
+    Output {
+        /// Where to; standard output is `-`.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The reader of the output has gone away: success.
+    ClosedPipe,
+}
+
+impl Error {
+    /// For a failed write to `path`.
+    pub fn output(path: &Path, source: io::Error) -> Self {
+        Self::Output { path: path.display().to_string(), source }
+    }
+
+    /// For a failed write to standard output; a closed pipe is told apart.
+    pub fn stdout(source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => Self::ClosedPipe,
+            _ => Self::Output { path: "standard output".to_owned(), source },
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(message) => f.write_str(message),
+            Self::Inputs(lines) => f.write_str(&lines.join("\n")),
+            Self::Output { path, source } => write!(f, "{path}: cannot be written: {}", system_message(source)),
+            Self::ClosedPipe => f.write_str("the reader of the output has gone away"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What the system says, without the number that Rust appends.
+pub fn system_message(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        io::ErrorKind::PermissionDenied => "access denied".to_owned(),
+        _ => {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+        }
+    }
+}

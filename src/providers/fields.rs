@@ -1,0 +1,122 @@
+//! Reads a payload field by field. Payloads are packed: no alignment, no padding.
+
+use etl_parser::PointerSize;
+
+/// A cursor over one event's payload. Every read that does not fit answers `None` and the event is malformed.
+#[derive(Debug, Clone)]
+pub(super) struct Fields<'a> {
+    bytes: &'a [u8],
+    pointer_size: PointerSize,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(bytes: &'a [u8], pointer_size: PointerSize) -> Self {
+        Self { bytes, pointer_size }
+    }
+
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.bytes.split_first_chunk()?;
+        self.bytes = rest;
+        Some(*head)
+    }
+
+    /// In network order, as ports are.
+    pub(super) fn u16_be(&mut self) -> Option<u16> {
+        self.take().map(u16::from_be_bytes)
+    }
+
+    pub(super) fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    pub(super) fn i64(&mut self) -> Option<i64> {
+        self.take().map(i64::from_le_bytes)
+    }
+
+    pub(super) fn pointer(&mut self) -> Option<u64> {
+        match self.pointer_size {
+            PointerSize::Four => self.u32().map(u64::from),
+            PointerSize::Eight => self.take().map(u64::from_le_bytes),
+        }
+    }
+
+    pub(super) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.bytes.split_at_checked(count)?;
+        self.bytes = rest;
+        Some(head)
+    }
+
+    pub(super) fn skip(&mut self, count: usize) -> Option<()> {
+        self.bytes(count).map(|_| ())
+    }
+
+    /// A security identifier: revision, sub-authority count, authority (6), four bytes for each sub-authority.
+    pub(super) fn sid(&mut self) -> Option<()> {
+        let count = usize::from(*self.bytes.get(1)?);
+        self.skip(8 + 4 * count)
+    }
+
+    /// UTF-16 up to its NUL, which must be there.
+    pub(super) fn utf16(&mut self) -> Option<String> {
+        let mut units = Vec::new();
+        loop {
+            match self.take().map(u16::from_le_bytes)? {
+                0 => return Some(String::from_utf16_lossy(&units)),
+                unit => units.push(unit),
+            }
+        }
+    }
+
+    /// Bytes of the machine's code page up to their NUL, which must be there.
+    pub(super) fn ansi(&mut self) -> Option<String> {
+        let length = self.bytes.iter().position(|byte| *byte == 0)?;
+        let text = self.bytes(length)?;
+        self.skip(1)?;
+        Some(ansi_text(text))
+    }
+
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+/// Text in the machine's code page, which the trace does not name: UTF-8 where it is that, Windows-1252 otherwise.
+fn ansi_text(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_need_their_terminator() {
+        let mut fields = Fields::new(b"ab\0cd", PointerSize::Eight);
+        assert_eq!(fields.ansi().as_deref(), Some("ab"));
+        assert_eq!(fields.ansi(), None);
+        let mut fields = Fields::new(b"a\0\0\0b\0", PointerSize::Eight);
+        assert_eq!(fields.utf16().as_deref(), Some("a"));
+        assert_eq!(fields.utf16(), None);
+    }
+
+    #[test]
+    fn code_page_text_is_utf8_or_windows_1252() {
+        assert_eq!(ansi_text(b"caf\xe9.exe"), "café.exe");
+        assert_eq!(ansi_text("café.exe".as_bytes()), "café.exe");
+    }
+
+    #[test]
+    fn pointer_width_is_that_of_the_record() {
+        let bytes = [1, 0, 0, 0, 2, 0, 0, 0];
+        assert_eq!(Fields::new(&bytes, PointerSize::Four).pointer(), Some(1));
+        assert_eq!(Fields::new(&bytes, PointerSize::Eight).pointer(), Some(0x2_0000_0001));
+        assert_eq!(Fields::new(&bytes[1..], PointerSize::Eight).pointer(), None);
+    }
+}

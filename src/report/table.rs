@@ -1,0 +1,120 @@
+//! Columns that line up, for the text report.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// On which side of its column a text stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    Right,
+}
+
+/// A table: headings, and rows of as many cells.
+#[derive(Debug)]
+pub(super) struct Table {
+    headings: Vec<(&'static str, Align)>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(super) fn new(headings: &[(&'static str, Align)]) -> Self {
+        Self { headings: headings.to_vec(), rows: Vec::new() }
+    }
+
+    pub(super) fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    /// The lines, heading first, indented by two, none wider than `width` columns: the first column gives way.
+    pub(super) fn lines(&self, width: usize) -> Vec<String> {
+        let mut widths: Vec<usize> = self.headings.iter().map(|(heading, _)| heading.width()).collect();
+        for row in &self.rows {
+            for (column, cell) in widths.iter_mut().zip(row) {
+                *column = (*column).max(cell.width());
+            }
+        }
+        let gaps = 2 * self.headings.len();
+        let total: usize = widths.iter().sum::<usize>() + gaps;
+        if let Some(first) = widths.first_mut() {
+            *first = first.saturating_sub(total.saturating_sub(width)).max(12);
+        }
+        let heading: Vec<String> = self.headings.iter().map(|(heading, _)| (*heading).to_owned()).collect();
+        std::iter::once(&heading)
+            .chain(&self.rows)
+            .map(|row| {
+                let mut line = String::new();
+                for ((cell, column), (_, align)) in row.iter().zip(&widths).zip(&self.headings) {
+                    let cell = cut(cell, *column);
+                    let fill = " ".repeat(column.saturating_sub(cell.width()));
+                    line.push_str("  ");
+                    match align {
+                        Align::Left => line.extend([cell, fill]),
+                        Align::Right => line.extend([fill, cell]),
+                    }
+                }
+                line.trim_end().to_owned()
+            })
+            .collect()
+    }
+}
+
+/// `text` in at most `width` columns, with an ellipsis where it was cut.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut used = 1;
+    for character in text.chars() {
+        used += character.width().unwrap_or(0);
+        if used > width {
+            break;
+        }
+        kept.push(character);
+    }
+    kept.push('…');
+    kept
+}
+
+/// `text` in lines of at most `width` columns, broken at blanks: the first indented by `first`, the others by `rest`.
+pub(super) fn wrap(text: &str, width: usize, first: usize, rest: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = " ".repeat(first);
+    let mut is_empty = true;
+    for word in text.split_whitespace() {
+        if !is_empty && line.width() + 1 + word.width() > width {
+            lines.push(std::mem::replace(&mut line, " ".repeat(rest)));
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_column_gives_way() {
+        let mut table = Table::new(&[("process", Align::Left), ("PID", Align::Right)]);
+        table.row(vec!["a-process-with-a-very-long-name.exe".to_owned(), "7".to_owned()]);
+        table.row(vec!["日本語.exe".to_owned(), "1234".to_owned()]);
+        let lines = table.lines(30);
+        assert_eq!(lines[0], "  process                  PID");
+        assert_eq!(lines[1], "  a-process-with-a-very…     7");
+        assert_eq!(lines[2], "  日本語.exe              1234");
+        assert!(lines.iter().all(|line| line.width() <= 30));
+    }
+
+    #[test]
+    fn wrapping_keeps_words_whole() {
+        assert_eq!(wrap("one two three", 9, 2, 4), ["  one two", "    three"]);
+        assert_eq!(wrap("a-word-that-is-too-long b", 8, 0, 2), ["a-word-that-is-too-long", "  b"]);
+    }
+}

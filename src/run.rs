@@ -1,0 +1,285 @@
+//! Connects the steps: options in, report out, and the exit code.
+
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anstream::{AutoStream, ColorChoice};
+use etl_parser::{Guid, Trace};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::analysis::Analysis;
+use crate::analysis::coverage::Coverage;
+use crate::analysis::verdict::State;
+use crate::cli::{Analyze, Cli, Color, Command, Common, Info, InfoFormat, ReportFormat};
+use crate::error::Error;
+use crate::info;
+use crate::input::{Case, TraceFile};
+use crate::pipeline::{self, Progress, TimeOrder};
+use crate::providers::afd;
+use crate::report::{self, Facts, Report, TraceFacts, json, text};
+
+/// How a run ended that wrote what it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything could be used.
+    Complete,
+    /// Some input could not be used.
+    Incomplete,
+    /// With `--fail-on-verdict`: the verdict.
+    Verdict(State),
+}
+
+impl Outcome {
+    /// The program's exit code.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Complete | Self::Verdict(State::NotSeen) => 0,
+            Self::Incomplete => 1,
+            Self::Verdict(State::Exhausted) => 10,
+            Self::Verdict(State::CannotTell) => 20,
+        }
+    }
+}
+
+/// Does what the command line asks for.
+///
+/// # Errors
+///
+/// Where there is no report: nothing to read, or no way to write.
+pub fn run(cli: &Cli) -> Result<Outcome, Error> {
+    match &cli.command {
+        Command::Analyze(options) => analyze(options),
+        Command::Info(options) => show_info(options),
+    }
+}
+
+fn analyze(options: &Analyze) -> Result<Outcome, Error> {
+    let started = Instant::now();
+    let case = Case::open(&options.inputs, &options.tasklist);
+    let Case { traces: files, side_inputs, tasks, mut unusable, mut notes } = case;
+    let (files, traces) = open_traces(&files, &mut unusable, &mut notes);
+    if traces.is_empty() && tasks.is_empty() {
+        return Err(nothing_to_read(unusable, notes));
+    }
+    let mut coverages: Vec<Coverage> = traces.iter().map(Coverage::of_index).collect();
+    let mut providers: Vec<BTreeSet<Guid>> = vec![BTreeSet::new(); traces.len()];
+    let mut analysis = Analysis::default();
+    let mut order = TimeOrder::default();
+    with_threads(&options.common, &traces, |progress| {
+        pipeline::scan(
+            &traces,
+            progress,
+            |number, trace, buffer| {
+                let mut seen: Vec<Guid> = Vec::new();
+                let events = pipeline::read_events(number, trace, buffer, |record| {
+                    if let Some(guid) = record.header_guid()
+                        && seen.last() != Some(&guid)
+                        && !seen.contains(&guid)
+                    {
+                        seen.push(guid);
+                    }
+                });
+                (events, seen)
+            },
+            |number, (mut events, seen), not_before| {
+                if let (Some(coverage), Some(providers)) = (coverages.get_mut(number), providers.get_mut(number)) {
+                    coverage.add(std::mem::take(&mut events.coverage));
+                    providers.extend(seen);
+                }
+                if let Some(trace) = traces.get(number) {
+                    order.push(number, trace, events);
+                }
+                order.release(not_before, |meta, event| analysis.observe(meta, event));
+            },
+        );
+    })?;
+    let whole = coverages.iter().all(Coverage::is_whole);
+    let trace_facts = files
+        .iter()
+        .zip(traces.iter().zip(coverages.into_iter().zip(providers)))
+        .map(|(file, (trace, (coverage, mut providers)))| {
+            providers.remove(&afd::PROVIDER);
+            TraceFacts::new(file.path.clone(), trace, coverage, providers.len() as u64)
+        })
+        .collect();
+    notes.extend(unusable.iter().map(|line| format!("{line}; not used")));
+    let report = Report::new(Facts { traces: trace_facts, findings: analysis.finish(), tasks, side_inputs, notes });
+    let is_text = options.format == ReportFormat::Text;
+    write_output(&options.common, is_text, |out, width| match options.format {
+        ReportFormat::Text => text::write(&report, text::Layout { width, top: options.top.max(1) }, out),
+        ReportFormat::Json => json::write(&report, out),
+        ReportFormat::Csv => report::csv::write(&report, out),
+    })?;
+    warn(&options.common, &unusable);
+    tell_speed(&options.common, &traces, started);
+    Ok(if options.fail_on_verdict && report.verdict.state != State::NotSeen {
+        Outcome::Verdict(report.verdict.state)
+    } else if whole && unusable.is_empty() {
+        Outcome::Complete
+    } else {
+        Outcome::Incomplete
+    })
+}
+
+fn show_info(options: &Info) -> Result<Outcome, Error> {
+    let started = Instant::now();
+    let Case { traces: files, mut unusable, mut notes, .. } = Case::open(&options.inputs, &[]);
+    let (files, traces) = open_traces(&files, &mut unusable, &mut notes);
+    if traces.is_empty() {
+        return Err(nothing_to_read(unusable, notes));
+    }
+    let mut whole = unusable.is_empty();
+    let mut documents = Vec::new();
+    with_threads(&options.common, &traces, |progress| {
+        for (file, trace) in files.iter().zip(&traces) {
+            let (document, coverage) = info::read(file.path.clone(), file.kind, trace, progress);
+            whole &= coverage.is_whole();
+            documents.push(document);
+        }
+    })?;
+    write_output(&options.common, options.format == InfoFormat::Text, |out, _| match options.format {
+        InfoFormat::Text => documents.iter().enumerate().try_for_each(|(number, document)| {
+            if number > 0 {
+                writeln!(out)?;
+            }
+            info::write_text(document, out)
+        }),
+        InfoFormat::Json => match documents.as_slice() {
+            [document] => json::write(document, out),
+            documents => json::write(&documents, out),
+        },
+    })?;
+    warn(&options.common, &unusable);
+    tell_speed(&options.common, &traces, started);
+    Ok(if whole { Outcome::Complete } else { Outcome::Incomplete })
+}
+
+/// Indexes traces. What is no trace goes to `unusable`, or to `notes` where a folder held it.
+fn open_traces<'f>(
+    files: &'f [TraceFile],
+    unusable: &mut Vec<String>,
+    notes: &mut Vec<String>,
+) -> (Vec<&'f TraceFile>, Vec<Trace<'f>>) {
+    let mut opened = Vec::new();
+    let mut traces = Vec::new();
+    for file in files {
+        match Trace::new(file.file.bytes()) {
+            Ok(trace) => {
+                opened.push(file);
+                traces.push(trace);
+            }
+            Err(error) if file.named => unusable.push(format!("{}: {error}", file.path)),
+            Err(error) => notes.push(format!("{}: {error}; not used", file.path)),
+        }
+    }
+    (opened, traces)
+}
+
+fn nothing_to_read(mut unusable: Vec<String>, notes: Vec<String>) -> Error {
+    unusable.extend(notes);
+    Error::Inputs(unusable)
+}
+
+/// Runs `work` on as many threads as the options ask for, with a progress bar where a terminal shows it.
+fn with_threads(common: &Common, traces: &[Trace<'_>], work: impl FnOnce(&Progress) + Send) -> Result<(), Error> {
+    let threads = common.threads.map_or(0, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Error::Usage(format!("threads cannot be started: {error}")))?;
+    let progress = Progress::default();
+    let total: u64 = traces.iter().map(|trace| trace.bytes().len() as u64).sum();
+    if common.no_progress || common.quiet || !io::stderr().is_terminal() {
+        pool.install(|| work(&progress));
+        return Ok(());
+    }
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left") {
+        bar.set_style(style);
+    }
+    std::thread::scope(|scope| {
+        let (done, is_done) = std::sync::mpsc::channel::<()>();
+        let (bar, progress) = (&bar, &progress);
+        scope.spawn(move || {
+            // Ends when the sender goes, with the work.
+            while is_done.recv_timeout(Duration::from_millis(100)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                bar.set_position(progress.bytes.load(Ordering::Relaxed));
+            }
+        });
+        let _done = done;
+        pool.install(|| work(progress));
+    });
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Widest and narrowest text report on a terminal, in columns.
+const WIDTHS: std::ops::RangeInclusive<usize> = 60..=text::DEFAULT_WIDTH;
+
+/// Writes the whole output at once: to the file, which appears whole or not at all, or to standard output.
+fn write_output(
+    common: &Common,
+    is_text: bool,
+    write: impl FnOnce(&mut dyn Write, usize) -> io::Result<()>,
+) -> Result<(), Error> {
+    let to_file = common.output.as_deref().filter(|path| *path != Path::new("-"));
+    let choice = match common.color {
+        _ if !is_text => ColorChoice::Never,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+        Color::Auto if to_file.is_some() => ColorChoice::Never,
+        Color::Auto => AutoStream::choice(&io::stdout()),
+    };
+    let on_terminal = to_file.is_none() && io::stdout().is_terminal();
+    let columns = if on_terminal { usize::from(console::Term::stdout().size().1) } else { text::DEFAULT_WIDTH };
+    let mut styled = AutoStream::new(Vec::new(), choice);
+    write(&mut styled, columns.clamp(*WIDTHS.start(), *WIDTHS.end())).map_err(Error::stdout)?;
+    let bytes = styled.into_inner();
+    match to_file {
+        Some(path) => write_file(path, &bytes).map_err(|error| Error::output(path, error)),
+        None => {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(&bytes).and_then(|()| stdout.flush()).map_err(Error::stdout)
+        }
+    }
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A pipe or a device cannot be replaced by a file.
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.prefix(".outofports-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn warn(common: &Common, unusable: &[String]) {
+    if !common.quiet {
+        for line in unusable {
+            let _ = writeln!(io::stderr(), "outofports: {line}; not used");
+        }
+    }
+}
+
+fn tell_speed(common: &Common, traces: &[Trace<'_>], started: Instant) {
+    if !common.verbose || common.quiet {
+        return;
+    }
+    let bytes: u64 = traces.iter().map(|trace| trace.bytes().len() as u64).sum();
+    let seconds = started.elapsed().as_secs_f64();
+    let _ = writeln!(
+        io::stderr(),
+        "outofports: {} traces, {bytes} bytes in {seconds:.3} s, {:.0} MB/s",
+        traces.len(),
+        bytes as f64 / 1e6 / seconds.max(1e-9)
+    );
+}
