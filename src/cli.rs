@@ -40,6 +40,7 @@ pub enum Command {
 
 /// `analyze`.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct Analyze {
     /// Traces (.etl), netsh report cabinets (.cab) or folders that belong to one case
     #[arg(value_name = "INPUT", required = true)]

@@ -77,7 +77,7 @@ pub struct SocketTable {
     pub by_status: BTreeMap<(Operation, NtStatus), u64>,
     /// Completions whose status has the low word of 0xC0000209 and another high word.
     pub other_low_word: u64,
-    /// Sockets with a bind failure 0xC0000209.
+    /// Sockets with a bind or connect failure 0xC0000209.
     pub failed_sockets: u64,
     /// By local address.
     pub addresses: BTreeMap<AddressKey, AddressTally>,
@@ -93,7 +93,7 @@ struct Socket {
     bind: Pending,
     connect: Pending,
     held: Option<(Owner, AddressKey)>,
-    /// A bind failure of this socket has been counted in `failed_sockets`.
+    /// A failure of this socket has been counted in `failed_sockets`.
     failed: bool,
     closed: bool,
 }
@@ -111,7 +111,8 @@ struct Creator {
 #[derive(Debug, Default)]
 struct Pending {
     enter: Option<Enter>,
-    /// Last status of an internal record; it counts where the operation shows no completion of its own.
+    /// The internal record that counts where the operation shows no completion of its own: the first that says there was
+    /// no port, else the last.
     internal: Option<(EventMeta, SocketEvent)>,
     /// Completed by which event id and status.
     completed: Option<(u16, NtStatus)>,
@@ -205,11 +206,10 @@ impl SocketTable {
                     return;
                 }
                 let pending = self.pending(operation, event.endpoint);
-                // Where both dialects are logged, one operation completes under two ids.
-                let told_twice = pending.completed.is_some_and(|(id, told)| {
-                    let legacy = |id: u16| id < 1000;
-                    id != meta.id && told == status && (legacy(id) || legacy(meta.id))
-                });
+                // Where both dialects are logged, one operation completes under an id of each.
+                let is_legacy = |id: u16| id < 1000;
+                let told_twice =
+                    pending.completed.is_some_and(|(id, told)| told == status && is_legacy(id) != is_legacy(meta.id));
                 pending.internal = None;
                 pending.completed = Some((meta.id, status));
                 if !told_twice {
@@ -218,7 +218,8 @@ impl SocketTable {
             }
             Phase::Internal(2..=4) => {
                 let pending = self.pending(operation, event.endpoint);
-                if pending.completed.is_none() && event.status != Some(NtStatus::PENDING) {
+                let found = pending.internal.is_some_and(|(_, e)| e.status == Some(NtStatus::TOO_MANY_ADDRESSES));
+                if pending.completed.is_none() && !found && event.status != Some(NtStatus::PENDING) {
                     pending.internal = Some((*meta, *event));
                 }
             }
@@ -231,7 +232,7 @@ impl SocketTable {
         if operation == Operation::Bind { &mut socket.bind } else { &mut socket.connect }
     }
 
-    /// Ends the operation under way: if only internal records told how it went, the last of them counts now.
+    /// Ends the operation under way: if only internal records told how it went, that counts now.
     fn conclude(&mut self, operation: Operation, endpoint: u64, processes: &mut ProcessTable) {
         if !self.open.contains_key(&endpoint) {
             return;
@@ -310,11 +311,11 @@ impl SocketTable {
         if operation == Operation::Bind {
             let key = self.address_key(event.endpoint, address);
             self.addresses.entry(key).or_default().bind_failures += 1;
-            if let Some(socket) = self.open.get_mut(&event.endpoint)
-                && !std::mem::replace(&mut socket.failed, true)
-            {
-                self.failed_sockets += 1;
-            }
+        }
+        if let Some(socket) = self.open.get_mut(&event.endpoint)
+            && !std::mem::replace(&mut socket.failed, true)
+        {
+            self.failed_sockets += 1;
         }
         if let Some(creator) = self.open.get(&event.endpoint).and_then(|socket| socket.creator)
             && let Owner::Process(user) = processes.by_eprocess(event.eprocess, None, false)

@@ -437,7 +437,7 @@ fn known_by(row: &ProcessRow) -> String {
     let ways = [
         (source.created_socket, "socket creation"),
         (source.eprocess, "EPROCESS"),
-        (source.header_pid, "record header only"),
+        (source.header_pid, "record header"),
         (source.unknown, "not known"),
     ];
     let mut ways: Vec<_> = ways.into_iter().filter(|(count, _)| *count > 0).collect();
@@ -445,7 +445,7 @@ fn known_by(row: &ProcessRow) -> String {
     match ways.as_slice() {
         [] => String::new(),
         [(_, way)] => (*way).to_owned(),
-        [(count, way), ..] => format!("{way} ({})", percent(*count, source.total())),
+        [(_, way), ..] => format!("mostly {way}"),
     }
 }
 

@@ -1,0 +1,12 @@
+//! Tests of the program as a whole, on committed fixtures, freshly written synthetic traces, and real traces where the
+//! corpus is at hand.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, unreachable_pub)]
+
+mod cli;
+mod common;
+mod corpus;
+mod damaged;
+mod equivalence;
+mod reports;
+mod scenarios;

@@ -1,0 +1,65 @@
+//! Whole reports, reviewed as snapshots.
+
+use crate::common::{fixtures, run, scratch, write_scenario};
+
+/// A report of a committed fixture, by a path that is the same everywhere.
+fn report_of(fixture: &str, options: &[&str]) -> String {
+    let output = crate::common::command()
+        .current_dir(fixtures().parent().unwrap())
+        .args(["analyze", &format!("fixtures/synthetic/{fixture}.etl")])
+        .args(options)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn text() {
+    insta::assert_snapshot!(report_of("modern-64", &[]));
+}
+
+#[test]
+fn text_of_the_legacy_dialect() {
+    insta::assert_snapshot!(report_of("legacy", &["--top", "3"]));
+}
+
+#[test]
+fn json() {
+    insta::assert_snapshot!(report_of("modern-64", &["-f", "json"]));
+}
+
+#[test]
+fn csv() {
+    insta::assert_snapshot!(report_of("modern-64", &["-f", "csv"]));
+}
+
+#[test]
+fn info() {
+    let output = crate::common::command()
+        .current_dir(fixtures().parent().unwrap())
+        .args(["info", "fixtures/synthetic/modern-64.etl"])
+        .output()
+        .unwrap();
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap());
+}
+
+#[test]
+fn text_fits_100_columns_and_the_first_screen_names_the_victim() {
+    let folder = scratch();
+    for scenario in synth::scenarios() {
+        let (path, expected) = write_scenario(scenario.name, folder.path());
+        let ran = run(["analyze".as_ref(), path.as_os_str()]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        for line in ran.stdout.lines().filter(|line| !line.contains(".etl")) {
+            assert!(line.chars().count() <= 100, "{}: {line}", scenario.name);
+        }
+        let Some(worst) = expected.processes.first().filter(|row| row.bind_failures > 0) else { continue };
+        let first_screen: String = ran.stdout.lines().take(20).collect::<Vec<_>>().join("\n");
+        match (&worst.image, worst.pid) {
+            (Some(image), _) if scenario.name != "names-tasklist" => assert!(first_screen.contains(image.as_str())),
+            (_, Some(pid)) => assert!(first_screen.contains(&format!("PID {pid}"))),
+            (_, None) => assert!(first_screen.contains("owner unknown")),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Synthetic traces: counts per process and times equal what the simulated machine knows.
+
+use serde_json::{Value, json};
+use synth::{Expected, ExpectedProcess};
+
+use crate::common::{run, scratch, write_scenario};
+
+/// A process as the report shows it, in the form of the expectation.
+fn row(row: &Value) -> ExpectedProcess {
+    let mut fields = row.clone();
+    let object = fields.as_object_mut().unwrap();
+    object.remove("image_path");
+    object.remove("roles");
+    serde_json::from_value(fields).unwrap()
+}
+
+fn compare(name: &str, report: &Value, expected: &Expected) {
+    let failures = &report["failures"];
+    assert_eq!(failures["binds"], expected.binds, "{name}: binds");
+    assert_eq!(failures["connects"], expected.connects, "{name}: connects");
+    assert_eq!(failures["other_low_word"], expected.other_low_word, "{name}: other_low_word");
+    assert_eq!(failures["endpoints"], expected.endpoints, "{name}: endpoints");
+    assert_eq!(report["verdict"]["first_failure"], json!(expected.first_failure), "{name}");
+    assert_eq!(report["verdict"]["last_failure"], json!(expected.last_failure), "{name}");
+    assert_eq!(report["traces"][0]["records"], expected.records, "{name}: records");
+    assert_eq!(report["traces"][0]["buffers"], expected.buffers, "{name}: buffers");
+    let rows: Vec<ExpectedProcess> = report["processes"].as_array().unwrap().iter().map(row).collect();
+    for (ours, theirs) in rows.iter().zip(&expected.processes) {
+        assert_eq!(ours, theirs, "{name}");
+    }
+    assert_eq!(rows.len(), expected.processes.len(), "{name}: {rows:#?}");
+    let binds: u64 = rows.iter().map(|row| row.bind_failures).sum();
+    assert_eq!(failures["binds"], binds, "{name}: the sum of the rows");
+    let coverage = &report["coverage"];
+    let parts = ["records_decoded", "records_skipped", "records_unknown", "records_malformed"];
+    let total: u64 = parts.iter().map(|part| coverage[part].as_u64().unwrap()).sum();
+    assert_eq!(total, expected.records, "{name}: every record is accounted for");
+    assert_eq!(coverage["records_malformed"], 0, "{name}");
+    assert_eq!(coverage["bytes_skipped"], 0, "{name}");
+}
+
+fn report(name: &str) -> (Value, Expected) {
+    let folder = scratch();
+    let (trace, expected) = write_scenario(name, folder.path());
+    let mut arguments = vec!["analyze".into(), trace.into_os_string(), "-f".into(), "json".into()];
+    let tasklist = folder.path().join("tasklist.txt");
+    if tasklist.exists() {
+        arguments.extend(["--tasklist".into(), tasklist.into_os_string()]);
+    }
+    let ran = run(arguments);
+    assert_eq!(ran.code, 0, "{name}: {ran:?}");
+    (ran.json(), expected)
+}
+
+macro_rules! scenarios {
+    ($($test:ident: $name:literal,)*) => {
+        $(#[test] fn $test() {
+            let (report, expected) = report($name);
+            compare($name, &report, &expected);
+        })*
+
+        #[test]
+        fn every_scenario_is_tested() {
+            let tested = [$($name),*];
+            for scenario in synth::scenarios() {
+                assert!(tested.contains(&scenario.name), "{}", scenario.name);
+            }
+        }
+    };
+}
+
+scenarios! {
+    modern_64_bit: "modern-64",
+    modern_32_bit: "modern-32",
+    legacy_dialect: "legacy",
+    system_time_clock: "system-time",
+    cpu_cycle_clock: "cpu-cycles",
+    names_from_mof_and_owners_by_eprocess: "names-mof",
+    names_from_mof_in_classic_records: "names-mof-full",
+    names_from_a_process_list: "names-tasklist",
+    names_from_nowhere: "names-none",
+    a_reused_pid_is_two_rows: "reused-pid",
+    a_reused_endpoint_address_is_another_socket: "reused-endpoint",
+    exits_in_system_context_belong_to_the_owner: "system-context",
+    failed_binds_as_1029: "failed-1029",
+    failed_binds_as_1030: "failed-1030",
+    internal_records_count_only_without_a_completion: "internal-completions",
+    buffers_of_64_cpus_out_of_order: "shuffled-64cpu",
+    compressed_buffers: "compressed",
+    ipv6: "ipv6",
+    connect_failures_are_counted_apart: "connect-failures",
+    fixed_port_conflicts_are_no_exhaustion: "fixed-port-conflict",
+    a_healthy_machine: "healthy",
+    a_trace_without_afd: "no-afd",
+    a_single_failure: "single-failure",
+    lost_events_are_said: "lost-events",
+    a_copy_of_a_running_log: "live-copy",
+    many_providers: "multi-provider",
+}
+
+fn verdict(name: &str) -> (String, Value, Vec<String>) {
+    let (report, _) = report(name);
+    let verdict = &report["verdict"];
+    let codes = verdict["reasons"].as_array().unwrap().iter().map(|reason| reason["code"].as_str().unwrap().to_owned());
+    (verdict["state"].as_str().unwrap().to_owned(), verdict["confidence"].clone(), codes.collect())
+}
+
+#[test]
+fn verdicts_follow_the_evidence() {
+    assert_eq!(verdict("modern-64"), ("exhausted".to_owned(), json!("high"), vec!["bind_failures".to_owned()]));
+    assert_eq!(verdict("healthy").0, "not_seen");
+    assert_eq!(verdict("healthy").1, "high");
+    assert_eq!(verdict("no-afd").0, "cannot_tell");
+    assert_eq!(verdict("no-afd").1, Value::Null);
+    assert_eq!(verdict("fixed-port-conflict").0, "not_seen");
+    let single = verdict("single-failure");
+    assert_eq!((single.0.as_str(), &single.1), ("exhausted", &json!("low")));
+    assert!(single.2.contains(&"single_failure".to_owned()));
+    let lost = verdict("lost-events");
+    assert_eq!(lost.0, "exhausted");
+    assert_ne!(lost.1, "high");
+    assert!(lost.2.contains(&"events_lost".to_owned()));
+    assert_eq!(verdict("live-copy").1, "medium");
+}
