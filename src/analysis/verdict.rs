@@ -38,6 +38,8 @@ pub struct Reason {
 /// What the verdict is drawn from.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Evidence {
+    /// Traces read.
+    pub traces: u64,
     /// Bind failures 0xC0000209.
     pub bind_failures: u64,
     /// Connect failures 0xC0000209.
@@ -100,7 +102,9 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     if failures == 0 && evidence.bind_records > 0 {
         reason("no_failures", "no bind failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)".to_owned());
     }
-    if evidence.bind_records == 0 && failures == 0 {
+    if evidence.traces == 0 {
+        reason("no_trace", "there is no trace, only side files".to_owned());
+    } else if evidence.bind_records == 0 && failures == 0 {
         if evidence.afd_records == 0 {
             let others = match evidence.other_providers {
                 0 => "no other provider either".to_owned(),
@@ -202,6 +206,7 @@ mod tests {
     use super::*;
 
     const CLEAN: Evidence = Evidence {
+        traces: 1,
         bind_failures: 20,
         connect_failures: 0,
         well_owned: 20,

@@ -137,7 +137,7 @@ impl Report {
         let Findings { processes, unknown, sockets } = findings;
         let mut all_notes = notes;
         let mut coverage = CoverageSummary::default();
-        let mut evidence = verdict::Evidence { wrapped: false, ..verdict::Evidence::default() };
+        let mut evidence = verdict::Evidence { traces: traces.len() as u64, ..verdict::Evidence::default() };
         for trace in &traces {
             let (summary, read) = (&trace.summary, &trace.coverage);
             all_notes.extend(trace.notes(summary));

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr;
 
 use super::table::{Align, Table, cut, wrap};
 use super::{ProcessRow, Report, TraceSummary, shown, windows_name};
@@ -89,11 +90,17 @@ impl Page<'_> {
     fn traces(&mut self) -> io::Result<()> {
         let report = self.report;
         for trace in &report.traces {
-            let parts = [Some(shown(&trace.path)), Some(machine(trace)), span(trace)];
-            let text = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
-            for line in wrap(&text, self.layout.width, 0, 2) {
-                self.line(&line)?;
+            let mut line = shown(&trace.path);
+            for part in [Some(machine(trace)), span(trace)].into_iter().flatten() {
+                if line.width() + 3 + part.width() <= self.layout.width {
+                    line.push_str(" · ");
+                    line.push_str(&part);
+                } else {
+                    self.line(&line)?;
+                    line = format!("  {part}");
+                }
             }
+            self.line(&line)?;
         }
         if report.traces.is_empty() {
             self.line("(no trace)")?;
