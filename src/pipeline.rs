@@ -165,11 +165,11 @@ pub fn read_events(
         let record = match item {
             Ok(record) => record,
             Err(error) => {
-                coverage.buffers_damaged += 1;
                 // A cut buffer is known from the index already: no second report of the same place.
                 if info.is_truncated() {
                     coverage.bytes_skipped += buffer.bytes().len().saturating_sub(error_pos(&error, info)) as u64;
                 } else {
+                    coverage.buffers_damaged += 1;
                     coverage.damage(error, records.remaining_bytes() as u64);
                 }
                 break;

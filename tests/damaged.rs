@@ -33,6 +33,7 @@ fn a_cut_in_the_middle_of_a_buffer_keeps_what_came_before() {
     let records = report["traces"][0]["records"].as_u64().unwrap();
     assert!(records > 0 && records < expected.records, "{records} of {}", expected.records);
     assert!(report["coverage"]["bytes_skipped"].as_u64().unwrap() > 0);
+    assert_eq!(report["traces"][0]["buffers_damaged"], 1);
 }
 
 #[test]

@@ -122,3 +122,39 @@ fn verdicts_follow_the_evidence() {
     assert!(lost.2.contains(&"events_lost".to_owned()));
     assert_eq!(verdict("live-copy").1, "medium");
 }
+
+#[test]
+fn a_failed_bind_without_an_address_takes_the_one_that_was_asked_for() {
+    for name in ["failed-1029", "failed-1030", "ipv6"] {
+        let (report, expected) = report(name);
+        let rows = report["addresses"].as_array().unwrap();
+        let failures: u64 = rows.iter().map(|row| row["bind_failures"].as_u64().unwrap()).sum();
+        assert_eq!(failures, expected.binds, "{name}");
+        let held: u64 = rows.iter().map(|row| row["ports_held"].as_u64().unwrap()).sum();
+        assert_eq!(held, expected.processes.iter().map(|row| row.ports_held_end).sum::<u64>(), "{name}");
+        for row in rows.iter().filter(|row| row["bind_failures"] != 0) {
+            let want = if name == "ipv6" { ("ipv6", "::") } else { ("ipv4", "0.0.0.0") };
+            assert_eq!((row["family"].as_str().unwrap(), row["local_address"].as_str().unwrap()), want, "{name}");
+            assert_eq!(row["protocol"], "tcp", "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_first_failure_can_be_found_again_in_the_file() {
+    let folder = scratch();
+    let (path, expected) = write_scenario("failed-1029", folder.path());
+    let report = crate::common::analyze(&path, 0);
+    let evidence = &report["evidence"];
+    let trace = std::fs::read(&path).unwrap();
+    let at = usize::try_from(evidence["offset"].as_u64().unwrap()).unwrap();
+    // EVENT_HEADER64, id 1029 at 0x28; EnterExit 1 first in the payload, the endpoint at 16, the status at 24.
+    assert_eq!(trace[at + 2..at + 4], [0x13, 0xC0]);
+    assert_eq!(trace[at + 0x28..at + 0x2A], 1029_u16.to_le_bytes());
+    let payload = &trace[at + 0x50..];
+    assert_eq!(payload[..4], [1, 0, 0, 0]);
+    let endpoint = u64::from_le_bytes(payload[16..24].try_into().unwrap());
+    assert_eq!(evidence["endpoint"], format!("0x{endpoint:X}"));
+    assert_eq!(payload[24..28], 0xC000_0209_u32.to_le_bytes());
+    assert_eq!(evidence["time"], json!(expected.first_failure));
+}
