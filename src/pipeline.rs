@@ -70,13 +70,10 @@ pub fn scan<T: Send>(
 fn work_order(traces: &[Trace<'_>]) -> Vec<Work> {
     let mut order = Vec::new();
     for (number, trace) in traces.iter().enumerate() {
-        let mut latest = i64::MIN;
         for position in trace.reading_order() {
             let Some(info) = trace.buffers().get(position) else { continue };
-            if let Some(ticks) = info.first_ticks {
-                latest = latest.max(trace.clock().file_time(ticks));
-            }
-            let (bytes, not_before) = (u64::from(info.stored_bytes), FileTime(latest));
+            let not_before = FileTime(trace.clock().file_time(info.not_before));
+            let bytes = u64::from(info.stored_bytes);
             order.push(Work { trace: number, position, bytes, not_before });
         }
     }
@@ -156,7 +153,7 @@ pub fn read_events(
     let info = buffer.info();
     let mut coverage = Coverage::default();
     let mut events = Vec::new();
-    let mut latest = info.first_ticks.unwrap_or(i64::MIN);
+    let mut latest = info.not_before;
     if info.header.flags.has(etl_parser::BufferFlags::EVENTS_LOST | etl_parser::BufferFlags::BUFFER_LOST) {
         coverage.buffers_after_loss += 1;
     }
@@ -205,7 +202,7 @@ pub fn read_events(
             coverage.process_records += 1;
         }
         let ticks = record.ticks().unwrap_or(latest);
-        latest = latest.max(ticks);
+        latest = info.order_ticks(latest, Some(ticks));
         let meta = EventMeta {
             time: FileTime(trace.clock().file_time(ticks)),
             header_pid: record.process_id(),
@@ -245,13 +242,11 @@ fn count_afd(record: &Record<'_>, decoded: &Decoded, coverage: &mut Coverage) {
 
 /// Puts the events of all buffers into one order by time, holding back only what a later buffer may still precede.
 ///
-/// The order: by time; at the same time by trace, then by raw time stamp, then by processor, then as they stand. Within a
-/// processor a time stamp that goes back counts as the one before it, so a processor's own order is never changed.
+/// The order: by time; at the same time by trace, then by raw time stamp, then by processor, then as they stand. A
+/// processor's own order is never changed: [`etl_parser::BufferInfo::order_ticks`] says what time a record counts with.
 #[derive(Debug, Default)]
 pub struct TimeOrder {
     waiting: Vec<(SortKey, EventMeta, NetEvent)>,
-    /// The latest raw time stamp of each trace and processor.
-    latest: std::collections::BTreeMap<(usize, u16), i64>,
     arrived: u64,
 }
 
@@ -261,11 +256,9 @@ type SortKey = (FileTime, usize, i64, u16, u64);
 impl TimeOrder {
     /// Takes in a buffer's events. Buffers of one processor must come in their order.
     pub fn push(&mut self, trace_number: usize, trace: &Trace<'_>, buffer: BufferEvents) {
-        let latest = self.latest.entry((trace_number, buffer.cpu)).or_insert(i64::MIN);
         for (ticks, meta, event) in buffer.events {
-            *latest = (*latest).max(ticks);
-            let time = FileTime(trace.clock().file_time(*latest));
-            self.waiting.push(((time, trace_number, *latest, buffer.cpu, self.arrived), meta, event));
+            let time = FileTime(trace.clock().file_time(ticks));
+            self.waiting.push(((time, trace_number, ticks, buffer.cpu, self.arrived), meta, event));
             self.arrived += 1;
         }
     }

@@ -14,6 +14,9 @@ pub(crate) const BUFFER_HEADER_BYTES: usize = 0x48;
 /// Windows 8 and later allow 16 MiB (`MAX_ETW_BUFFER_SIZE`), which pktmon uses; a compressed buffer keeps its header.
 pub const MAX_BUFFER_BYTES: u32 = 0x100_0000 + 0x48;
 
+/// Bits of a 16-bit processor number that count: Windows numbers at most 2048 processors.
+const PROCESSOR_INDEX_MASK: u16 = 0x07FF;
+
 /// `BufferFlag`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BufferFlags(pub u16);
@@ -96,11 +99,15 @@ impl BufferHeader {
 
     /// The processor that wrote the buffer.
     ///
-    /// One byte, unless the flag [`BufferFlags::PROC_INDEX`] says that it is two
-    /// (`ETW_BUFFER_CONTEXT`; the second byte is `Alignment` before Windows 8).
+    /// One byte, unless the flag [`BufferFlags::PROC_INDEX`] says that it is two, of which 11 bits count
+    /// (`ETW_BUFFER_CONTEXT`, `ETW_PROCESSOR_INDEX_MASK`; the second byte is `Alignment` before Windows 8).
     pub fn cpu(&self) -> u16 {
         let [low, high, ..] = self.client_context;
-        if self.flags.has(BufferFlags::PROC_INDEX) { u16::from_le_bytes([low, high]) } else { u16::from(low) }
+        if self.flags.has(BufferFlags::PROC_INDEX) {
+            u16::from_le_bytes([low, high]) & PROCESSOR_INDEX_MASK
+        } else {
+            u16::from(low)
+        }
     }
 
     /// End of data in bytes from the start of the decompressed buffer, header included.
@@ -111,11 +118,13 @@ impl BufferHeader {
     }
 
     /// Whether the bytes could be a buffer's header: used to find the next buffer behind damage.
-    pub(crate) fn is_plausible(&self, behind: &[u8], available: u64) -> bool {
+    ///
+    /// `stride`: the size of the trace's buffers, where they are equal; of that size a last buffer may be cut.
+    pub(crate) fn is_plausible(&self, behind: &[u8], available: u64, stride: Option<u32>) -> bool {
         let compressed = self.flags.has(BufferFlags::COMPRESSED);
         let end = self.end_of_data();
         let size_fits = (BUFFER_HEADER_BYTES as u32..=MAX_BUFFER_BYTES).contains(&self.buffer_bytes)
-            && u64::from(self.buffer_bytes) <= available;
+            && (u64::from(self.buffer_bytes) <= available || stride == Some(self.buffer_bytes));
         let end_fits =
             end >= BUFFER_HEADER_BYTES as u32 && end <= MAX_BUFFER_BYTES && (compressed || end <= self.buffer_bytes);
         let starts_with_record = compressed
@@ -142,6 +151,10 @@ pub struct BufferInfo {
     pub header: BufferHeader,
     /// Raw time stamp of the first record, in ticks; `None` where the buffer is empty or starts with damage.
     pub first_ticks: Option<i64>,
+    /// No record of this buffer is ordered before this time, in ticks; see [`BufferInfo::order_ticks`].
+    pub not_before: i64,
+    /// No record of this buffer is ordered after this time, in ticks: where its processor's next buffer begins.
+    pub not_after: i64,
 }
 
 impl BufferInfo {
@@ -155,8 +168,17 @@ impl BufferInfo {
         self.header.flags.has(BufferFlags::COMPRESSED)
     }
 
-    pub(crate) fn error(&self, kind: ErrorKind, field: &'static str, need: u64, have: u64) -> Error {
-        Error::new(kind, Consequence::Buffer, self.offset, field, need, have).in_buffer(self.index, self.offset)
+    /// The time by which a record of this buffer is ordered, in ticks.
+    ///
+    /// Its own time stamp, but never before `latest`, that of the record before it, and never outside of the buffer's
+    /// time: one wrong time stamp then displaces its own buffer's records at most.
+    pub fn order_ticks(&self, latest: i64, own: Option<i64>) -> i64 {
+        own.unwrap_or(i64::MIN).max(latest).min(self.not_after).max(self.not_before)
+    }
+
+    pub(crate) fn error(&self, kind: ErrorKind, field: &'static str, need: u32, have: u32) -> Error {
+        Error::new(kind, Consequence::Buffer, self.offset, field, need.into(), have.into())
+            .in_buffer(self.index, self.offset)
     }
 }
 
@@ -219,7 +241,9 @@ mod tests {
     #[test]
     fn cpu_is_one_byte_unless_flagged() {
         assert_eq!(header_bytes(|_| ()).cpu(), 3);
-        assert_eq!(header_bytes(|b| b[0x34] = 0x20).cpu(), 0x0803);
+        assert_eq!(header_bytes(|b| b[0x34] = 0x20).cpu(), 0x0003, "of two bytes 11 bits count");
+        let high = header_bytes(|b| (b[0x29], b[0x34]) = (0x02, 0x20));
+        assert_eq!(high.cpu(), 0x0203);
     }
 
     #[test]

@@ -23,8 +23,8 @@ impl ClockKind {
     }
 }
 
-/// File times of the years 1990 to 2157, in 100 ns: what a time stamp must look like to be taken for one.
-const PLAUSIBLE_FILE_TIME: std::ops::Range<i64> = 0x01B0_0000_0000_0000..0x0380_0000_0000_0000;
+/// File times of the years 1986 to 2086, in 100 ns: what a time stamp must look like to be taken for one.
+const PLAUSIBLE_FILE_TIME: std::ops::Range<i64> = 0x01B0_0000_0000_0000..0x0220_0000_0000_0000;
 
 /// The frequency assumed for a performance counter whose header says 0 or less: that of Windows 10 and later, in Hz.
 const ASSUMED_QPC_HZ: i64 = 10_000_000;

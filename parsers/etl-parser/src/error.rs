@@ -10,6 +10,10 @@ pub enum ErrorKind {
     Truncated,
     /// A buffer's size field cannot be right.
     BufferSizeOutOfRange,
+    /// A buffer of a trace with equal buffers has another size, and the next buffer stands where the others' size says.
+    IrregularBufferSize,
+    /// The compressed buffers so far announce more data than a trace of this size may hold.
+    ExpansionBudget,
     /// A buffer's end of data lies outside of it.
     EndOfDataOutOfRange,
     /// The first word of a record is no record marker.
@@ -29,6 +33,8 @@ pub enum ErrorKind {
 /// What the damage costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Consequence {
+    /// Nothing is lost: what is damaged was not needed.
+    Nothing,
     /// This record's payload; the next record is read.
     Record,
     /// The rest of this buffer; the records before it are good.
@@ -109,6 +115,8 @@ impl fmt::Display for Error {
             ErrorKind::BufferSizeOutOfRange => {
                 write!(f, "{field} {have} is not between 72 and {need}")?;
             }
+            ErrorKind::IrregularBufferSize => write!(f, "{field} {have} is not the {need} of this trace's buffers")?,
+            ErrorKind::ExpansionBudget => write!(f, "{field} exceed {need} bytes with the {have} of this buffer")?,
             ErrorKind::EndOfDataOutOfRange if have < 72 => {
                 write!(f, "used bytes {have} are less than the buffer header's 72")?;
             }
@@ -121,6 +129,7 @@ impl fmt::Display for Error {
             ErrorKind::StrayBytes => write!(f, "{have} bytes belong to no buffer ({field})")?,
         }
         match self.consequence {
+            Consequence::Nothing => write!(f, "; nothing of it lost"),
             Consequence::Record => write!(f, "; record skipped"),
             Consequence::RestOfBuffer => write!(f, "; rest of buffer skipped"),
             Consequence::Buffer if self.kind == ErrorKind::StrayBytes => write!(f, "; skipped"),

@@ -66,6 +66,13 @@ impl<'a> ExtendedItems<'a> {
         }
     }
 
+    /// Once the chain has left the record: bytes that the item needed, and bytes that were left.
+    pub(crate) fn shortfall(&self) -> (usize, usize) {
+        let have = self.bytes.len().saturating_sub(self.pos);
+        let need = u16_at(self.bytes, self.pos + 6).map_or(0, usize::from);
+        (ITEM_HEAD_BYTES + need, have)
+    }
+
     /// Bytes that the items take, once the chain has been walked; `None` where it left the record.
     pub(crate) fn end(&self) -> Option<usize> {
         (self.state == State::Ended).then_some(self.pos)

@@ -55,15 +55,26 @@ impl OpenBuffer<'_> {
     }
 }
 
+/// Decompressed bytes that may be open at once, beyond one buffer. 64 processors with buffers of 1 MiB need a quarter.
+///
+/// A trace that needs more is read all the same, and its order is then no longer that of time everywhere.
+const MAX_OPEN_BYTES: usize = 256 << 20;
+
 /// Iterator over all records of a trace in time order; see [`Trace::records_in_time_order`].
 ///
-/// Holds at most one open buffer for each processor.
+/// Holds at most one open buffer for each processor. Of decompressed buffers at most 256 MiB are open at once: where a
+/// trace needs more, the next buffers wait until others have ended, and their records come late, under the time of the
+/// record before them.
 #[derive(Debug)]
 pub struct OrderedRecords<'t, 'a> {
     trace: &'t Trace<'a>,
     streams: Vec<StreamState<'t>>,
     /// Smallest first: the time at which a stream continues, and its number.
     heads: BinaryHeap<Reverse<(i64, usize)>>,
+    /// Streams whose next buffer waits for room, in their order.
+    deferred: Vec<(i64, usize)>,
+    open_bytes: usize,
+    latest: i64,
     scratch: Vec<u8>,
 }
 
@@ -79,7 +90,15 @@ struct StreamState<'t> {
 
 impl<'t, 'a> OrderedRecords<'t, 'a> {
     pub(crate) fn new(trace: &'t Trace<'a>) -> Self {
-        let mut merged = Self { trace, streams: Vec::new(), heads: BinaryHeap::new(), scratch: Vec::new() };
+        let mut merged = Self {
+            trace,
+            streams: Vec::new(),
+            heads: BinaryHeap::new(),
+            deferred: Vec::new(),
+            open_bytes: 0,
+            latest: i64::MIN,
+            scratch: Vec::new(),
+        };
         for (number, stream) in trace.streams().iter().enumerate() {
             merged.streams.push(StreamState {
                 waiting: stream.buffers.iter(),
@@ -96,8 +115,7 @@ impl<'t, 'a> OrderedRecords<'t, 'a> {
     fn push_next_buffer(&mut self, number: usize) {
         let Some(stream) = self.streams.get_mut(number) else { return };
         if let Some(&position) = stream.waiting.as_slice().first() {
-            let first = self.trace.buffers().get(position).and_then(|info| info.first_ticks);
-            stream.latest = stream.latest.max(first.unwrap_or(i64::MIN));
+            stream.latest = self.trace.buffers().get(position).map_or(stream.latest, |info| info.not_before);
             self.heads.push(Reverse((stream.latest, number)));
         }
     }
@@ -107,37 +125,47 @@ impl<'t, 'a> OrderedRecords<'t, 'a> {
         if info.is_compressed() {
             let buffer = self.trace.buffer(position, &mut self.scratch).ok()?;
             let (data, end) = (Data::Decompressed(Arc::from(buffer.bytes())), buffer.end);
+            self.open_bytes += buffer.bytes().len();
             return Some(OpenBuffer { info, data, end, layout: self.trace.layout() });
         }
-        let whole = usize::try_from(info.offset).ok().and_then(|at| self.trace.bytes().get(at..))?;
+        let stored = self.trace.stored(info);
         let end = info.header.end_of_data() as usize;
-        let stored = whole.get(..info.stored_bytes as usize).unwrap_or(whole);
         let data = Data::Borrowed(stored.get(..end).unwrap_or(stored));
         Some(OpenBuffer { info, data, end, layout: self.trace.layout() })
+    }
+
+    /// Ends a buffer, and lets those go on that waited for its room.
+    fn close(&mut self, buffer: &OpenBuffer<'_>) {
+        if let Data::Decompressed(bytes) = &buffer.data {
+            self.open_bytes = self.open_bytes.saturating_sub(bytes.len());
+            self.heads.extend(self.deferred.drain(..).map(Reverse));
+        }
     }
 
     /// Reads the stream's next record, and puts it into the heap; at the end of its buffer, the next buffer.
     fn advance(&mut self, number: usize) {
         let Some(stream) = self.streams.get_mut(number) else { return };
-        if let Some((open, pos, index)) = stream.open.take() {
-            let mut records = open.records_from(pos, index);
-            match records.next() {
-                Some(Ok(record)) => {
-                    let ticks = stream.latest.max(record.ticks().unwrap_or(i64::MIN));
-                    let next = (records.position(), index.saturating_add(1));
-                    stream.latest = ticks;
-                    stream.head = Some(Ok(OrderedRecord { open: open.clone(), pos, index, ticks }));
-                    stream.open = Some((open, next.0, next.1));
-                }
-                Some(Err(error)) => stream.head = Some(Err(error)),
-                None => {}
+        let Some((open, pos, index)) = stream.open.take() else { return self.push_next_buffer(number) };
+        let mut records = open.records_from(pos, index);
+        match records.next() {
+            Some(Ok(record)) => {
+                let ticks = open.info.order_ticks(stream.latest, record.ticks());
+                let next = (records.position(), index.saturating_add(1));
+                stream.latest = ticks;
+                stream.head = Some(Ok(OrderedRecord { open: open.clone(), pos, index, ticks }));
+                stream.open = Some((open, next.0, next.1));
+                self.heads.push(Reverse((ticks, number)));
             }
-            if stream.head.is_some() {
+            Some(Err(error)) => {
+                stream.head = Some(Err(error));
                 self.heads.push(Reverse((stream.latest, number)));
-                return;
+                self.close(&open);
+            }
+            None => {
+                self.close(&open);
+                self.push_next_buffer(number);
             }
         }
-        self.push_next_buffer(number);
     }
 }
 
@@ -146,11 +174,19 @@ impl<'t> Iterator for OrderedRecords<'t, '_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let Reverse((_, number)) = self.heads.pop()?;
+            let Reverse((ticks, number)) = self.heads.pop()?;
             let stream = self.streams.get_mut(number)?;
-            if let Some(item) = stream.head.take() {
+            if let Some(mut item) = stream.head.take() {
                 self.advance(number);
+                if let Ok(record) = &mut item {
+                    record.ticks = record.ticks.max(self.latest);
+                    self.latest = record.ticks;
+                }
                 return Some(item);
+            }
+            if self.open_bytes > MAX_OPEN_BYTES {
+                self.deferred.push((ticks, number));
+                continue;
             }
             let position = stream.waiting.next().copied()?;
             let open = self.open(position);

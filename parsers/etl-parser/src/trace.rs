@@ -15,6 +15,13 @@ use crate::{HookId, RecordKind};
 /// How many damaged places keep their full description; all are counted. A file cut once has one.
 const MAX_DAMAGE_KEPT: usize = 256;
 
+/// How many times its own size the compressed buffers of a trace may hold, beyond [`FREE_EXPANSION_BYTES`]: bounds the
+/// time that a small file can take. The largest real ratio seen is 13.4; captured packets of zeros may reach hundreds.
+const MAX_EXPANSION: u64 = 1024;
+
+/// What the compressed buffers of any trace may hold, in bytes.
+const FREE_EXPANSION_BYTES: u64 = 64 << 20;
+
 /// An indexed trace: the header record, and where each buffer stands.
 #[derive(Debug)]
 pub struct Trace<'a> {
@@ -29,6 +36,8 @@ pub struct Trace<'a> {
     damaged: u64,
     skipped_bytes: u64,
     unwritten_bytes: u64,
+    /// What the compressed buffers so far announce.
+    expanded_bytes: u64,
 }
 
 /// The buffers of one processor in the order in which they were filled.
@@ -64,6 +73,7 @@ impl<'a> Trace<'a> {
             damaged: 0,
             skipped_bytes: 0,
             unwritten_bytes: 0,
+            expanded_bytes: 0,
         };
         trace.index();
         Ok(trace)
@@ -155,11 +165,9 @@ impl<'a> Trace<'a> {
     pub fn reading_order(&self) -> Vec<usize> {
         let mut order: Vec<(i64, usize, usize, usize)> = Vec::with_capacity(self.buffers.len());
         for (number, stream) in self.streams.iter().enumerate() {
-            let mut latest = i64::MIN;
             for (rank, &position) in stream.buffers.iter().enumerate() {
-                let first = self.buffers.get(position).and_then(|info| info.first_ticks);
-                latest = latest.max(first.unwrap_or(i64::MIN));
-                order.push((latest, number, rank, position));
+                let not_before = self.buffers.get(position).map_or(i64::MIN, |info| info.not_before);
+                order.push((not_before, number, rank, position));
             }
         }
         order.sort_unstable();
@@ -170,7 +178,8 @@ impl<'a> Trace<'a> {
     ///
     /// Each processor's records stay in their own order; between processors the smaller time stamp comes first, and of
     /// equal ones that of the lower processor number. A record without a time stamp, or with one that goes back, takes
-    /// the time of the record before it. Damage comes as an error in the place where records are missing.
+    /// the time of the record before it ([`BufferInfo::order_ticks`]). Damage comes as an error in the place where
+    /// records are missing.
     pub fn records_in_time_order(&self) -> OrderedRecords<'_, 'a> {
         OrderedRecords::new(self)
     }
@@ -179,7 +188,7 @@ impl<'a> Trace<'a> {
         self.layout
     }
 
-    fn stored(&self, info: &BufferInfo) -> &'a [u8] {
+    pub(crate) fn stored(&self, info: &BufferInfo) -> &'a [u8] {
         let behind = usize::try_from(info.offset).ok().and_then(|at| self.bytes.get(at..)).unwrap_or(&[]);
         behind.get(..info.stored_bytes as usize).unwrap_or(behind)
     }
@@ -193,7 +202,7 @@ impl<'a> Trace<'a> {
         let mut offset = 0_usize;
         let mut index = 0_u32;
         while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {
-            let step = self.index_one(rest, offset as u64, index, stride);
+            let step = self.index_one(Place { rest, offset, index, stride });
             offset = offset.saturating_add(step.max(1));
             index = index.saturating_add(1);
         }
@@ -201,86 +210,99 @@ impl<'a> Trace<'a> {
         for (position, info) in self.buffers.iter().enumerate() {
             streams.entry(info.header.cpu()).or_default().push(position);
         }
-        self.streams = streams
-            .into_iter()
-            .map(|(cpu, mut buffers)| {
-                buffers.sort_by_key(|&position| self.buffers.get(position).map(|info| info.header.sequence_number));
-                Stream { cpu, buffers }
-            })
-            .collect();
+        for (cpu, mut buffers) in streams {
+            buffers.sort_by_key(|&position| self.buffers.get(position).map(|info| info.header.sequence_number));
+            self.bound_times(&buffers);
+            self.streams.push(Stream { cpu, buffers });
+        }
     }
 
-    /// Looks at the buffer that `rest` starts with, and says how many bytes to advance.
-    fn index_one(&mut self, rest: &[u8], offset: u64, index: u32, stride: Option<u32>) -> usize {
+    /// Looks at the buffer that should stand at `place`, and says how many bytes to advance.
+    fn index_one(&mut self, place: Place<'_>) -> usize {
+        let Place { rest, stride, .. } = place;
         let Some(header) = BufferHeader::read(rest) else {
             if is_unwritten(rest) {
                 self.unwritten_bytes += rest.len() as u64;
             } else {
-                self.skip(
-                    rest.len(),
-                    Error::new(
-                        ErrorKind::StrayBytes,
-                        Consequence::Buffer,
-                        offset,
-                        "fewer than a buffer header's 72 at the end of the file",
-                        BUFFER_HEADER_BYTES as u64,
-                        rest.len() as u64,
-                    ),
-                );
+                let (need, have) = (BUFFER_HEADER_BYTES as u64, rest.len() as u64);
+                let what = "fewer than a buffer header's 72 at the end of the file";
+                let offset = place.offset as u64;
+                self.skip(rest.len(), Error::new(ErrorKind::StrayBytes, Consequence::Buffer, offset, what, need, have));
             }
             return rest.len();
         };
-        let info = |size: u32| BufferInfo {
-            index,
-            offset,
-            stored_bytes: size.min(u32::try_from(rest.len()).unwrap_or(u32::MAX)),
-            header,
-            first_ticks: None,
-        };
-        if rest.get(..BUFFER_HEADER_BYTES).is_some_and(is_unwritten) {
-            let step = self.next_buffer(rest, stride);
-            self.unwritten_bytes += step as u64;
-            return step;
-        }
         let size = header.buffer_bytes;
-        if !(BUFFER_HEADER_BYTES as u32..=MAX_BUFFER_BYTES).contains(&size) {
-            let error = info(size).error(
-                ErrorKind::BufferSizeOutOfRange,
-                "buffer size",
-                u64::from(MAX_BUFFER_BYTES),
-                u64::from(size),
-            );
-            let step = self.next_buffer(rest, stride);
-            self.skip(step, error);
+        let mut info = place.info(header);
+        if rest.get(..BUFFER_HEADER_BYTES).is_some_and(is_unwritten) {
+            let step = place.next_buffer();
+            if rest.get(..step).is_some_and(is_unwritten) {
+                self.unwritten_bytes += step as u64;
+            } else {
+                self.skip(step, info.error(ErrorKind::BufferSizeOutOfRange, "buffer size", MAX_BUFFER_BYTES, size));
+            }
             return step;
         }
-        let mut info = info(size);
-        let end = header.end_of_data();
-        let limit = if info.is_compressed() { self.uncompressed_limit() } else { size };
-        if !(BUFFER_HEADER_BYTES as u32..=limit).contains(&end) {
-            let error = info.error(ErrorKind::EndOfDataOutOfRange, "Offset", u64::from(limit), u64::from(end));
-            // A header that is wrong in two places is no guide to the next one.
-            let trusted = stride.is_none_or(|stride| stride == size);
-            let step = if trusted { size as usize } else { self.next_buffer(rest, stride) };
-            self.skip(step.min(rest.len()), error);
+        if !(BUFFER_HEADER_BYTES as u32..=MAX_BUFFER_BYTES).contains(&size) {
+            let step = place.next_buffer();
+            self.skip(step, info.error(ErrorKind::BufferSizeOutOfRange, "buffer size", MAX_BUFFER_BYTES, size));
             return step;
+        }
+        // Where buffers are equal and another one stands a stride on, a size that says otherwise is wrong.
+        let mut step = size;
+        if let Some(stride) = stride.filter(|stride| *stride != size && place.starts_buffer(*stride as usize)) {
+            let mut error = info.error(ErrorKind::IrregularBufferSize, "buffer size", stride, size);
+            error.consequence = Consequence::Nothing;
+            self.note(error);
+            step = stride;
+            info = place.info(BufferHeader { buffer_bytes: stride, ..header });
+        }
+        let end = header.end_of_data();
+        let limit = if info.is_compressed() { self.uncompressed_limit() } else { step };
+        if !(BUFFER_HEADER_BYTES as u32..=limit).contains(&end) {
+            // A header that is wrong in two places is no guide to the next one.
+            let trusted = stride.is_none_or(|stride| stride == step);
+            let step = if trusted { step as usize } else { place.next_buffer() };
+            self.skip(step.min(rest.len()), info.error(ErrorKind::EndOfDataOutOfRange, "Offset", limit, end));
+            return step;
+        }
+        if info.is_compressed() {
+            self.expanded_bytes = self.expanded_bytes.saturating_add(u64::from(end));
+            let budget = (self.bytes.len() as u64).saturating_mul(MAX_EXPANSION).saturating_add(FREE_EXPANSION_BYTES);
+            if self.expanded_bytes > budget {
+                let mut error = info.error(ErrorKind::ExpansionBudget, "decompressed buffers", 0, end);
+                error.need = budget;
+                self.skip((step as usize).min(rest.len()), error);
+                return step as usize;
+            }
         }
         if info.is_truncated() {
-            let (need, have) = (u64::from(size), rest.len() as u64);
-            let mut error = info.error(ErrorKind::Truncated, "the buffer", need, have);
-            error.consequence = Consequence::RestOfBuffer;
+            let have = u32::try_from(rest.len()).unwrap_or(u32::MAX);
+            let mut error = info.error(ErrorKind::Truncated, "the buffer", step, have);
+            let whole = !info.is_compressed() && end <= have;
+            error.consequence = if whole { Consequence::Nothing } else { Consequence::RestOfBuffer };
             self.note(error);
         }
         info.first_ticks = self.first_ticks(&info);
         self.buffers.push(info);
-        // A wrong size in an uncompressed trace shows by what stands behind: there the regular stride is the better guide.
-        if let Some(stride) = stride.filter(|stride| *stride != size)
-            && !starts_buffer(rest, size as usize)
-            && starts_buffer(rest, stride as usize)
-        {
-            return stride as usize;
+        step as usize
+    }
+
+    /// Gives each buffer of a stream the span of time in which its records are ordered.
+    ///
+    /// First time stamps rise along a stream. Where they do not, the longest rising part is believed, and the records of
+    /// the other buffers are ordered at the time of the next buffer that is believed: a wrong time stamp, high or low,
+    /// moves its own buffer's records and no others.
+    fn bound_times(&mut self, stream: &[usize]) {
+        let firsts: Vec<Option<i64>> =
+            stream.iter().map(|&position| self.buffers.get(position).and_then(|info| info.first_ticks)).collect();
+        let believed = longest_rising(&firsts);
+        let mut next = i64::MAX;
+        for ((&position, first), believed) in stream.iter().zip(firsts).zip(believed).rev() {
+            let Some(info) = self.buffers.get_mut(position) else { continue };
+            info.not_after = next;
+            info.not_before = first.filter(|_| believed).unwrap_or(next);
+            next = info.not_before;
         }
-        size as usize
     }
 
     /// Largest uncompressed buffer that this trace may have, in bytes.
@@ -300,23 +322,11 @@ impl<'a> Trace<'a> {
         if info.is_compressed() {
             let mut start = [0_u8; 64];
             let written = decompress(stored.get(BUFFER_HEADER_BYTES..)?, &mut start);
-            peek_ticks(start.get(..written)?, self.layout)
+            peek_ticks(start.get(..written)?, end - BUFFER_HEADER_BYTES, self.layout)
         } else {
-            peek_ticks(stored.get(BUFFER_HEADER_BYTES..end.min(stored.len()))?, self.layout)
+            let data = stored.get(BUFFER_HEADER_BYTES..end.min(stored.len()))?;
+            peek_ticks(data, data.len(), self.layout)
         }
-    }
-
-    /// Bytes to the next place behind the start of `rest` that looks like a buffer, or to its end.
-    fn next_buffer(&self, rest: &[u8], stride: Option<u32>) -> usize {
-        let step = stride.map_or(1, |stride| stride as usize);
-        let mut at = step;
-        while at < rest.len() {
-            if starts_buffer(rest, at) {
-                return at;
-            }
-            at = at.saturating_add(step);
-        }
-        rest.len()
     }
 
     fn skip(&mut self, bytes: usize, error: Error) {
@@ -332,21 +342,90 @@ impl<'a> Trace<'a> {
     }
 }
 
-/// Whether a plausible buffer header stands at `at`. The end of the data also counts: a last buffer ends there.
-fn starts_buffer(bytes: &[u8], at: usize) -> bool {
-    let Some(here) = bytes.get(at..) else { return false };
-    if here.is_empty() {
-        return true;
+/// A place in the file where a buffer should stand.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    /// The file from here on.
+    rest: &'a [u8],
+    /// Absolute offset.
+    offset: usize,
+    /// Number of the buffer, from 0.
+    index: u32,
+    /// The size of the trace's buffers, where they are equal.
+    stride: Option<u32>,
+}
+
+impl Place<'_> {
+    fn info(&self, header: BufferHeader) -> BufferInfo {
+        BufferInfo {
+            index: self.index,
+            offset: self.offset as u64,
+            stored_bytes: header.buffer_bytes.min(u32::try_from(self.rest.len()).unwrap_or(u32::MAX)),
+            header,
+            first_ticks: None,
+            not_before: i64::MIN,
+            not_after: i64::MAX,
+        }
     }
-    // Cheap refusals first: a byte-wise search through a compressed trace asks this of every byte.
-    let type_fits = u16_at(here, 0x36).is_some_and(|value| value <= BufferType::MAXIMUM.0);
-    let size_fits = u32_at(here, 0).is_some_and(|size| (BUFFER_HEADER_BYTES as u32..=MAX_BUFFER_BYTES).contains(&size));
-    if !type_fits || !size_fits || u16_at(here, 0x34).is_none_or(|flags| flags > 0x7F) {
-        return false;
+
+    /// Bytes to the next place that looks like a buffer, or to the end of the file. Where buffers are equal, only
+    /// multiples of their size are looked at, counted from the start of the file.
+    fn next_buffer(&self) -> usize {
+        let step = self.stride.map_or(1, |stride| stride as usize);
+        let mut at = step - self.offset % step;
+        while at < self.rest.len() {
+            if self.starts_buffer(at) {
+                return at;
+            }
+            at = at.saturating_add(step);
+        }
+        self.rest.len()
     }
-    let Some(header) = BufferHeader::read(here) else { return false };
-    let behind = here.get(BUFFER_HEADER_BYTES..).unwrap_or(&[]);
-    header.is_plausible(behind, here.len() as u64)
+
+    /// Whether a plausible buffer header stands `at` bytes on. The end of the file also counts: a last buffer ends there.
+    fn starts_buffer(&self, at: usize) -> bool {
+        let Some(here) = self.rest.get(at..) else { return false };
+        if here.is_empty() {
+            return true;
+        }
+        // Cheap refusals first: a byte-wise search through a compressed trace asks this of every byte.
+        let sizes = BUFFER_HEADER_BYTES as u32..=MAX_BUFFER_BYTES;
+        let type_fits = u16_at(here, 0x36).is_some_and(|value| value <= BufferType::MAXIMUM.0);
+        let size_fits = u32_at(here, 0).is_some_and(|size| sizes.contains(&size));
+        if !type_fits || !size_fits || u16_at(here, 0x34).is_none_or(|flags| flags > 0x7F) {
+            return false;
+        }
+        let Some(header) = BufferHeader::read(here) else { return false };
+        let behind = here.get(BUFFER_HEADER_BYTES..).unwrap_or(&[]);
+        header.is_plausible(behind, here.len() as u64, self.stride)
+    }
+}
+
+/// Which of `values` belong to the longest part, not necessarily connected, that never falls; of equally long ones, one.
+fn longest_rising(values: &[Option<i64>]) -> Vec<bool> {
+    // For each length, the smallest last value of a rising part of that length, and where it stands.
+    let mut lasts: Vec<(i64, usize)> = Vec::new();
+    let mut before: Vec<Option<usize>> = vec![None; values.len()];
+    for (rank, value) in values.iter().enumerate() {
+        let Some(value) = *value else { continue };
+        let length = lasts.partition_point(|(last, _)| *last <= value);
+        if let (Some(before), Some(shorter)) = (before.get_mut(rank), length.checked_sub(1)) {
+            *before = lasts.get(shorter).map(|(_, at)| *at);
+        }
+        match lasts.get_mut(length) {
+            Some(last) => *last = (value, rank),
+            None => lasts.push((value, rank)),
+        }
+    }
+    let mut believed = vec![false; values.len()];
+    let mut at = lasts.last().map(|(_, at)| *at);
+    while let Some(rank) = at {
+        if let Some(believed) = believed.get_mut(rank) {
+            *believed = true;
+        }
+        at = before.get(rank).copied().flatten();
+    }
+    believed
 }
 
 /// Reads the header record at the start of the first buffer: header, its pointer size, its time stamp.
@@ -365,14 +444,12 @@ fn read_first_record(bytes: &[u8]) -> Result<(LogfileHeader, PointerSize, i64), 
     if header.flags.has(BufferFlags::COMPRESSED) {
         return Err(not_a_trace(0x34, "the first buffer's flags word", 1, u64::from(header.flags.0)));
     }
-    let info = BufferInfo {
-        index: 0,
-        offset: 0,
-        stored_bytes: size.min(u32::try_from(bytes.len()).unwrap_or(u32::MAX)),
-        header,
-        first_ticks: None,
-    };
-    let end = header.end_of_data() as usize;
+    let end = header.end_of_data();
+    if !(BUFFER_HEADER_BYTES as u32..=size).contains(&end) {
+        return Err(not_a_trace(0x30, "the first buffer's end of data", u64::from(size), u64::from(end)));
+    }
+    let info = Place { rest: bytes, offset: 0, index: 0, stride: None }.info(header);
+    let end = end as usize;
     let stored = bytes.get(..info.stored_bytes as usize).unwrap_or(bytes);
     let buffer = Buffer {
         info: &info,
@@ -383,7 +460,9 @@ fn read_first_record(bytes: &[u8]) -> Result<(LogfileHeader, PointerSize, i64), 
     };
     let record = match buffer.records().next() {
         Some(Ok(record)) => record,
-        Some(Err(error)) if error.kind == ErrorKind::Truncated => return Err(error),
+        Some(Err(error)) if error.kind == ErrorKind::Truncated => {
+            return Err(Error { consequence: Consequence::File, ..error });
+        }
         _ => {
             let word = u32_at(bytes, BUFFER_HEADER_BYTES).unwrap_or(0);
             return Err(not_a_trace(
@@ -409,5 +488,25 @@ fn first_header_record(record: &Record<'_>) -> Result<(LogfileHeader, PointerSiz
             let offset = record.offset();
             Err(Error::new(ErrorKind::NotATrace, Consequence::File, offset, "the first record's hook id", 0, hook))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rising(values: &[i64]) -> Vec<i64> {
+        let options: Vec<Option<i64>> = values.iter().map(|value| (*value != -1).then_some(*value)).collect();
+        values.iter().zip(longest_rising(&options)).filter(|(_, believed)| *believed).map(|(value, _)| *value).collect()
+    }
+
+    #[test]
+    fn one_wrong_time_is_the_one_that_is_not_believed() {
+        assert_eq!(rising(&[1, 2, 3, 4]), [1, 2, 3, 4]);
+        assert_eq!(rising(&[1, 99, 3, 4]), [1, 3, 4]);
+        assert_eq!(rising(&[10, 20, 1, 40]), [10, 20, 40]);
+        assert_eq!(rising(&[5, 5, 5]), [5, 5, 5]);
+        assert_eq!(rising(&[-1, 7, -1, 8]), [7, 8]);
+        assert_eq!(rising(&[]), [] as [i64; 0]);
     }
 }

@@ -323,11 +323,11 @@ impl<'a> Record<'a> {
             RecordKind::Message => {
                 return MessageHeader::read(self.bytes)
                     .map(RecordHeader::Message)
-                    .ok_or_else(|| self.error(ErrorKind::RecordTooShort, "message header"));
+                    .ok_or_else(|| self.too_short("message header"));
             }
             RecordKind::Other => return Ok(RecordHeader::Other),
         };
-        decoded.map_err(|_| self.error(ErrorKind::RecordTooShort, "record header"))
+        decoded.map_err(|_| self.too_short("record header"))
     }
 
     /// The extended data items; none where the header's flag does not announce them.
@@ -352,33 +352,40 @@ impl<'a> Record<'a> {
                 } else {
                     let mut items = self.extended_items();
                     while items.next().is_some() {}
-                    let failed = || self.error(ErrorKind::ExtendedItem, "extended data item");
+                    let failed = || {
+                        let (need, have) = items.shortfall();
+                        self.error(ErrorKind::ExtendedItem, "extended data item", need, have)
+                    };
                     self.fixed + items.end().ok_or_else(failed)?
                 }
             }
-            RecordKind::System | RecordKind::Compact | RecordKind::Perfinfo => self.fixed + self.extension_bytes(),
             RecordKind::Message => {
-                MessageHeader::read(self.bytes)
-                    .ok_or_else(|| self.error(ErrorKind::RecordTooShort, "message header"))?
-                    .payload
+                MessageHeader::read(self.bytes).ok_or_else(|| self.too_short("message header"))?.payload
             }
-            RecordKind::Classic | RecordKind::Instance | RecordKind::Other => self.fixed,
+            _ => self.fixed + self.extension_bytes(),
         };
-        self.bytes.get(start..).ok_or_else(|| self.error(ErrorKind::RecordTooShort, "extension words"))
+        self.bytes.get(start..).ok_or_else(|| self.too_short("extension words"))
     }
 
     /// Bytes between a kernel header and its payload: one 64-bit word for a PEBS index, up to seven for counters.
     ///
     /// Source: phnt `PERFINFO_TRACE_HEADER`; readers apply the same flags to system headers.
     fn extension_bytes(&self) -> usize {
+        if !matches!(self.kind, RecordKind::System | RecordKind::Compact | RecordKind::Perfinfo) {
+            return 0;
+        }
         let flags = u16_at(self.bytes, 0).unwrap_or(0);
         let pebs = usize::from(flags >> 15);
         let counters = usize::from((flags >> 8) & 7);
         8 * (pebs + counters)
     }
 
-    fn error(&self, kind: ErrorKind, field: &'static str) -> Error {
-        Error::new(kind, Consequence::Record, self.offset, field, self.fixed as u64, self.bytes.len() as u64)
+    fn too_short(&self, field: &'static str) -> Error {
+        self.error(ErrorKind::RecordTooShort, field, self.fixed + self.extension_bytes(), self.bytes.len())
+    }
+
+    fn error(&self, kind: ErrorKind, field: &'static str, need: usize, have: usize) -> Error {
+        Error::new(kind, Consequence::Record, self.offset, field, need as u64, have as u64)
             .in_buffer(self.buffer, self.buffer_offset)
             .in_record(self.index)
     }
@@ -413,6 +420,18 @@ impl<'a> Records<'a> {
         self.buffer.end.saturating_sub(self.pos)
     }
 
+    /// Why the buffer's data ends before its announced end; `None` where it does not.
+    fn missing_data(&self) -> Option<ErrorKind> {
+        let buffer = &self.buffer;
+        (buffer.missing_bytes() > 0).then(|| {
+            if buffer.decompressed && !buffer.info.is_truncated() {
+                ErrorKind::Decompression
+            } else {
+                ErrorKind::Truncated
+            }
+        })
+    }
+
     fn offset(&self) -> u64 {
         let within = if self.buffer.decompressed { 0 } else { self.pos as u64 };
         self.buffer.info.offset.saturating_add(within)
@@ -444,22 +463,15 @@ impl<'a> Iterator for Records<'a> {
         }
         let bytes = self.buffer.bytes;
         let available = bytes.len().saturating_sub(self.pos);
-        let cut_short = bytes.len() < self.buffer.end;
-        if available < 8 {
-            let need = self.buffer.end - self.pos;
-            let kind = if !cut_short {
-                ErrorKind::RecordTooShort
-            } else if self.buffer.decompressed && !self.buffer.info.is_truncated() {
-                ErrorKind::Decompression
-            } else {
-                ErrorKind::Truncated
-            };
-            return self.fail(kind, "data of the buffer", need.max(8), available);
-        }
         let word = u32_at(bytes, self.pos).unwrap_or(0);
         if word == u32::MAX {
             self.done = true;
             return None;
+        }
+        if available < 8 {
+            let need = self.buffer.end - self.pos;
+            let kind = self.missing_data().unwrap_or(ErrorKind::RecordTooShort);
+            return self.fail(kind, "data of the buffer", need.max(8), available);
         }
         let Some(shape) = Shape::read(bytes, self.pos, self.buffer.layout) else {
             return self.fail(ErrorKind::UnknownMarker, "record marker", 0, word as usize);
@@ -468,8 +480,14 @@ impl<'a> Iterator for Records<'a> {
             return self.fail(ErrorKind::RecordTooShort, shape.name, shape.fixed, shape.size);
         }
         let Some(record) = bytes.get(self.pos..self.pos + shape.size) else {
-            let kind = if cut_short { ErrorKind::Truncated } else { ErrorKind::RecordTooLong };
-            return self.fail(kind, shape.name, shape.size, available);
+            return match self.missing_data() {
+                // What a record says that runs into missing data is true; that the data is missing is the damage.
+                Some(kind) if self.pos + shape.size <= self.buffer.end => {
+                    let need = self.buffer.end - self.pos;
+                    self.fail(kind, "data of the buffer", need, available)
+                }
+                _ => self.fail(ErrorKind::RecordTooLong, shape.name, shape.size, available),
+            };
         };
         let next = self.pos + align8(shape.size);
         if shape.unsure {
@@ -497,10 +515,10 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-/// The raw time stamp of a record of which at least the first 64 bytes are at hand.
-pub(crate) fn peek_ticks(bytes: &[u8], layout: Layout) -> Option<i64> {
+/// The raw time stamp of a record of which at least the first 64 bytes are at hand, if it ends within `limit` bytes.
+pub(crate) fn peek_ticks(bytes: &[u8], limit: usize, layout: Layout) -> Option<i64> {
     let shape = Shape::read(bytes, 0, layout)?;
-    if shape.size < shape.fixed {
+    if shape.size < shape.fixed || shape.size > limit {
         return None;
     }
     let record = Record {

@@ -1,0 +1,184 @@
+//! Damage costs as little as possible, and is told: on traces written by code that shares nothing with the reader.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use etl_parser::{Consequence, Error, ErrorKind, Trace};
+use synth::record::{Origin, Record};
+use synth::{TraceBuilder, TraceOptions};
+
+/// An uncompressed trace of many equal buffers, records of which carry their number.
+fn trace() -> (Vec<u8>, usize, u64) {
+    written(TraceOptions { buffer_size: 0x1000, ..TraceOptions::default() })
+}
+
+fn written(options: TraceOptions) -> (Vec<u8>, usize, u64) {
+    let size = options.buffer_size as usize;
+    let mut builder = TraceBuilder::new(options);
+    let t0 = builder.options().t0;
+    for step in 0..300_i64 {
+        let payload = [step.to_le_bytes(), step.wrapping_mul(0x9E37_79B9).to_le_bytes()].concat().repeat(8);
+        let record = Record::System { origin: Origin::new(8, 12), hook: 0x0F2E, version: 2, payload: &payload };
+        builder.record((step % 2) as u16, t0 + step * 100, &record);
+    }
+    let records = builder.records();
+    (builder.finish(), size, records)
+}
+
+/// Records that can be read, and all damage, of the index and of the walk.
+fn walk(bytes: &[u8]) -> (u64, Vec<Error>) {
+    let trace = Trace::new(bytes).unwrap();
+    let mut damage = trace.damage().to_vec();
+    let mut records = 0;
+    let mut scratch = Vec::new();
+    for position in 0..trace.buffers().len() {
+        for record in trace.buffer(position, &mut scratch).unwrap().records() {
+            match record {
+                Ok(_) => records += 1,
+                Err(error) => damage.push(error),
+            }
+        }
+    }
+    assert_eq!(trace.damaged() as usize, trace.damage().len());
+    (records, damage)
+}
+
+fn kinds(damage: &[Error]) -> Vec<ErrorKind> {
+    damage.iter().map(|error| error.kind).collect()
+}
+
+fn put32(bytes: &mut [u8], at: usize, value: u32) {
+    bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+}
+
+/// Records of the buffer at `at`.
+fn records_of(bytes: &[u8], at: usize) -> u64 {
+    let trace = Trace::new(bytes).unwrap();
+    let position = trace.buffers().iter().position(|info| info.offset == at as u64).unwrap();
+    let mut scratch = Vec::new();
+    let buffer = trace.buffer(position, &mut scratch).unwrap();
+    buffer.records().count() as u64
+}
+
+#[test]
+fn a_size_that_leads_to_another_buffer_is_not_believed_where_buffers_are_equal() {
+    let (whole, size, records) = trace();
+    for wrong in [2 * size as u32, 4 * size as u32, 0x180, size as u32 - 8, 0x100_0000] {
+        let mut bytes = whole.clone();
+        put32(&mut bytes, 3 * size, wrong);
+        let (read, damage) = walk(&bytes);
+        assert_eq!((read, kinds(&damage)), (records, vec![ErrorKind::IrregularBufferSize]), "{wrong:#x}");
+        assert_eq!(damage[0].consequence, Consequence::Nothing);
+    }
+}
+
+#[test]
+fn zeros_over_a_header_are_damage_and_zeros_over_a_buffer_are_room() {
+    let (mut bytes, size, records) = trace();
+    let lost = records_of(&bytes, 3 * size);
+    bytes[3 * size..3 * size + 72].fill(0);
+    let (read, damage) = walk(&bytes);
+    assert_eq!((read, kinds(&damage)), (records - lost, vec![ErrorKind::BufferSizeOutOfRange]));
+    bytes[3 * size..4 * size].fill(0);
+    let (read, damage) = walk(&bytes);
+    assert_eq!((read, damage), (records - lost, vec![]));
+    assert_eq!(Trace::new(&bytes).unwrap().unwritten_bytes(), size as u64);
+}
+
+#[test]
+fn the_search_behind_damage_keeps_to_the_raster_and_finds_a_cut_last_buffer() {
+    let (mut bytes, size, records) = trace();
+    let last = bytes.len() - size;
+    let lost = records_of(&bytes, last - size);
+    put32(&mut bytes, last - size, 0);
+    bytes.truncate(bytes.len() - 16);
+    let (read, damage) = walk(&bytes);
+    assert_eq!(read, records - lost);
+    assert_eq!(kinds(&damage), [ErrorKind::BufferSizeOutOfRange, ErrorKind::Truncated]);
+    assert_eq!(damage[1].consequence, Consequence::Nothing, "only slack was cut");
+}
+
+#[test]
+fn one_wrong_time_stamp_moves_its_own_buffer_at_most() {
+    let (whole, size, records) = trace();
+    for ticks in [i64::MAX, 0, i64::MIN] {
+        let mut bytes = whole.clone();
+        // The first record of a buffer in the middle: system header, time stamp at 0x10.
+        let at = 5 * size + 0x48 + 0x10;
+        bytes[at..at + 8].copy_from_slice(&ticks.to_le_bytes());
+        let trace = Trace::new(&bytes).unwrap();
+        let ordered: Vec<(i64, u32)> = trace
+            .records_in_time_order()
+            .map(|item| item.map(|item| (item.ticks(), item.record().unwrap().buffer())).unwrap())
+            .collect();
+        assert_eq!(ordered.len() as u64, records);
+        let steps: Vec<i64> = trace
+            .records_in_time_order()
+            .filter_map(|item| {
+                let item = item.unwrap();
+                let record = item.record()?;
+                let payload = record.user_data().ok().filter(|_| record.buffer() != 5 && record.bytes()[7] == 0x0F)?;
+                Some(i64::from_le_bytes(payload[..8].try_into().unwrap()))
+            })
+            .collect();
+        assert!(steps.is_sorted(), "{ticks}: records of other buffers keep their order");
+    }
+}
+
+#[test]
+fn a_stream_that_stops_in_the_middle_is_told_as_such() {
+    let (mut bytes, _, records) = written(TraceOptions { compressed: true, ..TraceOptions::default() });
+    let trace = Trace::new(&bytes).unwrap();
+    let info = trace.buffers()[2].clone();
+    let at = info.offset as usize;
+    let (end, stored) = (at + 72, info.stored_bytes as usize);
+    drop(trace);
+    // From the middle on, matches that point before the start of the buffer.
+    bytes[end + stored / 2..at + stored].fill(0xFF);
+    let (read, damage) = walk(&bytes);
+    assert!(read < records && read > 0);
+    assert_eq!(damage.len(), 1, "{damage:?}");
+    assert!(matches!(damage[0].kind, ErrorKind::Decompression | ErrorKind::UnknownMarker | ErrorKind::RecordTooLong));
+    assert_eq!(damage[0].consequence, Consequence::RestOfBuffer);
+}
+
+#[test]
+fn a_small_file_cannot_ask_for_endless_decompression() {
+    let (bytes, ..) = written(TraceOptions { compressed: true, ..TraceOptions::default() });
+    let first = u32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize;
+    let mut hostile = bytes[..first].to_vec();
+    // The header record allows 16 MiB; each buffer of 96 bytes announces as much.
+    put32(&mut hostile, 0x48 + 0x20, 0x100_0000);
+    for number in 0..10_000_u32 {
+        let mut buffer = vec![0_u8; 96];
+        put32(&mut buffer, 0, 96);
+        put32(&mut buffer, 0x18, number + 1);
+        buffer[0x28..0x2A].copy_from_slice(&((number % 2048) as u16).to_le_bytes());
+        put32(&mut buffer, 0x30, 0x100_0000);
+        buffer[0x34] = 0x60;
+        // One literal, then a match that fills the rest.
+        buffer[72..88].copy_from_slice(&[0, 0, 0, 0x40, 0xC0, 7, 0, 15, 255, 0, 0, 0xFF, 0xFF, 0xFF, 0x7F, 0]);
+        hostile.extend(buffer);
+    }
+    let trace = Trace::new(&hostile).unwrap();
+    assert!(trace.damage().iter().any(|error| error.kind == ErrorKind::ExpansionBudget));
+    let announced: u64 = trace.buffers().iter().map(|info| u64::from(info.header.end_of_data())).sum();
+    assert!(announced <= (64 << 20) + 1024 * hostile.len() as u64);
+}
+
+#[test]
+fn what_is_no_trace_says_which_number_is_wrong() {
+    let (whole, ..) = trace();
+    let refused = |edit: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = whole.clone();
+        edit(&mut bytes);
+        let error = Trace::new(&bytes).unwrap_err();
+        assert_eq!(error.consequence, Consequence::File);
+        error.to_string()
+    };
+    assert!(refused(&|b| b.truncate(71)).contains("the file's size is 0x47, expected 0x48"));
+    assert!(refused(&|b| b.truncate(0x100)).contains("the file ends early"));
+    assert!(refused(&|b| put32(b, 0, 7)).contains("the first buffer's size is 0x7"));
+    assert!(refused(&|b| put32(b, 0x30, 0x2000)).contains("end of data is 0x2000, expected 0x1000"));
+    assert!(refused(&|b| put32(b, 0x48, 0)).contains("the first record's marker is 0x0"));
+    assert!(refused(&|b| b[0x48 + 6] = 5).contains("the first record's hook id is 0x5"));
+}
