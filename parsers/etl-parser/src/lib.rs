@@ -63,3 +63,8 @@ pub use record::{
     RecordHeader, RecordKind, Records, SystemHeader,
 };
 pub use trace::{Stream, Trace};
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
