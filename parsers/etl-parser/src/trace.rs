@@ -25,7 +25,10 @@ const FREE_EXPANSION_BYTES: u64 = 64 << 20;
 /// An indexed trace: the header record, and where each buffer stands.
 #[derive(Debug)]
 pub struct Trace<'a> {
+    /// The segment's bytes.
     bytes: &'a [u8],
+    /// Where they start in the file.
+    base: u64,
     header: LogfileHeader,
     pointer_size: PointerSize,
     clock: Clock,
@@ -34,6 +37,7 @@ pub struct Trace<'a> {
     streams: Vec<Stream>,
     damage: Vec<Error>,
     damaged: u64,
+    damaged_buffers: u64,
     skipped_bytes: u64,
     unwritten_bytes: u64,
     /// What the compressed buffers so far announce.
@@ -50,7 +54,24 @@ pub struct Stream {
 }
 
 impl<'a> Trace<'a> {
-    /// Checks that `bytes` is a trace, and finds its buffers by their headers, to the end of the file.
+    /// Reads all segments of a file: one, unless sessions were appended to each other or files put together.
+    ///
+    /// Each has a header record of its own, and so its own clock and numbers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Trace::new`], for the first segment. A later one starts only where its header record can be read.
+    pub fn segments(bytes: &'a [u8]) -> Result<Vec<Self>, Error> {
+        let mut segments = vec![Self::at(bytes, 0)?];
+        while let Some(next) = segments.last().map(Self::end).filter(|next| *next < bytes.len() as u64) {
+            let Some(rest) = usize::try_from(next).ok().and_then(|next| bytes.get(next..)) else { break };
+            segments.push(Self::at(rest, next)?);
+        }
+        Ok(segments)
+    }
+
+    /// Checks that `bytes` is a trace, and finds its buffers by their headers, to the end of the file or to where another
+    /// segment begins (see [`Trace::segments`]).
     ///
     /// The count in the header is not used: it is 0 in a log that is still being written.
     ///
@@ -59,10 +80,15 @@ impl<'a> Trace<'a> {
     /// [`ErrorKind::NotATrace`] or [`ErrorKind::Truncated`] where the first buffer or its header record cannot be read.
     /// Later damage does not fail: see [`Trace::damage`].
     pub fn new(bytes: &'a [u8]) -> Result<Self, Error> {
+        Self::at(bytes, 0)
+    }
+
+    fn at(bytes: &'a [u8], base: u64) -> Result<Self, Error> {
         let (header, pointer_size, reference_ticks) = read_first_record(bytes)?;
         let layout = Layout { old_instances: (header.layout_major, header.layout_minor) < (1, 1) };
         let mut trace = Self {
             bytes,
+            base,
             clock: Clock::new(&header, reference_ticks),
             header,
             pointer_size,
@@ -71,6 +97,7 @@ impl<'a> Trace<'a> {
             streams: Vec::new(),
             damage: Vec::new(),
             damaged: 0,
+            damaged_buffers: 0,
             skipped_bytes: 0,
             unwritten_bytes: 0,
             expanded_bytes: 0,
@@ -94,9 +121,19 @@ impl<'a> Trace<'a> {
         &self.clock
     }
 
-    /// All bytes of the file.
+    /// All bytes of the segment.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// Where the segment starts in the file, in bytes.
+    pub fn start(&self) -> u64 {
+        self.base
+    }
+
+    /// Where the segment ends in the file, in bytes.
+    pub fn end(&self) -> u64 {
+        self.base.saturating_add(self.bytes.len() as u64)
     }
 
     /// The buffers in file order, without those whose header is damaged.
@@ -119,6 +156,11 @@ impl<'a> Trace<'a> {
     /// How many places [`Trace::damage`] is about, those not kept included.
     pub fn damaged(&self) -> u64 {
         self.damaged
+    }
+
+    /// How many of these places are buffers, not bytes that belong to none.
+    pub fn damaged_buffers(&self) -> u64 {
+        self.damaged_buffers
     }
 
     /// Bytes that belong to no buffer that could be read.
@@ -189,7 +231,8 @@ impl<'a> Trace<'a> {
     }
 
     pub(crate) fn stored(&self, info: &BufferInfo) -> &'a [u8] {
-        let behind = usize::try_from(info.offset).ok().and_then(|at| self.bytes.get(at..)).unwrap_or(&[]);
+        let at = info.offset.saturating_sub(self.base);
+        let behind = usize::try_from(at).ok().and_then(|at| self.bytes.get(at..)).unwrap_or(&[]);
         behind.get(..info.stored_bytes as usize).unwrap_or(behind)
     }
 
@@ -202,7 +245,11 @@ impl<'a> Trace<'a> {
         let mut offset = 0_usize;
         let mut index = 0_u32;
         while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {
-            let step = self.index_one(Place { rest, offset, index, stride });
+            if offset > 0 && starts_segment(rest) {
+                self.bytes = bytes.get(..offset).unwrap_or(bytes);
+                break;
+            }
+            let step = self.index_one(Place { rest, base: self.base, offset, index, stride });
             offset = offset.saturating_add(step.max(1));
             index = index.saturating_add(1);
         }
@@ -220,13 +267,13 @@ impl<'a> Trace<'a> {
     /// Looks at the buffer that should stand at `place`, and says how many bytes to advance.
     fn index_one(&mut self, place: Place<'_>) -> usize {
         let Place { rest, stride, .. } = place;
-        let Some(header) = BufferHeader::read(rest) else {
+        let Some(header) = self.buffer_header(rest) else {
             if is_unwritten(rest) {
                 self.unwritten_bytes += rest.len() as u64;
             } else {
                 let (need, have) = (BUFFER_HEADER_BYTES as u64, rest.len() as u64);
                 let what = "fewer than a buffer header's 72 at the end of the file";
-                let offset = place.offset as u64;
+                let offset = place.absolute();
                 self.skip(rest.len(), Error::new(ErrorKind::StrayBytes, Consequence::Buffer, offset, what, need, have));
             }
             return rest.len();
@@ -287,6 +334,21 @@ impl<'a> Trace<'a> {
         step as usize
     }
 
+    /// A buffer's header, without what Windows 2000 to 2003 keep in the places of later fields.
+    ///
+    /// Source: Geoff Chappell, `WMI_BUFFER_HEADER`: before Vista a GUID stands at 0x18 and not a sequence number, and
+    /// before 5.2 `EventsLost` at 0x34 and not flags and type. No real file of these versions was seen.
+    fn buffer_header(&self, bytes: &[u8]) -> Option<BufferHeader> {
+        let mut header = BufferHeader::read(bytes)?;
+        if self.header.os_major == 5 {
+            header.sequence_number = 0;
+            if self.header.os_minor < 2 {
+                (header.flags, header.buffer_type) = (BufferFlags::default(), BufferType::default());
+            }
+        }
+        Some(header)
+    }
+
     /// Gives each buffer of a stream the span of time in which its records are ordered.
     ///
     /// First time stamps rise along a stream. Where they do not, the longest rising part is believed, and the records of
@@ -336,6 +398,7 @@ impl<'a> Trace<'a> {
 
     fn note(&mut self, error: Error) {
         self.damaged += 1;
+        self.damaged_buffers += u64::from(error.kind != ErrorKind::StrayBytes);
         if self.damage.len() < MAX_DAMAGE_KEPT {
             self.damage.push(error);
         }
@@ -347,7 +410,9 @@ impl<'a> Trace<'a> {
 struct Place<'a> {
     /// The file from here on.
     rest: &'a [u8],
-    /// Absolute offset.
+    /// Where the segment starts in the file.
+    base: u64,
+    /// Offset in the segment.
     offset: usize,
     /// Number of the buffer, from 0.
     index: u32,
@@ -356,10 +421,15 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// Offset in the file.
+    fn absolute(&self) -> u64 {
+        self.base.saturating_add(self.offset as u64)
+    }
+
     fn info(&self, header: BufferHeader) -> BufferInfo {
         BufferInfo {
             index: self.index,
-            offset: self.offset as u64,
+            offset: self.absolute(),
             stored_bytes: header.buffer_bytes.min(u32::try_from(self.rest.len()).unwrap_or(u32::MAX)),
             header,
             first_ticks: None,
@@ -369,7 +439,7 @@ impl Place<'_> {
     }
 
     /// Bytes to the next place that looks like a buffer, or to the end of the file. Where buffers are equal, only
-    /// multiples of their size are looked at, counted from the start of the file.
+    /// multiples of their size are looked at, counted from the start of the segment.
     fn next_buffer(&self) -> usize {
         let step = self.stride.map_or(1, |stride| stride as usize);
         let mut at = step - self.offset % step;
@@ -428,6 +498,12 @@ fn longest_rising(values: &[Option<i64>]) -> Vec<bool> {
     believed
 }
 
+/// Whether a header buffer with a readable header record stands here.
+fn starts_segment(bytes: &[u8]) -> bool {
+    let is_header = u16_at(bytes, 0x36) == Some(BufferType::HEADER.0);
+    is_header && read_first_record(bytes).is_ok()
+}
+
 /// Reads the header record at the start of the first buffer: header, its pointer size, its time stamp.
 fn read_first_record(bytes: &[u8]) -> Result<(LogfileHeader, PointerSize, i64), Error> {
     let not_a_trace = |offset: u64, field, need: u64, have: u64| {
@@ -441,14 +517,11 @@ fn read_first_record(bytes: &[u8]) -> Result<(LogfileHeader, PointerSize, i64), 
     if !(BUFFER_HEADER_BYTES as u32..=MAX_BUFFER_BYTES).contains(&size) {
         return Err(not_a_trace(0, "the first buffer's size", u64::from(MAX_BUFFER_BYTES), u64::from(size)));
     }
-    if header.flags.has(BufferFlags::COMPRESSED) {
-        return Err(not_a_trace(0x34, "the first buffer's flags word", 1, u64::from(header.flags.0)));
-    }
     let end = header.end_of_data();
     if !(BUFFER_HEADER_BYTES as u32..=size).contains(&end) {
         return Err(not_a_trace(0x30, "the first buffer's end of data", u64::from(size), u64::from(end)));
     }
-    let info = Place { rest: bytes, offset: 0, index: 0, stride: None }.info(header);
+    let info = Place { rest: bytes, base: 0, offset: 0, index: 0, stride: None }.info(header);
     let end = end as usize;
     let stored = bytes.get(..info.stored_bytes as usize).unwrap_or(bytes);
     let buffer = Buffer {

@@ -182,3 +182,47 @@ fn what_is_no_trace_says_which_number_is_wrong() {
     assert!(refused(&|b| put32(b, 0x48, 0)).contains("the first record's marker is 0x0"));
     assert!(refused(&|b| b[0x48 + 6] = 5).contains("the first record's hook id is 0x5"));
 }
+
+#[test]
+fn sessions_put_together_are_segments_with_their_own_clocks() {
+    let (first, ..) = trace();
+    let day = 864_000_000_000;
+    let defaults = TraceOptions::default();
+    let later = TraceOptions {
+        buffer_size: 0x2000,
+        start_time: defaults.start_time + day,
+        t0: defaults.t0 + 77_777_777,
+        clock: synth::Clock::Qpc { freq: 3_579_545 },
+        ..defaults
+    };
+    let (start, t0) = (later.start_time, later.t0);
+    let (second, _, records) = written(later);
+    let whole = [first.clone(), second.clone()].concat();
+    let segments = Trace::segments(&whole).unwrap();
+    assert_eq!(segments.len(), 2);
+    assert_eq!((segments[0].start(), segments[0].end()), (0, first.len() as u64));
+    assert_eq!((segments[1].start(), segments[1].end()), (first.len() as u64, whole.len() as u64));
+    assert_eq!(segments[1].clock().file_time(t0), start);
+    assert_eq!(segments[1].records_in_time_order().filter(Result::is_ok).count() as u64, records);
+    assert_eq!(segments[1].buffers()[1].offset, first.len() as u64 + 0x2000);
+    assert!(segments.iter().all(|segment| segment.damaged() == 0));
+    assert_eq!(Trace::segments(&first).unwrap().len(), 1);
+}
+
+#[test]
+fn buffers_of_windows_xp_have_no_flags_and_no_sequence_numbers() {
+    let (mut bytes, size, records) = trace();
+    bytes[0x48 + 0x20 + 4] = 5;
+    bytes[0x48 + 0x20 + 5] = 1;
+    for at in (0..bytes.len()).step_by(size) {
+        // A GUID where a sequence number would stand, and 64 lost events where flags would.
+        bytes[at + 0x18..at + 0x28].fill(0xAB);
+        put32(&mut bytes, at + 0x34, 64);
+    }
+    let (read, damage) = walk(&bytes);
+    assert_eq!((read, damage), (records, vec![]));
+    let trace = Trace::new(&bytes).unwrap();
+    for stream in trace.streams() {
+        assert!(stream.buffers.is_sorted());
+    }
+}
