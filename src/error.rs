@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use crate::report::shown;
+
 /// An error that ends the program without a report, in one line for people.
 #[derive(Debug)]
 pub enum Error {
@@ -25,7 +27,7 @@ pub enum Error {
 impl Error {
     /// For a failed write to `path`.
     pub fn output(path: &Path, source: io::Error) -> Self {
-        Self::Output { path: path.display().to_string(), source }
+        Self::Output { path: shown(&path.display().to_string()), source }
     }
 
     /// For a failed write to standard output; a closed pipe is told apart.

@@ -106,6 +106,16 @@ pub enum ProcessSource {
     Mof,
 }
 
+impl ProcessSource {
+    /// As reports name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KernelProcess => "kernel_process",
+            Self::Mof => "mof_process",
+        }
+    }
+}
+
 /// What a process did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessChange {

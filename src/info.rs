@@ -10,10 +10,11 @@ use serde::Serialize;
 use crate::analysis::coverage::Coverage;
 use crate::analysis::processes::ProcessTable;
 use crate::analysis::verdict::{counted, grouped};
-use crate::event::{NetEvent, ProcessChange, ProcessSource, base_name};
+use crate::event::{NetEvent, ProcessChange, base_name};
 use crate::input::InputKind;
 use crate::pipeline::{self, Progress, TimeOrder};
 use crate::providers::{afd, names};
+use crate::report::table::wrap;
 use crate::report::{shown, windows_name};
 use crate::time::{FileTime, duration_text};
 
@@ -322,7 +323,7 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
         schemas: tally.schemas,
         answers,
         processes: processes.processes().iter().map(process_row).collect(),
-        notes: coverage.damage.iter().map(|error| format!("{}: {error}", shown(&path))).collect(),
+        notes: coverage.damage.iter().map(|error| format!("{path}: {error}")).collect(),
         path,
     };
     (info, coverage)
@@ -333,10 +334,7 @@ fn process_row(process: &crate::analysis::processes::Process) -> ProcessRow {
     ProcessRow {
         pid: process.pid,
         image: image.map(|(image, _)| base_name(image).to_owned()),
-        image_source: image.map(|(_, source)| match source {
-            ProcessSource::KernelProcess => "kernel_process",
-            ProcessSource::Mof => "mof_process",
-        }),
+        image_source: image.map(|(_, source)| source.name()),
         started: process.started,
         ended: process.ended,
     }
@@ -346,7 +344,8 @@ fn answers(trace: &Trace<'_>, tally: &Tally, coverage: &Coverage, starts: u64, r
     let header = trace.header();
     let binds = tally.count_of(afd::PROVIDER, afd::is_bind);
     let answer = |answer, reason: String| Answer { answer, reason };
-    let lossy = header.events_lost > 0 || header.buffers_lost > 0 || !coverage.is_whole();
+    let lossy =
+        header.events_lost > 0 || header.buffers_lost > 0 || coverage.buffers_after_loss > 0 || !coverage.is_whole();
     let bind_failures = match (binds, lossy) {
         (0, _) if coverage.afd_records == 0 => {
             answer("no", "no Winsock-AFD event: the provider was not enabled".to_owned())
@@ -378,14 +377,16 @@ fn answers(trace: &Trace<'_>, tally: &Tally, coverage: &Coverage, starts: u64, r
 
 const HEADING: Style = Style::new().bold();
 
-/// Writes one trace's information for people.
+/// Writes one trace's information for people, in lines of at most `width` columns.
 ///
 /// # Errors
 ///
 /// What writing says.
-pub fn write_text(info: &Info, out: &mut dyn Write) -> io::Result<()> {
+pub fn write_text(info: &Info, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let header = &info.header;
-    writeln!(out, "{HEADING}{}{HEADING:#}", shown(&info.path))?;
+    for line in wrap(&info.path, width, 0, 2) {
+        writeln!(out, "{HEADING}{line}{HEADING:#}")?;
+    }
     let system = windows_name(header.os_build).unwrap_or("Windows");
     writeln!(
         out,
@@ -424,7 +425,10 @@ pub fn write_text(info: &Info, out: &mut dyn Write) -> io::Result<()> {
         ("process names", &answers.process_names),
         ("holders", &answers.holders),
     ] {
-        writeln!(out, "  {question:<14} {:<7} {}", answer.answer, answer.reason)?;
+        let mut lines = wrap(&answer.reason, width, 25, 25).into_iter();
+        let first = lines.next().unwrap_or_default();
+        writeln!(out, "  {question:<14} {:<7} {}", answer.answer, first.trim_start())?;
+        lines.try_for_each(|line| writeln!(out, "{line}"))?;
     }
     if !info.providers.is_empty() {
         writeln!(out, "\n{HEADING}PROVIDERS{HEADING:#}")?;
@@ -447,7 +451,7 @@ pub fn write_text(info: &Info, out: &mut dyn Write) -> io::Result<()> {
     if !info.notes.is_empty() {
         writeln!(out, "\n{HEADING}NOT READ{HEADING:#}")?;
         for note in &info.notes {
-            writeln!(out, "  - {note}")?;
+            wrap(&format!("- {note}"), width, 2, 4).iter().try_for_each(|line| writeln!(out, "{line}"))?;
         }
     }
     Ok(())

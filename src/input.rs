@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
+use std::panic;
 use std::path::{Path, PathBuf};
 
 use cab::Cabinet;
@@ -9,6 +10,7 @@ use etl_parser::EtlFile;
 use serde::Serialize;
 
 use crate::error::system_message;
+use crate::report::shown;
 use crate::side::tasklist::Task;
 use crate::side::{decode_text, tasklist};
 
@@ -17,6 +19,9 @@ const MAX_MEMBER_BYTES: u64 = 64 << 30;
 
 /// Largest side file read. A `tasklist` of 10,000 processes has 1 MB.
 const MAX_SIDE_FILE_BYTES: u64 = 64 << 20;
+
+/// Largest input that is no file and so cannot be mapped (a pipe, a device).
+const MAX_UNMAPPED_BYTES: u64 = 2 << 30;
 
 /// How deep folders are searched.
 const MAX_FOLDER_DEPTH: usize = 4;
@@ -44,6 +49,8 @@ pub struct TraceFile {
     pub file: EtlFile,
     /// Whether the user named this file, so that being no trace is an error and not a note.
     pub named: bool,
+    /// Number of the input that it comes from.
+    pub input: usize,
 }
 
 /// A side file: what it is, and whether it could be used.
@@ -76,6 +83,8 @@ pub struct Case {
     pub tasks: Vec<Task>,
     /// Named inputs that could not be used, one line each.
     pub unusable: Vec<String>,
+    /// The inputs as the user named them, and whether a side file of each could be used.
+    pub inputs: Vec<(String, bool)>,
     /// What else is to be known about the inputs.
     pub notes: Vec<String>,
 }
@@ -89,32 +98,31 @@ impl Case {
         }
         for path in tasklists {
             if let Err(message) = case.add_tasklist(path) {
-                case.unusable.push(format!("{}: {message}", path.display()));
-                case.side_inputs.push(SideInput::unused(path.display().to_string(), message));
+                case.unusable.push(format!("{}: {message}", label(path)));
+                case.side_inputs.push(SideInput::unused(label(path), message));
             }
         }
         case
     }
 
-    /// Whether there is anything to report on.
-    pub fn is_empty(&self) -> bool {
-        self.traces.is_empty() && self.tasks.is_empty()
-    }
-
     fn add(&mut self, input: &Path) {
-        let label = input.display().to_string();
+        let tasks = self.tasks.len();
+        self.inputs.push((label(input), false));
         let result = match fs::metadata(input) {
             Err(error) => Err(system_message(&error)),
             Ok(metadata) if metadata.is_dir() => self.add_folder(input),
             Ok(_) => self.add_file(input, InputKind::Etl, true),
         };
         if let Err(message) = result {
-            self.unusable.push(format!("{label}: {message}"));
+            self.unusable.push(format!("{}: {message}", label(input)));
+        }
+        if let Some((_, used)) = self.inputs.last_mut() {
+            *used = self.tasks.len() > tasks;
         }
     }
 
     fn add_file(&mut self, path: &Path, kind: InputKind, named: bool) -> Result<(), String> {
-        let label = path.display().to_string();
+        let label = label(path);
         let mut file = File::open(path).map_err(|error| system_message(&error))?;
         let mut magic = [0_u8; 8];
         let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
@@ -123,7 +131,7 @@ impl Case {
             file.rewind().map_err(|error| system_message(&error))?;
             match magic.get(..read).unwrap_or(&[]) {
                 [] => return Err("is empty".to_owned()),
-                [b'M', b'S', b'C', b'F', ..] => return self.add_cabinet(file, &label, kind),
+                [b'M', b'S', b'C', b'F', ..] => return self.add_cabinet(file, &label, kind, named),
                 [b'P', b'K', 3, 4, ..] => return Err("is a zip archive: unpack it and name the folder".to_owned()),
                 [0x1F, 0x8B, ..] => return Err("is compressed with gzip: unpack it first".to_owned()),
                 _ => {}
@@ -133,12 +141,18 @@ impl Case {
                 return Ok(());
             }
         }
-        let file = EtlFile::from_file(file).map_err(|error| system_message(&error))?;
+        let file = if is_regular { EtlFile::from_file(file) } else { EtlFile::from_reader(file, MAX_UNMAPPED_BYTES) };
+        let file = file.map_err(|error| system_message(&error))?;
         if file.bytes().is_empty() {
             return Err("is empty".to_owned());
         }
-        self.traces.push(TraceFile { path: label, kind, file, named });
+        self.push_trace(label, kind, file, named);
         Ok(())
+    }
+
+    fn push_trace(&mut self, path: String, kind: InputKind, file: EtlFile, named: bool) {
+        let input = self.inputs.len().saturating_sub(1);
+        self.traces.push(TraceFile { path, kind, file, named, input });
     }
 
     fn add_folder(&mut self, folder: &Path) -> Result<(), String> {
@@ -155,7 +169,7 @@ impl Case {
                 _ => continue,
             };
             if let Err(message) = result {
-                self.notes.push(format!("{}: {message}; not used", path.display()));
+                self.notes.push(format!("{}: {message}; not used", label(path)));
             }
         }
         if before == (self.traces.len(), self.tasks.len()) {
@@ -164,26 +178,27 @@ impl Case {
         Ok(())
     }
 
-    fn add_cabinet(&mut self, file: File, label: &str, kind: InputKind) -> Result<(), String> {
+    fn add_cabinet(&mut self, file: File, label: &str, kind: InputKind, named: bool) -> Result<(), String> {
         let kind = if kind == InputKind::Etl { InputKind::Cab } else { kind };
         let broken = |error: io::Error| format!("is a cabinet that cannot be read: {}", system_message(&error));
-        let mut cabinet = Cabinet::new(file).map_err(broken)?;
-        let mut members: Vec<(String, u64)> = cabinet
-            .folder_entries()
-            .flat_map(|folder| folder.file_entries())
-            .map(|file| (file.name().to_owned(), u64::from(file.uncompressed_size())))
-            .collect();
+        let opened = contained(|| {
+            let cabinet = Cabinet::new(file)?;
+            let files = cabinet.folder_entries().flat_map(|folder| folder.file_entries());
+            let members = files.map(|file| (file.name().to_owned(), u64::from(file.uncompressed_size()))).collect();
+            Ok((cabinet, members))
+        });
+        let (mut cabinet, mut members): (_, Vec<(String, u64)>) = opened.map_err(broken)?;
         members.sort();
         let is_named = |member: &str, name: &str| crate::event::base_name(member).eq_ignore_ascii_case(name);
         let has_report = members.iter().any(|(name, _)| is_named(name, "report.etl"));
         let before = (self.traces.len(), self.tasks.len());
         for (name, bytes) in &members {
-            let path = format!("{label}/{name}");
+            let path = format!("{label}/{}", shown(name));
             let lower = name.to_lowercase();
             let wanted_trace = if has_report { is_named(name, "report.etl") } else { lower.ends_with(".etl") };
             if wanted_trace {
-                let file = extract(&mut cabinet, name, *bytes).map_err(|error| format!("{name}: {error}"))?;
-                self.traces.push(TraceFile { path, kind, file, named: true });
+                let file = extract(&mut cabinet, name, *bytes).map_err(|error| format!("{}: {error}", shown(name)))?;
+                self.push_trace(path, kind, file, named);
             } else if is_named(name, "processes.txt") {
                 let file = extract(&mut cabinet, name, *bytes);
                 let result = file.and_then(|file| self.take_tasklist(path.clone(), file.bytes()));
@@ -199,7 +214,7 @@ impl Case {
     }
 
     fn add_tasklist(&mut self, path: &Path) -> Result<(), String> {
-        let label = path.display().to_string();
+        let label = label(path);
         let read = || -> io::Result<Vec<u8>> {
             let mut bytes = Vec::new();
             File::open(path)?.take(MAX_SIDE_FILE_BYTES).read_to_end(&mut bytes)?;
@@ -231,7 +246,8 @@ fn find_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Resu
         if kind.is_dir() && depth < MAX_FOLDER_DEPTH {
             // A folder inside that cannot be read must not hide what can.
             let _ = find_files(&entry.path(), depth + 1, files);
-        } else if kind.is_file() || kind.is_symlink() {
+        } else if fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_file()) {
+            // Of links only those to files: a device has no end.
             files.push(entry.path());
         }
     }
@@ -252,12 +268,26 @@ fn extract(cabinet: &mut Cabinet<File>, name: &str, bytes: u64) -> Result<EtlFil
     if bytes > MAX_MEMBER_BYTES {
         return Err(format!("has {bytes} bytes, more than the {MAX_MEMBER_BYTES} that are taken out of a cabinet"));
     }
-    let copy = || -> io::Result<EtlFile> {
+    let copied = contained(|| {
         let mut file = tempfile::tempfile()?;
         io::copy(&mut cabinet.read_file(name)?.take(bytes), &mut file)?;
         file.rewind()?;
         EtlFile::from_file(file)
-    };
-    let mut copy = copy;
-    copy().map_err(|error| format!("cannot be taken out of the cabinet: {}", system_message(&error)))
+    });
+    copied.map_err(|error| format!("cannot be taken out of the cabinet: {}", system_message(&error)))
+}
+
+/// Runs code of the `cab` crate, which panics on some damaged cabinets (version 0.6.0: an index beyond its tables), and
+/// makes an error of that.
+fn contained<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| ()));
+    let result = panic::catch_unwind(panic::AssertUnwindSafe(work));
+    panic::set_hook(hook);
+    result.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::InvalidData, "its tables are damaged")))
+}
+
+/// A path as it may be shown.
+pub fn label(path: &Path) -> String {
+    shown(&path.display().to_string())
 }

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use etl_parser::{Buffer, Record, Trace};
+use etl_parser::{Buffer, ErrorKind, Record, Trace};
 use rayon::prelude::*;
 
 use crate::analysis::coverage::Coverage;
@@ -14,9 +14,13 @@ use crate::event::{EventMeta, NetEvent, Place};
 use crate::providers::{self, Decoded};
 use crate::time::FileTime;
 
-/// Bytes of buffers that are read before their results are taken: enough for all threads to have work, and what bounds
-/// the results kept in memory.
+/// Bytes of data, decompressed, that are read before their results are taken: enough for all threads to have work, and a
+/// bound for the results of one batch.
 const BATCH_BYTES: u64 = 16 << 20;
+
+/// A time stamp further away than this from where its record stands is taken for damage. Records of one processor are
+/// out of order by microseconds at most.
+const DISPLACED_100NS: i64 = FileTime::SECOND;
 
 /// How far a scan has come; read by the progress display while the scan runs.
 #[derive(Debug, Default)]
@@ -30,7 +34,10 @@ pub struct Progress {
 struct Work {
     trace: usize,
     position: usize,
-    bytes: u64,
+    /// Bytes in the file.
+    stored_bytes: u64,
+    /// Bytes of data, decompressed.
+    data_bytes: u64,
     /// No event of this buffer, or of a later one in the order, is before this time.
     not_before: FileTime,
 }
@@ -73,8 +80,9 @@ fn work_order(traces: &[Trace<'_>]) -> Vec<Work> {
         for position in trace.reading_order() {
             let Some(info) = trace.buffers().get(position) else { continue };
             let not_before = FileTime(trace.clock().file_time(info.not_before));
-            let bytes = u64::from(info.stored_bytes);
-            order.push(Work { trace: number, position, bytes, not_before });
+            let stored_bytes = u64::from(info.stored_bytes);
+            let data_bytes = stored_bytes.max(u64::from(info.header.end_of_data()));
+            order.push(Work { trace: number, position, stored_bytes, data_bytes, not_before });
         }
     }
     // Stable: within a trace the reading order stays.
@@ -90,7 +98,7 @@ fn cut_into_batches(order: &[Work]) -> Vec<&[Work]> {
         let length = rest
             .iter()
             .position(|work| {
-                bytes += work.bytes;
+                bytes += work.data_bytes;
                 bytes > BATCH_BYTES
             })
             .unwrap_or(rest.len())
@@ -120,7 +128,7 @@ fn read_batch<T: Send>(
                 let buffer = trace.buffer(work.position, scratch).ok()?;
                 Some(read(work.trace, trace, &buffer))
             });
-            progress.bytes.fetch_add(work.bytes, Ordering::Relaxed);
+            progress.bytes.fetch_add(work.stored_bytes, Ordering::Relaxed);
             result.map(|result| (work.trace, result))
         })
         .collect()
@@ -162,12 +170,13 @@ pub fn read_events(
         let record = match item {
             Ok(record) => record,
             Err(error) => {
-                // A cut buffer is known from the index already: no second report of the same place.
-                if info.is_truncated() {
-                    coverage.bytes_skipped += buffer.bytes().len().saturating_sub(error_pos(&error, info)) as u64;
+                let bytes = records.remaining_bytes() as u64;
+                if info.is_truncated() && error.kind == ErrorKind::Truncated {
+                    // The index has told that the file ends in this buffer.
+                    coverage.bytes_skipped += bytes;
                 } else {
-                    coverage.buffers_damaged += 1;
-                    coverage.damage(error, records.remaining_bytes() as u64);
+                    coverage.buffers_damaged += u64::from(!info.is_truncated());
+                    coverage.damage(error, bytes);
                 }
                 break;
             }
@@ -194,17 +203,19 @@ pub fn read_events(
             }
             Decoded::Malformed => {
                 coverage.malformed += 1;
+                coverage.afd_malformed += u64::from(record.header_guid() == Some(providers::afd::PROVIDER));
                 continue;
             }
         };
         coverage.decoded += 1;
-        if matches!(event, NetEvent::Process(_)) {
-            coverage.process_records += 1;
-        }
         let ticks = record.ticks().unwrap_or(latest);
         latest = info.order_ticks(latest, Some(ticks));
+        let time = FileTime(trace.clock().file_time(ticks));
+        if latest != ticks && FileTime(trace.clock().file_time(latest)).since(time).saturating_abs() > DISPLACED_100NS {
+            coverage.displaced += 1;
+        }
         let meta = EventMeta {
-            time: FileTime(trace.clock().file_time(ticks)),
+            time,
             header_pid: record.process_id(),
             id: record.event_id().unwrap_or(0),
             place: Place {
@@ -218,10 +229,6 @@ pub fn read_events(
         events.push((latest, meta, event));
     }
     BufferEvents { cpu: info.header.cpu(), events, coverage }
-}
-
-fn error_pos(error: &etl_parser::Error, info: &etl_parser::BufferInfo) -> usize {
-    usize::try_from(error.offset.saturating_sub(info.offset)).unwrap_or(0)
 }
 
 fn count_afd(record: &Record<'_>, decoded: &Decoded, coverage: &mut Coverage) {

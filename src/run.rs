@@ -1,8 +1,8 @@
 //! Connects the steps: options in, report out, and the exit code.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -16,10 +16,11 @@ use crate::analysis::verdict::State;
 use crate::cli::{Analyze, Cli, Color, Command, Common, Info, InfoFormat, ReportFormat};
 use crate::error::Error;
 use crate::info;
-use crate::input::{Case, TraceFile};
+use crate::input::{Case, InputKind, TraceFile, label};
 use crate::pipeline::{self, Progress, TimeOrder};
 use crate::providers::afd;
 use crate::report::{self, Facts, Report, TraceFacts, json, text};
+use crate::time::FileTime;
 
 /// How a run ended that wrote what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,27 +60,29 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
 fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     let started = Instant::now();
     let case = Case::open(&options.inputs, &options.tasklist);
-    let Case { traces: files, side_inputs, tasks, mut unusable, mut notes } = case;
-    let (files, traces) = open_traces(&files, &mut unusable, &mut notes);
+    refuse_to_overwrite(&options.common, &options.inputs)?;
+    let Case { traces: files, side_inputs, tasks, mut unusable, mut notes, inputs } = case;
+    let opened = open_traces(&files, &inputs, &mut unusable, &mut notes);
+    let (labels, traces): (Vec<_>, Vec<_>) = opened.into_iter().map(|opened| (opened.path, opened.trace)).unzip();
     if traces.is_empty() && tasks.is_empty() {
         return Err(nothing_to_read(unusable, notes));
     }
     let mut coverages: Vec<Coverage> = traces.iter().map(Coverage::of_index).collect();
     let mut providers: Vec<BTreeSet<Guid>> = vec![BTreeSet::new(); traces.len()];
-    let mut analysis = Analysis::default();
+    let mut analysis = Analysis::new(boots(&traces));
     let mut order = TimeOrder::default();
     with_threads(&options.common, &traces, |progress| {
         pipeline::scan(
             &traces,
             progress,
             |number, trace, buffer| {
-                let mut seen: Vec<Guid> = Vec::new();
+                let mut seen: HashSet<Guid> = HashSet::new();
+                let mut last = None;
                 let events = pipeline::read_events(number, trace, buffer, |record| {
-                    if let Some(guid) = record.header_guid()
-                        && seen.last() != Some(&guid)
-                        && !seen.contains(&guid)
-                    {
-                        seen.push(guid);
+                    let guid = record.header_guid();
+                    if guid != last {
+                        last = guid;
+                        seen.extend(guid);
                     }
                 });
                 (events, seen)
@@ -97,12 +100,12 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
         );
     })?;
     let whole = coverages.iter().all(Coverage::is_whole);
-    let trace_facts = files
-        .iter()
+    let trace_facts = labels
+        .into_iter()
         .zip(traces.iter().zip(coverages.into_iter().zip(providers)))
-        .map(|(file, (trace, (coverage, mut providers)))| {
+        .map(|(path, (trace, (coverage, mut providers)))| {
             providers.remove(&afd::PROVIDER);
-            TraceFacts::new(file.path.clone(), trace, coverage, providers.len() as u64)
+            TraceFacts::new(path, trace, coverage, providers.len() as u64)
         })
         .collect();
     notes.extend(unusable.iter().map(|line| format!("{line}; not used")));
@@ -126,26 +129,29 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
 
 fn show_info(options: &Info) -> Result<Outcome, Error> {
     let started = Instant::now();
-    let Case { traces: files, mut unusable, mut notes, .. } = Case::open(&options.inputs, &[]);
-    let (files, traces) = open_traces(&files, &mut unusable, &mut notes);
-    if traces.is_empty() {
+    refuse_to_overwrite(&options.common, &options.inputs)?;
+    let Case { traces: files, mut unusable, mut notes, inputs, .. } = Case::open(&options.inputs, &[]);
+    let opened = open_traces(&files, &inputs, &mut unusable, &mut notes);
+    if opened.is_empty() {
         return Err(nothing_to_read(unusable, notes));
     }
+    let (labels, traces): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|opened| ((opened.path, opened.kind), opened.trace)).unzip();
     let mut whole = unusable.is_empty();
     let mut documents = Vec::new();
     with_threads(&options.common, &traces, |progress| {
-        for (file, trace) in files.iter().zip(&traces) {
-            let (document, coverage) = info::read(file.path.clone(), file.kind, trace, progress);
+        for ((path, kind), trace) in labels.into_iter().zip(&traces) {
+            let (document, coverage) = info::read(path, kind, trace, progress);
             whole &= coverage.is_whole();
             documents.push(document);
         }
     })?;
-    write_output(&options.common, options.format == InfoFormat::Text, |out, _| match options.format {
+    write_output(&options.common, options.format == InfoFormat::Text, |out, width| match options.format {
         InfoFormat::Text => documents.iter().enumerate().try_for_each(|(number, document)| {
             if number > 0 {
                 writeln!(out)?;
             }
-            info::write_text(document, out)
+            info::write_text(document, width, out)
         }),
         InfoFormat::Json => match documents.as_slice() {
             [document] => json::write(document, out),
@@ -157,29 +163,94 @@ fn show_info(options: &Info) -> Result<Outcome, Error> {
     Ok(if whole { Outcome::Complete } else { Outcome::Incomplete })
 }
 
-/// Indexes traces. What is no trace goes to `unusable`, or to `notes` where a folder held it.
+/// A trace, or one segment of a file that holds several.
+struct Opened<'f> {
+    path: String,
+    kind: InputKind,
+    trace: Trace<'f>,
+}
+
+/// Indexes traces. What is no trace goes to `unusable`, or to `notes` where a folder held it; of identical files (a report
+/// cabinet holds a copy of the trace beside it) one is read.
 fn open_traces<'f>(
     files: &'f [TraceFile],
+    inputs: &[(String, bool)],
     unusable: &mut Vec<String>,
     notes: &mut Vec<String>,
-) -> (Vec<&'f TraceFile>, Vec<Trace<'f>>) {
-    let mut opened = Vec::new();
-    let mut traces = Vec::new();
-    for file in files {
-        match Trace::new(file.file.bytes()) {
-            Ok(trace) => {
-                opened.push(file);
-                traces.push(trace);
+) -> Vec<Opened<'f>> {
+    let mut all = Vec::new();
+    let mut useful: Vec<bool> = inputs.iter().map(|(_, used)| *used).collect();
+    for (number, file) in files.iter().enumerate() {
+        let same = files.get(..number).unwrap_or(&[]).iter().find(|other| other.file.bytes() == file.file.bytes());
+        if let Some(same) = same {
+            notes.push(format!("{}: the same as {}; read once", file.path, same.path));
+            useful.get_mut(file.input).into_iter().for_each(|useful| *useful = true);
+            continue;
+        }
+        let segments = match Trace::segments(file.file.bytes()) {
+            Ok(segments) => segments,
+            Err(error) if file.named => {
+                unusable.push(format!("{}: {error}", file.path));
+                // It has been told: not a second time for the whole input.
+                useful.get_mut(file.input).into_iter().for_each(|useful| *useful = true);
+                continue;
             }
-            Err(error) if file.named => unusable.push(format!("{}: {error}", file.path)),
-            Err(error) => notes.push(format!("{}: {error}; not used", file.path)),
+            Err(error) => {
+                notes.push(format!("{}: {error}; not used", file.path));
+                continue;
+            }
+        };
+        useful.get_mut(file.input).into_iter().for_each(|useful| *useful = true);
+        let several = segments.len() > 1;
+        for (number, trace) in segments.into_iter().enumerate() {
+            let segment = format!("{} (session {} at {:#x})", file.path, number + 1, trace.start());
+            let path = if several { segment } else { file.path.clone() };
+            all.push(Opened { path, kind: file.kind, trace });
         }
     }
-    (opened, traces)
+    for ((label, _), _) in inputs.iter().zip(useful).filter(|(_, useful)| !useful) {
+        let told = |line: &String| line.starts_with(label.as_str());
+        if !unusable.iter().any(told) {
+            unusable.push(format!("{label}: nothing in it could be used"));
+        }
+    }
+    all
+}
+
+/// The boot of the machine that each trace belongs to, numbered: boot times that differ by more than a minute are those of
+/// different boots. Less is a clock that was set.
+fn boots(traces: &[Trace<'_>]) -> Vec<usize> {
+    const SAME_BOOT_100NS: i64 = 60 * FileTime::SECOND;
+    let mut known: Vec<i64> = Vec::new();
+    traces
+        .iter()
+        .map(|trace| {
+            let boot = trace.header().boot_time;
+            let same = known.iter().position(|other| other.saturating_sub(boot).saturating_abs() <= SAME_BOOT_100NS);
+            same.unwrap_or_else(|| {
+                known.push(boot);
+                known.len() - 1
+            })
+        })
+        .collect()
+}
+
+/// A report must not replace what it is about.
+fn refuse_to_overwrite(common: &Common, inputs: &[PathBuf]) -> Result<(), Error> {
+    let Some(output) = common.output.as_ref().and_then(|path| std::fs::canonicalize(path).ok()) else { return Ok(()) };
+    match inputs.iter().find(|input| std::fs::canonicalize(input).is_ok_and(|input| input == output)) {
+        Some(input) => {
+            Err(Error::Usage(format!("{}: is an input, and would be overwritten by the report", label(input))))
+        }
+        None => Ok(()),
+    }
 }
 
 fn nothing_to_read(mut unusable: Vec<String>, notes: Vec<String>) -> Error {
     unusable.extend(notes);
+    if unusable.is_empty() {
+        unusable.push("there is no trace among the inputs".to_owned());
+    }
     Error::Inputs(unusable)
 }
 

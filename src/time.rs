@@ -46,6 +46,11 @@ impl FileTime {
         self.format("%H:%M:%S%.7f").unwrap_or_else(|| format!("({})", self.0))
     }
 
+    /// `YYYY-MM-DD`.
+    pub fn to_date(self) -> String {
+        self.format("%Y-%m-%d").unwrap_or_else(|| format!("({})", self.0))
+    }
+
     /// `YYYY-MM-DD HH:MM:SS`.
     pub fn to_date_and_time(self) -> String {
         self.format("%Y-%m-%d %H:%M:%S").unwrap_or_else(|| format!("({})", self.0))

@@ -18,7 +18,7 @@ pub struct Coverage {
     pub unknown: u64,
     /// Records that are not what their header promises.
     pub malformed: u64,
-    /// Bytes that could not be read as records.
+    /// Bytes that could not be read as records; in compressed buffers decompressed ones.
     pub bytes_skipped: u64,
     /// Buffers in which something could not be read.
     pub buffers_damaged: u64,
@@ -26,8 +26,10 @@ pub struct Coverage {
     pub afd_records: u64,
     /// AFD bind events, enter and exit, of both dialects.
     pub bind_records: u64,
-    /// Kernel-Process or MOF process events that became events.
-    pub process_records: u64,
+    /// AFD records among the malformed ones.
+    pub afd_malformed: u64,
+    /// Events whose time stamp lies more than a second away from where they stand in their processor's buffers.
+    pub displaced: u64,
     /// Process events whose payload has another pointer size than their header says.
     pub other_pointer_size: u64,
     /// AFD events of another version than 0, the only one documented.
@@ -48,7 +50,7 @@ impl Coverage {
         let mut coverage = Self {
             bytes_skipped: trace.skipped_bytes(),
             damaged_places: trace.damaged(),
-            buffers_damaged: trace.damaged(),
+            buffers_damaged: trace.damaged_buffers(),
             ..Self::default()
         };
         coverage.damage = trace.damage().iter().take(MAX_DAMAGE_DESCRIBED).cloned().collect();
@@ -66,7 +68,8 @@ impl Coverage {
         self.buffers_damaged += other.buffers_damaged;
         self.afd_records += other.afd_records;
         self.bind_records += other.bind_records;
-        self.process_records += other.process_records;
+        self.afd_malformed += other.afd_malformed;
+        self.displaced += other.displaced;
         self.other_pointer_size += other.other_pointer_size;
         self.newer_afd_versions += other.newer_afd_versions;
         self.unknown_phases += other.unknown_phases;
@@ -85,8 +88,8 @@ impl Coverage {
         }
     }
 
-    /// Whether all bytes could be read.
+    /// Whether everything could be used: no damage, and no record that is less than its header promises.
     pub fn is_whole(&self) -> bool {
-        self.damaged_places == 0
+        self.damaged_places == 0 && self.malformed == 0
     }
 }

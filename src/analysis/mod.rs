@@ -16,6 +16,9 @@ use tally::Tally;
 pub struct Analysis {
     processes: ProcessTable,
     sockets: SocketTable,
+    /// Number of the boot that each trace belongs to.
+    boots: Vec<usize>,
+    boot: Option<usize>,
 }
 
 /// What the events amounted to.
@@ -30,8 +33,19 @@ pub struct Findings {
 }
 
 impl Analysis {
+    /// For traces of which each belongs to the boot of the machine that `boots` numbers.
+    pub fn new(boots: Vec<usize>) -> Self {
+        Self { boots, ..Self::default() }
+    }
+
     /// Takes in one event.
     pub fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
+        let boot = self.boots.get(usize::from(meta.place.trace)).copied();
+        if self.boot.is_some() && boot != self.boot {
+            self.sockets.restart(&mut self.processes);
+            self.processes.restart();
+        }
+        self.boot = boot;
         match event {
             NetEvent::Socket(event) => self.sockets.observe(meta, event, &mut self.processes),
             NetEvent::Process(event) => self.processes.observe(event, meta.time),

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::tally::Tally;
-use crate::event::{ProcessChange, ProcessEvent, ProcessSource, base_name};
+use crate::event::{ProcessChange, ProcessEvent, ProcessSource};
 use crate::time::FileTime;
 
 /// Two providers report the same start, and clocks of payload and header differ: what lies closer together than this
@@ -71,6 +71,16 @@ impl Process {
     /// Whether it may still run at the time of the event at hand.
     fn is_alive(&self) -> bool {
         self.ended.is_none() && !self.replaced
+    }
+
+    /// Whether the event tells another time of creation: it is of another process with this PID.
+    fn was_created_apart_from(&self, event: &ProcessEvent) -> bool {
+        match (self.started, event.created) {
+            (Some(known), Some(told)) => told.since(known).saturating_abs() > SAME_MOMENT_100NS,
+            // Created after this PID was first seen: the PID changed hands unseen.
+            (None, Some(told)) => told.since(self.first_seen) > SAME_MOMENT_100NS,
+            (_, None) => false,
+        }
     }
 
     /// Whether it may have run until the end of the trace, so that a list taken then can name it.
@@ -178,6 +188,19 @@ impl ProcessTable {
             Some((id, process)) if process.is_alive() => id,
             _ => self.insert(pid, time),
         }
+    }
+
+    /// The latest process with `pid`, also one that has ended; nobody is noted down.
+    pub fn last_known(&self, pid: u32) -> Option<ProcessId> {
+        self.latest(pid).map(|(id, _)| id)
+    }
+
+    /// The machine was started again: nobody runs any more, and every address is free.
+    pub fn restart(&mut self) {
+        for process in &mut self.processes {
+            process.replaced = true;
+        }
+        self.by_eprocess.clear();
     }
 
     /// The process with `pid` and the object at `eprocess`, as a socket's create event states it.
@@ -304,18 +327,22 @@ impl ProcessTable {
 
     fn end(&mut self, event: &ProcessEvent, time: FileTime) -> ProcessId {
         let told_by_other = |process: &Process| {
-            let just_now = process.ended.is_some_and(|ended| time.since(ended).abs() <= SAME_MOMENT_100NS);
+            let just_now = process.ended.is_some_and(|ended| time.since(ended).saturating_abs() <= SAME_MOMENT_100NS);
             just_now && !process.end_sources.contains(&event.source)
         };
         let id = match self.latest(event.pid) {
-            Some((id, process)) if process.is_alive() || told_by_other(process) => id,
+            Some((id, process))
+                if (process.is_alive() || told_by_other(process)) && !process.was_created_apart_from(event) =>
+            {
+                id
+            }
             _ => self.insert(event.pid, time),
         };
         if let Some(eprocess) = event.eprocess {
             self.set_eprocess(id, eprocess);
         }
         // A stated exit time is used where it agrees with the event's own; hours apart it is the clock that was set.
-        let exited = event.exited.filter(|exited| exited.since(time).abs() <= 60 * FileTime::SECOND);
+        let exited = event.exited.filter(|exited| exited.since(time).saturating_abs() <= 60 * FileTime::SECOND);
         if let Some(process) = self.get_mut(id) {
             if process.ended.is_none() || event.exited.is_some() {
                 process.ended = Some(exited.unwrap_or(time));
@@ -327,15 +354,11 @@ impl ProcessTable {
 
     fn rundown(&mut self, event: &ProcessEvent, time: FileTime) -> ProcessId {
         let same = self.latest(event.pid).filter(|(_, process)| {
-            // Created after this PID was first seen: the PID changed hands unseen.
-            let created_later = event.created.is_some_and(|created| {
-                process.started.is_none() && created.since(process.first_seen) > SAME_MOMENT_100NS
-            });
             let other_object = match (event.eprocess, process.eprocess) {
                 (Some(new), Some(known)) => new != known,
                 _ => false,
             };
-            process.is_alive() && !created_later && !other_object
+            process.is_alive() && !other_object && !process.was_created_apart_from(event)
         });
         match same {
             Some((id, _)) => id,
@@ -415,11 +438,6 @@ impl ProcessTable {
         }
         (self.processes, self.unknown)
     }
-}
-
-/// The image's base name.
-pub fn image_name(path: &str) -> String {
-    base_name(path).to_owned()
 }
 
 #[cfg(test)]

@@ -93,6 +93,8 @@ struct Socket {
     bind: Pending,
     connect: Pending,
     held: Option<(Owner, AddressKey)>,
+    /// Whose the last completed operation was: who closes a socket that is older than the trace.
+    user: Option<Owner>,
     /// A failure of this socket has been counted in `failed_sockets`.
     failed: bool,
     closed: bool,
@@ -103,8 +105,8 @@ struct Creator {
     process: ProcessId,
     family: Option<Family>,
     protocol: Option<Protocol>,
-    /// The create event's exit has been seen.
-    completed: bool,
+    /// The event id of the create event's exit, once it has been seen.
+    completed: Option<u16>,
 }
 
 /// The operation that is under way on a socket, or the one that just ended.
@@ -113,9 +115,17 @@ struct Pending {
     enter: Option<Enter>,
     /// The internal record that counts where the operation shows no completion of its own: the first that says there was
     /// no port, else the last.
-    internal: Option<(EventMeta, SocketEvent)>,
+    internal: Option<Internal>,
     /// Completed by which event id and status.
     completed: Option<(u16, NtStatus)>,
+}
+
+/// An internal record, and whose operation it is: that must be decided when it comes, since processes end.
+#[derive(Debug, Clone, Copy)]
+struct Internal {
+    meta: EventMeta,
+    event: SocketEvent,
+    owner: (Owner, KnownBy),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -165,18 +175,22 @@ impl SocketTable {
         let pid = Some(pid).filter(|pid| *pid != 0).or(meta.header_pid);
         let Some(pid) = pid else { return };
         let process = processes.creator(pid, event.eprocess, meta.time);
-        let entered = self
-            .open
-            .get(&event.endpoint)
-            .and_then(|socket| socket.creator)
-            .is_some_and(|creator| event.phase == Phase::Exit && !creator.completed && creator.process == process);
-        if !entered {
+        let completed = (event.phase == Phase::Exit).then_some(meta.id);
+        let known = self.open.get(&event.endpoint).filter(|socket| !socket.closed).and_then(|socket| socket.creator);
+        let is_same = known.filter(|known| known.process == process && completed.is_some()).is_some_and(|known| {
+            match known.completed {
+                None => true,
+                // Where both dialects are logged, one creation completes under an id of each.
+                Some(id) => is_legacy(id) != is_legacy(meta.id),
+            }
+        });
+        if !is_same {
             self.retire(event.endpoint, processes);
         }
-        let completed = event.phase == Phase::Exit;
+        let is_news = known.filter(|_| is_same).is_none_or(|known| known.completed.is_none());
         let socket = self.open.entry(event.endpoint).or_default();
         socket.creator = Some(Creator { process, family, protocol, completed });
-        if completed {
+        if completed.is_some() && is_news {
             processes.tally(Owner::Process(process)).sockets_created += 1;
         }
     }
@@ -189,8 +203,10 @@ impl SocketTable {
         event: &SocketEvent,
         processes: &mut ProcessTable,
     ) {
-        if self.open.get(&event.endpoint).is_some_and(|socket| socket.closed) {
-            // Life after its end: the address was reused, and the create event is not there.
+        let starts = event.phase == Phase::Enter || is_legacy(meta.id);
+        if starts && self.open.get(&event.endpoint).is_some_and(|socket| socket.closed) {
+            // A request after the end: the address was reused, and the create event is not there. Completions, which may
+            // come after a close, belong to the life that ended.
             self.retire(event.endpoint, processes);
         }
         match event.phase {
@@ -207,20 +223,23 @@ impl SocketTable {
                 }
                 let pending = self.pending(operation, event.endpoint);
                 // Where both dialects are logged, one operation completes under an id of each.
-                let is_legacy = |id: u16| id < 1000;
                 let told_twice =
                     pending.completed.is_some_and(|(id, told)| told == status && is_legacy(id) != is_legacy(meta.id));
                 pending.internal = None;
                 pending.completed = Some((meta.id, status));
                 if !told_twice {
-                    self.complete(operation, address, status, meta, event, processes);
+                    let owner = self.owner(operation, meta, event, processes);
+                    self.complete(operation, meta, event, owner, processes);
                 }
             }
             Phase::Internal(2..=4) => {
                 let pending = self.pending(operation, event.endpoint);
-                let found = pending.internal.is_some_and(|(_, e)| e.status == Some(NtStatus::TOO_MANY_ADDRESSES));
+                let says_no_port = |event: &SocketEvent| event.status == Some(NtStatus::TOO_MANY_ADDRESSES);
+                let found = pending.internal.is_some_and(|internal| says_no_port(&internal.event));
                 if pending.completed.is_none() && !found && event.status != Some(NtStatus::PENDING) {
-                    pending.internal = Some((*meta, *event));
+                    let owner = self.owner(operation, meta, event, processes);
+                    let internal = Internal { meta: *meta, event: *event, owner };
+                    self.pending(operation, event.endpoint).internal = Some(internal);
                 }
             }
             Phase::Internal(_) => {}
@@ -238,64 +257,63 @@ impl SocketTable {
             return;
         }
         let pending = self.pending(operation, endpoint);
-        let Some((meta, event)) = pending.internal.take() else { return };
-        let (SocketOperation::Bind { address } | SocketOperation::Connect { address }) = event.operation else {
-            return;
-        };
-        let status = event.status.unwrap_or(NtStatus::SUCCESS);
-        pending.completed = Some((meta.id, status));
-        self.complete(operation, address, status, &meta, &event, processes);
+        let Some(Internal { meta, event, owner }) = pending.internal.take() else { return };
+        pending.completed = Some((meta.id, event.status.unwrap_or(NtStatus::SUCCESS)));
+        self.complete(operation, &meta, &event, owner, processes);
     }
 
+    /// Counts an operation's completion for its owner.
     fn complete(
         &mut self,
         operation: Operation,
-        given: Option<SocketAddress>,
-        status: NtStatus,
         meta: &EventMeta,
         event: &SocketEvent,
+        (owner, known_by): (Owner, KnownBy),
         processes: &mut ProcessTable,
     ) {
+        let status = event.status.unwrap_or(NtStatus::SUCCESS);
+        let given = match event.operation {
+            SocketOperation::Bind { address } | SocketOperation::Connect { address } => address,
+            _ => None,
+        };
         self.count_status(operation, status);
-        let enter = self.pending(operation, event.endpoint).enter;
-        let (owner, known_by) = self.owner(meta, event, enter, processes);
-        if status == NtStatus::TOO_MANY_ADDRESSES {
-            let tally = processes.tally(owner);
-            match known_by {
-                KnownBy::Creation => tally.owner_source.created_socket += 1,
-                KnownBy::Eprocess => tally.owner_source.eprocess += 1,
-                KnownBy::Header => tally.owner_source.header_pid += 1,
-                KnownBy::Nothing => tally.owner_source.unknown += 1,
-                KnownBy::Undecided => {}
-            }
-            match operation {
-                Operation::Bind => tally.bind_failure(meta.time),
-                _ => tally.connect_failure(meta.time),
-            }
-            // The port was not given, so the event may hold no address: it is the one that was asked for.
-            let address = given.or(enter.and_then(|enter| enter.address));
-            self.failed(operation, address, meta, event, processes);
-            return;
-        }
-        if operation == Operation::Connect {
-            return;
+        // The request is answered: a later completion without one of its own must not take its address or process.
+        let asked = self.pending(operation, event.endpoint).enter.take().and_then(|enter| enter.address);
+        if let Some(socket) = self.open.get_mut(&event.endpoint) {
+            socket.user = Some(owner);
         }
         let tally = processes.tally(owner);
-        if status != NtStatus::SUCCESS {
-            tally.other_bind_failures += 1;
-            return;
-        }
-        tally.binds_ok += 1;
-        let asked = enter.and_then(|enter| enter.address);
-        let asked_for_any = asked.is_some_and(|address| address.port == 0);
-        let answer = given.or(asked);
-        let answer_is_dynamic = answer.is_some_and(|address| DEFAULT_DYNAMIC_PORTS.contains(&address.port));
-        let key = self.address_key(event.endpoint, answer);
-        let Some(socket) = self.open.get_mut(&event.endpoint) else { return };
-        if (asked_for_any || answer_is_dynamic) && socket.held.is_none() {
-            socket.held = Some((owner, key));
-            tally.hold();
-            self.addresses.entry(key).or_default().ports_held += 1;
+        match (operation, status) {
+            (_, NtStatus::TOO_MANY_ADDRESSES) => {
+                match known_by {
+                    KnownBy::Creation => tally.owner_source.created_socket += 1,
+                    KnownBy::Eprocess => tally.owner_source.eprocess += 1,
+                    KnownBy::Header => tally.owner_source.header_pid += 1,
+                    KnownBy::Nothing => tally.owner_source.unknown += 1,
+                    KnownBy::Undecided => {}
+                }
+                match operation {
+                    Operation::Bind => tally.bind_failure(meta.time),
+                    _ => tally.connect_failure(meta.time),
+                }
+                // The port was not given, so the event may hold no address: it is the one that was asked for.
+                self.failed(operation, given.or(asked), meta, event, processes);
+            }
+            (Operation::Bind, NtStatus::SUCCESS) => {
+                tally.binds_ok += 1;
+                let asked_for_any = asked.is_some_and(|address| address.port == 0);
+                let answer = given.or(asked);
+                let answer_is_dynamic = answer.is_some_and(|address| DEFAULT_DYNAMIC_PORTS.contains(&address.port));
+                let key = self.address_key(event.endpoint, answer);
+                let Some(socket) = self.open.get_mut(&event.endpoint) else { return };
+                if (asked_for_any || answer_is_dynamic) && socket.held.is_none() && !socket.closed {
+                    socket.held = Some((owner, key));
+                    tally.hold();
+                    self.addresses.entry(key).or_default().ports_held += 1;
+                }
+            }
+            (Operation::Bind, _) => tally.other_bind_failures += 1,
+            _ => {}
         }
     }
 
@@ -336,14 +354,14 @@ impl SocketTable {
         }
         self.conclude(Operation::Bind, event.endpoint, processes);
         self.conclude(Operation::Connect, event.endpoint, processes);
-        let creator = self.open.get(&event.endpoint).and_then(|socket| socket.creator);
-        let owner = match creator {
-            Some(creator) => Owner::Process(creator.process),
-            None => {
-                let fallback = header_process(meta, None, processes);
-                processes.by_eprocess(event.eprocess, fallback, true)
-            }
-        };
+        let socket = self.open.get(&event.endpoint);
+        let creator = socket.and_then(|socket| socket.creator).map(|creator| Owner::Process(creator.process));
+        let user = socket.and_then(|socket| socket.user);
+        // Nobody is noted down as a process for closing a socket: what is not known already stays unknown.
+        let owner = creator.or(user).unwrap_or_else(|| {
+            let closer = meta.header_pid.filter(|pid| !is_kernel(*pid)).and_then(|pid| processes.last_known(pid));
+            processes.by_eprocess(event.eprocess, closer, true)
+        });
         processes.tally(owner).sockets_closed += 1;
         self.release(event.endpoint, processes);
         // The entry stays, so that the cleanup that follows a close is not taken for another socket.
@@ -369,12 +387,13 @@ impl SocketTable {
 
     /// Whose operation it is: the socket's creator, else the process of the EPROCESS address, else that of a header.
     fn owner(
-        &self,
+        &mut self,
+        operation: Operation,
         meta: &EventMeta,
         event: &SocketEvent,
-        enter: Option<Enter>,
         processes: &mut ProcessTable,
     ) -> (Owner, KnownBy) {
+        let enter = self.pending(operation, event.endpoint).enter;
         if let Some(creator) = self.open.get(&event.endpoint).and_then(|socket| socket.creator) {
             return (Owner::Process(creator.process), KnownBy::Creation);
         }
@@ -415,6 +434,16 @@ impl SocketTable {
         }
     }
 
+    /// The machine was started again: all sockets are gone.
+    pub fn restart(&mut self, processes: &mut ProcessTable) {
+        self.finish(processes);
+        let mut endpoints: Vec<u64> = self.open.keys().copied().collect();
+        endpoints.sort_unstable();
+        for endpoint in endpoints {
+            self.retire(endpoint, processes);
+        }
+    }
+
     /// Ends the analysis: operations that only internal records told about are counted.
     pub fn finish(&mut self, processes: &mut ProcessTable) {
         let mut endpoints: Vec<u64> = self.open.keys().copied().collect();
@@ -438,6 +467,11 @@ enum KnownBy {
     /// The EPROCESS address may still get a PID.
     Undecided,
     Nothing,
+}
+
+/// Whether an event id is one of Windows Vista and Server 2008.
+fn is_legacy(id: u16) -> bool {
+    id < 1000
 }
 
 /// The EPROCESS address of the caller. A completion in System context may carry System's: then the enter record's.

@@ -120,11 +120,6 @@ impl Tally {
             + self.ports_held_peak
             > 0
     }
-
-    /// Binds that completed, whatever the outcome.
-    pub fn binds_completed(&self) -> u64 {
-        self.binds_ok + self.bind_failures + self.other_bind_failures
-    }
 }
 
 #[cfg(test)]

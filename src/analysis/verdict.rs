@@ -35,6 +35,16 @@ pub struct Reason {
     pub text: String,
 }
 
+impl Reason {
+    /// Whether it lowers the trust in the verdict, and is not the evidence for it.
+    pub fn is_doubt(&self) -> bool {
+        !matches!(
+            self.code,
+            "bind_failures" | "connect_failures" | "no_failures" | "no_afd_events" | "no_bind_events" | "no_trace"
+        )
+    }
+}
+
 /// What the verdict is drawn from.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Evidence {
@@ -66,6 +76,12 @@ pub struct Evidence {
     pub damaged_places: u64,
     /// AFD records that could not be read.
     pub malformed: u64,
+    /// AFD records whose EnterExit no source names.
+    pub unknown_phases: u64,
+    /// Events whose time stamp is wrong.
+    pub displaced: u64,
+    /// The header of a trace does not tell how its clock counts.
+    pub clock_assumed: bool,
     /// A circular log has overwritten its beginning.
     pub wrapped: bool,
     /// A log was not closed by its session: its loss counts are not final.
@@ -130,7 +146,21 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     }
     if evidence.malformed > 0 {
         let count = counted(evidence.malformed, "record");
-        reason("malformed_records", format!("{count} are not what their header promises"));
+        reason("malformed_records", format!("{count} of Winsock-AFD are less than their header promises"));
+    }
+    if evidence.unknown_phases > 0 {
+        let count = counted(evidence.unknown_phases, "Winsock-AFD event");
+        reason("unknown_phases", format!("{count} with an EnterExit that no source names are not counted"));
+    }
+    if evidence.displaced > 0 {
+        let count = counted(evidence.displaced, "event");
+        reason(
+            "displaced_events",
+            format!("the time stamps of {count} are wrong: what happened before what is uncertain there"),
+        );
+    }
+    if evidence.clock_assumed {
+        reason("clock_assumed", "the header does not tell how the clock counts: times are a guess".to_owned());
     }
     if evidence.wrapped {
         reason("wrapped", "the circular log has overwritten its beginning".to_owned());
@@ -152,8 +182,10 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         && evidence.buffers_lost == 0
         && evidence.buffers_after_loss == 0
         && evidence.damaged_places == 0
-        && evidence.malformed == 0;
-    let whole = lossless && !evidence.wrapped && !evidence.unclosed;
+        && evidence.malformed == 0
+        && evidence.unknown_phases == 0;
+    let doubtful = evidence.wrapped || evidence.unclosed || evidence.displaced > 0 || evidence.clock_assumed;
+    let whole = lossless && !doubtful;
     let (state, confidence) = if failures > 0 {
         let confidence = if failures == 1 || losses_are_large(evidence) {
             Confidence::Low
@@ -220,6 +252,9 @@ mod tests {
         buffers_after_loss: 0,
         damaged_places: 0,
         malformed: 0,
+        unknown_phases: 0,
+        displaced: 0,
+        clock_assumed: false,
         wrapped: false,
         unclosed: false,
     };
@@ -261,6 +296,8 @@ mod tests {
         let lossy = verdict(Evidence { events_lost: 1, ..none });
         assert_eq!(lossy, (State::CannotTell, None, vec!["no_failures", "events_lost"]));
         assert_eq!(verdict(Evidence { damaged_places: 1, ..none }).0, State::CannotTell);
+        assert_eq!(verdict(Evidence { unknown_phases: 1, ..none }).0, State::CannotTell);
+        assert_eq!(verdict(Evidence { displaced: 1, ..none }).1, Some(Confidence::Medium));
         let blind = verdict(Evidence { bind_records: 0, afd_records: 0, ..none });
         assert_eq!(blind, (State::CannotTell, None, vec!["no_afd_events"]));
         assert_eq!(verdict(Evidence { bind_records: 0, ..none }).2, vec!["no_bind_events"]);

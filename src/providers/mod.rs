@@ -5,7 +5,7 @@ mod fields;
 pub mod names;
 pub mod process;
 
-use etl_parser::{Guid, HookId, Record, RecordKind};
+use etl_parser::{HookId, Record, RecordKind};
 
 use crate::event::NetEvent;
 
@@ -69,9 +69,4 @@ fn with_pointers(record: &Record<'_>, decode: impl FnOnce(&[u8], etl_parser::Poi
         (Ok(payload), Some(width)) => decode(payload, width),
         _ => Decoded::Malformed,
     }
-}
-
-/// Whether `guid` and `id` are those of a bind event.
-pub fn is_bind(guid: Guid, id: u16) -> bool {
-    guid == afd::PROVIDER && afd::is_bind(id)
 }

@@ -10,10 +10,10 @@ use super::{
 };
 use crate::analysis::Findings;
 use crate::analysis::coverage::Coverage;
-use crate::analysis::processes::{Process, image_name, is_kernel};
+use crate::analysis::processes::{Process, is_kernel};
 use crate::analysis::tally::Tally;
 use crate::analysis::verdict::{self, State, counted, judge};
-use crate::event::{ProcessSource, base_name};
+use crate::event::base_name;
 use crate::input::SideInput;
 use crate::providers;
 use crate::side::tasklist::{IMAGE_CUT_AT, Task};
@@ -30,6 +30,8 @@ pub struct TraceFacts {
     pub coverage: Coverage,
     /// Providers with a GUID in their header, other than AFD.
     pub other_providers: u64,
+    /// The header does not tell how the clock counts.
+    pub clock_assumed: bool,
 }
 
 impl TraceFacts {
@@ -55,22 +57,25 @@ impl TraceFacts {
             wrapped: wrapped(trace),
             closed_cleanly: header.closed_cleanly(),
         };
-        Self { path, summary, coverage, other_providers }
+        Self { path, summary, coverage, other_providers, clock_assumed: trace.clock().is_assumed() }
     }
 
     /// Sentences about what could not be read, or not trusted.
-    fn notes(&self, trace: &TraceSummary) -> Vec<String> {
-        let coverage = &self.coverage;
+    fn notes(&self) -> Vec<String> {
+        let (trace, coverage) = (&self.summary, &self.coverage);
         let mut notes: Vec<String> = coverage.damage.iter().map(ToString::to_string).collect();
         let more = coverage.damaged_places.saturating_sub(coverage.damage.len() as u64);
         if more > 0 {
             notes.push(format!("{} more, not listed", counted(more, "damaged place")));
         }
+        if self.clock_assumed {
+            notes.push("the header does not tell how the clock counts: times are a guess".to_owned());
+        } else if trace.clock == Some("cpu_cycles") {
+            notes.push("the clock counts processor cycles, whose rate varies: times are approximate".to_owned());
+        }
         if !trace.closed_cleanly {
-            notes.push(
-                "the log was not closed by its session: copied while it was being written, or the system stopped"
-                    .to_owned(),
-            );
+            let why = "copied while it was being written, or the system stopped";
+            notes.push(format!("the log was not closed by its session: {why}"));
         }
         if trace.wrapped == Some(true) {
             notes.push("the circular log has overwritten its beginning".to_owned());
@@ -80,8 +85,13 @@ impl TraceFacts {
                 (counted(trace.events_lost.into(), "event"), counted(trace.buffers_lost.into(), "buffer"));
             notes.push(format!("the session lost {events} and {buffers}"));
         }
-        if trace.clock.is_none() {
-            notes.push("the header names an unknown clock: times are converted on the best guess".to_owned());
+        if coverage.buffers_after_loss > 0 {
+            let count = counted(coverage.buffers_after_loss, "buffer");
+            notes.push(format!("the flags of {count} say that events were lost before"));
+        }
+        if coverage.displaced > 0 {
+            let count = counted(coverage.displaced, "event");
+            notes.push(format!("{count} with a wrong time stamp, ordered by the records around them"));
         }
         if coverage.unknown > 0 {
             notes.push(format!("{} of a kind that no source describes", counted(coverage.unknown, "record")));
@@ -101,7 +111,7 @@ impl TraceFacts {
             let count = counted(coverage.unknown_phases, "AFD event");
             notes.push(format!("{count} with an EnterExit that no source names, not counted"));
         }
-        notes.into_iter().map(|note| format!("{}: {note}", shown(&self.path))).collect()
+        notes.into_iter().map(|note| format!("{}: {note}", self.path)).collect()
     }
 }
 
@@ -140,7 +150,7 @@ impl Report {
         let mut evidence = verdict::Evidence { traces: traces.len() as u64, ..verdict::Evidence::default() };
         for trace in &traces {
             let (summary, read) = (&trace.summary, &trace.coverage);
-            all_notes.extend(trace.notes(summary));
+            all_notes.extend(trace.notes());
             coverage.records_decoded += read.decoded;
             coverage.records_skipped += read.skipped;
             coverage.records_unknown += read.unknown;
@@ -151,7 +161,10 @@ impl Report {
             evidence.records += read.records;
             evidence.buffers_after_loss += read.buffers_after_loss;
             evidence.damaged_places += read.damaged_places;
-            evidence.malformed += read.malformed;
+            evidence.malformed += read.afd_malformed;
+            evidence.unknown_phases += read.unknown_phases;
+            evidence.displaced += read.displaced;
+            evidence.clock_assumed |= trace.clock_assumed;
             evidence.other_providers = evidence.other_providers.max(trace.other_providers);
             evidence.events_lost += u64::from(summary.events_lost);
             evidence.buffers_lost += u64::from(summary.buffers_lost);
@@ -173,12 +186,8 @@ impl Report {
             evidence.well_owned += row.owner_source.created_socket + row.owner_source.eprocess;
         }
         let judged = judge(&evidence);
-        let victims = rows
-            .iter()
-            .enumerate()
-            .filter(|(_, row)| row.bind_failures + row.connect_failures > 0)
-            .map(|(index, _)| index)
-            .collect();
+        let victims =
+            rows.iter().enumerate().filter(|(_, row)| row.bind_failures > 0).map(|(index, _)| index).collect();
         coverage.notes = all_notes;
         Self {
             schema_version: SCHEMA_VERSION,
@@ -304,12 +313,9 @@ fn process_row(process: &Process, task: Option<&Task>) -> ProcessRow {
     let mut row = row_of(Some(process.pid), &process.tally);
     (row.started, row.ended) = (process.started, process.ended);
     if let Some((image, source)) = process.image() {
-        row.image = Some(image_name(image));
+        row.image = Some(base_name(image).to_owned());
         row.image_path = (base_name(image) != image).then(|| image.to_owned());
-        row.image_source = Some(match source {
-            ProcessSource::KernelProcess => "kernel_process",
-            ProcessSource::Mof => "mof_process",
-        });
+        row.image_source = Some(source.name());
     }
     if let Some(task) = task {
         let longer = process.image_may_be_cut() && row.image.as_ref().is_some_and(|cut| task.image.len() > cut.len());
@@ -337,7 +343,7 @@ fn same_image(known: &str, listed: &str) -> bool {
 
 fn row_of(pid: Option<u32>, tally: &Tally) -> ProcessRow {
     let mut roles = Vec::new();
-    if tally.bind_failures + tally.connect_failures > 0 {
+    if tally.bind_failures > 0 {
         roles.push("victim");
     }
     if pid.is_some_and(is_kernel) {

@@ -3,7 +3,7 @@
 mod build;
 pub mod csv;
 pub mod json;
-mod table;
+pub(crate) mod table;
 pub mod text;
 
 pub use build::{Facts, TraceFacts};
@@ -163,6 +163,13 @@ pub struct ProcessRow {
     pub owner_source: OwnerSource,
 }
 
+impl ProcessRow {
+    /// Binds that completed, whatever the outcome.
+    pub fn binds_completed(&self) -> u64 {
+        self.binds_ok + self.bind_failures + self.other_bind_failures
+    }
+}
+
 /// One local address.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
@@ -218,8 +225,10 @@ pub struct CoverageSummary {
 pub fn shown(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for character in text.chars() {
-        let turns_direction =
-            matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        let turns_direction = matches!(
+            character,
+            '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
+        );
         if character.is_control() || turns_direction {
             clean.extend(character.escape_unicode());
         } else {

@@ -9,6 +9,9 @@ pub(super) enum Align {
     Right,
 }
 
+/// No column of words gets narrower than this.
+const NARROWEST: usize = 8;
+
 /// A table: headings, and rows of as many cells.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -25,7 +28,7 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The lines, heading first, indented by two, none wider than `width` columns: the first column gives way.
+    /// The lines, heading first, indented by two, none wider than `width` columns: columns of words give way.
     pub(super) fn lines(&self, width: usize) -> Vec<String> {
         let mut widths: Vec<usize> = self.headings.iter().map(|(heading, _)| heading.width()).collect();
         for row in &self.rows {
@@ -34,9 +37,13 @@ impl Table {
             }
         }
         let gaps = 2 * self.headings.len();
-        let total: usize = widths.iter().sum::<usize>() + gaps;
-        if let Some(first) = widths.first_mut() {
-            *first = first.saturating_sub(total.saturating_sub(width)).max(12);
+        // The widest column of words gives way, column by column, until the line fits.
+        while widths.iter().sum::<usize>() + gaps > width {
+            let words = widths.iter_mut().zip(&self.headings).filter(|(_, (_, align))| *align == Align::Left);
+            match words.map(|(column, _)| column).max().filter(|column| **column > NARROWEST) {
+                Some(widest) => *widest -= 1,
+                None => break,
+            }
         }
         let heading: Vec<String> = self.headings.iter().map(|(heading, _)| (*heading).to_owned()).collect();
         std::iter::once(&heading)
@@ -77,11 +84,11 @@ pub(super) fn cut(text: &str, width: usize) -> String {
 }
 
 /// `text` in lines of at most `width` columns, broken at blanks: the first indented by `first`, the others by `rest`.
-pub(super) fn wrap(text: &str, width: usize, first: usize, rest: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize, first: usize, rest: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = " ".repeat(first);
     let mut is_empty = true;
-    for word in text.split_whitespace() {
+    for word in text.split_whitespace().flat_map(|word| pieces(word, width.saturating_sub(first.max(rest)))) {
         if !is_empty && line.width() + 1 + word.width() > width {
             lines.push(std::mem::replace(&mut line, " ".repeat(rest)));
             is_empty = true;
@@ -89,11 +96,29 @@ pub(super) fn wrap(text: &str, width: usize, first: usize, rest: usize) -> Vec<S
         if !is_empty {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&word);
         is_empty = false;
     }
     lines.push(line);
     lines
+}
+
+/// A word in pieces of at most `width` columns.
+fn pieces(word: &str, width: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for character in word.chars() {
+        let columns = character.width().unwrap_or(0);
+        if used + columns > width.max(1) {
+            pieces.push(String::new());
+            used = 0;
+        }
+        used += columns;
+        if let Some(piece) = pieces.last_mut() {
+            piece.push(character);
+        }
+    }
+    pieces
 }
 
 #[cfg(test)]
@@ -101,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_column_gives_way() {
+    fn columns_of_words_give_way() {
         let mut table = Table::new(&[("process", Align::Left), ("PID", Align::Right)]);
         table.row(vec!["a-process-with-a-very-long-name.exe".to_owned(), "7".to_owned()]);
         table.row(vec!["日本語.exe".to_owned(), "1234".to_owned()]);
@@ -113,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn wrapping_keeps_words_whole() {
+    fn wrapping_breaks_words_only_where_they_do_not_fit() {
         assert_eq!(wrap("one two three", 9, 2, 4), ["  one two", "    three"]);
-        assert_eq!(wrap("a-word-that-is-too-long b", 8, 0, 2), ["a-word-that-is-too-long", "  b"]);
+        assert_eq!(wrap("a-word-too-long b", 8, 0, 2), ["a-word", "  -too-l", "  ong b"]);
     }
 }

@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::table::{Align, Table, cut, wrap};
 use super::{ProcessRow, Report, TraceSummary, shown, windows_name};
+use crate::analysis::tally::OwnerSource;
 use crate::analysis::verdict::{Confidence, State, counted, grouped};
 use crate::event::base_name;
 use crate::status::NtStatus;
@@ -46,13 +47,13 @@ pub fn write(report: &Report, layout: Layout, out: &mut dyn Write) -> io::Result
     page.evidence()
 }
 
-struct Page<'a> {
-    report: &'a Report,
+struct Page<'r, 'w> {
+    report: &'r Report,
     layout: Layout,
-    out: &'a mut dyn Write,
+    out: &'w mut dyn Write,
 }
 
-impl Page<'_> {
+impl<'r> Page<'r, '_> {
     fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "{text}")
     }
@@ -90,7 +91,7 @@ impl Page<'_> {
     fn traces(&mut self) -> io::Result<()> {
         let report = self.report;
         for trace in &report.traces {
-            let mut line = shown(&trace.path);
+            let mut line = trace.path.clone();
             for part in [Some(machine(trace)), span(trace)].into_iter().flatten() {
                 if line.width() + 3 + part.width() <= self.layout.width {
                     line.push_str(" · ");
@@ -112,20 +113,26 @@ impl Page<'_> {
         let report = self.report;
         let verdict = &report.verdict;
         let (style, answer) = match verdict.state {
-            State::Exhausted => (ALARM, format!("YES{}", self.pools_hit())),
-            State::NotSeen => (CALM, "NOT SEEN".to_owned()),
-            State::CannotTell => (DOUBT, "CANNOT TELL".to_owned()),
+            State::Exhausted => (ALARM, "YES"),
+            State::NotSeen => (CALM, "NOT SEEN"),
+            State::CannotTell => (DOUBT, "CANNOT TELL"),
         };
-        let title = format!("PORT EXHAUSTION: {answer}");
         let confidence = match verdict.confidence {
             Some(Confidence::High) => "confidence: high",
             Some(Confidence::Medium) => "confidence: medium",
             Some(Confidence::Low) => "confidence: low",
             None => "",
         };
-        let gap = self.layout.width.saturating_sub(title.chars().count() + confidence.len()).max(3);
+        let pools = self.pools_hit();
+        let full = format!("PORT EXHAUSTION: {answer}{pools}");
+        let fits = full.width() + 3 + confidence.len() <= self.layout.width;
+        let title = if fits { full } else { format!("PORT EXHAUSTION: {answer}") };
+        let gap = self.layout.width.saturating_sub(title.width() + confidence.len()).max(3);
         let line = format!("{style}{title}{style:#}{}{confidence}", " ".repeat(gap));
         writeln!(self.out, "\n{}", line.trim_end())?;
+        if !fits {
+            self.paragraph(pools.trim_start_matches(", "))?;
+        }
         match verdict.state {
             State::Exhausted => {
                 let failures = &report.failures;
@@ -146,11 +153,18 @@ impl Page<'_> {
                     self.paragraph(&format!("{count} failed with the same status"))?;
                 }
                 if let (Some(first), Some(last)) = (verdict.first_failure, verdict.last_failure) {
-                    let (first_text, last_text) = (first.to_exact_clock(), last.to_exact_clock());
+                    let exact = |time: FileTime| {
+                        if first.to_date() == last.to_date() {
+                            time.to_exact_clock()
+                        } else {
+                            format!("{} {}", time.to_date(), time.to_exact_clock())
+                        }
+                    };
+                    let (first_text, last_text) = (exact(first), exact(last));
                     let span = duration_text(last.since(first));
                     self.paragraph(&format!("first at {first_text} UTC, last at {last_text} UTC ({span})"))?;
                 }
-                if let Some(worst) = report.victims.first().and_then(|&index| report.processes.get(index)) {
+                if let Some(worst) = self.sufferers().first() {
                     let count = if worst.bind_failures > 0 {
                         counted(worst.bind_failures, "failed bind")
                     } else {
@@ -202,13 +216,14 @@ impl Page<'_> {
 
     fn who_suffered(&mut self) -> io::Result<()> {
         let report = self.report;
-        if report.victims.is_empty() {
+        let sufferers = self.sufferers();
+        if sufferers.is_empty() {
             return Ok(());
         }
         self.heading("WHO SUFFERED", "none of these is to blame for that alone")?;
         let connects = report.failures.connects > 0;
         let mut columns = vec![("process", Align::Left), ("PID", Align::Right)];
-        let services = self.rows(&report.victims).any(|row| !row.services.is_empty());
+        let services = sufferers.iter().any(|row| !row.services.is_empty());
         if services {
             columns.push(("services", Align::Left));
         }
@@ -219,8 +234,8 @@ impl Page<'_> {
         }
         columns.extend([("first", Align::Left), ("last", Align::Left), ("owner known by", Align::Left)]);
         let mut table = Table::new(&columns);
-        for row in self.rows(&report.victims).take(self.layout.top) {
-            let completed = row.binds_ok + row.bind_failures + row.other_bind_failures;
+        for row in sufferers.iter().take(self.layout.top) {
+            let completed = row.binds_completed();
             let mut cells = vec![name(row), pid(row)];
             if services {
                 cells.push(cut(&shown(&row.services.join(", ")), 24));
@@ -236,7 +251,7 @@ impl Page<'_> {
             table.row(cells);
         }
         self.table(&table)?;
-        let hidden: Vec<&ProcessRow> = self.rows(&report.victims).skip(self.layout.top).collect();
+        let hidden = sufferers.get(self.layout.top..).unwrap_or(&[]);
         if !hidden.is_empty() {
             let failed: u64 = hidden.iter().map(|row| row.bind_failures + row.connect_failures).sum();
             self.line(&format!("  ({} more, with {})", hidden.len(), counted(failed, "failure")))?;
@@ -244,12 +259,12 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn rows<'r>(&self, indexes: &'r [usize]) -> impl Iterator<Item = &'r ProcessRow> + use<'r, '_>
-    where
-        Self: 'r,
-    {
-        let processes = &self.report.processes;
-        indexes.iter().filter_map(|&index| processes.get(index))
+    /// Processes with bind or connect failures, most bind failures first.
+    fn sufferers(&self) -> Vec<&'r ProcessRow> {
+        let failed = |row: &&ProcessRow| row.bind_failures + row.connect_failures > 0;
+        let mut rows: Vec<&ProcessRow> = self.report.processes.iter().filter(failed).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse((row.bind_failures, row.connect_failures)));
+        rows
     }
 
     fn ports_held(&mut self) -> io::Result<()> {
@@ -298,7 +313,8 @@ impl Page<'_> {
             ("count", Align::Right),
             ("", Align::Left),
         ]);
-        for row in others {
+        let hidden = others.get(self.layout.top..).unwrap_or(&[]);
+        for row in others.iter().take(self.layout.top) {
             let meaning = match row.status {
                 NtStatus::ADDRESS_ALREADY_EXISTS | NtStatus::SHARING_VIOLATION => "a fixed port is in use",
                 status if status.shares_low_word_only() => "same low word as 0xC0000209, another status",
@@ -313,42 +329,47 @@ impl Page<'_> {
                 meaning.to_owned(),
             ]);
         }
-        self.table(&table)
+        self.table(&table)?;
+        if !hidden.is_empty() {
+            let count: u64 = hidden.iter().map(|row| row.count).sum();
+            self.line(&format!("  ({} more statuses, {} times)", hidden.len(), grouped(count)))?;
+        }
+        Ok(())
     }
 
     fn how_sure(&mut self) -> io::Result<()> {
         let report = self.report;
-        if report.verdict.state == State::CannotTell && report.coverage.notes.is_empty() {
+        let doubts: Vec<_> = report.verdict.reasons.iter().filter(|reason| reason.is_doubt()).collect();
+        let no_names = !report.processes.is_empty() && report.processes.iter().all(|row| row.image.is_none());
+        if report.verdict.state == State::CannotTell && doubts.is_empty() && report.coverage.notes.is_empty() {
             return Ok(());
         }
         self.heading("HOW SURE", "")?;
-        let lossless = report.traces.iter().all(|trace| trace.events_lost == 0 && trace.buffers_lost == 0);
-        if !report.traces.is_empty() && lossless && report.traces.iter().all(|trace| trace.closed_cleanly) {
-            self.bullet("+", "no events or buffers lost; the log was closed by its session")?;
+        let has = |code: &str| doubts.iter().any(|reason| reason.code == code);
+        let loss = ["events_lost", "loss_flags", "damaged", "not_closed", "wrapped"];
+        if !report.traces.is_empty() && !loss.iter().any(|code| has(code)) {
+            self.bullet("+", "nothing lost or damaged; the log was closed by its session")?;
         }
         let failures = report.failures.binds + report.failures.connects;
-        if failures > 0 {
-            let mut total = crate::analysis::tally::OwnerSource::default();
+        if failures > 0 && !has("weak_owners") {
+            let mut total = OwnerSource::default();
             report.processes.iter().for_each(|row| total.add(row.owner_source));
-            let well = total.created_socket + total.eprocess;
-            let sign = if well * 100 >= failures * 95 { "+" } else { "-" };
-            let share = percent(well, failures);
-            self.bullet(sign, &format!("owner known from socket creation or EPROCESS for {share} of the failures"))?;
-            if total.header_pid + total.unknown > 0 {
-                let (header, nobody) = (grouped(total.header_pid), grouped(total.unknown));
-                self.bullet("-", &format!("{header} from a record header only, {nobody} from nothing"))?;
-            }
+            let share = percent(total.created_socket + total.eprocess, failures);
+            self.bullet("+", &format!("owner known from socket creation or EPROCESS for {share} of the failures"))?;
         }
-        if !report.processes.is_empty() && report.processes.iter().all(|row| row.image.is_none()) {
+        // The coverage notes tell the other doubts, with the trace and the place.
+        for reason in doubts.iter().filter(|reason| matches!(reason.code, "weak_owners" | "single_failure")) {
+            self.bullet("-", &reason.text)?;
+        }
+        if no_names {
             self.bullet("-", "no process names: the trace has no process events; give a process list with --tasklist")?;
         }
-        let shown_notes = self.layout.top.max(10);
-        for note in report.coverage.notes.iter().take(shown_notes) {
+        let limit = self.layout.top.max(10);
+        for note in report.coverage.notes.iter().take(limit) {
             self.bullet("-", note)?;
         }
-        if report.coverage.notes.len() > shown_notes {
-            let more = report.coverage.notes.len() - shown_notes;
-            self.line(&format!("  ({more} more notes: see the JSON report)"))?;
+        if report.coverage.notes.len() > limit {
+            self.line(&format!("  ({} more notes: see the JSON report)", report.coverage.notes.len() - limit))?;
         }
         Ok(())
     }
@@ -410,7 +431,8 @@ fn span(trace: &TraceSummary) -> Option<String> {
     Some(match trace.ended {
         Some(ended) if ended >= started => {
             let length = duration_text(ended.since(started));
-            format!("{} – {} UTC ({length})", started.to_date_and_time(), ended.to_clock())
+            let end = if ended.to_date() == started.to_date() { ended.to_clock() } else { ended.to_date_and_time() };
+            format!("{} – {end} UTC ({length})", started.to_date_and_time())
         }
         _ => format!("{} UTC – not closed", started.to_date_and_time()),
     })

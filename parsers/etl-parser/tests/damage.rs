@@ -197,7 +197,7 @@ fn sessions_put_together_are_segments_with_their_own_clocks() {
     };
     let (start, t0) = (later.start_time, later.t0);
     let (second, _, records) = written(later);
-    let whole = [first.clone(), second.clone()].concat();
+    let whole = [first.clone(), second].concat();
     let segments = Trace::segments(&whole).unwrap();
     assert_eq!(segments.len(), 2);
     assert_eq!((segments[0].start(), segments[0].end()), (0, first.len() as u64));
