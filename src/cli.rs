@@ -42,7 +42,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct Analyze {
-    /// Traces (.etl), netsh report cabinets (.cab) or folders that belong to one case
+    /// Traces (.etl, also .gz and .zst), report cabinets (.cab), .zip archives or folders of one case; - for standard input
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
 
@@ -70,7 +70,7 @@ pub struct Analyze {
 /// `info`.
 #[derive(Debug, Args)]
 pub struct Info {
-    /// Traces (.etl), netsh report cabinets (.cab) or folders
+    /// Traces (.etl, also .gz and .zst), report cabinets (.cab), .zip archives or folders; - for standard input
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
 

@@ -61,7 +61,7 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     let started = Instant::now();
     let case = Case::open(&options.inputs, &options.tasklist);
     refuse_to_overwrite(&options.common, &options.inputs)?;
-    let Case { traces: files, side_inputs, tasks, mut unusable, mut notes, inputs } = case;
+    let Case { traces: files, side_inputs, tasks, mut unusable, mut notes, inputs, .. } = case;
     let opened = open_traces(&files, &inputs, &mut unusable, &mut notes);
     let (labels, traces): (Vec<_>, Vec<_>) = opened.into_iter().map(|opened| (opened.path, opened.trace)).unzip();
     if traces.is_empty() && tasks.is_empty() {

@@ -9,5 +9,6 @@ mod common;
 mod corpus;
 mod damaged;
 mod equivalence;
+mod inputs;
 mod reports;
 mod scenarios;

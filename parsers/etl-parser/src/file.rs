@@ -52,21 +52,6 @@ impl EtlFile {
         Ok(Self { bytes: Bytes::Read(bytes) })
     }
 
-    /// Reads a trace from what cannot be mapped, a pipe for example, into memory.
-    ///
-    /// # Errors
-    ///
-    /// What the reader says, and [`io::ErrorKind::FileTooLarge`] where it gives more than `max_bytes`.
-    pub fn from_reader(reader: impl Read, max_bytes: u64) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        reader.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > max_bytes {
-            let message = format!("has more than {max_bytes} bytes and cannot be mapped: save it to a file first");
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-        }
-        Ok(Self { bytes: Bytes::Read(bytes) })
-    }
-
     /// All bytes of the file.
     pub fn bytes(&self) -> &[u8] {
         match &self.bytes {
