@@ -35,6 +35,7 @@ pub struct Info {
     pub records: Records,
     pub providers: Vec<ProviderRow>,
     pub kernel_groups: Vec<KernelRow>,
+    pub losses: Losses,
     pub schemas: Schemas,
     pub answers: Answers,
     /// Processes that the trace names.
@@ -46,8 +47,8 @@ pub struct Info {
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct Header {
-    pub os_build: u32,
-    pub processors: u32,
+    pub os_build: Option<u32>,
+    pub processors: Option<u32>,
     pub pointer_size: usize,
     pub clock: Option<&'static str>,
     pub perf_freq: i64,
@@ -140,6 +141,19 @@ pub struct KernelRow {
     pub hook: String,
     pub name: Option<String>,
     pub records: u64,
+}
+
+/// What is missing, told apart by who says so.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Losses {
+    /// Events lost, as the header record says.
+    pub header_events: u32,
+    /// Buffers lost, as the header record says.
+    pub header_buffers: u32,
+    /// Buffers whose flags say that something was lost before them.
+    pub flagged_buffers: u64,
+    /// Numbers missing between the first and the last data buffer. Real traces that lost nothing have such gaps too.
+    pub sequence_gaps: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -280,8 +294,8 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
         bytes: trace.bytes().len() as u64,
         kind,
         header: Header {
-            os_build: header.os_build,
-            processors: header.processors,
+            os_build: trace.has_header().then_some(header.os_build),
+            processors: trace.has_header().then_some(header.processors),
             pointer_size: trace.pointer_size().bytes(),
             clock: clock.kind().name(),
             perf_freq: header.perf_freq_hz,
@@ -320,6 +334,12 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
                 records: *records,
             })
             .collect(),
+        losses: Losses {
+            header_events: header.events_lost,
+            header_buffers: header.buffers_lost,
+            flagged_buffers: coverage.buffers_after_loss,
+            sequence_gaps: sequence_gaps(trace),
+        },
         schemas: tally.schemas,
         answers,
         processes: processes.processes().iter().map(process_row).collect(),
@@ -327,6 +347,15 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
         path,
     };
     (info, coverage)
+}
+
+fn sequence_gaps(trace: &Trace<'_>) -> u64 {
+    let numbers = trace.buffers().iter().map(|info| info.header.sequence_number).filter(|number| *number > 0);
+    let numbers: std::collections::BTreeSet<i64> = numbers.collect();
+    match (numbers.first(), numbers.last()) {
+        (Some(first), Some(last)) => last.abs_diff(*first).saturating_sub(numbers.len() as u64 - 1),
+        _ => 0,
+    }
 }
 
 fn process_row(process: &crate::analysis::processes::Process) -> ProcessRow {
@@ -387,14 +416,15 @@ pub fn write_text(info: &Info, width: usize, out: &mut dyn Write) -> io::Result<
     for line in wrap(&info.path, width, 0, 2) {
         writeln!(out, "{HEADING}{line}{HEADING:#}")?;
     }
-    let system = windows_name(header.os_build).unwrap_or("Windows");
-    writeln!(
-        out,
-        "  system       {system}, build {}, {}, {}-bit",
-        header.os_build,
-        counted(header.processors.into(), "CPU"),
-        header.pointer_size * 8
-    )?;
+    let bits = header.pointer_size * 8;
+    match (header.os_build, header.processors) {
+        (Some(build), Some(processors)) => {
+            let system = windows_name(build).unwrap_or("Windows");
+            let processors = counted(processors.into(), "CPU");
+            writeln!(out, "  system       {system}, build {build}, {processors}, {bits}-bit")?;
+        }
+        _ => writeln!(out, "  system       not told: the first buffer is missing, {bits}-bit")?,
+    }
     let session = if header.logger_name.is_empty() { "(no name)".to_owned() } else { shown(&header.logger_name) };
     writeln!(out, "  session      {session}, log mode {:#x}", header.log_mode)?;
     let time = |time: Option<FileTime>| time.map_or_else(|| "not told".to_owned(), |time| time.to_string());
@@ -409,7 +439,15 @@ pub fn write_text(info: &Info, width: usize, out: &mut dyn Write) -> io::Result<
     writeln!(out, "  clock        {clock}, {} Hz", grouped(u64::try_from(header.perf_freq).unwrap_or(0)))?;
     let (events, buffers) =
         (counted(header.events_lost.into(), "event"), counted(header.buffers_lost.into(), "buffer"));
-    writeln!(out, "  lost         {events}, {buffers}")?;
+    let losses = &info.losses;
+    writeln!(
+        out,
+        "  lost         {events}, {buffers} (header); {} flagged",
+        counted(losses.flagged_buffers, "buffer")
+    )?;
+    if losses.sequence_gaps > 0 {
+        writeln!(out, "  gaps         {} between buffers", counted(losses.sequence_gaps, "sequence number"))?;
+    }
     writeln!(
         out,
         "  read         {} in {}, {} compressed, {} damaged",

@@ -9,6 +9,9 @@ use serde::{Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileTime(pub i64);
 
+/// 1980-01-01 UTC. No trace is older: a smaller number counts from a trace's first record (its header is missing).
+const FIRST_DATE_100NS: i64 = 119_600_064_000_000_000;
+
 /// 1970-01-01 UTC as a file time.
 const UNIX_EPOCH_100NS: i64 = 116_444_736_000_000_000;
 
@@ -31,33 +34,41 @@ impl FileTime {
         Timestamp::from_nanosecond(nanoseconds).ok()
     }
 
-    /// RFC 3339 in UTC with seven decimals; `None` outside of the years 1601 to 9999.
+    /// RFC 3339 in UTC with seven decimals; `None` outside of the years 1980 to 9999.
     pub fn to_rfc3339(self) -> Option<String> {
         self.format("%Y-%m-%dT%H:%M:%S%.7fZ")
     }
 
     /// `HH:MM:SS` with three decimals, for tables; the raw number where it is no date.
     pub fn to_clock(self) -> String {
-        self.format("%H:%M:%S%.3f").unwrap_or_else(|| format!("({})", self.0))
+        self.format("%H:%M:%S%.3f").unwrap_or_else(|| self.relative())
     }
 
     /// `HH:MM:SS` with seven decimals.
     pub fn to_exact_clock(self) -> String {
-        self.format("%H:%M:%S%.7f").unwrap_or_else(|| format!("({})", self.0))
+        self.format("%H:%M:%S%.7f").unwrap_or_else(|| self.relative())
     }
 
     /// `YYYY-MM-DD`.
     pub fn to_date(self) -> String {
-        self.format("%Y-%m-%d").unwrap_or_else(|| format!("({})", self.0))
+        self.format("%Y-%m-%d").unwrap_or_default()
     }
 
     /// `YYYY-MM-DD HH:MM:SS`.
     pub fn to_date_and_time(self) -> String {
-        self.format("%Y-%m-%d %H:%M:%S").unwrap_or_else(|| format!("({})", self.0))
+        self.format("%Y-%m-%d %H:%M:%S").unwrap_or_else(|| self.relative())
+    }
+
+    /// Seconds from the first record, or the raw number where it is neither that nor a date.
+    fn relative(self) -> String {
+        match u64::try_from(self.0) {
+            Ok(ticks) if self.0 < FIRST_DATE_100NS => format!("+{}.{:07} s", ticks / 10_000_000, ticks % 10_000_000),
+            _ => format!("({})", self.0),
+        }
     }
 
     fn format(self, format: &str) -> Option<String> {
-        (self.0 >= 0).then(|| self.timestamp()).flatten().map(|time| time.strftime(format).to_string())
+        (self.0 >= FIRST_DATE_100NS).then(|| self.timestamp()).flatten().map(|time| time.strftime(format).to_string())
     }
 }
 
@@ -65,7 +76,7 @@ impl fmt::Display for FileTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.to_rfc3339() {
             Some(text) => f.write_str(&text),
-            None => write!(f, "({})", self.0),
+            None => f.write_str(&self.relative()),
         }
     }
 }
@@ -100,7 +111,7 @@ mod tests {
         assert_eq!(time.to_rfc3339().unwrap(), "2025-11-14T09:12:04.1830412Z");
         assert_eq!(time.to_clock(), "09:12:04.183");
         assert_eq!(time.to_exact_clock(), "09:12:04.1830412");
-        assert_eq!(FileTime(0).to_rfc3339().unwrap(), "1601-01-01T00:00:00.0000000Z");
+        assert_eq!(FileTime(FIRST_DATE_100NS).to_rfc3339().unwrap(), "1980-01-01T00:00:00.0000000Z");
     }
 
     #[test]
@@ -110,6 +121,10 @@ mod tests {
         assert_eq!(FileTime(i64::MAX).to_string(), "(9223372036854775807)");
         assert_eq!(serde_json::to_string(&FileTime(i64::MIN)).unwrap(), "null");
         assert_eq!(FileTime::known(0), None);
+        assert_eq!(
+            (FileTime(12_345_678).to_rfc3339(), FileTime(12_345_678).to_clock()),
+            (None, "+1.2345678 s".to_owned())
+        );
     }
 
     #[test]

@@ -364,9 +364,8 @@ fn damaged_cabinets_are_refused_and_never_a_panic() {
     let mut builder = cab::CabinetBuilder::new();
     builder.add_folder(cab::CompressionType::MsZip).add_file("report.etl");
     let mut writer = builder.build(std::io::Cursor::new(&mut whole)).unwrap();
-    let mut member = writer.next_file().unwrap().unwrap();
-    std::io::Write::write_all(&mut member, &synth::write("single-failure").unwrap().trace).unwrap();
-    drop(member);
+    let trace = synth::write("single-failure").unwrap().trace;
+    std::io::Write::write_all(&mut writer.next_file().unwrap().unwrap(), &trace).unwrap();
     writer.finish().unwrap();
     let path = folder.path().join("damaged.cab");
     for at in (8..120).chain((120..whole.len()).step_by(whole.len() / 40)) {
@@ -396,4 +395,21 @@ fn many_statuses_fit_the_table() {
     let text = run(["analyze".as_ref(), path.as_os_str(), "--top".as_ref(), "5".as_ref()]).stdout;
     assert!(text.contains("(495 more statuses, 495 times)"), "{text}");
     assert!(text.lines().count() < 60);
+}
+
+#[test]
+fn a_trace_without_its_first_buffer_still_names_the_victims() {
+    let folder = scratch();
+    let (path, expected) = write_scenario("modern-64", folder.path());
+    let trace = std::fs::read(&path).unwrap();
+    let first = u32::from_le_bytes(trace[..4].try_into().unwrap()) as usize;
+    std::fs::write(&path, &trace[first..]).unwrap();
+    let report = analyze(&path, 0);
+    assert_eq!(report["failures"]["binds"], expected.binds);
+    assert_eq!(report["verdict"]["confidence"], "medium");
+    assert_eq!(report["verdict"]["first_failure"], Value::Null, "no date is made up");
+    assert_eq!(report["traces"][0]["started"], Value::Null);
+    assert!(report["coverage"]["notes"].to_string().contains("the first buffer is missing"));
+    let text = run(["analyze".as_ref(), path.as_os_str()]).stdout;
+    assert!(text.contains("PORT EXHAUSTION: YES"), "{text}");
 }

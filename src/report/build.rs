@@ -32,6 +32,8 @@ pub struct TraceFacts {
     pub other_providers: u64,
     /// The header does not tell how the clock counts.
     pub clock_assumed: bool,
+    /// The trace has its header record.
+    pub has_header: bool,
 }
 
 impl TraceFacts {
@@ -41,8 +43,8 @@ impl TraceFacts {
         let summary = TraceSummary {
             path: path.clone(),
             bytes: trace.bytes().len() as u64,
-            os_build: header.os_build,
-            processors: header.processors,
+            os_build: trace.has_header().then_some(header.os_build),
+            processors: trace.has_header().then_some(header.processors),
             pointer_size: trace.pointer_size().bytes(),
             clock: trace.clock().kind().name(),
             log_mode: header.log_file_mode.0,
@@ -57,7 +59,8 @@ impl TraceFacts {
             wrapped: wrapped(trace),
             closed_cleanly: header.closed_cleanly(),
         };
-        Self { path, summary, coverage, other_providers, clock_assumed: trace.clock().is_assumed() }
+        let (clock_assumed, has_header) = (trace.clock().is_assumed(), trace.has_header());
+        Self { path, summary, coverage, other_providers, clock_assumed, has_header }
     }
 
     /// Sentences about what could not be read, or not trusted.
@@ -68,12 +71,14 @@ impl TraceFacts {
         if more > 0 {
             notes.push(format!("{} more, not listed", counted(more, "damaged place")));
         }
-        if self.clock_assumed {
+        if !self.has_header {
+            notes.push("the first buffer is missing: system, losses and dates are unknown; times count from the first record, at an assumed 10 MHz".to_owned());
+        } else if self.clock_assumed {
             notes.push("the header does not tell how the clock counts: times are a guess".to_owned());
         } else if trace.clock == Some("cpu_cycles") {
             notes.push("the clock counts processor cycles, whose rate varies: times are approximate".to_owned());
         }
-        if !trace.closed_cleanly {
+        if !trace.closed_cleanly && self.has_header {
             let why = "copied while it was being written, or the system stopped";
             notes.push(format!("the log was not closed by its session: {why}"));
         }

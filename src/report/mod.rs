@@ -100,8 +100,8 @@ pub struct Verdict {
 pub struct TraceSummary {
     pub path: String,
     pub bytes: u64,
-    pub os_build: u32,
-    pub processors: u32,
+    pub os_build: Option<u32>,
+    pub processors: Option<u32>,
     pub pointer_size: usize,
     pub clock: Option<&'static str>,
     pub log_mode: u32,

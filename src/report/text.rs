@@ -419,11 +419,15 @@ impl<'r> Page<'r, '_> {
 }
 
 fn machine(trace: &TraceSummary) -> String {
-    let system = match windows_name(trace.os_build) {
-        Some(name) => format!("{name} ({})", trace.os_build),
-        None => format!("Windows build {}", trace.os_build),
+    let bits = trace.pointer_size * 8;
+    let (Some(build), Some(processors)) = (trace.os_build, trace.processors) else {
+        return format!("system not told, {bits}-bit");
     };
-    format!("{system}, {}, {}-bit", counted(trace.processors.into(), "CPU"), trace.pointer_size * 8)
+    let system = match windows_name(build) {
+        Some(name) => format!("{name} ({build})"),
+        None => format!("Windows build {build}"),
+    };
+    format!("{system}, {}, {bits}-bit", counted(processors.into(), "CPU"))
 }
 
 fn span(trace: &TraceSummary) -> Option<String> {

@@ -10,7 +10,7 @@ use crate::error::{Consequence, Error, ErrorKind};
 use crate::logfile_header::LogfileHeader;
 use crate::merge::OrderedRecords;
 use crate::record::{Layout, PointerSize, Record, peek_ticks};
-use crate::{HookId, RecordKind};
+use crate::{HookId, LogFileMode, RecordKind};
 
 /// How many damaged places keep their full description; all are counted. A file cut once has one.
 const MAX_DAMAGE_KEPT: usize = 256;
@@ -42,6 +42,7 @@ pub struct Trace<'a> {
     unwritten_bytes: u64,
     /// What the compressed buffers so far announce.
     expanded_bytes: u64,
+    has_header: bool,
 }
 
 /// The buffers of one processor in the order in which they were filled.
@@ -78,13 +79,63 @@ impl<'a> Trace<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::NotATrace`] or [`ErrorKind::Truncated`] where the first buffer or its header record cannot be read.
+    /// A missing first buffer is none: see [`Trace::has_header`].
     /// Later damage does not fail: see [`Trace::damage`].
     pub fn new(bytes: &'a [u8]) -> Result<Self, Error> {
         Self::at(bytes, 0)
     }
 
     fn at(bytes: &'a [u8], base: u64) -> Result<Self, Error> {
-        let (header, pointer_size, reference_ticks) = read_first_record(bytes)?;
+        match read_first_record(bytes) {
+            Ok((header, pointer_size, reference_ticks)) => {
+                Ok(Self::indexed(bytes, base, header, pointer_size, reference_ticks))
+            }
+            Err(error) if base == 0 => Self::headless(bytes).ok_or(error),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A trace without its first buffer: everything that the header record tells is unknown. Times count from the first
+    /// record, on an assumed clock.
+    ///
+    /// Only where the first buffer is one without doubt: its header is plausible and all of its records are.
+    fn headless(bytes: &'a [u8]) -> Option<Self> {
+        let first = BufferHeader::read(bytes)?;
+        let behind = bytes.get(BUFFER_HEADER_BYTES..)?;
+        if first.buffer_type == BufferType::HEADER || !first.is_plausible(behind, bytes.len() as u64, None) {
+            return None;
+        }
+        let compressed = first.flags.has(BufferFlags::COMPRESSED);
+        let header = LogfileHeader {
+            buffer_bytes: if compressed { MAX_BUFFER_BYTES } else { first.buffer_bytes },
+            log_file_mode: LogFileMode(if compressed { LogFileMode::COMPRESSED } else { 0 }),
+            layout_major: 1,
+            layout_minor: 5,
+            ..LogfileHeader::default()
+        };
+        let trace = Self::indexed(bytes, 0, header, PointerSize::Eight, 0);
+        let mut scratch = Vec::new();
+        let buffer = trace.buffer(0, &mut scratch).ok()?;
+        let (mut ticks, mut pointer_size, mut records) = (None, PointerSize::Eight, 0_u64);
+        for record in buffer.records() {
+            let record = record.ok()?;
+            ticks = ticks.or(record.ticks());
+            pointer_size = record.pointer_size().unwrap_or(pointer_size);
+            records += 1;
+        }
+        let header = (records > 0).then(|| trace.header.clone())?;
+        let mut trace = Self::indexed(bytes, 0, header, pointer_size, ticks?);
+        trace.has_header = false;
+        Some(trace)
+    }
+
+    fn indexed(
+        bytes: &'a [u8],
+        base: u64,
+        header: LogfileHeader,
+        pointer_size: PointerSize,
+        reference_ticks: i64,
+    ) -> Self {
         let layout = Layout { old_instances: (header.layout_major, header.layout_minor) < (1, 1) };
         let mut trace = Self {
             bytes,
@@ -101,9 +152,16 @@ impl<'a> Trace<'a> {
             skipped_bytes: 0,
             unwritten_bytes: 0,
             expanded_bytes: 0,
+            has_header: true,
         };
         trace.index();
-        Ok(trace)
+        trace
+    }
+
+    /// Whether the trace has its header record. Without it [`Trace::header`] is made up of what the first buffer shows:
+    /// the size of buffers; all else is 0, and times count from the first record.
+    pub fn has_header(&self) -> bool {
+        self.has_header
     }
 
     /// The log-file header record.
@@ -239,7 +297,7 @@ impl<'a> Trace<'a> {
     fn index(&mut self) {
         let bytes = self.bytes;
         // The stride of an uncompressed trace; a compressed one has no regular stride.
-        let stride = (!self.header.log_file_mode.has(crate::LogFileMode::COMPRESSED))
+        let stride = (!self.header.log_file_mode.has(LogFileMode::COMPRESSED))
             .then_some(self.header.buffer_bytes)
             .filter(|size| (BUFFER_HEADER_BYTES as u32..=MAX_BUFFER_BYTES).contains(size));
         let mut offset = 0_usize;

@@ -226,3 +226,23 @@ fn buffers_of_windows_xp_have_no_flags_and_no_sequence_numbers() {
         assert!(stream.buffers.is_sorted());
     }
 }
+
+#[test]
+fn a_trace_without_its_first_buffer_is_read_with_times_from_its_first_record() {
+    for compressed in [false, true] {
+        let (whole, ..) = written(TraceOptions { compressed, buffer_size: 0x1000, ..TraceOptions::default() });
+        let first = u32::from_le_bytes(whole[..4].try_into().unwrap()) as usize;
+        let trace = Trace::new(&whole).unwrap();
+        let in_first = records_of(&whole, 0);
+        let all = trace.records_in_time_order().count() as u64;
+        let rest = &whole[first..];
+        let headless = Trace::new(rest).unwrap();
+        assert!(!headless.has_header() && trace.has_header());
+        assert!(headless.clock().is_assumed());
+        assert_eq!(headless.records_in_time_order().filter(Result::is_ok).count() as u64, all - in_first);
+        assert_eq!(headless.damaged(), 0);
+        let ticks = headless.records_in_time_order().next().unwrap().unwrap().ticks();
+        assert!(headless.clock().file_time(ticks) < 10_000_000, "times count from the first record");
+    }
+    assert!(Trace::new(&b"0123456789abcdef".repeat(1000)).is_err());
+}
