@@ -296,10 +296,7 @@ impl<'a> Trace<'a> {
 
     fn index(&mut self) {
         let bytes = self.bytes;
-        // The stride of an uncompressed trace; a compressed one has no regular stride.
-        let stride = (!self.header.log_file_mode.has(LogFileMode::COMPRESSED))
-            .then_some(self.header.buffer_bytes)
-            .filter(|size| (BUFFER_HEADER_BYTES as u32..=MAX_BUFFER_BYTES).contains(size));
+        let stride = self.stride();
         let mut offset = 0_usize;
         let mut index = 0_u32;
         while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {
@@ -320,6 +317,28 @@ impl<'a> Trace<'a> {
             self.bound_times(&buffers);
             self.streams.push(Stream { cpu, buffers });
         }
+    }
+
+    /// The stride of an uncompressed trace; a compressed one has no regular stride.
+    ///
+    /// The header record and the first buffer both state it. Where they differ, one is damaged: then the smaller one that
+    /// leads to a buffer of its size counts, since the larger may be a multiple of it and leave buffers out.
+    fn stride(&self) -> Option<u32> {
+        let sizes = BUFFER_HEADER_BYTES as u32..=MAX_BUFFER_BYTES;
+        let stated = self.header.buffer_bytes;
+        if self.header.log_file_mode.has(LogFileMode::COMPRESSED) {
+            return None;
+        }
+        let first = u32_at(self.bytes, 0).filter(|first| *first != stated);
+        let place = Place { rest: self.bytes, base: self.base, offset: 0, index: 0, stride: None };
+        let leads_to_its_like = |size: &u32| {
+            let at = *size as usize;
+            let next = self.bytes.get(at..).and_then(|next| u32_at(next, 0));
+            sizes.contains(size) && next == Some(*size) && place.starts_buffer(at)
+        };
+        let smaller_first = first.map(|first| [first.min(stated), first.max(stated)]);
+        let agreed = smaller_first.into_iter().flatten().find(leads_to_its_like);
+        agreed.or(Some(stated)).filter(|size| sizes.contains(size))
     }
 
     /// Looks at the buffer that should stand at `place`, and says how many bytes to advance.
