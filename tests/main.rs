@@ -11,4 +11,5 @@ mod damaged;
 mod equivalence;
 mod inputs;
 mod reports;
+mod robustness;
 mod scenarios;

@@ -1,0 +1,172 @@
+//! Classes 48 to 50: concurrency, ways to read, output.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::process::Command;
+
+use etl_parser::{EtlFile, Trace};
+use outofports::pipeline::{self, Progress};
+use synth::process::ProcessInfo;
+use synth::{TraceBuilder, TraceOptions, afd};
+
+use super::support::*;
+use crate::common::{run, scratch};
+
+pub fn threads_batches_and_giving_up() -> String {
+    let damaged = sound().with(|bytes| {
+        put32(bytes, 2 * STRIDE, 0);
+        put32(bytes, 5 * STRIDE + 0x48, 0);
+        bytes.extend([0xAB; 9]);
+    });
+    let written = |name: &str| synth::write(name).unwrap().trace;
+    for bytes in [written("modern-64"), written("shuffled-64cpu"), written("compressed"), damaged] {
+        let one = report_on(&bytes, 1);
+        for threads in [2, 7, 64] {
+            assert_eq!(report_on(&bytes, threads), one, "{threads} threads");
+        }
+    }
+    // Half of the records, then no more.
+    let sound = sound();
+    let trace = Trace::new(&sound.bytes).unwrap();
+    let some: Vec<_> = trace.records_in_time_order().take(150).collect();
+    assert_eq!(some.len(), 150);
+    // A consumer that panics ends the scan with its panic, and leaves the pool usable.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    for who in ["reader", "taker"] {
+        let traces = [Trace::new(&sound.bytes).unwrap()];
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(|_| ()));
+        let ended = panic::catch_unwind(AssertUnwindSafe(|| {
+            pool.install(|| {
+                pipeline::scan(
+                    &traces,
+                    &Progress::default(),
+                    |_, _, _| assert!(who != "reader", "the reader gives up"),
+                    |_, (), _| assert!(who != "taker", "the taker gives up"),
+                );
+            });
+        }));
+        panic::set_hook(hook);
+        assert!(ended.is_err(), "{who}");
+        assert_eq!(pool.install(|| 1), 1);
+    }
+    "4 traces, 1, 2, 7 and 64 threads: one report; stopped in the middle, panicking consumers: no deadlock".to_owned()
+}
+
+/// What the child of [`map_read_slice`] is told to map; the child dies of it.
+const SHRINKING: &str = "OUTOFPORTS_SHRINKING_FILE";
+
+#[test]
+fn child_whose_file_shrinks() {
+    let Some(path) = std::env::var_os(SHRINKING) else { return };
+    let file = EtlFile::open(Path::new(&path)).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+    let _ = Trace::new(file.bytes());
+}
+
+pub fn map_read_slice() -> String {
+    let folder = scratch();
+    let path = folder.path().join("a.etl");
+    let bytes = synth::write("modern-64").unwrap().trace;
+    std::fs::write(&path, &bytes).unwrap();
+    let mapped = EtlFile::open(&path).unwrap();
+    let read = std::fs::read(&path).unwrap();
+    assert_eq!(report_on(mapped.bytes(), 1), report_on(&bytes, 1));
+    assert_eq!(report_on(&read, 1), report_on(&bytes, 1));
+    // An odd address: nothing depends on alignment.
+    let shifted = [&[0][..], &bytes].concat();
+    assert_eq!(report_on(&shifted[1..], 1), report_on(&bytes, 1));
+    // A mapped file that another process makes shorter: the system ends the process, as `EtlFile::open` says.
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "robustness::program::child_whose_file_shrinks"])
+        .env(SHRINKING, &path)
+        .output()
+        .unwrap()
+        .status;
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt;
+        const SIGBUS: i32 = if cfg!(target_os = "linux") { 7 } else { 10 };
+        assert_eq!(status.signal(), Some(SIGBUS));
+    }
+    #[cfg(not(unix))]
+    assert!(status.success() || status.code().is_some());
+    "map, read, slice, unaligned slice: one report; a mapped file that shrinks: SIGBUS, as documented".to_owned()
+}
+
+pub fn hostile_names() -> String {
+    let names = [
+        "evil\u{1b}[31m\r\n.exe",
+        "=cmd|'/c calc'!A1",
+        "+1+1.exe",
+        "-2.exe",
+        "@SUM(A1).exe",
+        "\t=1.exe",
+        "<script>alert(1)</script>.exe",
+        "a\",\"b.exe",
+        "\u{202e}txt.exe",
+        "\u{0}x.exe",
+    ];
+    let mut builder = TraceBuilder::new(TraceOptions {
+        logger_name: "session\u{1b}]0;owned\u{7}\r\nFAKE: line".to_owned(),
+        file_name: "..\\..\\..\\etc\\passwd".to_owned(),
+        ..options()
+    });
+    let t0 = builder.options().t0;
+    for (number, name) in names.iter().enumerate() {
+        let pid = 100 + 4 * number as u32;
+        let at = t0 + 10_000 * number as i64;
+        let process = ProcessInfo { pid, parent: 4, path: format!("\\Device\\{name}"), ..ProcessInfo::default() };
+        builder.process_start(0, at, &process, 3);
+        let head = |phase| afd::Head {
+            enter_exit: phase,
+            location: 1,
+            process: u64::from(pid),
+            endpoint: 0x1000 + u64::from(pid),
+        };
+        for phase in [afd::ENTER, afd::EXIT] {
+            builder.afd_create(0, at + 1, pid, head(phase), pid, 0);
+        }
+        builder.afd_bind(0, at + 2, pid, head(afd::EXIT), afd::TOO_MANY_ADDRESSES, None);
+    }
+    let folder = scratch();
+    let path = folder.path().join("case.etl");
+    std::fs::write(&path, builder.finish()).unwrap();
+    let mut outputs = 0;
+    for (command, format) in
+        [("analyze", "text"), ("analyze", "csv"), ("analyze", "json"), ("info", "text"), ("info", "json")]
+    {
+        let ran = run([command.as_ref(), path.as_os_str(), "-f".as_ref(), format.as_ref()]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
+        let control = |c: char| (c.is_control() && !matches!(c, '\n')) || c == '\u{202e}';
+        let raw = match format {
+            // JSON spells control characters out; what turns the writing direction is data.
+            "json" => ran.stdout.contains(|c: char| c.is_control() && c != '\n'),
+            _ => ran.stdout.contains(control),
+        };
+        assert!(!raw, "{command} {format}: {}", ran.stdout);
+        match format {
+            "json" => {
+                ran.json();
+            }
+            "csv" => {
+                for row in csv::ReaderBuilder::new().from_reader(ran.stdout.as_bytes()).records() {
+                    let row = row.unwrap();
+                    assert_eq!(row.len(), 22, "{row:?}");
+                    let starts_formula = |cell: &&str| cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+                    assert_eq!(row.iter().find(starts_formula), None, "{row:?}");
+                }
+            }
+            _ => {
+                assert!(!ran.stdout.lines().any(|line| line.starts_with("FAKE")), "{}", ran.stdout);
+            }
+        }
+        outputs += 1;
+    }
+    // No file of the name that the trace gives is touched: only the input is there.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    format!(
+        "{} names in {outputs} outputs: no control character, no CSV formula, no broken row, no made-up line",
+        names.len()
+    )
+}
