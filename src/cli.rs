@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::events::{ProviderFilter, parse_provider, parse_status, parse_time};
+use crate::status::NtStatus;
+use crate::time::FileTime;
+
 /// Finds out which processes ran out of ports in an ETW trace
 #[derive(Debug, Parser)]
 #[command(name = "outofports", version, max_term_width = 100, after_help = EXIT_CODES, after_long_help = LONG_HELP)]
@@ -27,6 +31,7 @@ Examples:
   outofports analyze server.etl
   outofports analyze nettrace.cab -f json -o report.json
   outofports analyze case-folder/ --tasklist tasklist.txt
+  outofports events server.etl -f ndjson
   outofports info server.etl";
 
 /// The commands.
@@ -34,6 +39,8 @@ Examples:
 pub enum Command {
     /// Analyze one case: which processes' binds failed for want of a port, how often, since when
     Analyze(Analyze),
+    /// Print the events behind a report, one per line; by default binds that failed for want of a port
+    Events(Events),
     /// Show what is in a trace, and whether it can answer the question
     Info(Info),
 }
@@ -66,6 +73,57 @@ pub struct Analyze {
     #[allow(missing_docs)]
     pub common: Common,
 }
+
+/// `events`.
+#[derive(Debug, Args)]
+#[command(after_help = EVENTS_HELP)]
+pub struct Events {
+    /// Traces (.etl, also .gz and .zst), report cabinets (.cab), .zip archives or folders; - for standard input
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<PathBuf>,
+
+    /// Write each event as FORMAT
+    #[arg(short, long, value_enum, default_value_t = EventFormat::Text)]
+    pub format: EventFormat,
+
+    /// Print all events, not only bind failures
+    #[arg(long)]
+    pub all: bool,
+
+    /// Print events of PROVIDER, a GUID or a name (Microsoft-Windows-TCPIP or TCPIP)
+    #[arg(long, value_name = "PROVIDER", value_parser = parse_provider)]
+    pub provider: Vec<ProviderFilter>,
+
+    /// Print events with this ID; of kernel and classic events it is the opcode
+    #[arg(long, value_name = "ID")]
+    pub id: Vec<u16>,
+
+    /// Print events with STATUS, a number (0xC000020A) or a name (STATUS_ADDRESS_ALREADY_EXISTS)
+    #[arg(long, value_name = "STATUS", value_parser = parse_status, allow_negative_numbers = true)]
+    pub status: Vec<NtStatus>,
+
+    /// Print only events of process PID, by the event's header or a field that holds a process id
+    #[arg(long, value_name = "PID")]
+    pub pid: Vec<u32>,
+
+    /// Print only events not before TIME (UTC: 2026-11-14T09:12:04Z)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub since: Option<FileTime>,
+
+    /// Print only events not after TIME
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until: Option<FileTime>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+}
+
+const EVENTS_HELP: &str = "\
+Examples:
+  outofports events server.etl
+  outofports events server.etl --provider Winsock-AFD --pid 7312 -f csv
+  outofports events server.etl --all --since 2026-11-14T09:14:00Z -f ndjson | head";
 
 /// `info`.
 #[derive(Debug, Args)]
@@ -119,6 +177,17 @@ pub enum ReportFormat {
     /// One document, described in SCHEMA.md
     Json,
     /// One row for each process
+    Csv,
+}
+
+/// Formats of `events`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EventFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Ndjson,
+    /// For spreadsheets
     Csv,
 }
 

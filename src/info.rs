@@ -13,15 +13,11 @@ use crate::analysis::verdict::{counted, grouped};
 use crate::event::{NetEvent, ProcessChange, base_name};
 use crate::input::InputKind;
 use crate::pipeline::{self, Progress, TimeOrder};
-use crate::providers::{afd, names};
-use crate::report::table::wrap;
-use crate::report::{shown, windows_name};
+use crate::providers::{self, afd, names};
+use crate::report::table::{command_lines, wrap};
+use crate::report::{CAPTURE_COMMANDS, shown, windows_name};
+use crate::schema::Schemas;
 use crate::time::{FileTime, duration_text};
-
-/// Event class of the metadata that a merge embeds, and its opcodes for events and maps.
-const EVENT_METADATA: Guid = Guid::from_u128(0xbbcc_f6c1_6cd1_48c4_80ff_8394_82e3_7671);
-const EVENT_INFO: u16 = 32;
-const EVENT_MAP_INFO: u16 = 33;
 
 /// What is in one trace.
 #[derive(Debug, Clone, Serialize)]
@@ -36,7 +32,7 @@ pub struct Info {
     pub providers: Vec<ProviderRow>,
     pub kernel_groups: Vec<KernelRow>,
     pub losses: Losses,
-    pub schemas: Schemas,
+    pub schemas: SchemaCounts,
     pub answers: Answers,
     /// Processes that the trace names.
     pub processes: Vec<ProcessRow>,
@@ -156,11 +152,21 @@ pub struct Losses {
     pub sequence_gaps: u64,
 }
 
+/// Records of the trace that say how events are laid out.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-#[allow(missing_docs)]
-pub struct Schemas {
+pub struct SchemaCounts {
+    /// Event metadata that a merge embedded.
     pub embedded_events: u64,
+    /// Value maps that a merge embedded.
     pub embedded_maps: u64,
+    /// Events that describe themselves (TraceLogging).
+    pub tracelogging: u64,
+    /// Parts of .NET event source manifests.
+    pub manifest_chunks: u64,
+    /// Of all these, those that are damaged.
+    pub malformed: u64,
+    /// Embedded events that differ from the built-in tables.
+    pub differences: u64,
 }
 
 /// Whether the trace can tell.
@@ -178,6 +184,8 @@ pub struct Answers {
 pub struct Answer {
     pub answer: &'static str,
     pub reason: String,
+    /// What to capture for a better answer; empty where there is none.
+    pub capture: Vec<&'static str>,
 }
 
 /// A process that the trace names.
@@ -208,6 +216,7 @@ struct ProviderTally {
 
 impl Tally {
     fn look(&mut self, record: &Record<'_>) {
+        self.schemas.learn(record);
         *self.by_kind.count(record.kind()) += 1;
         if let Some(hook) = record.hook() {
             *self.hooks.entry(hook).or_default() += 1;
@@ -221,19 +230,11 @@ impl Tally {
         }
         let key = (record.event_id().unwrap_or(0), record.version().unwrap_or(0));
         *provider.ids.entry(key).or_default() += 1;
-        if guid == EVENT_METADATA {
-            match key.0 {
-                EVENT_INFO => self.schemas.embedded_events += 1,
-                EVENT_MAP_INFO => self.schemas.embedded_maps += 1,
-                _ => {}
-            }
-        }
     }
 
     fn add(&mut self, other: Self) {
         self.by_kind.add(other.by_kind);
-        self.schemas.embedded_events += other.schemas.embedded_events;
-        self.schemas.embedded_maps += other.schemas.embedded_maps;
+        self.schemas.absorb(other.schemas);
         for (hook, count) in other.hooks {
             *self.hooks.entry(hook).or_default() += count;
         }
@@ -288,6 +289,7 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
         },
     );
     let header = trace.header();
+    let (counts, differences) = (tally.schemas.counts(), tally.schemas.differences());
     let answers = answers(trace, &tally, &coverage, starts, rundowns);
     let clock = trace.clock();
     let info = Info {
@@ -340,13 +342,30 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
             flagged_buffers: coverage.buffers_after_loss,
             sequence_gaps: sequence_gaps(trace),
         },
-        schemas: tally.schemas,
+        schemas: SchemaCounts {
+            embedded_events: counts.event_infos,
+            embedded_maps: counts.map_infos,
+            tracelogging: counts.tracelogging,
+            manifest_chunks: counts.manifest_chunks,
+            malformed: counts.malformed,
+            differences: differences.len() as u64,
+        },
         answers,
         processes: processes.processes().iter().map(process_row).collect(),
-        notes: coverage.damage.iter().map(|error| format!("{path}: {error}")).collect(),
+        notes: notes(&path, &coverage, &tally.schemas),
         path,
     };
     (info, coverage)
+}
+
+/// What could not be read or not trusted, and where the trace's own schemas differ from the built-in ones.
+fn notes(path: &str, coverage: &Coverage, schemas: &Schemas) -> Vec<String> {
+    let damage = coverage.damage.iter().map(|error| format!("{path}: {error}"));
+    let differences = schemas.differences().into_iter().map(|(key, differences)| {
+        let what: Vec<String> = differences.iter().map(ToString::to_string).collect();
+        format!("{path}: {key} differs from the built-in table: {}", what.join("; "))
+    });
+    damage.chain(differences).collect()
 }
 
 fn sequence_gaps(trace: &Trace<'_>) -> u64 {
@@ -372,7 +391,9 @@ fn process_row(process: &crate::analysis::processes::Process) -> ProcessRow {
 fn answers(trace: &Trace<'_>, tally: &Tally, coverage: &Coverage, starts: u64, rundowns: u64) -> Answers {
     let header = trace.header();
     let binds = tally.count_of(afd::PROVIDER, afd::is_bind);
-    let answer = |answer, reason: String| Answer { answer, reason };
+    let answer = |answer, reason: String| Answer { answer, reason, capture: Vec::new() };
+    let capture = |answer: Answer, commands: &[&'static str]| Answer { capture: commands.to_vec(), ..answer };
+    let [trace_command, side_commands, _] = CAPTURE_COMMANDS;
     let lossy =
         header.events_lost > 0 || header.buffers_lost > 0 || coverage.buffers_after_loss > 0 || !coverage.is_whole();
     let bind_failures = match (binds, lossy) {
@@ -385,6 +406,10 @@ fn answers(trace: &Trace<'_>, tally: &Tally, coverage: &Coverage, starts: u64, r
             answer("partly", format!("{}, but events were lost or damaged", counted(binds, "Winsock-AFD bind record")))
         }
     };
+    let bind_failures = match bind_failures.answer {
+        "yes" => bind_failures,
+        _ => capture(bind_failures, &CAPTURE_COMMANDS),
+    };
     let process_names = match (starts, rundowns) {
         (0, 0) => answer("no", "no process event: take `tasklist /svc` before the trace is stopped".to_owned()),
         (_, 0) => {
@@ -395,12 +420,25 @@ fn answers(trace: &Trace<'_>, tally: &Tally, coverage: &Coverage, starts: u64, r
             answer("yes", format!("{}, {}", counted(rundowns, "rundown event"), counted(starts, "start and end event")))
         }
     };
-    let closes = tally.count_of(afd::PROVIDER, |id| matches!(id, 13 | 14 | 1001 | 1002));
-    let holders = match (binds, closes) {
-        (0, _) => answer("no", "no Winsock-AFD bind event".to_owned()),
-        (_, 0) => answer("partly", "binds, but no close: what was released is not visible".to_owned()),
-        _ => answer("partly", "binds and closes of this trace; sockets older than it are not visible".to_owned()),
+    let process_names = match process_names.answer {
+        "yes" => process_names,
+        _ => capture(process_names, &[side_commands]),
     };
+    let closes = tally.count_of(afd::PROVIDER, |id| matches!(id, 13 | 14 | 1001 | 1002));
+    // Port acquired and released, endpoints, connections, and the rundown of those that were there.
+    let is_port_event = |id| matches!(id, 1001..=1013 | 1033 | 1034 | 1051 | 1191..=1195 | 1300 | 1396 | 1397);
+    let ports = tally.count_of(providers::TCPIP, is_port_event);
+    let holders = match (binds, closes, ports) {
+        (0, _, 0) => answer("no", "no Winsock-AFD bind and no TCPIP port event".to_owned()),
+        (0, _, _) => answer("partly", format!("{}, without Winsock-AFD", counted(ports, "TCPIP port event"))),
+        (_, 0, _) => answer("partly", "binds, but no close: what was released is not visible".to_owned()),
+        (_, _, 0) => {
+            answer("partly", "binds and closes of this trace; sockets older than it are not visible".to_owned())
+        }
+        _ => answer("partly", format!("binds and closes of this trace, and {}", counted(ports, "TCPIP port event"))),
+    };
+    // Holders older than a trace show in a listing only.
+    let holders = capture(holders, &[trace_command, side_commands]);
     Answers { bind_failures, process_names, holders }
 }
 
@@ -467,6 +505,17 @@ pub fn write_text(info: &Info, width: usize, out: &mut dyn Write) -> io::Result<
         let first = lines.next().unwrap_or_default();
         writeln!(out, "  {question:<14} {:<7} {}", answer.answer, first.trim_start())?;
         lines.try_for_each(|line| writeln!(out, "{line}"))?;
+    }
+    let captures: Vec<&str> = if answers.bind_failures.answer == "yes" {
+        answers.process_names.capture.clone()
+    } else {
+        CAPTURE_COMMANDS.to_vec()
+    };
+    if !captures.is_empty() {
+        writeln!(out, "  for a better answer, in a command prompt (cmd) as administrator:")?;
+        for command in captures {
+            command_lines(command, width).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        }
     }
     if !info.providers.is_empty() {
         writeln!(out, "\n{HEADING}PROVIDERS{HEADING:#}")?;

@@ -2,12 +2,13 @@
 //!
 //! From left to right, each step knowing only those before it:
 //!
-//! 1. [`input`] finds the traces and side files of a case: files, folders, `netsh trace` report cabinets.
+//! 1. [`input`] finds the traces and side files of a case: files, standard input, folders, cabinets, archives.
 //! 2. `etl-parser` reads the file format: buffers, records, times. It knows no provider.
 //! 3. [`providers`] decode payloads into the events of [`event`].
 //! 4. [`pipeline`] reads buffers on all threads and puts their events into one order by time.
 //! 5. [`analysis`] follows processes and sockets through the events, and draws the verdict.
 //! 6. [`report`] turns findings into plain data and prints it: text, JSON, CSV. [`info`] does so for what a file holds.
+//! 7. [`schema`] decodes any event whose schema is known, [`events`] lists events one by one.
 //!
 //! [`cli`] holds the options, [`run`] connects the steps.
 
@@ -15,6 +16,7 @@ pub mod analysis;
 pub mod cli;
 pub mod error;
 pub mod event;
+pub mod events;
 pub mod info;
 pub mod input;
 pub mod net;
@@ -22,6 +24,7 @@ pub mod pipeline;
 pub mod providers;
 pub mod report;
 pub mod run;
+pub mod schema;
 pub mod side;
 pub mod status;
 pub mod time;

@@ -1,7 +1,7 @@
 //! Connects the steps: options in, report out, and the exit code.
 
 use std::collections::{BTreeSet, HashSet};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -13,8 +13,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::analysis::Analysis;
 use crate::analysis::coverage::Coverage;
 use crate::analysis::verdict::State;
-use crate::cli::{Analyze, Cli, Color, Command, Common, Info, InfoFormat, ReportFormat};
+use crate::cli::{Analyze, Cli, Color, Command, Common, EventFormat, Events, Info, InfoFormat, ReportFormat};
 use crate::error::Error;
+use crate::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter};
 use crate::info;
 use crate::input::{Case, InputKind, TraceFile, label};
 use crate::pipeline::{self, Progress, TimeOrder};
@@ -53,6 +54,7 @@ impl Outcome {
 pub fn run(cli: &Cli) -> Result<Outcome, Error> {
     match &cli.command {
         Command::Analyze(options) => analyze(options),
+        Command::Events(options) => list_events(options),
         Command::Info(options) => show_info(options),
     }
 }
@@ -125,6 +127,43 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     } else {
         Outcome::Incomplete
     })
+}
+
+fn list_events(options: &Events) -> Result<Outcome, Error> {
+    let started = Instant::now();
+    refuse_to_overwrite(&options.common, &options.inputs)?;
+    let Case { traces: files, mut unusable, mut notes, inputs, .. } = Case::open(&options.inputs, &[]);
+    let opened = open_traces(&files, &inputs, &mut unusable, &mut notes);
+    if opened.is_empty() {
+        return Err(nothing_to_read(unusable, notes));
+    }
+    let (paths, traces): (Vec<_>, Vec<_>) = opened.into_iter().map(|opened| (opened.path, opened.trace)).unzip();
+    let filter = Filter {
+        all: options.all,
+        providers: options.provider.clone(),
+        ids: options.id.clone(),
+        statuses: options.status.clone(),
+        pids: options.pid.clone(),
+        since: options.since,
+        until: options.until,
+    };
+    let mut schemas = Vec::new();
+    with_threads(&options.common, &traces, |progress| schemas = events::learn(&traces, progress))?;
+    let mut writer: Box<dyn EventWriter> = match options.format {
+        EventFormat::Text => Box::new(TextWriter),
+        EventFormat::Ndjson => Box::new(NdjsonWriter { paths }),
+        EventFormat::Csv => Box::new(CsvWriter { paths }),
+    };
+    let damaged = stream_output(&options.common, |out| {
+        writer.begin(out)?;
+        events::walk(&traces, &schemas, &filter, |event| writer.write(event, out))
+    })?;
+    warn(&options.common, &unusable);
+    if damaged > 0 && !options.common.quiet {
+        let _ = writeln!(io::stderr(), "outofports: {damaged} damaged places could not be read: see outofports info");
+    }
+    tell_speed(&options.common, &traces, started);
+    Ok(if damaged == 0 && unusable.is_empty() { Outcome::Complete } else { Outcome::Incomplete })
 }
 
 fn show_info(options: &Info) -> Result<Outcome, Error> {
@@ -309,28 +348,39 @@ fn write_output(
     let mut styled = AutoStream::new(Vec::new(), choice);
     write(&mut styled, columns.clamp(*WIDTHS.start(), *WIDTHS.end())).map_err(Error::stdout)?;
     let bytes = styled.into_inner();
-    match to_file {
-        Some(path) => write_file(path, &bytes).map_err(|error| Error::output(path, error)),
+    stream_output(common, |out| out.write_all(&bytes))
+}
+
+/// Lets `write` write as it goes: to the file, which appears whole or not at all, or to standard output.
+fn stream_output<T>(common: &Common, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> Result<T, Error> {
+    match common.output.as_deref().filter(|path| *path != Path::new("-")) {
+        Some(path) => into_file(path, write).map_err(|error| Error::output(path, error)),
         None => {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(&bytes).and_then(|()| stdout.flush()).map_err(Error::stdout)
+            let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+            let result = write(&mut stdout).and_then(|result| stdout.flush().map(|()| result));
+            result.map_err(Error::stdout)
         }
     }
 }
 
-fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn into_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {
     // A pipe or a device cannot be replaced by a file.
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+        let mut out = BufWriter::new(std::fs::OpenOptions::new().write(true).open(path)?);
+        let result = write(&mut out)?;
+        return out.flush().map(|()| result);
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.prefix(".outofports-").tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    let mut out = BufWriter::new(&mut file);
+    let result = write(&mut out)?;
+    out.flush()?;
+    drop(out);
     file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    Ok(result)
 }
 
 fn warn(common: &Common, unusable: &[String]) {

@@ -26,6 +26,12 @@ impl NtStatus {
         self != Self::TOO_MANY_ADDRESSES && self.0 & 0xFFFF == 0x0209
     }
 
+    /// The value of a symbol in `ntstatus.h`, with or without `STATUS_`, in any case; `None` outside of the table.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let bare = |name: &str| name.to_ascii_uppercase().trim_start_matches("STATUS_").to_owned();
+        NAMES.iter().find(|(_, known)| bare(known) == bare(name)).map(|(value, _)| Self(*value))
+    }
+
     /// The symbol in `ntstatus.h`; `None` for a value outside of the table.
     pub fn name(self) -> Option<&'static str> {
         NAMES.iter().find(|(value, _)| *value == self.0).map(|(_, name)| *name)

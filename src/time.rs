@@ -29,6 +29,12 @@ impl FileTime {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// From a point in time; `None` before 1601.
+    pub fn from_timestamp(timestamp: Timestamp) -> Option<Self> {
+        let ticks = timestamp.as_nanosecond().div_euclid(100) + i128::from(UNIX_EPOCH_100NS);
+        i64::try_from(ticks).ok().filter(|ticks| *ticks >= 0).map(Self)
+    }
+
     fn timestamp(self) -> Option<Timestamp> {
         let nanoseconds = (i128::from(self.0) - i128::from(UNIX_EPOCH_100NS)) * 100;
         Timestamp::from_nanosecond(nanoseconds).ok()

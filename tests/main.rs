@@ -9,6 +9,7 @@ mod common;
 mod corpus;
 mod damaged;
 mod equivalence;
+mod events;
 mod inputs;
 mod reports;
 mod robustness;

@@ -9,6 +9,9 @@ use etl_parser::{HookId, Record, RecordKind};
 
 use crate::event::NetEvent;
 
+/// Microsoft-Windows-TCPIP.
+pub const TCPIP: etl_parser::Guid = etl_parser::Guid::from_u128(0x2f07_e2ee_15db_40f1_90ef_9d7b_a282_188a);
+
 /// What a record turned out to be.
 #[derive(Debug)]
 pub enum Decoded {

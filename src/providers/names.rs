@@ -43,6 +43,15 @@ pub fn provider_name(guid: Guid) -> Option<&'static str> {
     PROVIDERS.iter().find(|(value, _)| Guid::from_u128(*value) == guid).map(|(_, name)| *name)
 }
 
+/// The GUID of a provider or event class by its name, in full or without `Microsoft-Windows-`, in any case.
+pub fn provider_guid(name: &str) -> Option<Guid> {
+    let short = |full: &str| full.strip_prefix("Microsoft-Windows-").map(str::to_owned);
+    let is = |full: &str| {
+        full.eq_ignore_ascii_case(name) || short(full).is_some_and(|short| short.eq_ignore_ascii_case(name))
+    };
+    PROVIDERS.iter().find(|(_, full)| is(full)).map(|(value, _)| Guid::from_u128(*value))
+}
+
 /// Names of kernel events. Source: phnt `ntwmi.h`; Geoff Chappell; PerfView `KernelTraceEventParser.cs`.
 const HOOKS: [(u16, &str); 62] = [
     (0x0000, "Header"),

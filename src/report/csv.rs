@@ -70,7 +70,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Text from outside, so that no spreadsheet takes it for a formula and no terminal for a command.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let clean = super::shown(text);
     if clean.starts_with(['=', '+', '-', '@']) { format!("'{clean}") } else { clean }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::table::{Align, Table, cut, wrap};
+use super::table::{Align, Table, command_lines, cut, wrap};
 use super::{ProcessRow, Report, TraceSummary, shown, windows_name};
 use crate::analysis::tally::OwnerSource;
 use crate::analysis::verdict::{Confidence, State, counted, grouped};
@@ -191,14 +191,8 @@ impl<'r> Page<'r, '_> {
         Ok(())
     }
 
-    /// A command to paste: a long one is broken with the command prompt's `^`.
     fn command(&mut self, command: &str) -> io::Result<()> {
-        let lines = wrap(command, self.layout.width.saturating_sub(2), 4, 6);
-        let last = lines.len().saturating_sub(1);
-        for (index, line) in lines.iter().enumerate() {
-            self.line(&if index < last { format!("{line} ^") } else { line.clone() })?;
-        }
-        Ok(())
+        command_lines(command, self.layout.width).iter().try_for_each(|line| self.line(line))
     }
 
     /// `, TCP over IPv4`, where the failures tell.

@@ -1,0 +1,217 @@
+//! One line for each event: text for people, NDJSON and CSV for programs.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{Event, kind_name};
+use crate::report::{csv::cell, shown};
+use crate::schema::Fields;
+use crate::time::FileTime;
+
+/// Writes events, one line each.
+pub trait EventWriter {
+    /// Writes what comes before the first event.
+    ///
+    /// # Errors
+    ///
+    /// What writing says.
+    fn begin(&mut self, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Writes one event.
+    ///
+    /// # Errors
+    ///
+    /// What writing says.
+    fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// For people: time, processor, process and thread, provider, id, name, fields.
+#[derive(Debug, Default)]
+pub struct TextWriter;
+
+impl EventWriter for TextWriter {
+    fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let row = Row::new(event);
+        let time = event.time.map_or_else(|| "(no time)".to_owned(), |time| time.to_string());
+        let id = |id: Option<u32>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        write!(out, "{time} CPU {} PID {} TID {} ", row.cpu, id(row.pid), id(row.tid))?;
+        match (&row.provider, event.record.event_id()) {
+            (Some(provider), Some(id)) => write!(out, "{}/{id}", shown(provider))?,
+            (Some(provider), None) => write!(out, "{}", shown(provider))?,
+            (None, _) => write!(out, "({})", row.kind)?,
+        }
+        if let Some(name) = &row.name {
+            write!(out, " {}", shown(name))?;
+        }
+        match row.fields {
+            Some(fields) => {
+                for (name, value) in fields.iter() {
+                    write!(out, " {}={}", shown(name), quoted(&value.to_string()))?;
+                }
+            }
+            None => write!(out, " payload={}", row.payload.as_deref().unwrap_or_default())?,
+        }
+        if let Some(missing) = &row.missing {
+            write!(out, " ({missing})")?;
+        }
+        if row.leftover_bytes.is_some_and(|bytes| bytes > 0) {
+            write!(out, " (+{} bytes)", row.leftover_bytes.unwrap_or(0))?;
+        }
+        writeln!(out)
+    }
+}
+
+/// Text in quotes where it would not be one word.
+fn quoted(text: &str) -> String {
+    let text = shown(text);
+    if text.is_empty() || text.contains([' ', '"', '=']) { format!("{:?}", text.replace('"', "'")) } else { text }
+}
+
+/// One JSON object on each line.
+#[derive(Debug, Default)]
+pub struct NdjsonWriter {
+    /// Paths of the traces, by number.
+    pub paths: Vec<String>,
+}
+
+impl EventWriter for NdjsonWriter {
+    fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let row = Row { trace: self.paths.get(event.trace).map(String::as_str), ..Row::new(event) };
+        serde_json::to_writer(&mut *out, &row)?;
+        out.write_all(b"\n")
+    }
+}
+
+/// One row for each event, its fields in one column.
+#[derive(Debug, Default)]
+pub struct CsvWriter {
+    /// Paths of the traces, by number.
+    pub paths: Vec<String>,
+}
+
+const COLUMNS: [&str; 16] = [
+    "time",
+    "trace",
+    "cpu",
+    "pid",
+    "tid",
+    "provider",
+    "guid",
+    "id",
+    "version",
+    "name",
+    "fields",
+    "leftover_bytes",
+    "missing",
+    "schema",
+    "buffer",
+    "offset",
+];
+
+impl EventWriter for CsvWriter {
+    fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        write_row(out, COLUMNS.map(str::to_owned))
+    }
+
+    fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let row = Row::new(event);
+        let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+        let text = |text: &Option<String>| text.as_deref().map(cell).unwrap_or_default();
+        let fields = row.fields.map(|fields| {
+            let named = fields.iter().map(|(name, value)| format!("{name}={value}"));
+            named.collect::<Vec<_>>().join("; ")
+        });
+        write_row(
+            out,
+            [
+                event.time.and_then(FileTime::to_rfc3339).unwrap_or_default(),
+                cell(self.paths.get(event.trace).map_or("", String::as_str)),
+                row.cpu.to_string(),
+                number(row.pid.map(u64::from)),
+                number(row.tid.map(u64::from)),
+                text(&row.provider),
+                row.guid.unwrap_or_default(),
+                number(row.id.map(u64::from)),
+                number(row.version.map(u64::from)),
+                text(&row.name),
+                cell(&fields.or(row.payload).unwrap_or_default()),
+                number(row.leftover_bytes.map(|bytes| bytes as u64)),
+                text(&row.missing),
+                row.schema.unwrap_or_default().to_owned(),
+                row.buffer.to_string(),
+                row.offset.to_string(),
+            ],
+        )
+    }
+}
+
+fn write_row<const N: usize>(out: &mut dyn Write, cells: [String; N]) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(cells)?;
+    writer.flush()
+}
+
+/// An event as programs see it. Described in `SCHEMA.md` of the reports.
+#[derive(Debug, Serialize)]
+struct Row<'e> {
+    time: Option<FileTime>,
+    trace: Option<&'e str>,
+    cpu: u16,
+    pid: Option<u32>,
+    tid: Option<u32>,
+    kind: &'static str,
+    provider: Option<String>,
+    guid: Option<String>,
+    id: Option<u16>,
+    version: Option<u8>,
+    name: Option<String>,
+    fields: Option<&'e Fields>,
+    leftover_bytes: Option<usize>,
+    missing: Option<String>,
+    /// Where the schema is from, or why there is none.
+    schema: Option<&'static str>,
+    problem: Option<String>,
+    /// The raw payload in hexadecimal, where no schema is known.
+    payload: Option<String>,
+    buffer: u32,
+    offset: u64,
+}
+
+impl<'e> Row<'e> {
+    fn new(event: &'e Event<'_>) -> Self {
+        let record = &event.record;
+        let decoded = event.decoded.as_ref();
+        let payload = decoded.ok().map(|decoded| &decoded.payload);
+        let raw = || record.user_data().ok().map(hexadecimal);
+        Self {
+            time: event.time,
+            trace: None,
+            cpu: record.cpu(),
+            pid: record.process_id(),
+            tid: record.thread_id(),
+            kind: kind_name(record.kind()),
+            provider: event.provider_name().map(str::to_owned),
+            guid: event.provider.map(|guid| guid.to_string()),
+            id: record.event_id(),
+            version: record.version(),
+            name: event.name(),
+            fields: payload.map(|payload| &payload.fields),
+            leftover_bytes: payload.map(|payload| payload.leftover_bytes),
+            missing: payload.and_then(|payload| payload.missing.as_ref()).map(ToString::to_string),
+            schema: decoded.ok().map(|decoded| decoded.schema.source.name()),
+            problem: decoded.err().map(ToString::to_string),
+            payload: if payload.is_none() { raw() } else { None },
+            buffer: record.buffer(),
+            offset: record.offset(),
+        }
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or('?');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()
+}
