@@ -14,3 +14,4 @@ mod inputs;
 mod reports;
 mod robustness;
 mod scenarios;
+mod schema;
