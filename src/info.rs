@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::Style;
-use etl_parser::{Guid, HookId, Record, RecordKind, Trace};
+use etl_parser::{ExtendedValue, Guid, HookId, Record, RecordKind, Trace};
 use serde::Serialize;
 
 use crate::analysis::coverage::Coverage;
@@ -17,6 +17,7 @@ use crate::providers::{self, afd, names};
 use crate::report::table::{command_lines, wrap};
 use crate::report::{CAPTURE_COMMANDS, shown, windows_name};
 use crate::schema::Schemas;
+use crate::schema::tracelogging::read_provider_traits;
 use crate::time::{FileTime, duration_text};
 
 /// What is in one trace.
@@ -116,7 +117,7 @@ impl ByKind {
 #[allow(missing_docs)]
 pub struct ProviderRow {
     pub guid: String,
-    pub name: Option<&'static str>,
+    pub name: Option<String>,
     pub records: u64,
     pub first: Option<FileTime>,
     pub last: Option<FileTime>,
@@ -210,6 +211,8 @@ struct Tally {
 #[derive(Debug, Default)]
 struct ProviderTally {
     records: u64,
+    /// As the provider's own traits say.
+    name: Option<String>,
     span_ticks: Option<(i64, i64)>,
     ids: BTreeMap<(u16, u8), u64>,
 }
@@ -224,6 +227,15 @@ impl Tally {
         let Some(guid) = record.header_guid() else { return };
         let provider = self.providers.entry(guid).or_default();
         provider.records += 1;
+        if provider.name.is_none() {
+            provider.name = record.extended_items().find_map(|item| match item.value() {
+                ExtendedValue::ProviderTraits(traits) => {
+                    let name = read_provider_traits(traits).ok()?.name;
+                    Some(name.to_string()).filter(|name| !name.is_empty())
+                }
+                _ => None,
+            });
+        }
         if let Some(ticks) = record.ticks() {
             let (first, last) = provider.span_ticks.unwrap_or((ticks, ticks));
             provider.span_ticks = Some((first.min(ticks), last.max(ticks)));
@@ -241,6 +253,7 @@ impl Tally {
         for (guid, theirs) in other.providers {
             let ours = self.providers.entry(guid).or_default();
             ours.records += theirs.records;
+            ours.name = ours.name.take().or(theirs.name);
             if let Some((first, last)) = theirs.span_ticks {
                 let (known_first, known_last) = ours.span_ticks.unwrap_or((first, last));
                 ours.span_ticks = Some((known_first.min(first), known_last.max(last)));
@@ -290,6 +303,11 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
     );
     let header = trace.header();
     let (counts, differences) = (tally.schemas.counts(), tally.schemas.differences());
+    let embedded_names: BTreeMap<Guid, String> = tally
+        .schemas
+        .embedded()
+        .filter_map(|(key, schema)| Some((key.guid, schema.provider_name.as_ref()?.to_string())))
+        .collect();
     let answers = answers(trace, &tally, &coverage, starts, rundowns);
     let clock = trace.clock();
     let info = Info {
@@ -320,7 +338,10 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
             .iter()
             .map(|(guid, provider)| ProviderRow {
                 guid: guid.to_string(),
-                name: names::provider_name(*guid),
+                name: names::provider_name(*guid)
+                    .map(str::to_owned)
+                    .or_else(|| provider.name.clone())
+                    .or_else(|| embedded_names.get(guid).cloned()),
                 records: provider.records,
                 first: provider.span_ticks.map(|(first, _)| FileTime(clock.file_time(first))),
                 last: provider.span_ticks.map(|(_, last)| FileTime(clock.file_time(last))),
@@ -520,7 +541,7 @@ pub fn write_text(info: &Info, width: usize, out: &mut dyn Write) -> io::Result<
     if !info.providers.is_empty() {
         writeln!(out, "\n{HEADING}PROVIDERS{HEADING:#}")?;
         for provider in &info.providers {
-            let name = provider.name.unwrap_or("(name unknown)");
+            let name = provider.name.as_deref().map_or_else(|| "(name unknown)".to_owned(), shown);
             writeln!(out, "  {:>12}  {}  {name}", grouped(provider.records), provider.guid)?;
         }
     }

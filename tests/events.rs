@@ -102,6 +102,31 @@ fn a_closed_pipe_ends_the_list_quietly() {
 }
 
 #[test]
+fn extended_items_are_shown_with_their_values() {
+    let folder = scratch();
+    let (path, _) = write_scenario("multi-provider", folder.path());
+    let items: Vec<Value> =
+        events(&path, &["--all"]).iter().filter_map(|line| line["extended"].as_array().cloned()).flatten().collect();
+    let has = |name: &str| items.iter().any(|item| item.get(name).is_some());
+    assert!(has("related_activity_id") && has("stack"), "{items:?}");
+}
+
+#[test]
+fn info_names_providers_by_what_the_trace_says() {
+    let Some(folder) = corpus() else { return };
+    for (file, name) in [
+        ("waasmedic.etl", "Microsoft.Windows.WaaSMedic.Local"),
+        ("pktmon-compressed-ws2022.etl", "Microsoft-Windows-PktMon"),
+        ("tracelogging-ebpf.etl", "EbpfForWindowsProvider"),
+    ] {
+        let info = run(["info".as_ref(), folder.join(file).as_os_str(), "-f".as_ref(), "json".as_ref()]).json();
+        let names: Vec<&str> =
+            info["providers"].as_array().unwrap().iter().filter_map(|row| row["name"].as_str()).collect();
+        assert!(names.contains(&name), "{file}: {names:?}");
+    }
+}
+
+#[test]
 fn bad_options_are_refused() {
     for option in [["--status", "full"], ["--since", "yesterday"], ["--id", "70000"], ["--provider", ""]] {
         let ran = run(["events", "x.etl"].into_iter().chain(option));

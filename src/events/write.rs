@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 
+use etl_parser::{ExtendedItem, ExtendedValue};
 use serde::Serialize;
 
 use super::{Event, kind_name};
 use crate::report::{csv::cell, shown};
-use crate::schema::Fields;
+use crate::schema::{Fields, Sid};
 use crate::time::FileTime;
 
 /// Writes events, one line each.
@@ -176,8 +177,60 @@ struct Row<'e> {
     problem: Option<String>,
     /// The raw payload in hexadecimal, where no schema is known.
     payload: Option<String>,
+    /// Extended data items, without those that hold the schema.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    extended: Vec<Extended>,
     buffer: u32,
     offset: u64,
+}
+
+/// An extended data item.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Extended {
+    RelatedActivityId(String),
+    Sid(String),
+    SessionId(u32),
+    Instance { id: u32, parent_id: u32, parent_guid: String },
+    Stack { match_id: u64, addresses: Vec<String> },
+    PebsIndex(u64),
+    PmcCounters(String),
+    PsmKey(String),
+    EventKey(u64),
+    ProcessStartKey(u64),
+    ControlGuid(String),
+    QpcDelta(i64),
+    ContainerId(String),
+    StackKey { match_id: u64, key: u64 },
+    Other { item_type: u16, data: String },
+}
+
+impl Extended {
+    fn new(item: &ExtendedItem<'_>) -> Option<Self> {
+        Some(match item.value() {
+            ExtendedValue::TraceLoggingSchema(_) | ExtendedValue::ProviderTraits(_) => return None,
+            ExtendedValue::RelatedActivityId(guid) => Self::RelatedActivityId(guid.to_string()),
+            ExtendedValue::Sid(sid) => Self::Sid(Sid::from_bytes(sid).to_string()),
+            ExtendedValue::SessionId(id) => Self::SessionId(id),
+            ExtendedValue::Instance { id, parent_id, parent_guid } => {
+                Self::Instance { id, parent_id, parent_guid: parent_guid.to_string() }
+            }
+            ExtendedValue::Stack(stack) => Self::Stack {
+                match_id: stack.match_id,
+                addresses: stack.addresses().map(|address| format!("0x{address:X}")).collect(),
+            },
+            ExtendedValue::PebsIndex(index) => Self::PebsIndex(index),
+            ExtendedValue::PmcCounters(data) => Self::PmcCounters(hexadecimal(data)),
+            ExtendedValue::PsmKey(data) => Self::PsmKey(hexadecimal(data)),
+            ExtendedValue::EventKey(key) => Self::EventKey(key),
+            ExtendedValue::ProcessStartKey(key) => Self::ProcessStartKey(key),
+            ExtendedValue::ControlGuid(guid) => Self::ControlGuid(guid.to_string()),
+            ExtendedValue::QpcDelta(delta) => Self::QpcDelta(delta),
+            ExtendedValue::ContainerId(data) => Self::ContainerId(hexadecimal(data)),
+            ExtendedValue::StackKey { match_id, key } => Self::StackKey { match_id, key },
+            ExtendedValue::Other(data) => Self::Other { item_type: item.item_type.0, data: hexadecimal(data) },
+        })
+    }
 }
 
 impl<'e> Row<'e> {
@@ -204,6 +257,7 @@ impl<'e> Row<'e> {
             schema: decoded.ok().map(|decoded| decoded.schema.source.name()),
             problem: decoded.err().map(ToString::to_string),
             payload: if payload.is_none() { raw() } else { None },
+            extended: record.extended_items().filter_map(|item| Extended::new(&item)).collect(),
             buffer: record.buffer(),
             offset: record.offset(),
         }

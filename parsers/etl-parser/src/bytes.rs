@@ -17,6 +17,11 @@ pub(crate) fn u32_at(bytes: &[u8], pos: usize) -> Option<u32> {
 }
 
 #[inline]
+pub(crate) fn u64_at(bytes: &[u8], pos: usize) -> Option<u64> {
+    array_at(bytes, pos).map(u64::from_le_bytes)
+}
+
+#[inline]
 pub(crate) fn i64_at(bytes: &[u8], pos: usize) -> Option<i64> {
     array_at(bytes, pos).map(i64::from_le_bytes)
 }

@@ -1,6 +1,8 @@
 //! Extended data items between an event's header and its payload.
 
-use crate::bytes::{align8, u16_at};
+use crate::Guid;
+use crate::bytes::{align8, array_at, u16_at, u32_at, u64_at};
+use crate::record::PointerSize;
 
 /// `EVENT_HEADER_EXT_TYPE_*`, unknown values included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +37,126 @@ pub struct ExtendedItem<'a> {
     pub item_type: ExtendedItemType,
     /// `DataSize` bytes.
     pub data: &'a [u8],
+}
+
+/// What an item says. Sources: `evntcons.h` for the structures; the opaque ones are given as bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExtendedValue<'a> {
+    /// Activity that the event's activity was started by.
+    RelatedActivityId(Guid),
+    /// Security identifier of the user, raw.
+    Sid(&'a [u8]),
+    /// Terminal services session.
+    SessionId(u32),
+    /// Instance ids of a classic event, and the class of its parent.
+    Instance {
+        /// Instance.
+        id: u32,
+        /// Instance of the parent.
+        parent_id: u32,
+        /// Class of the parent.
+        parent_guid: Guid,
+    },
+    /// Call stack.
+    Stack(StackTrace<'a>),
+    /// Processor event based sampling index.
+    PebsIndex(u64),
+    /// Performance counters, eight bytes each, raw.
+    PmcCounters(&'a [u8]),
+    /// Key of the process state manager; opaque.
+    PsmKey(&'a [u8]),
+    /// Key of the event.
+    EventKey(u64),
+    /// TraceLogging metadata of the event.
+    TraceLoggingSchema(&'a [u8]),
+    /// Traits of the provider.
+    ProviderTraits(&'a [u8]),
+    /// Number that a process keeps for its life.
+    ProcessStartKey(u64),
+    /// Control GUID, where events carry a decode GUID.
+    ControlGuid(Guid),
+    /// Difference of the performance counter to that of the host.
+    QpcDelta(i64),
+    /// Container; opaque.
+    ContainerId(&'a [u8]),
+    /// Call stack by reference: match id, and the key under which the stack was logged.
+    StackKey {
+        /// Joins the kernel part and the user part of a stack.
+        match_id: u64,
+        /// Key of the stack.
+        key: u64,
+    },
+    /// Of a type that no source names, or of another size than its type has.
+    Other(&'a [u8]),
+}
+
+/// A call stack: return addresses, innermost first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StackTrace<'a> {
+    /// Not 0 where the other part of the stack, kernel or user, comes with a later event.
+    pub match_id: u64,
+    pointer_size: PointerSize,
+    addresses: &'a [u8],
+}
+
+impl<'a> StackTrace<'a> {
+    /// The addresses.
+    pub fn addresses(&self) -> impl Iterator<Item = u64> + use<'a> {
+        let size = self.pointer_size;
+        self.addresses.chunks_exact(size.bytes()).map(move |bytes| match size {
+            PointerSize::Four => u32_at(bytes, 0).map_or(0, u64::from),
+            PointerSize::Eight => u64_at(bytes, 0).unwrap_or(0),
+        })
+    }
+}
+
+impl<'a> ExtendedItem<'a> {
+    /// The item's data by its type.
+    pub fn value(&self) -> ExtendedValue<'a> {
+        self.typed().unwrap_or(ExtendedValue::Other(self.data))
+    }
+
+    fn typed(&self) -> Option<ExtendedValue<'a>> {
+        let data = self.data;
+        let guid_at = |at| array_at(data, at).map(Guid::from_wire);
+        let stack = |pointer_size| {
+            let addresses = data.get(8..)?;
+            let whole = addresses.len() % PointerSize::bytes(pointer_size) == 0;
+            whole.then_some(ExtendedValue::Stack(StackTrace { match_id: u64_at(data, 0)?, pointer_size, addresses }))
+        };
+        match (self.item_type, data.len()) {
+            (ExtendedItemType::RELATED_ACTIVITY_ID, 16) => guid_at(0).map(ExtendedValue::RelatedActivityId),
+            (ExtendedItemType::SID, 8..) => {
+                let whole = data.get(1).is_some_and(|count| data.len() == 8 + 4 * usize::from(*count));
+                whole.then_some(ExtendedValue::Sid(data))
+            }
+            (ExtendedItemType::TS_ID, 4) => u32_at(data, 0).map(ExtendedValue::SessionId),
+            (ExtendedItemType::INSTANCE_INFO, 24) => Some(ExtendedValue::Instance {
+                id: u32_at(data, 0)?,
+                parent_id: u32_at(data, 4)?,
+                parent_guid: guid_at(8)?,
+            }),
+            (ExtendedItemType::STACK_TRACE32, _) => stack(PointerSize::Four),
+            (ExtendedItemType::STACK_TRACE64, _) => stack(PointerSize::Eight),
+            (ExtendedItemType::PEBS_INDEX, 8) => u64_at(data, 0).map(ExtendedValue::PebsIndex),
+            (ExtendedItemType::PMC_COUNTERS, length) if length % 8 == 0 => Some(ExtendedValue::PmcCounters(data)),
+            (ExtendedItemType::PSM_KEY, _) => Some(ExtendedValue::PsmKey(data)),
+            (ExtendedItemType::EVENT_KEY, 8) => u64_at(data, 0).map(ExtendedValue::EventKey),
+            (ExtendedItemType::EVENT_SCHEMA_TL, _) => Some(ExtendedValue::TraceLoggingSchema(data)),
+            (ExtendedItemType::PROVIDER_TRAITS, _) => Some(ExtendedValue::ProviderTraits(data)),
+            (ExtendedItemType::PROCESS_START_KEY, 8) => u64_at(data, 0).map(ExtendedValue::ProcessStartKey),
+            (ExtendedItemType::CONTROL_GUID, 16) => guid_at(0).map(ExtendedValue::ControlGuid),
+            (ExtendedItemType::QPC_DELTA, 8) => u64_at(data, 0).map(|d| ExtendedValue::QpcDelta(d.cast_signed())),
+            (ExtendedItemType::CONTAINER_ID, _) => Some(ExtendedValue::ContainerId(data)),
+            (ExtendedItemType::STACK_KEY32, 12 | 16) => {
+                Some(ExtendedValue::StackKey { match_id: u64_at(data, 0)?, key: u32_at(data, 8)?.into() })
+            }
+            (ExtendedItemType::STACK_KEY64, 16) => {
+                Some(ExtendedValue::StackKey { match_id: u64_at(data, 0)?, key: u64_at(data, 8)? })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Walks the chain of items: each says whether another follows (bit 0 at 0x04, "Linkage").
@@ -128,6 +250,42 @@ mod tests {
         bytes.extend(item(16, 3, 0, 4, &[1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]));
         bytes.extend_from_slice(b"payload!");
         assert_eq!(walk(&bytes), (vec![1, 3], Some(40)));
+    }
+
+    #[test]
+    fn values_are_typed_where_their_size_is_that_of_the_type() {
+        let value = |kind, data| ExtendedItem { item_type: ExtendedItemType(kind), data }.value();
+        let guid = Guid::from_wire([7; 16]);
+        let (five, minus_five) = (5_u64.to_le_bytes(), (-5_i64).to_le_bytes());
+        assert_eq!(value(1, &[7; 16]), ExtendedValue::RelatedActivityId(guid));
+        assert_eq!(value(1, &[7; 15]), ExtendedValue::Other(&[7; 15]));
+        let sid = [1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0];
+        assert_eq!(value(2, &sid), ExtendedValue::Sid(&sid));
+        assert_eq!(value(2, &sid[..11]), ExtendedValue::Other(&sid[..11]));
+        assert_eq!(value(3, &[9, 0, 0, 0]), ExtendedValue::SessionId(9));
+        let instance = [&[1, 0, 0, 0, 2, 0, 0, 0][..], &[7; 16]].concat();
+        assert_eq!(value(4, &instance), ExtendedValue::Instance { id: 1, parent_id: 2, parent_guid: guid });
+        let stack = [9_u64.to_le_bytes(), 0x1111_u64.to_le_bytes(), 0x2222_u64.to_le_bytes()].concat();
+        let ExtendedValue::Stack(wide) = value(6, &stack) else { panic!() };
+        assert_eq!((wide.match_id, wide.addresses().collect::<Vec<_>>()), (9, vec![0x1111, 0x2222]));
+        let ExtendedValue::Stack(narrow) = value(5, &stack) else { panic!() };
+        assert_eq!(narrow.addresses().collect::<Vec<_>>(), [0x1111, 0, 0x2222, 0]);
+        assert_eq!(value(6, &stack[..20]), ExtendedValue::Other(&stack[..20]));
+        assert_eq!(value(7, &five), ExtendedValue::PebsIndex(5));
+        assert_eq!(value(8, &[0; 16]), ExtendedValue::PmcCounters(&[0; 16]));
+        assert_eq!(value(9, &[1]), ExtendedValue::PsmKey(&[1]));
+        assert_eq!(value(0xA, &five), ExtendedValue::EventKey(5));
+        assert_eq!(value(0xB, b"x"), ExtendedValue::TraceLoggingSchema(b"x"));
+        assert_eq!(value(0xC, b"x"), ExtendedValue::ProviderTraits(b"x"));
+        assert_eq!(value(0xD, &five), ExtendedValue::ProcessStartKey(5));
+        assert_eq!(value(0xE, &[7; 16]), ExtendedValue::ControlGuid(guid));
+        assert_eq!(value(0xF, &minus_five), ExtendedValue::QpcDelta(-5));
+        assert_eq!(value(0x10, b"id"), ExtendedValue::ContainerId(b"id"));
+        assert_eq!(value(0x11, &stack[..16]), ExtendedValue::StackKey { match_id: 9, key: 0x1111 });
+        assert_eq!(value(0x12, &stack[..16]), ExtendedValue::StackKey { match_id: 9, key: 0x1111 });
+        for kind in [0, 0x13, 0xFFFF] {
+            assert_eq!(value(kind, b"data"), ExtendedValue::Other(b"data"));
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub use buffer::{Buffer, BufferFlags, BufferHeader, BufferInfo, BufferState, Buf
 pub use clock::{Clock, ClockKind};
 pub use compress::{Algorithm, decompress};
 pub use error::{Consequence, Error, ErrorKind};
-pub use extended::{ExtendedItem, ExtendedItemType, ExtendedItems};
+pub use extended::{ExtendedItem, ExtendedItemType, ExtendedItems, ExtendedValue, StackTrace};
 pub use file::EtlFile;
 pub use guid::Guid;
 pub use kernel::{HookId, group_guid, group_name};
