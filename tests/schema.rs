@@ -250,8 +250,12 @@ fn event_info(name: &str, in_type: u16) -> Vec<u8> {
     bytes.extend(in_type.to_le_bytes());
     bytes.extend([0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(bytes.len(), 0x88);
-    bytes.extend(name.encode_utf16().chain([0]).flat_map(u16::to_le_bytes));
+    bytes.extend(utf16(name));
     bytes
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
 }
 
 /// Event metadata of TraceLogging: an event `e` with one field of this name and type.
@@ -314,6 +318,50 @@ fn the_first_of_two_descriptions_counts_and_the_conflict_is_told() {
     assert_eq!(schemas.counts().event_infos, 3);
 }
 
+/// A provider's GUID and an `EVENT_MAP_INFO` with one value of this name.
+fn map_info(name: &str, value: u32, text: &str) -> Vec<u8> {
+    let (name, text) = (utf16(name), utf16(text));
+    let text_at = 24 + u32::try_from(name.len()).unwrap();
+    let head = [24, 1, 1, 0, text_at, value].map(u32::to_le_bytes).concat();
+    [&Guid::from_u128(PROVIDER).to_wire()[..], &head, &name, &text].concat()
+}
+
+#[test]
+fn the_first_of_two_maps_of_one_name_counts_and_the_conflict_is_told() {
+    let mut info = event_info("f", 8);
+    // Offset of the map's name: that of the field.
+    info[0x7C..0x80].copy_from_slice(&0x88_u32.to_le_bytes());
+    let (first, second) = (map_info("f", 7, "seven "), map_info("f", 7, "sieben "));
+    let plain = event(PROVIDER, 1, &[], &[7, 0, 0, 0]);
+    // Maps may come after the events that need them.
+    let bytes = trace(&[metadata(32, &info), plain, metadata(33, &first), metadata(33, &first), metadata(33, &second)]);
+    assert_eq!(decoded(&bytes)[1], "embedded {f=seven (7)} left 0");
+    let schemas = learned(&bytes, |_| true);
+    assert_eq!(schemas.conflicting_maps().collect::<Vec<_>>(), [(Guid::from_u128(PROVIDER), "f")]);
+}
+
+#[test]
+fn other_versions_of_an_event_are_not_known() {
+    let info = event_info("f", 8);
+    let descriptor = Descriptor { id: 1, version: 1, ..Descriptor::default() };
+    let (origin, provider, activity) = (Origin::new(8, 12), guid(PROVIDER), guid(0));
+    let newer = Written::Event { origin, provider, descriptor, activity, extended: &[], payload: &[7, 0, 0, 0] };
+    assert_eq!(decoded(&trace(&[metadata(32, &info), newer]))[1], "no schema is known");
+}
+
+#[test]
+fn the_tables_differ_where_the_trace_says_otherwise() {
+    // Kernel-Process 1 version 0, with a single field.
+    let mut info = event_info("ProcessID", 6);
+    info[..16].copy_from_slice(&Guid::from_u128(KERNEL_PROCESS).to_wire());
+    let schemas = learned(&trace(&[metadata(32, &info)]), |_| true);
+    let [(of, differences)] = &schemas.differences()[..] else { panic!() };
+    assert_eq!(*of, key(KeyKind::Event, KERNEL_PROCESS, 1, 0));
+    let told: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["1 fields, table has 5", "ProcessID: stored as UInt16, table has UInt32"]);
+    assert!(differences.iter().all(|difference| difference.kind.is_of_layout()));
+}
+
 #[test]
 fn self_describing_events_of_one_id_keep_their_own_layouts() {
     let (one, two) = (self_description("one", 8), self_description("two", 6));
@@ -361,7 +409,7 @@ fn damaged_schemas_are_counted_and_leave_the_others_alone() {
 
 #[test]
 fn the_header_says_when_the_payload_is_one_string() {
-    let text: Vec<u8> = "a message".encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
+    let text = utf16("a message");
     let mut bytes = trace(&[event(PROVIDER, 1, &[], &text)]);
     // Flags stand at 4 in the header of the event.
     let marker = Guid::from_u128(PROVIDER).to_wire();

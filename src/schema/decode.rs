@@ -1,6 +1,6 @@
 //! The one decoder: fields of a layout from the bytes of a payload.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,8 +21,12 @@ const FREE_VALUES: usize = 1024;
 /// a structure at least that of a member. Bounds time and memory where a schema counts structures of no size.
 const VALUES_PER_BYTE: usize = 4;
 
+/// Bytes of names that go into a decoded event: of members of structures, and of values that a map names. A payload of
+/// 64 KiB of four-byte members with names of 20 bytes has 320 KiB. Bounds what an event becomes as text.
+const MAX_NAME_BYTES: usize = 4 << 20;
+
 /// Maps of one provider, by name.
-pub type Maps = HashMap<Arc<str>, Arc<Map>>;
+pub type Maps = BTreeMap<Arc<str>, Arc<Map>>;
 
 /// What a payload holds by its layout.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -66,6 +70,8 @@ pub enum Reason {
     TooDeep,
     /// More values than a payload of this length can honestly have.
     TooManyValues,
+    /// The names of its members add up to more than any honest event has.
+    TooMuchText,
 }
 
 impl fmt::Display for Missing {
@@ -78,6 +84,7 @@ impl fmt::Display for Missing {
             Reason::NoSid => write!(f, "field {field} holds no security identifier"),
             Reason::TooDeep => write!(f, "field {field} is nested too deeply"),
             Reason::TooManyValues => write!(f, "field {field} counts more values than the payload can hold"),
+            Reason::TooMuchText => write!(f, "field {field} repeats names too often"),
         }
     }
 }
@@ -90,6 +97,7 @@ pub fn decode(layout: &Layout, payload: &[u8], pointer_size: PointerSize, maps: 
         maps,
         numbers: vec![None; layout.slots()],
         values_left: FREE_VALUES + VALUES_PER_BYTE * payload.len(),
+        name_bytes_left: MAX_NAME_BYTES,
     };
     let mut fields = Vec::with_capacity(layout.fields().len().min(payload.len()));
     let missing = decoder.fields(layout.fields(), 0, &mut fields).err();
@@ -103,6 +111,7 @@ struct Decoder<'a> {
     /// Values of fields so far, by slot.
     numbers: Vec<Option<u64>>,
     values_left: usize,
+    name_bytes_left: usize,
 }
 
 impl Decoder<'_> {
@@ -112,6 +121,9 @@ impl Decoder<'_> {
             if let Some(value) = value {
                 if let Some(number) = self.numbers.get_mut(usize::from(field.slot)) {
                     *number = value.integer();
+                }
+                if !self.takes_name(&field.name) {
+                    return Err(Failed::Own(Reason::TooMuchText).of(field));
                 }
                 out.push(FieldValue { name: Arc::clone(&field.name), value });
             }
@@ -182,10 +194,18 @@ impl Decoder<'_> {
             Some(MapRef::Known(map)) => Some(map),
             Some(MapRef::ByName(name)) => self.maps.and_then(|maps| maps.get(name)),
         };
-        Ok(match map {
-            Some(map) => map.apply(value),
-            None => value,
+        let Some(map) = map else { return Ok(value) };
+        Ok(match map.apply(value) {
+            // One name too many: the value itself remains.
+            Value::Named { name, value } if !self.takes_name(&name) => *value,
+            named => named,
         })
+    }
+
+    fn takes_name(&mut self, name: &str) -> bool {
+        let left = self.name_bytes_left.checked_sub(name.len());
+        self.name_bytes_left = left.unwrap_or(self.name_bytes_left);
+        left.is_some()
     }
 
     fn number(&self, slot: u16) -> Option<u64> {
@@ -335,6 +355,21 @@ mod tests {
     }
 
     #[test]
+    fn long_names_are_not_repeated_without_end() {
+        let long: Arc<str> = "x".repeat(30_000).into();
+        let member = Field { name: Arc::clone(&long), ..scalar("", 0, InType::UINT8) };
+        let decoded = run(vec![structure("s", 1, Count::Fixed(30_000), vec![member])], &[0; 30_000]);
+        assert_eq!(decoded.missing, missing(&long, Reason::TooMuchText));
+        let entry = MapEntry { key: MapKey::Number(0), name: Arc::clone(&long) };
+        let map = Some(MapRef::Known(Arc::new(Map::new(MapKind::Values, vec![entry]))));
+        let content = Content::Scalar(Scalar { map, ..Scalar::of(InType::UINT8) });
+        let named = Field { content, count: Count::Fixed(30_000), ..scalar("a", 0, InType::UINT8) };
+        let decoded = run(vec![named], &[0; 30_000]);
+        assert!(decoded.is_exact());
+        assert!(shown(&decoded).len() < 2 * MAX_NAME_BYTES);
+    }
+
+    #[test]
     fn nesting_is_bounded() {
         let inner = (0..MAX_DEPTH).fold(scalar("x", 0, InType::UINT8), |f, _| structure("s", 0, Count::One, vec![f]));
         assert!(run(vec![inner.clone()], &[1]).is_exact());
@@ -344,8 +379,7 @@ mod tests {
 
     #[test]
     fn maps_are_found_by_name_or_at_hand() {
-        let map =
-            Arc::new(Map::new(MapKind::Values, vec![MapEntry { key: MapKey::Number(1), name: "One".to_owned() }]));
+        let map = Arc::new(Map::new(MapKind::Values, vec![MapEntry { key: MapKey::Number(1), name: "One".into() }]));
         let field = |map| {
             let scalar = Scalar { map: Some(map), out_type: OutType::NULL, ..Scalar::of(InType::UINT8) };
             Field { name: "f".into(), slot: 0, count: Count::One, content: Content::Scalar(scalar) }

@@ -118,6 +118,13 @@ impl EventSchema {
         }
     }
 
+    /// About how many bytes the schema takes.
+    pub(super) fn weight(&self) -> usize {
+        let texts = [&self.provider_name, &self.event_name, &self.task_name, &self.opcode_name, &self.message];
+        let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
+        size_of::<Self>() + texts + self.layout.weight()
+    }
+
     /// What to call the event: its name, or task and opcode, as far as the schema has them.
     ///
     /// The opcode of an event that has none is called `Info`, which says nothing.

@@ -305,7 +305,7 @@ pub fn read_map_info(payload: &[u8]) -> Result<(Guid, Arc<str>, Map), SchemaErro
         } else {
             MapKey::Number(input)
         };
-        Ok(MapEntry { key, name: texts.at(output, "map entry")?.unwrap_or_default().to_string() })
+        Ok(MapEntry { key, name: texts.at(output, "map entry")?.unwrap_or_default() })
     };
     let entries = table.chunks_exact(MAP_ENTRY_BYTES).map(&mut entry).collect::<Result<_, _>>()?;
     Ok((provider, name, Map::new(kind, entries)))

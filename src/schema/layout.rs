@@ -14,6 +14,7 @@ pub const MAX_DEPTH: usize = 32;
 pub struct Layout {
     fields: Vec<Field>,
     slots: usize,
+    weight: usize,
 }
 
 impl Layout {
@@ -21,7 +22,8 @@ impl Layout {
     /// [`Field::slot`].
     pub fn new(fields: Vec<Field>) -> Self {
         let slots = highest_reference(&fields).map_or(0, |slot| usize::from(slot) + 1);
-        Self { fields, slots }
+        let weight = weight(&fields);
+        Self { fields, slots, weight }
     }
 
     /// The fields.
@@ -33,6 +35,22 @@ impl Layout {
     pub(super) fn slots(&self) -> usize {
         self.slots
     }
+
+    /// About how many bytes the layout takes.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+}
+
+fn weight(fields: &[Field]) -> usize {
+    let of_field = |field: &Field| {
+        let members = match &field.content {
+            Content::Scalar(_) => 0,
+            Content::Struct(members) => weight(members),
+        };
+        size_of::<Field>() + field.name.len() + members
+    };
+    fields.iter().map(of_field).sum()
 }
 
 fn highest_reference(fields: &[Field]) -> Option<u16> {

@@ -1,5 +1,7 @@
 //! Names for the values of a field.
 
+use std::sync::Arc;
+
 use super::value::Value;
 
 /// Entries of a bit map that are used. 32 bits need 32; this leaves room for groups of bits and for aliases.
@@ -30,7 +32,7 @@ pub struct MapEntry {
     /// What the event holds.
     pub key: MapKey,
     /// What that is called.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 /// What an entry is found by.
@@ -60,8 +62,8 @@ impl Map {
     pub fn apply(&self, value: Value) -> Value {
         let name = match (self.kind, &value) {
             (MapKind::Bits, _) => value.integer().and_then(|bits| self.names_of(bits)),
-            (MapKind::Values, _) => value.integer().and_then(|number| self.name_of(number)).map(str::to_owned),
-            (MapKind::Texts, Value::Text(text)) => self.find(&MapKey::Text(text.clone())).map(str::to_owned),
+            (MapKind::Values, _) => value.integer().and_then(|number| self.name_of(number)),
+            (MapKind::Texts, Value::Text(text)) => self.find(&MapKey::Text(text.clone())),
             (MapKind::Texts, _) => None,
         };
         match name {
@@ -70,27 +72,27 @@ impl Map {
         }
     }
 
-    fn name_of(&self, number: u64) -> Option<&str> {
+    fn name_of(&self, number: u64) -> Option<Arc<str>> {
         self.find(&MapKey::Number(u32::try_from(number).ok()?))
     }
 
-    fn find(&self, key: &MapKey) -> Option<&str> {
+    fn find(&self, key: &MapKey) -> Option<Arc<str>> {
         let at = self.entries.binary_search_by(|entry| entry.key.cmp(key)).ok()?;
-        self.entries.get(at).map(|entry| &*entry.name)
+        self.entries.get(at).map(|entry| Arc::clone(&entry.name))
     }
 
-    fn names_of(&self, bits: u64) -> Option<String> {
+    fn names_of(&self, bits: u64) -> Option<Arc<str>> {
         if bits == 0 {
             let nothing = self.entries.iter().find(|entry| entry.key == MapKey::Number(0));
-            return nothing.map(|entry| entry.name.clone());
+            return nothing.map(|entry| Arc::clone(&entry.name));
         }
-        let mut names = Vec::new();
+        let mut names = String::new();
         let mut left = bits;
         for entry in &self.entries {
             let MapKey::Number(key) = entry.key else { continue };
             let key = u64::from(key);
             if key != 0 && left & key == key {
-                names.push(entry.name.clone());
+                append(&mut names, &entry.name);
                 left &= !key;
             }
         }
@@ -98,10 +100,22 @@ impl Map {
             return None;
         }
         if left != 0 {
-            names.push(format!("{left:#X}"));
+            append(&mut names, &format!("{left:#X}"));
         }
-        Some(names.join(" | "))
+        Some(names.into())
     }
+
+    /// About how many bytes the map takes.
+    pub(super) fn weight(&self) -> usize {
+        self.entries.iter().map(|entry| size_of::<MapEntry>() + entry.name.len()).sum()
+    }
+}
+
+fn append(names: &mut String, name: &str) {
+    if !names.is_empty() {
+        names.push_str(" | ");
+    }
+    names.push_str(name);
 }
 
 #[cfg(test)]
@@ -109,7 +123,7 @@ mod tests {
     use super::*;
 
     fn map(kind: MapKind, entries: &[(u32, &str)]) -> Map {
-        let entry = |(key, name): &(u32, &str)| MapEntry { key: MapKey::Number(*key), name: (*name).to_owned() };
+        let entry = |(key, name): &(u32, &str)| MapEntry { key: MapKey::Number(*key), name: (*name).into() };
         Map::new(kind, entries.iter().map(entry).collect())
     }
 

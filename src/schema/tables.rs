@@ -101,7 +101,7 @@ impl Tables {
                 let (name, entries) = rest.split_once(' ')?;
                 let entry = |entry: &str| {
                     let (key, name) = entry.trim().split_once(' ')?;
-                    Some(MapEntry { key: MapKey::Number(key.parse().ok()?), name: name.to_owned() })
+                    Some(MapEntry { key: MapKey::Number(key.parse().ok()?), name: name.into() })
                 };
                 let entries = entries.split(',').map(entry).collect::<Option<_>>()?;
                 scope.maps.insert(name.to_owned(), Arc::new(Map::new(MapKind::Values, entries)));

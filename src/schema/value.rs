@@ -64,7 +64,7 @@ pub enum Value {
     /// A value that its field's map names.
     Named {
         /// What the map says.
-        name: String,
+        name: Arc<str>,
         /// What the event holds.
         value: Box<Value>,
     },
@@ -167,11 +167,21 @@ impl fmt::Display for SystemTime {
     }
 }
 
-struct HexBytes<'a>(&'a [u8]);
+pub(crate) struct HexBytes<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for HexBytes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+        // In pieces and not byte by byte: payloads of packets are most of what a list of events prints.
+        for piece in self.0.chunks(64) {
+            let digit = |value: u8| if value < 10 { b'0' + value } else { b'A' + value - 10 };
+            let mut text = [0_u8; 128];
+            for (pair, byte) in text.chunks_exact_mut(2).zip(piece) {
+                pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xF)]);
+            }
+            let text = text.get(..2 * piece.len()).unwrap_or(&text);
+            f.write_str(std::str::from_utf8(text).unwrap_or_default())?;
+        }
+        Ok(())
     }
 }
 
@@ -239,7 +249,7 @@ impl Serialize for Value {
             Self::Struct(fields) => fields.serialize(serializer),
             Self::Named { name, value } => {
                 let mut map = serializer.serialize_map(Some(2))?;
-                map.serialize_entry("name", name)?;
+                map.serialize_entry("name", &**name)?;
                 map.serialize_entry("value", value)?;
                 map.end()
             }
@@ -376,7 +386,7 @@ mod tests {
     #[test]
     fn integers_are_what_counts_go_by() {
         assert_eq!(Value::Signed(-1).integer(), Some(u64::MAX));
-        assert_eq!(Value::Named { name: String::new(), value: Box::new(Value::Hex(3)) }.integer(), Some(3));
+        assert_eq!(Value::Named { name: "".into(), value: Box::new(Value::Hex(3)) }.integer(), Some(3));
         assert_eq!(Value::Text("3".into()).integer(), None);
     }
 }

@@ -14,15 +14,16 @@ use super::cursor::Cursor;
 use super::event::{EventKey, EventSchema, KeyKind, SchemaError};
 pub use xml::read_manifest;
 
-/// Parts that a manifest may have; with 0xFF00 bytes each 16 MiB. Manifests of the .NET libraries have up to 4.
-const MAX_CHUNKS: u16 = 256;
+/// Parts that a manifest may have; with 0xFF00 bytes each 4 MiB. Real ones seen have one or two.
+const MAX_CHUNKS: u16 = 64;
 
 /// Bytes of manifests whose parts are not all there yet. Parts of one manifest are written one after the other, so that
 /// honest traces wait for one in each process.
-const MAX_PENDING_BYTES: usize = 64 << 20;
+const MAX_PENDING_BYTES: usize = 16 << 20;
 
-/// Bytes of manifests that are kept.
-const MAX_MANIFEST_BYTES: usize = 64 << 20;
+/// Bytes of text of the manifests that are kept, which take some ten times that. The three of the one trace seen that has
+/// any have 72,449.
+const MAX_MANIFEST_BYTES: usize = 8 << 20;
 
 const MANIFEST_EVENT: u16 = 0xFFFE;
 const MANIFEST_OPCODE: u8 = 0xFE;
@@ -43,16 +44,26 @@ pub struct Manifest {
 /// Parts may come in any order: writers change processors, and so buffers, between them.
 #[derive(Debug, Default)]
 pub struct Manifests {
-    known: HashMap<Guid, (Version, Manifest)>,
+    known: BTreeMap<Guid, Known>,
+    /// Bytes of their texts.
+    known_bytes: usize,
     pending: BTreeMap<Writer, Assembly>,
     pending_bytes: usize,
-    known_bytes: usize,
     conflicting: BTreeSet<Guid>,
     rejected: u64,
 }
 
 /// Major and minor version of a manifest.
 type Version = (u8, u8);
+
+/// A manifest that is whole.
+#[derive(Debug)]
+struct Known {
+    version: Version,
+    /// Bytes of its text.
+    bytes: usize,
+    manifest: Manifest,
+}
 
 /// Who writes a manifest: provider, process, thread.
 type Writer = (Guid, Option<u32>, Option<u32>);
@@ -139,43 +150,43 @@ impl Manifests {
     }
 
     fn read(&mut self, provider: Guid, version: Version, text: &[u8]) {
-        let manifest = std::str::from_utf8(text).map_err(|_| SchemaError::NotXml).and_then(read_manifest);
-        let known_bytes = self.known_bytes + text.len();
-        match manifest {
-            Ok(manifest) if known_bytes <= MAX_MANIFEST_BYTES => {
-                if self.install(provider, version, manifest) {
-                    self.known_bytes = known_bytes;
-                }
-            }
-            Ok(_) | Err(_) => self.rejected += 1,
+        match std::str::from_utf8(text).map_err(|_| SchemaError::NotXml).and_then(read_manifest) {
+            Ok(manifest) => self.install(provider, Known { version, bytes: text.len(), manifest }),
+            Err(_) => self.rejected += 1,
         }
     }
 
-    /// Keeps a manifest, unless one of the same or a newer version is known; says whether.
-    fn install(&mut self, provider: Guid, version: Version, manifest: Manifest) -> bool {
-        if let Some((known_version, known)) = self.known.get(&provider) {
-            if *known != manifest {
+    /// Keeps a manifest, unless one of the same or a newer version is known.
+    fn install(&mut self, provider: Guid, new: Known) {
+        let mut other_bytes = self.known_bytes;
+        if let Some(known) = self.known.get(&provider) {
+            if known.manifest != new.manifest {
                 self.conflicting.insert(provider);
             }
-            if *known_version >= version {
-                return false;
+            if known.version >= new.version {
+                return;
             }
+            other_bytes -= known.bytes;
         }
-        self.known.insert(provider, (version, manifest));
-        true
+        let known_bytes = other_bytes.saturating_add(new.bytes);
+        if known_bytes > MAX_MANIFEST_BYTES {
+            self.rejected += 1;
+            return;
+        }
+        self.known_bytes = known_bytes;
+        self.known.insert(provider, new);
     }
 
     /// Takes in what a later part of the trace has.
     pub(super) fn absorb(&mut self, later: Self) {
-        for (provider, (version, manifest)) in later.known {
-            self.install(provider, version, manifest);
+        for (provider, known) in later.known {
+            self.install(provider, known);
         }
         for (writer, Assembly { version, total, chunks }) in later.pending {
             for (number, text) in chunks {
                 self.add(writer, &Chunk { version, total, number, text: &text });
             }
         }
-        self.known_bytes += later.known_bytes;
         self.conflicting.extend(later.conflicting);
         self.rejected += later.rejected;
     }
@@ -185,13 +196,12 @@ impl Manifests {
         if key.kind != KeyKind::Event {
             return None;
         }
-        let (_, manifest) = self.known.get(&key.guid)?;
-        manifest.events.get(&(key.id, key.version)).map(Arc::clone)
+        self.known.get(&key.guid)?.manifest.events.get(&(key.id, key.version)).map(Arc::clone)
     }
 
     /// The manifests, by provider.
     pub fn iter(&self) -> impl Iterator<Item = (&Guid, &Manifest)> {
-        self.known.iter().map(|(provider, (_, manifest))| (provider, manifest))
+        self.known.iter().map(|(provider, known)| (provider, &known.manifest))
     }
 
     /// Providers of which the trace has more than one manifest. The newest counts, of equally new ones the first.

@@ -113,7 +113,7 @@ fn add(manifests: &mut Manifests, writer: Writer, payload: &[u8]) -> bool {
 }
 
 fn known(manifests: &Manifests) -> Option<&str> {
-    manifests.known.get(&Guid::ZERO).and_then(|(_, manifest)| manifest.provider_name.as_deref())
+    manifests.known.get(&Guid::ZERO).and_then(|known| known.manifest.provider_name.as_deref())
 }
 
 #[test]

@@ -181,7 +181,7 @@ impl Document {
         };
         let map = |raw: RawMap| {
             let entry = |(key, message): (u32, String)| {
-                let name = text(&message).map_or(message, |text| text.to_string());
+                let name = text(&message).unwrap_or_else(|| message.into());
                 MapEntry { key: MapKey::Number(key), name }
             };
             Arc::new(Map::new(raw.kind, raw.entries.into_iter().map(entry).collect()))
