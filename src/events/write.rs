@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Event, kind_name};
 use crate::report::{csv::cell, shown};
-use crate::schema::{Fields, Sid};
+use crate::schema::{Fields, HexBytes, Sid};
 use crate::time::FileTime;
 
 /// Writes events, one line each.
@@ -265,7 +265,5 @@ impl<'e> Row<'e> {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or('?');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()
+    HexBytes(bytes).to_string()
 }
