@@ -1,6 +1,6 @@
 //! Schemas: how the payload of any event is laid out, and what its fields are called.
 //!
-//! One [`Layout`] model, one [decoder](decode), and four sources that translate into it:
+//! One [`Layout`] model, one [decoder](decode()), and four sources that translate into it:
 //!
 //! 1. [`event_info`]: event metadata that a merge put into the trace;
 //! 2. [`tracelogging`]: events that describe themselves;
