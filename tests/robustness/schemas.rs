@@ -113,7 +113,10 @@ pub fn self_description_cut() -> String {
     let padded = [&whole[..], &[0xFF; 6]].concat();
     let traits = ProviderTraits::default();
     assert_eq!(read_event(&padded, &traits), read_event(&whole, &traits), "an item larger than its size");
-    format!("{} cuts and sizes: the part that ends is named, the event has no fields, the next one decodes", whole.len() + 10)
+    format!(
+        "{} cuts and sizes: the part that ends is named, the event has no fields, the next one decodes",
+        whole.len() + 10
+    )
 }
 
 pub fn self_description_types() -> String {
@@ -129,7 +132,10 @@ pub fn self_description_types() -> String {
     let nested = [b's', 0, 0xB8, 1, 0xFF, 0xFF].repeat(8);
     let (_, reason) = own(&[&nested[..], &[b't', 0, 0xB8, 0, 0xFF, 0xFF]].concat(), &[0; 64]);
     assert_eq!(reason, Some(Reason::TooManyValues));
-    format!("{} types without a source: `UnknownType`; 127 members beyond the end: `Ends`; 40 levels: `TooDeep`; arrays of 65535 nested 9 times: `TooManyValues`", unknown.len())
+    format!(
+        "{} types without a source: `UnknownType`; 127 members beyond the end: `Ends`; 40 levels: `TooDeep`; arrays of 65535 nested 9 times: `TooManyValues`",
+        unknown.len()
+    )
 }
 
 pub fn self_description_lengths() -> String {
@@ -240,7 +246,10 @@ pub fn event_info_structures() -> String {
     for (properties, error) in &cases {
         assert_eq!(info_error(&info(1, properties)), *error);
     }
-    format!("{} forms: out of range, within itself, 2^20 by overlap, 40 and 1000 levels: each refused by name", cases.len())
+    format!(
+        "{} forms: out of range, within itself, 2^20 by overlap, 40 and 1000 levels: each refused by name",
+        cases.len()
+    )
 }
 
 pub fn event_info_references() -> String {
@@ -263,7 +272,10 @@ pub fn event_info_references() -> String {
         let line = by_info(&info(2, &properties), payload);
         assert!(line.contains(expected), "{line}");
     }
-    format!("{} to itself, later, none: `BadReference`; to text, structure, 0xFFFFFFFF: told when decoded; to 0: nothing", refused.len())
+    format!(
+        "{} to itself, later, none: `BadReference`; to text, structure, 0xFFFFFFFF: told when decoded; to 0: nothing",
+        refused.len()
+    )
 }
 
 pub fn event_info_counts() -> String {
@@ -286,7 +298,8 @@ pub fn event_info_counts() -> String {
         let line = by_info(&info(1, properties), &[1; 100]);
         assert!(line.contains(expected), "{line}");
     }
-    "65535 × 65535: `TooManyValues` or `PayloadEnded`; length 0xFFFF: `PayloadEnded`; 6 in-types: `UnknownType`".to_owned()
+    "65535 × 65535: `TooManyValues` or `PayloadEnded`; length 0xFFFF: `PayloadEnded`; 6 in-types: `UnknownType`"
+        .to_owned()
 }
 
 /// Provider and `EVENT_MAP_INFO`, with entries of name and value.
