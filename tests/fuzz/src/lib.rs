@@ -1,0 +1,142 @@
+//! A report from bytes, without the program around it, and what must hold for every report.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use etl_parser::{PointerSize, Trace};
+use outofports::analysis::Analysis;
+use outofports::analysis::coverage::Coverage;
+use outofports::event::{EventMeta, NetEvent};
+use outofports::pipeline::{self, Progress, TimeOrder};
+use outofports::report::{self, Facts, Report, TraceFacts, json, text};
+use outofports::schema::{Layout, Maps, Value, decode};
+use outofports::side::tasklist::Task;
+use rayon::ThreadPool;
+
+/// Above this much announced data the time goes into decompression, and nothing new is seen.
+const MAX_READ_BYTES: u64 = 8 << 20;
+
+fn pool(threads: usize) -> &'static ThreadPool {
+    static POOLS: [OnceLock<ThreadPool>; 2] = [OnceLock::new(), OnceLock::new()];
+    POOLS[threads - 1].get_or_init(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads"))
+}
+
+/// Whether the bytes are a trace small enough to be read whole, again and again.
+pub fn is_readable(bytes: &[u8]) -> bool {
+    let Ok(segments) = Trace::segments(bytes) else { return false };
+    let data = segments.iter().flat_map(Trace::buffers).map(|info| u64::from(info.header.end_of_data()));
+    data.sum::<u64>() <= MAX_READ_BYTES
+}
+
+/// Makes a report of a file's bytes on so many threads, and shows each event to `look` in its order.
+pub fn report_on(
+    bytes: &[u8],
+    threads: usize,
+    tasks: Vec<Task>,
+    mut look: impl FnMut(&EventMeta, &NetEvent) + Send,
+) -> Report {
+    let traces = Trace::segments(bytes).expect("checked before");
+    let mut coverages: Vec<Coverage> = traces.iter().map(Coverage::of_index).collect();
+    let mut analysis = Analysis::new(vec![0; traces.len()]);
+    let mut order = TimeOrder::default();
+    pool(threads).install(|| {
+        pipeline::scan(
+            &traces,
+            &Progress::default(),
+            |number, trace, buffer| pipeline::read_events(number, trace, buffer, |_| ()),
+            |number, mut events, not_before| {
+                coverages[number].add(std::mem::take(&mut events.coverage));
+                order.push(number, &traces[number], events);
+                order.release(not_before, |meta, event| {
+                    look(meta, event);
+                    analysis.observe(meta, event);
+                });
+            },
+        );
+    });
+    for coverage in &coverages {
+        let told = coverage.decoded + coverage.skipped + coverage.unknown + coverage.malformed;
+        assert_eq!(told, coverage.records, "every record is accounted for");
+        assert!(coverage.damage.len() as u64 <= coverage.damaged_places);
+        assert!(coverage.afd_malformed <= coverage.malformed);
+        assert!(coverage.bind_records <= coverage.afd_records && coverage.afd_records <= coverage.records);
+    }
+    let facts = |(number, (trace, coverage))| TraceFacts::new(format!("trace-{number}"), trace, coverage, 0);
+    Report::new(Facts {
+        traces: traces.iter().zip(coverages).enumerate().map(facts).collect(),
+        findings: analysis.finish(),
+        tasks,
+        side_inputs: Vec::new(),
+        notes: Vec::new(),
+    })
+}
+
+/// The report as JSON, and a check of its sums and of what else is written.
+pub fn checked(report: &Report) -> Vec<u8> {
+    let rows = &report.processes;
+    let binds: u64 = rows.iter().map(|row| row.bind_failures).sum();
+    let connects: u64 = rows.iter().map(|row| row.connect_failures).sum();
+    assert_eq!((binds, connects), (report.failures.binds, report.failures.connects), "processes add up to the whole");
+    for row in rows {
+        let owned = row.owner_source;
+        let sum = owned.created_socket + owned.eprocess + owned.header_pid + owned.unknown;
+        assert_eq!(sum, row.bind_failures + row.connect_failures, "each failure has one kind of owner");
+        assert!(row.ports_held_end <= row.ports_held_peak);
+        assert_eq!(row.first_failure.is_some(), row.bind_failures + row.connect_failures > 0);
+    }
+    assert!(report.failures.endpoints <= binds + connects);
+    assert!(report.victims.iter().all(|victim| rows[*victim].bind_failures > 0));
+    let mut document = Vec::new();
+    json::write(report, &mut document).expect("memory");
+    serde_json::from_slice::<serde_json::Value>(&document).expect("JSON");
+    let mut page = Vec::new();
+    text::write(report, text::Layout { width: 80, top: 20 }, &mut page).expect("memory");
+    // Colour is the writer's own; no name adds to it.
+    let page = String::from_utf8(page).expect("UTF-8");
+    let foreign = |c: char| c.is_control() && !matches!(c, '\n' | '\u{1b}');
+    assert!(!page.contains(foreign), "{page:?}");
+    let mut rows = Vec::new();
+    report::csv::write(report, &mut rows).expect("memory");
+    let rows = String::from_utf8(rows).expect("UTF-8");
+    assert!(!rows.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r')), "{rows:?}");
+    document
+}
+
+/// Reads a file's bytes on one and on two threads: the same report, and time never goes back.
+pub fn check(bytes: &[u8], tasks: &[Task]) {
+    if !is_readable(bytes) {
+        return;
+    }
+    let mut events = Vec::new();
+    let one = report_on(bytes, 1, tasks.to_vec(), |meta, event| events.push((*meta, event.clone())));
+    let mut again = Vec::new();
+    let two = report_on(bytes, 2, tasks.to_vec(), |meta, event| again.push((*meta, event.clone())));
+    assert_eq!(events, again, "the order of events is the same on two threads");
+    assert_eq!(checked(&one), checked(&two), "the report is the same on two threads");
+    check_order(&events);
+}
+
+/// Events of a buffer stay in the order in which they stand there.
+fn check_order(events: &[(EventMeta, NetEvent)]) {
+    let mut places: HashMap<(u16, u32), u32> = HashMap::new();
+    for (meta, _) in events {
+        let place = meta.place;
+        if let Some(before) = places.insert((place.trace, place.buffer), place.pos) {
+            assert!(before < place.pos, "events of a buffer stay in their order");
+        }
+    }
+}
+
+/// Decodes a payload by a layout in both widths: what comes out is bounded by what went in, and can be shown.
+pub fn check_payload(layout: &Layout, payload: &[u8], maps: Option<&Maps>) {
+    for width in [PointerSize::Four, PointerSize::Eight] {
+        let decoded = decode(layout, payload, width, maps);
+        assert!(decoded.leftover_bytes <= payload.len());
+        assert_eq!(decoded, decode(layout, payload, width, maps), "the same bytes give the same fields");
+        let all = decoded.fields.iter().count() == layout.fields().len();
+        assert!(all || decoded.missing.is_some(), "what is not there is told");
+        let text = Value::Struct(decoded.fields.clone()).to_string();
+        assert!(text.len() <= (32 << 20) + 64 * payload.len(), "text of {} bytes", text.len());
+        serde_json::to_vec(&decoded.fields).expect("JSON");
+    }
+}
