@@ -125,6 +125,17 @@ pub enum Owner {
     Unknown,
 }
 
+/// To whom the events of an EPROCESS address belong, once that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decided {
+    /// To its process.
+    Eprocess,
+    /// It is System's: to the process that a record header named.
+    Fallback,
+    /// It is System's, and no header named another.
+    Nobody,
+}
+
 /// Who an event belongs to if its EPROCESS address stays unknown: the process that a record header named, or nobody.
 pub type Fallback = Option<ProcessId>;
 
@@ -272,6 +283,17 @@ impl ProcessTable {
             },
             Owner::Unknown => &mut self.unknown,
         }
+    }
+
+    /// How an EPROCESS address has been decided that was not yet when it was asked for; `None` where it still waits.
+    pub fn decided(&self, owner: Owner) -> Option<Decided> {
+        let Owner::Eprocess(EpochId(index), fallback) = owner else { return None };
+        let process = self.epochs.get(index)?.process?;
+        Some(match (self.pid(process).is_some_and(is_kernel), fallback) {
+            (false, _) => Decided::Eprocess,
+            (true, Some(_)) => Decided::Fallback,
+            (true, None) => Decided::Nobody,
+        })
     }
 
     /// Takes in a process event.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use super::processes::{Fallback, Owner, ProcessId, ProcessTable, is_kernel};
+use super::processes::{Decided, Fallback, Owner, ProcessId, ProcessTable, is_kernel};
 use crate::event::{EventMeta, Phase, SocketEvent, SocketOperation};
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::status::NtStatus;
@@ -282,6 +282,16 @@ impl SocketTable {
         if let Some(socket) = self.open.get_mut(&event.endpoint) {
             socket.user = Some(owner);
         }
+        // What an internal record told may count late: its EPROCESS address may have got a PID meanwhile.
+        let known_by = match known_by {
+            KnownBy::Undecided => match processes.decided(owner) {
+                Some(Decided::Eprocess) => KnownBy::Eprocess,
+                Some(Decided::Fallback) => KnownBy::Header,
+                Some(Decided::Nobody) => KnownBy::Nothing,
+                None => KnownBy::Undecided,
+            },
+            known_by => known_by,
+        };
         let tally = processes.tally(owner);
         match (operation, status) {
             (_, NtStatus::TOO_MANY_ADDRESSES) => {
