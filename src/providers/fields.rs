@@ -2,48 +2,39 @@
 
 use etl_parser::PointerSize;
 
+use crate::cursor::{Cursor, ansi_text};
+
 /// A cursor over one event's payload. Every read that does not fit answers `None` and the event is malformed.
 #[derive(Debug, Clone)]
 pub(super) struct Fields<'a> {
-    bytes: &'a [u8],
+    cursor: Cursor<'a>,
     pointer_size: PointerSize,
 }
 
 impl<'a> Fields<'a> {
     pub(super) fn new(bytes: &'a [u8], pointer_size: PointerSize) -> Self {
-        Self { bytes, pointer_size }
-    }
-
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (head, rest) = self.bytes.split_first_chunk()?;
-        self.bytes = rest;
-        Some(*head)
+        Self { cursor: Cursor::new(bytes), pointer_size }
     }
 
     /// In network order, as ports are.
     pub(super) fn u16_be(&mut self) -> Option<u16> {
-        self.take().map(u16::from_be_bytes)
+        self.cursor.u16_be()
     }
 
     pub(super) fn u32(&mut self) -> Option<u32> {
-        self.take().map(u32::from_le_bytes)
+        self.cursor.u32()
     }
 
     pub(super) fn i64(&mut self) -> Option<i64> {
-        self.take().map(i64::from_le_bytes)
+        self.cursor.u64().map(u64::cast_signed)
     }
 
     pub(super) fn pointer(&mut self) -> Option<u64> {
-        match self.pointer_size {
-            PointerSize::Four => self.u32().map(u64::from),
-            PointerSize::Eight => self.take().map(u64::from_le_bytes),
-        }
+        self.cursor.pointer(self.pointer_size)
     }
 
     pub(super) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (head, rest) = self.bytes.split_at_checked(count)?;
-        self.bytes = rest;
-        Some(head)
+        self.cursor.bytes(count)
     }
 
     pub(super) fn skip(&mut self, count: usize) -> Option<()> {
@@ -52,7 +43,7 @@ impl<'a> Fields<'a> {
 
     /// A security identifier: revision, sub-authority count, authority (6), four bytes for each sub-authority.
     pub(super) fn sid(&mut self) -> Option<()> {
-        let count = usize::from(*self.bytes.get(1)?);
+        let count = usize::from(*self.rest().get(1)?);
         self.skip(8 + 4 * count)
     }
 
@@ -60,7 +51,7 @@ impl<'a> Fields<'a> {
     pub(super) fn utf16(&mut self) -> Option<String> {
         let mut units = Vec::new();
         loop {
-            match self.take().map(u16::from_le_bytes)? {
+            match self.cursor.u16()? {
                 0 => return Some(String::from_utf16_lossy(&units)),
                 unit => units.push(unit),
             }
@@ -69,26 +60,15 @@ impl<'a> Fields<'a> {
 
     /// Bytes of the machine's code page up to their NUL, which must be there.
     pub(super) fn ansi(&mut self) -> Option<String> {
-        let length = self.bytes.iter().position(|byte| *byte == 0)?;
-        let text = self.bytes(length)?;
-        self.skip(1)?;
-        Some(ansi_text(text))
+        self.cursor.until_nul().map(ansi_text)
     }
 
     pub(super) fn rest(&self) -> &'a [u8] {
-        self.bytes
+        self.cursor.rest()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-}
-
-/// Text in the machine's code page, which the trace does not name: UTF-8 where it is that, Windows-1252 otherwise.
-fn ansi_text(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),
+        self.rest().is_empty()
     }
 }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use etl_parser::PointerSize;
 
-use super::cursor::Cursor;
 use super::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, MapRef, Scalar};
 use super::map::Map;
 use super::scalar;
 use super::types::InType;
 use super::value::{FieldValue, Fields, Value};
+use crate::cursor::Cursor;
 
 /// Values that any event may have, elements and structures included, whatever its length. Of the real events seen, none
 /// has more values than bytes.

@@ -15,7 +15,6 @@
 //! are bounded by named constants, and what cannot be read is told in the answer.
 
 mod compare;
-mod cursor;
 mod decode;
 mod event;
 pub mod event_info;

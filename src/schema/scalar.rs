@@ -8,10 +8,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use etl_parser::PointerSize;
 
-use super::cursor::{Cursor, ansi_text, utf16_text};
 use super::decode::Reason;
 use super::types::{InType, OutType};
 use super::value::{Sid, SystemTime, Value};
+use crate::cursor::{Cursor, ansi_text, utf16_text};
 use crate::net::SocketAddress;
 use crate::status::NtStatus;
 use crate::time::FileTime;

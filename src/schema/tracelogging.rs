@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use etl_parser::Guid;
 
-use super::cursor::Cursor;
 use super::event::{EventSchema, SchemaError, Source};
 use super::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, Scalar};
 use super::types::{InType, OutType};
+use crate::cursor::Cursor;
 
 /// Bits of `InMeta`.
 const TYPE_MASK: u8 = 0x1F;

@@ -4,60 +4,60 @@ use etl_parser::{Guid, PointerSize};
 
 /// What is left of some bytes.
 #[derive(Debug, Clone)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    pub(super) fn remaining(&self) -> usize {
+    pub(crate) fn remaining(&self) -> usize {
         self.rest.len()
     }
 
-    pub(super) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
         let (head, rest) = self.rest.split_at_checked(count)?;
         self.rest = rest;
         Some(head)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(*head)
     }
 
-    pub(super) fn u8(&mut self) -> Option<u8> {
+    pub(crate) fn u8(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    pub(super) fn u16(&mut self) -> Option<u16> {
+    pub(crate) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
 
-    pub(super) fn u16_be(&mut self) -> Option<u16> {
+    pub(crate) fn u16_be(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }
 
-    pub(super) fn u32(&mut self) -> Option<u32> {
+    pub(crate) fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Option<u64> {
+    pub(crate) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
 
-    pub(super) fn guid(&mut self) -> Option<Guid> {
+    pub(crate) fn guid(&mut self) -> Option<Guid> {
         self.array().map(Guid::from_wire)
     }
 
-    pub(super) fn pointer(&mut self, size: PointerSize) -> Option<u64> {
+    pub(crate) fn pointer(&mut self, size: PointerSize) -> Option<u64> {
         match size {
             PointerSize::Four => self.u32().map(u64::from),
             PointerSize::Eight => self.u64(),
@@ -65,7 +65,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Bytes up to a NUL, which is taken too; `None` where there is none.
-    pub(super) fn until_nul(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn until_nul(&mut self) -> Option<&'a [u8]> {
         let length = self.rest.iter().position(|byte| *byte == 0)?;
         let text = self.bytes(length)?;
         self.rest = self.rest.get(1..)?;
@@ -73,12 +73,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// Bytes up to a NUL, which is taken too, or all that is left.
-    pub(super) fn until_nul_or_end(&mut self) -> &'a [u8] {
+    pub(crate) fn until_nul_or_end(&mut self) -> &'a [u8] {
         self.until_nul().unwrap_or_else(|| std::mem::take(&mut self.rest))
     }
 
     /// Whole UTF-16 units up to a NUL, which is taken too, or up to the last whole one; an odd byte is left.
-    pub(super) fn until_utf16_nul_or_end(&mut self) -> &'a [u8] {
+    pub(crate) fn until_utf16_nul_or_end(&mut self) -> &'a [u8] {
         let units = self.rest.chunks_exact(2);
         let whole = self.rest.len() / 2;
         let length = units.take_while(|unit| *unit != [0, 0]).count();
@@ -91,13 +91,13 @@ impl<'a> Cursor<'a> {
 }
 
 /// Text of UTF-16 bytes; unpaired surrogates become U+FFFD.
-pub(super) fn utf16_text(bytes: &[u8]) -> String {
+pub(crate) fn utf16_text(bytes: &[u8]) -> String {
     let units = bytes.chunks_exact(2).map(|unit| unit.first_chunk().map_or(0, |unit| u16::from_le_bytes(*unit)));
     char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
 /// Text in the machine's code page, which the trace does not name: UTF-8 where it is that, Windows-1252 otherwise.
-pub(super) fn ansi_text(bytes: &[u8]) -> String {
+pub(crate) fn ansi_text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),
