@@ -1,5 +1,6 @@
 //! Files that come beside a trace and tell what a trace cannot.
 
+pub mod facts;
 pub mod tasklist;
 
 /// Text of a file that a Windows tool wrote, and whether some characters could not be told.

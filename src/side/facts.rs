@@ -1,0 +1,171 @@
+//! What side files told, each fact with the file that told it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::tasklist::Task;
+use crate::net::{Family, Protocol, SocketAddress};
+use crate::time::FileTime;
+
+/// Number of a side file among the side inputs of the case, from 0.
+pub type SourceId = usize;
+
+/// Everything that the side files of a case told.
+#[derive(Debug, Default)]
+pub struct SideFacts {
+    /// Processes of `tasklist` outputs.
+    pub tasks: Vec<Task>,
+    /// Socket listings of `netstat` and PowerShell, in the order of the files; a loop file gives several, in its order.
+    pub listings: Vec<SocketListing>,
+    /// AFD handles for each process, of Sysinternals `handle -a afd`.
+    pub afd_handles: Vec<HandleCount>,
+    /// Handles of all kinds for each process, of `Get-Process` CSV.
+    pub handles: Vec<HandleCount>,
+    /// Dynamic port ranges, of `netsh int ipv4|ipv6 show dynamicport`.
+    pub dynamic_ports: Vec<DynamicPorts>,
+    /// Excluded port ranges, of `netsh int ipv4|ipv6 show excludedportrange`.
+    pub excluded_ports: Vec<ExcludedPorts>,
+    /// Entries of event logs that say something about ports.
+    pub system_events: Vec<SystemEvent>,
+}
+
+/// The sockets of a machine at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketListing {
+    /// The file.
+    pub source: SourceId,
+    /// When, as a line before the listing says.
+    pub taken: Option<Taken>,
+    /// Its rows.
+    pub sockets: Vec<ListedSocket>,
+    /// Names of processes, where the listing has them.
+    pub owners: BTreeMap<u32, ListedOwner>,
+}
+
+/// When a listing was taken: local time of the machine, in a format that the file does not name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// As written.
+    pub text: String,
+    /// Seconds since midnight.
+    pub second_of_day: u32,
+}
+
+/// One row of a socket listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedSocket {
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Family; `None` in grouped listings, which have no addresses.
+    pub family: Option<Family>,
+    /// Local address and port.
+    pub local: Option<SocketAddress>,
+    /// Remote address and port; `None` for `*:*`.
+    pub remote: Option<SocketAddress>,
+    /// State; `None` for UDP.
+    pub state: Option<TcpState>,
+    /// Owner; `None` where the listing has no such column. Sockets in TIME_WAIT have no owner any more: 0.
+    pub pid: Option<u32>,
+    /// How many sockets the row stands for: 1, more in grouped listings.
+    pub count: u32,
+}
+
+/// State of a TCP socket as a listing names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TcpState {
+    /// Has a local port, and neither listens nor connects.
+    Bound,
+    /// Listens.
+    Listen,
+    /// Waits for an answer to its SYN.
+    SynSent,
+    /// Has answered a SYN.
+    SynReceived,
+    /// Connected.
+    Established,
+    /// Closed here, not acknowledged yet.
+    FinWait1,
+    /// Closed here, open there.
+    FinWait2,
+    /// Closed there, not closed here: the application has not called close.
+    CloseWait,
+    /// Closed on both sides at once.
+    Closing,
+    /// Closed there and here, not acknowledged yet.
+    LastAck,
+    /// Closed; its port waits for late packets. No process owns it.
+    TimeWait,
+    /// Closed.
+    Closed,
+    /// Being deleted.
+    DeleteTcb,
+    /// A word that is not known.
+    Other(Arc<str>),
+}
+
+/// Who owns sockets of a listing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListedOwner {
+    /// Image name.
+    pub image: Option<String>,
+    /// Services or components that the listing names.
+    pub services: Vec<String>,
+}
+
+/// Handles of one process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandleCount {
+    /// The file.
+    pub source: SourceId,
+    /// Process id.
+    pub pid: u32,
+    /// Image name.
+    pub image: Option<String>,
+    /// How many.
+    pub count: u64,
+}
+
+/// A dynamic port range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DynamicPorts {
+    /// The file.
+    pub source: SourceId,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Family; `None` where neither a command line above the listing nor the name of the file tells.
+    pub family: Option<Family>,
+    /// First port.
+    pub start: u16,
+    /// Ports.
+    pub count: u32,
+}
+
+/// A range that ports are not given out from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExcludedPorts {
+    /// The file.
+    pub source: SourceId,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Family, as for [`DynamicPorts`].
+    pub family: Option<Family>,
+    /// First port.
+    pub start: u16,
+    /// Last port, in the range.
+    pub end: u16,
+    /// Marked with `*`: set by an administrator.
+    pub administered: bool,
+}
+
+/// An entry of an event log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemEvent {
+    /// The file.
+    pub source: SourceId,
+    /// When.
+    pub time: FileTime,
+    /// Provider.
+    pub provider: String,
+    /// Event id.
+    pub id: u32,
+}
