@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::analysis::pools::{PoolRange, RangeSource};
 use crate::events::{ProviderFilter, parse_provider, parse_status, parse_time};
 use crate::status::NtStatus;
 use crate::time::FileTime;
@@ -25,7 +26,7 @@ Exit codes:
   0  the report is complete, whatever it says
   1  a report was written, but some input could not be used: its coverage notes say what
   2  no report: bad usage, unreadable input, nothing that is a trace
-  10, 20  with --fail-on-verdict: ports were exhausted, the trace cannot tell
+  10, 11, 20  with --fail-on-verdict: ports were exhausted, nearly so, the inputs cannot tell
 
 Examples:
   outofports analyze server.etl
@@ -61,11 +62,15 @@ pub struct Analyze {
     #[arg(long, value_name = "FILE")]
     pub tasklist: Vec<PathBuf>,
 
+    /// Take the dynamic port range to be COUNT ports from START on, for all pools (default: a dynamicport listing, else 49152:16384)
+    #[arg(long, value_name = "START:COUNT", value_parser = parse_pool)]
+    pub pool: Option<PoolRange>,
+
     /// Show at most N rows in each table of the text report
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub top: usize,
 
-    /// Exit with 10 if ports were exhausted, with 20 if the trace cannot tell
+    /// Exit with 10 if ports were exhausted, with 11 if nearly, with 20 if the inputs cannot tell
     #[arg(long)]
     pub fail_on_verdict: bool,
 
@@ -167,6 +172,18 @@ pub struct Common {
     /// Tell on standard error what was read and how fast
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// Reads `START:COUNT`.
+fn parse_pool(text: &str) -> Result<PoolRange, String> {
+    let wrong = || "expected START:COUNT, as 49152:16384".to_owned();
+    let (start, count) = text.split_once(':').ok_or_else(wrong)?;
+    let start: u16 = start.trim().parse().map_err(|_| wrong())?;
+    let count: u32 = count.trim().parse().map_err(|_| wrong())?;
+    if start == 0 || count == 0 || u64::from(start) + u64::from(count) > 1 << 16 {
+        return Err("the ports must lie in 1 to 65535".to_owned());
+    }
+    Ok(PoolRange { start, count, source: RangeSource::Option })
 }
 
 /// Formats of a report.

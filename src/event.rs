@@ -1,6 +1,6 @@
 //! What the analysis works on: socket and process events, whatever wrote them.
 
-use crate::net::SocketAddress;
+use crate::net::{Family, Protocol, SocketAddress};
 use crate::status::NtStatus;
 use crate::time::FileTime;
 
@@ -37,8 +37,124 @@ pub struct Place {
 pub enum NetEvent {
     /// A socket operation seen by AFD.
     Socket(SocketEvent),
+    /// What TCP/IP did with a port.
+    Transport(TransportEvent),
     /// A process started, ended, or was there. Boxed: rare, and much larger.
     Process(Box<ProcessEvent>),
+}
+
+/// What TCP/IP, below the sockets, did with ports: the kernel's own ports are seen here alone.
+///
+/// Addresses of its endpoints and TCBs are none of AFD's: nothing but process, port and time joins the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransportEvent {
+    /// An endpoint was created for a process.
+    Endpoint {
+        /// Kernel address.
+        endpoint: u64,
+        /// Process.
+        pid: u32,
+        /// Family.
+        family: Option<Family>,
+    },
+    /// An endpoint or TCB took a port.
+    Acquired(PortReference),
+    /// An endpoint or TCB gave a port back.
+    Released(PortReference),
+    /// A port was given that others use too, because none was free.
+    WeakReference(PortReference),
+    /// A connection that was there when the session began or ended.
+    Existing {
+        /// Kernel address of the TCB.
+        tcb: u64,
+        /// Process.
+        pid: u32,
+        /// Local address.
+        local: SocketAddress,
+        /// `TCP_STATE`: 0 closed, 1 listen, 4 established, 7 close-wait, 10 time-wait.
+        state: u32,
+    },
+    /// A process's connection: requested or completed.
+    Connection {
+        /// Kernel address of the TCB.
+        tcb: u64,
+        /// Process, as the payload or the record's header states it.
+        pid: u32,
+        /// Family of its local address.
+        family: Option<Family>,
+    },
+    /// A connection changed its state.
+    State {
+        /// Kernel address of the TCB.
+        tcb: u64,
+        /// New `TCP_STATE`.
+        state: u32,
+    },
+    /// A UDP endpoint was bound.
+    UdpBound {
+        /// Kernel address.
+        endpoint: u64,
+        /// Process, where the event tells.
+        pid: Option<u32>,
+        /// Local address.
+        local: SocketAddress,
+    },
+    /// A UDP endpoint was closed.
+    UdpClosed {
+        /// Kernel address.
+        endpoint: u64,
+    },
+    /// A bind or connect was refused for want of a port, or for another reason that the status tells.
+    Refused {
+        /// Protocol.
+        protocol: Protocol,
+        /// Connect, not bind.
+        connect: bool,
+        /// Family of the local address.
+        family: Option<Family>,
+        /// Why.
+        status: NtStatus,
+    },
+    /// The bind under way in the record's context takes no port: that is left to connect (SO_REUSE_UNICASTPORT).
+    Deferred,
+    /// A process reserved a range of ports.
+    Reserved {
+        /// Process.
+        pid: u32,
+        /// Whether it succeeded.
+        status: NtStatus,
+        /// First port, in a byte order that no source states.
+        start: RawPort,
+        /// Ports.
+        count: u16,
+    },
+    /// Global parameter: how long a closed connection keeps its port, in a unit that no source states.
+    TimedWaitDelay(u32),
+}
+
+/// A port that an endpoint or TCB refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortReference {
+    /// Kernel address of the endpoint or TCB.
+    pub acquirer: u64,
+    /// Port.
+    pub port: RawPort,
+}
+
+/// A port as two bytes of an event whose byte order no source states; read as little-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RawPort(pub u16);
+
+impl RawPort {
+    /// The port, if it is in host order.
+    pub fn host(self) -> u16 {
+        self.0
+    }
+
+    /// The port, if it is in network order.
+    pub fn network(self) -> u16 {
+        self.0.swap_bytes()
+    }
 }
 
 /// A socket operation.

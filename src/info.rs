@@ -448,7 +448,7 @@ fn answers(trace: &Trace<'_>, tally: &Tally, coverage: &Coverage, starts: u64, r
     let closes = tally.count_of(afd::PROVIDER, |id| matches!(id, 13 | 14 | 1001 | 1002));
     // Port acquired and released, endpoints, connections, and the rundown of those that were there.
     let is_port_event = |id| matches!(id, 1001..=1013 | 1033 | 1034 | 1051 | 1191..=1195 | 1300 | 1396 | 1397);
-    let ports = tally.count_of(providers::TCPIP, is_port_event);
+    let ports = tally.count_of(providers::tcpip::PROVIDER, is_port_event);
     let holders = match (binds, closes, ports) {
         (0, _, 0) => answer("no", "no Winsock-AFD bind and no TCPIP port event".to_owned()),
         (0, _, _) => answer("partly", format!("{}, without Winsock-AFD", counted(ports, "TCPIP port event"))),

@@ -1,5 +1,6 @@
 //! Socket addresses, protocols and families, as Winsock numbers them.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
@@ -89,6 +90,13 @@ impl SocketAddress {
     /// Family of the address.
     pub fn family(&self) -> Family {
         if self.ip.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }
+    }
+}
+
+/// `10.0.0.1:443`, `[::1]:443`.
+impl fmt::Display for SocketAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        std::net::SocketAddr::from((self.ip, self.port)).fmt(f)
     }
 }
 

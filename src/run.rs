@@ -10,9 +10,10 @@ use anstream::{AutoStream, ColorChoice};
 use etl_parser::{Guid, Trace};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::analysis::Analysis;
 use crate::analysis::coverage::Coverage;
+use crate::analysis::pools::PoolRanges;
 use crate::analysis::verdict::State;
+use crate::analysis::{Analysis, Setting};
 use crate::cli::{Analyze, Cli, Color, Command, Common, EventFormat, Events, Info, InfoFormat, ReportFormat};
 use crate::error::Error;
 use crate::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter};
@@ -21,6 +22,7 @@ use crate::input::{Case, InputKind, TraceFile, label};
 use crate::pipeline::{self, Progress, TimeOrder};
 use crate::providers::afd;
 use crate::report::{self, Facts, Report, TraceFacts, json, text};
+use crate::side::facts::SideFacts;
 use crate::time::FileTime;
 
 /// How a run ended that wrote what it was asked for.
@@ -41,6 +43,7 @@ impl Outcome {
             Self::Complete | Self::Verdict(State::NotSeen) => 0,
             Self::Incomplete => 1,
             Self::Verdict(State::Exhausted) => 10,
+            Self::Verdict(State::Near) => 11,
             Self::Verdict(State::CannotTell) => 20,
         }
     }
@@ -64,14 +67,19 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     let case = Case::open(&options.inputs, &options.tasklist);
     refuse_to_overwrite(&options.common, &options.inputs)?;
     let Case { traces: files, side_inputs, tasks, mut unusable, mut notes, inputs, .. } = case;
+    let side = SideFacts { tasks, ..SideFacts::default() };
     let opened = open_traces(&files, &inputs, &mut unusable, &mut notes);
     let (labels, traces): (Vec<_>, Vec<_>) = opened.into_iter().map(|opened| (opened.path, opened.trace)).unzip();
-    if traces.is_empty() && tasks.is_empty() {
+    if traces.is_empty() && side_inputs.is_empty() {
         return Err(nothing_to_read(unusable, notes));
     }
     let mut coverages: Vec<Coverage> = traces.iter().map(Coverage::of_index).collect();
     let mut providers: Vec<BTreeSet<Guid>> = vec![BTreeSet::new(); traces.len()];
-    let mut analysis = Analysis::new(boots(&traces));
+    let mut analysis = Analysis::new(Setting {
+        boots: boots(&traces),
+        bounds: bounds(&traces),
+        ranges: PoolRanges::new(options.pool, &side.dynamic_ports),
+    });
     let mut order = TimeOrder::default();
     with_threads(&options.common, &traces, |progress| {
         pipeline::scan(
@@ -111,7 +119,7 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
         })
         .collect();
     notes.extend(unusable.iter().map(|line| format!("{line}; not used")));
-    let report = Report::new(Facts { traces: trace_facts, findings: analysis.finish(), tasks, side_inputs, notes });
+    let report = Report::new(Facts { traces: trace_facts, findings: analysis.finish(), side, side_inputs, notes });
     let is_text = options.format == ReportFormat::Text;
     write_output(&options.common, is_text, |out, width| match options.format {
         ReportFormat::Text => text::write(&report, text::Layout { width, top: options.top.max(1) }, out),
@@ -272,6 +280,17 @@ fn boots(traces: &[Trace<'_>]) -> Vec<usize> {
             })
         })
         .collect()
+}
+
+/// Earliest start and latest end, where all headers tell both.
+fn bounds(traces: &[Trace<'_>]) -> Option<(FileTime, FileTime)> {
+    let known = |time: i64| FileTime::known(time);
+    let spans: Option<Vec<(FileTime, FileTime)>> = traces
+        .iter()
+        .map(|trace| known(trace.header().start_time).zip(known(trace.header().end_time)))
+        .map(|span| span.filter(|(start, end)| start <= end))
+        .collect();
+    spans?.into_iter().reduce(|(start, end), (other, later)| (start.min(other), end.max(later)))
 }
 
 /// A report must not replace what it is about.

@@ -17,6 +17,10 @@ impl NtStatus {
     pub const TOO_MANY_ADDRESSES: Self = Self(0xC000_0209);
     /// The address or port is in use: a conflict over a fixed port.
     pub const ADDRESS_ALREADY_EXISTS: Self = Self(0xC000_020A);
+    /// Kernel memory is short: Winsock shows it as 10055, as it does exhaustion.
+    pub const INSUFFICIENT_RESOURCES: Self = Self(0xC000_009A);
+    /// The port lies in an excluded range, or another uses it exclusively.
+    pub const ACCESS_DENIED: Self = Self(0xC000_0022);
     /// Used by another with exclusive access: a conflict over a fixed port.
     pub const SHARING_VIOLATION: Self = Self(0xC000_0043);
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 /// A point in time, in 100 ns units since 1601-01-01 UTC (Windows `FILETIME`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileTime(pub i64);
 
 /// 1980-01-01 UTC. No trace is older: a smaller number counts from a trace's first record (its header is missing).

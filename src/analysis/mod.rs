@@ -1,61 +1,109 @@
 //! Reasons about events: who owns which socket, which operations failed, and what that amounts to.
 
+pub mod advice;
 pub mod coverage;
+pub mod differential;
+pub mod holders;
+pub mod listings;
+pub mod pools;
+pub mod ports;
 pub mod processes;
 pub mod sockets;
 pub mod tally;
+pub mod time_wait;
+pub mod timeline;
+pub mod transport;
 pub mod verdict;
 
-use crate::event::{EventMeta, NetEvent};
-use processes::{Process, ProcessTable};
+use crate::event::{EventMeta, NetEvent, TransportEvent};
+use crate::time::FileTime;
+use pools::PoolRanges;
+use ports::Ports;
+use processes::ProcessTable;
 use sockets::SocketTable;
-use tally::Tally;
+use timeline::Timeline;
+
+/// What is known beside the sockets: who runs, and what became of ports.
+#[derive(Debug, Default)]
+pub struct World {
+    /// Processes.
+    pub processes: ProcessTable,
+    /// Ports.
+    pub ports: Ports,
+}
+
+/// What is known of the traces before their events.
+#[derive(Debug, Clone, Default)]
+pub struct Setting {
+    /// Number of the boot that each trace belongs to.
+    pub boots: Vec<usize>,
+    /// Earliest start and latest end, where headers tell both for all.
+    pub bounds: Option<(FileTime, FileTime)>,
+    /// Ranges of the pools.
+    pub ranges: PoolRanges,
+}
 
 /// Follows the state of the machine through its events, which must come in time order.
 #[derive(Debug, Default)]
 pub struct Analysis {
-    processes: ProcessTable,
+    world: World,
     sockets: SocketTable,
-    /// Number of the boot that each trace belongs to.
     boots: Vec<usize>,
     boot: Option<usize>,
+    first: Option<FileTime>,
+    now: FileTime,
 }
 
 /// What the events amounted to.
 #[derive(Debug)]
 pub struct Findings {
-    /// All processes seen, in the order of their first sight.
-    pub processes: Vec<Process>,
-    /// What belongs to no process that is known.
-    pub unknown: Tally,
+    /// Processes and ports.
+    pub world: World,
     /// Sockets and their operations.
     pub sockets: SocketTable,
+    /// Times of the first and the last event.
+    pub span: Option<(FileTime, FileTime)>,
 }
 
 impl Analysis {
-    /// For traces of which each belongs to the boot of the machine that `boots` numbers.
-    pub fn new(boots: Vec<usize>) -> Self {
-        Self { boots, ..Self::default() }
+    /// For traces of one case.
+    pub fn new(setting: Setting) -> Self {
+        let Setting { boots, bounds, ranges } = setting;
+        let ports = Ports::new(ranges, Timeline::new(bounds));
+        Self { world: World { ports, ..World::default() }, boots, ..Self::default() }
     }
 
     /// Takes in one event.
     pub fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
         let boot = self.boots.get(usize::from(meta.place.trace)).copied();
         if self.boot.is_some() && boot != self.boot {
-            self.sockets.restart(&mut self.processes);
-            self.processes.restart();
+            self.sockets.restart(self.now, &mut self.world);
+            self.world.processes.restart();
+            self.world.ports.restart();
         }
         self.boot = boot;
+        self.first.get_or_insert(meta.time);
+        self.now = self.now.max(meta.time);
         match event {
-            NetEvent::Socket(event) => self.sockets.observe(meta, event, &mut self.processes),
-            NetEvent::Process(event) => self.processes.observe(event, meta.time),
+            NetEvent::Socket(event) => self.sockets.observe(meta, event, &mut self.world),
+            NetEvent::Transport(event) => {
+                let World { processes, ports } = &mut self.world;
+                if let TransportEvent::TimedWaitDelay(delay) = event {
+                    ports.set_time_wait(*delay);
+                }
+                ports.transport.observe(meta.time, meta.header_pid, event, processes);
+            }
+            NetEvent::Process(event) => self.world.processes.observe(event, meta.time),
         }
     }
 
     /// Ends the analysis.
     pub fn finish(mut self) -> Findings {
-        self.sockets.finish(&mut self.processes);
-        let (processes, unknown) = self.processes.finish();
-        Findings { processes, unknown, sockets: self.sockets }
+        self.sockets.finish(&mut self.world);
+        let World { processes, ports } = &mut self.world;
+        processes.finish();
+        ports.finish(self.now, processes);
+        let span = self.first.map(|first| (first, self.now));
+        Findings { world: self.world, sockets: self.sockets, span }
     }
 }

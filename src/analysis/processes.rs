@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::pools::PoolKey;
 use super::tally::Tally;
 use crate::event::{ProcessChange, ProcessEvent, ProcessSource};
 use crate::time::FileTime;
@@ -115,7 +116,7 @@ impl Process {
 }
 
 /// Who an event belongs to, as far as it is known when it comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
     /// A process.
     Process(ProcessId),
@@ -123,6 +124,19 @@ pub enum Owner {
     Eprocess(EpochId, Fallback),
     /// Nobody is known.
     Unknown,
+}
+
+/// What an owner has at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Who.
+    pub owner: Owner,
+    /// Sockets that hold a port of the pool at hand.
+    pub sockets: u32,
+    /// Ports of all pools obtained so far.
+    pub obtained: u64,
+    /// Ports of all pools given back so far.
+    pub released: u64,
 }
 
 /// To whom the events of an EPROCESS address belong, once that is known.
@@ -283,6 +297,43 @@ impl ProcessTable {
             },
             Owner::Unknown => &mut self.unknown,
         }
+    }
+
+    /// Sockets that hold a port of a pool now, for each owner that has any.
+    pub fn held_in(&self, pool: PoolKey) -> Vec<Held> {
+        let held = |owner: Owner, tally: &Tally| {
+            let sockets = tally.held_by_pool.get(pool.index()).copied().filter(|held| *held > 0)?;
+            Some(Held { owner, sockets, obtained: tally.ports_obtained, released: tally.ports_released })
+        };
+        let mut owners = Vec::new();
+        for (index, process) in self.processes.iter().enumerate() {
+            owners.extend(held(Owner::Process(ProcessId(index)), &process.tally));
+        }
+        for (index, epoch) in self.epochs.iter().enumerate() {
+            for (fallback, tally) in &epoch.waiting {
+                owners.extend(held(Owner::Eprocess(EpochId(index), *fallback), tally));
+            }
+        }
+        owners.extend(held(Owner::Unknown, &self.unknown));
+        owners
+    }
+
+    /// The process that an owner turned out to be, as an index into [`Self::processes`]; `None` where nobody is known.
+    pub fn settled(&self, owner: Owner) -> Option<usize> {
+        let ProcessId(index) = match owner {
+            Owner::Process(process) => process,
+            Owner::Unknown => return None,
+            Owner::Eprocess(epoch, fallback) => match self.process_of(epoch) {
+                Some(process) if !self.pid(process).is_some_and(is_kernel) => process,
+                _ => fallback?,
+            },
+        };
+        Some(index)
+    }
+
+    /// Index of a process into [`Self::processes`].
+    pub fn index(&self, ProcessId(index): ProcessId) -> usize {
+        index
     }
 
     /// How an EPROCESS address has been decided that was not yet when it was asked for; `None` where it still waits.
@@ -451,14 +502,19 @@ impl ProcessTable {
     }
 
     /// Ends the analysis: what still waits for the PID of an EPROCESS address goes to the process that the record header
-    /// named, or to nobody. Gives the processes and what nobody is known for.
-    pub fn finish(mut self) -> (Vec<Process>, Tally) {
-        for epoch in std::mem::take(&mut self.epochs) {
-            for (fallback, tally) in epoch.waiting {
+    /// named, or to nobody.
+    pub fn finish(&mut self) {
+        for index in 0..self.epochs.len() {
+            let waiting = self.epochs.get_mut(index).map(|epoch| std::mem::take(&mut epoch.waiting));
+            for (fallback, tally) in waiting.unwrap_or_default() {
                 self.fall_back(fallback, tally);
             }
         }
-        (self.processes, self.unknown)
+    }
+
+    /// What belongs to nobody known.
+    pub fn unknown(&self) -> &Tally {
+        &self.unknown
     }
 }
 
@@ -539,7 +595,8 @@ mod tests {
         let known = table.creator(100, 0xE1, at(2));
         assert_eq!(table.by_eprocess(0xE1, None, false), Owner::Process(known));
         table.tally(owner).bind_failure(at(3));
-        let (processes, unknown) = table.finish();
+        table.finish();
+        let (processes, unknown) = (table.processes(), table.unknown());
         assert_eq!(processes[0].tally.bind_failures, 0);
         assert_eq!(processes[1].tally.bind_failures, 2);
         assert_eq!(processes[1].tally.owner_source.eprocess, 1);
@@ -554,7 +611,8 @@ mod tests {
         table.tally(owner).bind_failure(at(1));
         let owner = table.by_eprocess(0xE1, None, false);
         table.tally(owner).bind_failure(at(2));
-        let (processes, unknown) = table.finish();
+        table.finish();
+        let (processes, unknown) = (table.processes(), table.unknown());
         assert_eq!((processes[0].tally.bind_failures, processes[0].tally.owner_source.header_pid), (1, 1));
         assert_eq!((unknown.bind_failures, unknown.owner_source.unknown), (1, 1));
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::pools::{POOLS, PoolKey};
 use crate::time::FileTime;
 
 /// For how many failures the owner is known in which way.
@@ -53,6 +54,14 @@ pub struct Tally {
     pub ports_held: u64,
     /// The most of them at one moment.
     pub ports_held_peak: u64,
+    /// Sockets that hold a port now, by pool.
+    pub held_by_pool: [u32; POOLS],
+    /// Ports obtained.
+    pub ports_obtained: u64,
+    /// Ports given back.
+    pub ports_released: u64,
+    /// When the first port was obtained.
+    pub first_hold: Option<FileTime>,
     /// How the owner of the failures is known. Failures that wait for a decision are not in it yet.
     pub owner_source: OwnerSource,
 }
@@ -76,14 +85,23 @@ impl Tally {
     }
 
     /// A socket begins to hold a port.
-    pub fn hold(&mut self) {
+    pub fn hold(&mut self, pool: PoolKey, now: FileTime) {
         self.ports_held += 1;
         self.ports_held_peak = self.ports_held_peak.max(self.ports_held);
+        self.ports_obtained += 1;
+        self.first_hold = Some(self.first_hold.map_or(now, |first| first.min(now)));
+        if let Some(held) = self.held_by_pool.get_mut(pool.index()) {
+            *held = held.saturating_add(1);
+        }
     }
 
     /// A socket no longer holds its port.
-    pub fn release(&mut self) {
+    pub fn release(&mut self, pool: PoolKey) {
         self.ports_held = self.ports_held.saturating_sub(1);
+        self.ports_released += 1;
+        if let Some(held) = self.held_by_pool.get_mut(pool.index()) {
+            *held = held.saturating_sub(1);
+        }
     }
 
     /// Decides how the owner of all failures that waited is known.
@@ -107,6 +125,15 @@ impl Tally {
         self.sockets_closed += other.sockets_closed;
         self.ports_held += other.ports_held;
         self.ports_held_peak = self.ports_held_peak.max(other.ports_held_peak).max(self.ports_held);
+        for (held, more) in self.held_by_pool.iter_mut().zip(other.held_by_pool) {
+            *held = held.saturating_add(more);
+        }
+        self.ports_obtained += other.ports_obtained;
+        self.ports_released += other.ports_released;
+        self.first_hold = match (self.first_hold, other.first_hold) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
         self.owner_source.add(other.owner_source);
     }
 
@@ -129,15 +156,15 @@ mod tests {
     #[test]
     fn peak_survives_release_and_adding() {
         let mut tally = Tally::default();
-        tally.hold();
-        tally.hold();
-        tally.release();
+        tally.hold(PoolKey::default(), FileTime(1));
+        tally.hold(PoolKey::default(), FileTime(1));
+        tally.release(PoolKey::default());
         let mut other = Tally::default();
-        other.hold();
-        other.hold();
+        other.hold(PoolKey::default(), FileTime(1));
+        other.hold(PoolKey::default(), FileTime(1));
         tally.add(other);
         assert_eq!((tally.ports_held, tally.ports_held_peak), (3, 3));
-        tally.release();
+        tally.release(PoolKey::default());
         assert_eq!((tally.ports_held, tally.ports_held_peak), (2, 3));
     }
 

@@ -8,6 +8,8 @@ use serde::Serialize;
 pub enum State {
     /// At least one bind or connect failed for want of a local port.
     Exhausted,
+    /// None did, and 80 % or more of a pool was in use at some moment.
+    Near,
     /// AFD bind events are there, none failed for that reason, and nothing was lost that could hide one.
     NotSeen,
     /// Everything else.
@@ -22,8 +24,30 @@ pub enum Confidence {
     High,
     /// Direct evidence with losses, damage, a wrapped log, or weaker owners.
     Medium,
-    /// A single failure, or losses so large that counts are a lower bound.
+    /// Indirect evidence only, a single failure, or losses so large that counts are a lower bound.
     Low,
+}
+
+/// What shows that a pool was nearly full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NearBy {
+    /// Ports held in the trace.
+    Trace,
+    /// A listing.
+    Listing,
+    /// Ports in TIME_WAIT by estimate.
+    TimeWait,
+}
+
+/// A pool that was nearly full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nearly {
+    /// What shows it.
+    pub by: NearBy,
+    /// Ports in use at most.
+    pub used: u32,
+    /// Ports that can be given out.
+    pub usable: u32,
 }
 
 /// Why the verdict is what it is: a stable code, and a sentence for people.
@@ -40,7 +64,18 @@ impl Reason {
     pub fn is_doubt(&self) -> bool {
         !matches!(
             self.code,
-            "bind_failures" | "connect_failures" | "no_failures" | "no_afd_events" | "no_bind_events" | "no_trace"
+            "bind_failures"
+                | "connect_failures"
+                | "tcpip_refusals"
+                | "weak_references"
+                | "pool_full_events"
+                | "pool_nearly_full"
+                | "listing_nearly_full"
+                | "time_wait_nearly_full"
+                | "no_failures"
+                | "no_afd_events"
+                | "no_bind_events"
+                | "no_trace"
         )
     }
 }
@@ -56,6 +91,20 @@ pub struct Evidence {
     pub connect_failures: u64,
     /// Of both, those whose owner is known from socket creation or EPROCESS.
     pub well_owned: u64,
+    /// Binds and connects that TCP/IP itself says it refused for want of a port (1006, 1050, 1394).
+    pub refusals: u64,
+    /// Ports that TCP/IP gave twice, because none was free (1195).
+    pub weak_references: u64,
+    /// Tcpip 4231 and 4266 in event logs, inside the span of the traces.
+    pub pool_full_events: u64,
+    /// The pool that was most nearly full.
+    pub nearly: Option<Nearly>,
+    /// Binds or connects failed as soon as the trace began, while it shows less than half of the pool in use.
+    pub began_after: bool,
+    /// Port, bind and connection events of TCPIP.
+    pub tcpip_records: u64,
+    /// Of the pool that was full, so many of 100 ports are explained; `None` without such a pool.
+    pub explained_percent: Option<u32>,
     /// AFD events of any kind.
     pub afd_records: u64,
     /// AFD bind events, enter or exit.
@@ -102,9 +151,14 @@ pub struct Verdict {
 /// Of 100 failures so many must have an owner known from socket creation or EPROCESS for high confidence.
 const WELL_OWNED_PERCENT: u64 = 95;
 
+/// Of 100 ports of a full pool so many must be explained, or holders are missing.
+pub const EXPLAINED_PERCENT: u32 = 70;
+
 /// Draws the verdict.
 pub fn judge(evidence: &Evidence) -> Verdict {
     let failures = evidence.bind_failures + evidence.connect_failures;
+    let direct = failures + evidence.refusals + evidence.weak_references;
+    let is_exhausted = direct + evidence.pool_full_events > 0;
     let mut reasons = Vec::new();
     let mut reason = |code, text: String| reasons.push(Reason { code, text });
     if evidence.bind_failures > 0 {
@@ -115,12 +169,43 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         let count = counted(evidence.connect_failures, "connect");
         reason("connect_failures", format!("{count} failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)"));
     }
-    if failures == 0 && evidence.bind_records > 0 {
+    if evidence.refusals > 0 {
+        let count = counted(evidence.refusals, "request");
+        reason(
+            "tcpip_refusals",
+            format!("TCP/IP refused {count} for a port with STATUS_TOO_MANY_ADDRESSES (TCPIP 1006, 1050, 1394)"),
+        );
+    }
+    if evidence.weak_references > 0 {
+        let count = counted(evidence.weak_references, "port");
+        reason("weak_references", format!("TCP/IP gave {count} twice, because none was free (TCPIP 1195)"));
+    }
+    if evidence.pool_full_events > 0 {
+        let count = counted(evidence.pool_full_events, "time");
+        reason(
+            "pool_full_events",
+            format!("the System log says {count} that all ports were in use (Tcpip 4231, 4266)"),
+        );
+    }
+    if let Some(Nearly { by, used, usable }) = evidence.nearly.filter(|_| !is_exhausted) {
+        let (used, usable) = (grouped(used.into()), grouped(usable.into()));
+        match by {
+            NearBy::Trace => reason("pool_nearly_full", format!("{used} of {usable} ports were held at one moment")),
+            NearBy::Listing => {
+                reason("listing_nearly_full", format!("a listing shows {used} of {usable} ports in use"));
+            }
+            NearBy::TimeWait => reason(
+                "time_wait_nearly_full",
+                format!("{used} of {usable} ports were held or, by estimate, in TIME_WAIT at one moment"),
+            ),
+        }
+    }
+    if !is_exhausted && evidence.bind_records > 0 {
         reason("no_failures", "no bind failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)".to_owned());
     }
     if evidence.traces == 0 {
         reason("no_trace", "there is no trace, only side files".to_owned());
-    } else if evidence.bind_records == 0 && failures == 0 {
+    } else if evidence.bind_records == 0 && direct == 0 {
         if evidence.afd_records == 0 {
             let others = match evidence.other_providers {
                 0 => "no other provider either".to_owned(),
@@ -175,8 +260,26 @@ pub fn judge(evidence: &Evidence) -> Verdict {
             format!("the owner of {weak} of {failures} failures is known from a record header or not at all"),
         );
     }
-    if failures == 1 {
+    if direct == 1 {
         reason("single_failure", "there is one failure only".to_owned());
+    }
+    if evidence.began_after {
+        reason(
+            "began_after",
+            "the trouble was there when the capture began: who took the ports is not in it".to_owned(),
+        );
+    }
+    if let Some(percent) = evidence.explained_percent.filter(|percent| *percent < EXPLAINED_PERCENT) {
+        reason(
+            "unexplained_ports",
+            format!("only {percent} % of the full pool is explained: a holder is not in sight"),
+        );
+    }
+    if is_exhausted && evidence.traces > 0 && evidence.tcpip_records == 0 {
+        reason(
+            "no_tcpip_events",
+            "TCPIP events were not captured: what is held is known from Winsock's sockets alone".to_owned(),
+        );
     }
     let lossless = evidence.events_lost == 0
         && evidence.buffers_lost == 0
@@ -186,15 +289,22 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         && evidence.unknown_phases == 0;
     let doubtful = evidence.wrapped || evidence.unclosed || evidence.displaced > 0 || evidence.clock_assumed;
     let whole = lossless && !doubtful;
-    let (state, confidence) = if failures > 0 {
-        let confidence = if failures == 1 || losses_are_large(evidence) {
+    let (state, confidence) = if is_exhausted {
+        let confidence = if direct <= 1 || losses_are_large(evidence) {
             Confidence::Low
-        } else if whole && is_well_owned(evidence) {
+        } else if whole && failures > 0 && is_well_owned(evidence) {
             Confidence::High
         } else {
             Confidence::Medium
         };
         (State::Exhausted, Some(confidence))
+    } else if let Some(nearly) = evidence.nearly {
+        let confidence = match nearly.by {
+            NearBy::Trace if whole => Confidence::High,
+            NearBy::Trace | NearBy::Listing => Confidence::Medium,
+            NearBy::TimeWait => Confidence::Low,
+        };
+        (State::Near, Some(confidence))
     } else if evidence.bind_records > 0 && lossless {
         (State::NotSeen, Some(if whole { Confidence::High } else { Confidence::Medium }))
     } else {
@@ -210,7 +320,7 @@ fn is_well_owned(evidence: &Evidence) -> bool {
 
 /// Whether as much as a tenth of the trace is missing, so that its counts are a lower bound.
 fn losses_are_large(evidence: &Evidence) -> bool {
-    evidence.events_lost.saturating_mul(10) > evidence.records
+    evidence.traces > 0 && evidence.events_lost.saturating_mul(10) > evidence.records
         || evidence.buffers_lost.saturating_mul(10) > evidence.buffers
 }
 
@@ -242,6 +352,13 @@ mod tests {
         bind_failures: 20,
         connect_failures: 0,
         well_owned: 20,
+        refusals: 0,
+        weak_references: 0,
+        pool_full_events: 0,
+        nearly: None,
+        began_after: false,
+        tcpip_records: 7,
+        explained_percent: None,
         afd_records: 200,
         bind_records: 100,
         records: 300,
@@ -301,6 +418,38 @@ mod tests {
         let blind = verdict(Evidence { bind_records: 0, afd_records: 0, ..none });
         assert_eq!(blind, (State::CannotTell, None, vec!["no_afd_events"]));
         assert_eq!(verdict(Evidence { bind_records: 0, ..none }).2, vec!["no_bind_events"]);
+    }
+
+    #[test]
+    fn what_the_transport_or_the_system_log_says_is_enough() {
+        let none = Evidence { bind_failures: 0, well_owned: 0, ..CLEAN };
+        let refused = verdict(Evidence { refusals: 9, ..none });
+        assert_eq!(refused, (State::Exhausted, Some(Confidence::Medium), vec!["tcpip_refusals"]));
+        let weak = verdict(Evidence { weak_references: 2, ..none });
+        assert_eq!(weak, (State::Exhausted, Some(Confidence::Medium), vec!["weak_references"]));
+        let logged = verdict(Evidence { traces: 0, bind_records: 0, pool_full_events: 3, ..none });
+        assert_eq!(logged, (State::Exhausted, Some(Confidence::Low), vec!["pool_full_events", "no_trace"]));
+    }
+
+    #[test]
+    fn a_pool_nearly_full_is_told_by_what_shows_it() {
+        let none = Evidence { bind_failures: 0, well_owned: 0, ..CLEAN };
+        let near = |by| Evidence { nearly: Some(Nearly { by, used: 14_000, usable: 16_384 }), ..none };
+        let held = verdict(near(NearBy::Trace));
+        assert_eq!(held, (State::Near, Some(Confidence::High), vec!["pool_nearly_full", "no_failures"]));
+        assert_eq!(verdict(Evidence { events_lost: 1, ..near(NearBy::Trace) }).1, Some(Confidence::Medium));
+        assert_eq!(verdict(near(NearBy::Listing)).1, Some(Confidence::Medium));
+        assert_eq!(verdict(near(NearBy::TimeWait)).1, Some(Confidence::Low));
+        let exhausted = Evidence { nearly: near(NearBy::Trace).nearly, ..CLEAN };
+        assert_eq!(verdict(exhausted).0, State::Exhausted);
+    }
+
+    #[test]
+    fn doubts_about_holders_do_not_touch_the_verdict() {
+        let doubts = Evidence { began_after: true, explained_percent: Some(12), tcpip_records: 0, ..CLEAN };
+        let want = vec!["bind_failures", "began_after", "unexplained_ports", "no_tcpip_events"];
+        assert_eq!(verdict(doubts), (State::Exhausted, Some(Confidence::High), want));
+        assert_eq!(verdict(Evidence { explained_percent: Some(70), ..CLEAN }).2, vec!["bind_failures"]);
     }
 
     #[test]

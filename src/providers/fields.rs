@@ -21,6 +21,10 @@ impl<'a> Fields<'a> {
         self.cursor.u16_be()
     }
 
+    pub(super) fn u16(&mut self) -> Option<u16> {
+        self.cursor.u16()
+    }
+
     pub(super) fn u32(&mut self) -> Option<u32> {
         self.cursor.u32()
     }

@@ -4,13 +4,11 @@ pub mod afd;
 mod fields;
 pub mod names;
 pub mod process;
+pub mod tcpip;
 
 use etl_parser::{HookId, Record, RecordKind};
 
 use crate::event::NetEvent;
-
-/// Microsoft-Windows-TCPIP.
-pub const TCPIP: etl_parser::Guid = etl_parser::Guid::from_u128(0x2f07_e2ee_15db_40f1_90ef_9d7b_a282_188a);
 
 /// What a record turned out to be.
 #[derive(Debug)]
@@ -38,6 +36,10 @@ pub fn decode(record: &Record<'_>) -> Decoded {
                 Some(afd::PROVIDER) => {
                     |id, _version, record| with_pointers(record, |payload, width| afd::decode(id, payload, width))
                 }
+                Some(tcpip::PROVIDER) => |id, version, record| {
+                    let header_pid = record.process_id();
+                    with_pointers(record, |payload, width| tcpip::decode(id, version, header_pid, payload, width))
+                },
                 Some(process::KERNEL_PROCESS) => |id, version, record| match record.user_data() {
                     Ok(payload) => process::decode_kernel_process(id, version, payload),
                     Err(_) => Decoded::Malformed,

@@ -2,14 +2,23 @@
 
 mod build;
 pub mod csv;
+mod facts;
+mod glue;
 pub mod json;
+mod rows;
 pub(crate) mod table;
 pub mod text;
 
-pub use build::{Facts, TraceFacts};
+pub use build::Facts;
+pub use facts::TraceFacts;
 
 use serde::Serialize;
 
+pub use crate::analysis::advice::CAPTURE_COMMANDS;
+use crate::analysis::advice::Recommendation;
+use crate::analysis::differential::Alternative;
+use crate::analysis::holders::{Evidence as HolderEvidence, Pattern};
+use crate::analysis::pools::RangeSource;
 use crate::analysis::tally::OwnerSource;
 use crate::analysis::verdict::{Confidence, Reason, State};
 use crate::input::SideInput;
@@ -19,13 +28,6 @@ use crate::time::FileTime;
 
 /// Version of the JSON document. It grows when a field changes its meaning, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
-
-/// The captures that can answer, as commands to paste.
-pub const CAPTURE_COMMANDS: [&str; 3] = [
-    "netsh trace start provider=Microsoft-Windows-Winsock-AFD keywords=0x4 level=4 provider=Microsoft-Windows-TCPIP keywords=0xffffffffffffffff level=4 provider=Microsoft-Windows-Kernel-Process keywords=0x10 level=4 maxsize=1024 tracefile=server.etl",
-    "tasklist /svc > tasklist.txt & netstat -anobq > netstat.txt & netsh int ipv4 show dynamicport tcp > dynamicport.txt",
-    "netsh trace stop",
-];
 
 /// A triage report: plain data, owned and sorted; the only thing that writers look at.
 #[derive(Debug, Clone, Serialize)]
@@ -38,26 +40,32 @@ pub struct Report {
     pub verdict: Verdict,
     /// Traces read.
     pub traces: Vec<TraceSummary>,
-    /// Port pools; not computed yet.
-    pub pools: Vec<Never>,
+    /// Port pools that something is known of.
+    pub pools: Vec<PoolRow>,
     /// Failures in numbers.
     pub failures: Failures,
     /// Processes with sockets.
     pub processes: Vec<ProcessRow>,
     /// Indexes into `processes`.
     pub victims: Vec<usize>,
-    /// Who holds the ports; not computed yet.
-    pub holders: Vec<Never>,
-    /// What share of the ports nobody visible holds; not computed yet.
-    pub unexplained: Option<Never>,
-    /// Failures and ports over time; not computed yet.
-    pub timeline: Vec<Never>,
+    /// Who holds the ports, most first.
+    pub holders: Vec<HolderRow>,
+    /// Ports of full pools that nothing explains; `None` where no pool was full.
+    pub unexplained: Option<Vec<UnexplainedRow>>,
+    /// Failures and ports over time.
+    pub timeline: Vec<TimelineStep>,
+    /// Spans of time in which binds or connects failed.
+    pub outages: Vec<OutageRow>,
     /// By local address.
     pub addresses: Vec<AddressRow>,
-    /// Entries of event logs; not read yet.
-    pub system_events: Vec<Never>,
+    /// Change over the listings of loop files.
+    pub trends: Vec<TrendRow>,
+    /// Entries of event logs.
+    pub system_events: Vec<SystemEventRow>,
     /// Side files.
     pub side_inputs: Vec<SideInput>,
+    /// What else it could be, and whether it is.
+    pub ruled_out: Vec<Alternative>,
     /// What to do next.
     pub recommendations: Vec<Recommendation>,
     /// Where the first failure stands.
@@ -65,10 +73,6 @@ pub struct Report {
     /// What was read and what was not.
     pub coverage: CoverageSummary,
 }
-
-/// A value that does not exist: the type of lists that are always empty.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub enum Never {}
 
 /// The program.
 #[derive(Debug, Clone, Serialize)]
@@ -125,6 +129,8 @@ pub struct Failures {
     pub connects: u64,
     pub other_low_word: u64,
     pub endpoints: u64,
+    pub tcpip_refusals: u64,
+    pub weak_references: u64,
     pub by_status: Vec<StatusRow>,
 }
 
@@ -160,6 +166,12 @@ pub struct ProcessRow {
     pub sockets_closed: u64,
     pub ports_held_peak: u64,
     pub ports_held_end: u64,
+    pub ports_obtained: u64,
+    pub ports_released: u64,
+    pub held_since: Option<FileTime>,
+    pub destinations: Vec<Destination>,
+    pub handles: Option<u64>,
+    pub afd_handles: Option<u64>,
     pub owner_source: OwnerSource,
 }
 
@@ -181,15 +193,128 @@ pub struct AddressRow {
     pub ports_held: u64,
 }
 
-/// What to do next.
+/// A remote address that a process connected to.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
-pub struct Recommendation {
-    pub code: &'static str,
-    pub text: String,
-    pub commands: Vec<&'static str>,
-    pub changes_state: bool,
-    pub undo: Option<String>,
+pub struct Destination {
+    pub remote: String,
+    pub connects: u64,
+}
+
+/// One pool.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct PoolRow {
+    pub protocol: Option<Protocol>,
+    pub family: Option<Family>,
+    pub local_address: Option<String>,
+    pub start: u16,
+    pub count: u32,
+    pub source: RangeSource,
+    pub held_peak: u32,
+    pub held_end: u32,
+    pub time_wait_estimate: u32,
+    pub time_wait_estimate_long: u32,
+    pub time_wait_seconds: (i64, i64),
+    pub set_aside: u32,
+    pub occupied_peak: u32,
+    pub explained: u32,
+    pub bind_failures: u64,
+    pub connect_failures: u64,
+    pub tcpip_refusals: u64,
+    pub given: Option<(u16, u16)>,
+    pub state: State,
+    pub moment: Option<FileTime>,
+}
+
+impl PoolRow {
+    /// `TCP over IPv4`, and the local address where it is that alone.
+    pub fn name(&self) -> String {
+        let key = crate::analysis::pools::PoolKey { protocol: self.protocol, family: self.family };
+        match &self.local_address {
+            Some(address) => format!("{} at {address}", key.name()),
+            None => key.name(),
+        }
+    }
+
+    /// Last port.
+    pub fn end(&self) -> u16 {
+        crate::analysis::pools::PoolRange { start: self.start, count: self.count, source: self.source }.end()
+    }
+}
+
+/// A process that holds ports of a pool.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct HolderRow {
+    pub process: usize,
+    pub ports: u32,
+    pub share_of_pool: f64,
+    pub pool: usize,
+    pub evidence: HolderEvidence,
+    pub confidence: Confidence,
+    pub pattern: Option<Pattern>,
+    pub time_wait: u32,
+    pub growth_per_minute: Option<f64>,
+}
+
+/// Ports of a full pool that nothing explains.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct UnexplainedRow {
+    pub pool: usize,
+    pub ports: u32,
+    pub share_of_pool: f64,
+    pub possible: Vec<&'static str>,
+}
+
+/// One step of the timeline.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct TimelineStep {
+    pub start: FileTime,
+    pub seconds: i64,
+    pub binds_ok: u64,
+    pub bind_failures: u64,
+    pub connect_failures: u64,
+    pub closes: u64,
+    pub ports_held: u64,
+}
+
+/// A span of time in which binds or connects failed.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct OutageRow {
+    pub first: FileTime,
+    pub last: FileTime,
+    pub failures: u64,
+}
+
+/// How the sockets of one process in one state changed over the listings of a file.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct TrendRow {
+    pub source: usize,
+    pub pid: Option<u32>,
+    pub process: Option<usize>,
+    pub protocol: Protocol,
+    pub state: Option<String>,
+    pub samples: usize,
+    pub first: u32,
+    pub last: u32,
+    pub peak: u32,
+    pub per_minute: Option<f64>,
+}
+
+/// An entry of an event log.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct SystemEventRow {
+    pub time: FileTime,
+    pub provider: String,
+    pub id: u32,
+    pub source: String,
+    pub in_span: bool,
 }
 
 /// Where the first failure stands in its trace.

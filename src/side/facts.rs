@@ -103,6 +103,28 @@ pub enum TcpState {
     Other(Arc<str>),
 }
 
+impl TcpState {
+    /// As `netstat` names it in English; the word itself where it is not known.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Bound => "BOUND",
+            Self::Listen => "LISTENING",
+            Self::SynSent => "SYN_SENT",
+            Self::SynReceived => "SYN_RECEIVED",
+            Self::Established => "ESTABLISHED",
+            Self::FinWait1 => "FIN_WAIT_1",
+            Self::FinWait2 => "FIN_WAIT_2",
+            Self::CloseWait => "CLOSE_WAIT",
+            Self::Closing => "CLOSING",
+            Self::LastAck => "LAST_ACK",
+            Self::TimeWait => "TIME_WAIT",
+            Self::Closed => "CLOSED",
+            Self::DeleteTcb => "DELETE_TCB",
+            Self::Other(word) => word,
+        }
+    }
+}
+
 /// Who owns sockets of a listing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListedOwner {

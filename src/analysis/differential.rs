@@ -1,0 +1,214 @@
+//! What else it could be: causes of the same symptoms, ruled out or not, each with its reason.
+
+use serde::Serialize;
+
+use super::verdict::{counted, grouped};
+use crate::status::NtStatus;
+use crate::time::FileTime;
+
+/// What is known about another cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It is not the cause.
+    RuledOut,
+    /// It happened too, and explains failures of its own.
+    Seen,
+    /// The inputs do not tell.
+    Unknown,
+}
+
+/// Another cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Alternative {
+    /// Stable, listed in `src/report/SCHEMA.md`.
+    pub code: &'static str,
+    /// What is known about it.
+    pub standing: Standing,
+    /// For people.
+    pub text: String,
+}
+
+/// Failures with one status: how many, and the port and process of most of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OtherFailures {
+    /// How many.
+    pub count: u64,
+    /// The port of most.
+    pub port: Option<u16>,
+    /// How many on that port.
+    pub on_port: u64,
+    /// Who had most, as people are told.
+    pub by: Option<String>,
+}
+
+/// What alternatives are drawn from.
+#[derive(Debug, Default)]
+pub struct Symptoms {
+    /// Bind events seen.
+    pub bind_records: u64,
+    /// Binds that met a port in use (0xC000020A, 0xC0000043).
+    pub in_use: OtherFailures,
+    /// Binds refused with 0xC0000022.
+    pub denied: OtherFailures,
+    /// Binds that failed for want of memory (0xC000009A).
+    pub no_memory: OtherFailures,
+    /// Ports of the pools that are excluded, where a listing tells.
+    pub excluded: Option<u32>,
+    /// An event log is there.
+    pub has_event_log: bool,
+    /// Tcpip 4227 in it.
+    pub tuple_reuse_events: u64,
+    /// Windows build.
+    pub os_build: Option<u32>,
+    /// From boot to the end of the trace, in 100 ns.
+    pub uptime_100ns: Option<i64>,
+}
+
+/// 497 days: the tick counter of 10 ms ends then, and TIME_WAIT does not end any more (KB2553549, Windows Vista to 7 and
+/// Server 2008 to 2008 R2).
+const TICKS_END_100NS: i64 = 497 * 86_400 * FileTime::SECOND;
+
+/// Looks at each other cause.
+pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
+    let mut list = Vec::new();
+    let mut push = |code, standing, text| list.push(Alternative { code, standing, text });
+    let has_binds = symptoms.bind_records > 0;
+    let of = |failures: &OtherFailures| match (failures.count, has_binds) {
+        (0, true) => Standing::RuledOut,
+        (0, false) => Standing::Unknown,
+        _ => Standing::Seen,
+    };
+    let conflict = of(&symptoms.in_use);
+    let text = match conflict {
+        Standing::RuledOut => "fixed-port conflict: no bind met a port in use (0xC000020A)".to_owned(),
+        Standing::Unknown => "fixed-port conflict: there is no bind event".to_owned(),
+        Standing::Seen => {
+            format!("fixed-port conflict: {}, counted apart", describe(&symptoms.in_use, "met a port in use"))
+        }
+    };
+    push("fixed_port_conflict", conflict, text);
+    let denied = of(&symptoms.denied);
+    let excluded = match symptoms.excluded {
+        Some(0) => "; none overlaps a pool".to_owned(),
+        Some(count) => format!("; {} of the pools are excluded", counted(count.into(), "port")),
+        None => "; no listing of them was given".to_owned(),
+    };
+    let standing = if denied == Standing::RuledOut && symptoms.excluded.is_some_and(|count| count > 0) {
+        Standing::Seen
+    } else {
+        denied
+    };
+    let text = match denied {
+        Standing::RuledOut => format!("excluded ranges: no bind was refused with 0xC0000022{excluded}"),
+        Standing::Unknown => format!("excluded ranges: there is no bind event{excluded}"),
+        Standing::Seen => {
+            format!(
+                "excluded ranges or exclusive use: {}{excluded}",
+                describe(&symptoms.denied, "were refused (0xC0000022)")
+            )
+        }
+    };
+    push("excluded_range", standing, text);
+    let memory = of(&symptoms.no_memory);
+    let text = match memory {
+        Standing::RuledOut => "memory shortage: no bind failed with 0xC000009A".to_owned(),
+        Standing::Unknown => "memory shortage: there is no bind event".to_owned(),
+        Standing::Seen => format!(
+            "memory shortage: {}: applications see the same error 10055, for want of kernel memory and not of ports",
+            describe(&symptoms.no_memory, "failed with 0xC000009A")
+        ),
+    };
+    push("memory_shortage", memory, text);
+    let (standing, text) = match (symptoms.has_event_log, symptoms.tuple_reuse_events) {
+        (false, _) => (
+            Standing::Unknown,
+            "reuse of a connection's addresses too soon (Tcpip 4227): no event log was given".to_owned(),
+        ),
+        (true, 0) => (
+            Standing::RuledOut,
+            "reuse of a connection's addresses too soon: no Tcpip 4227 in the event log".to_owned(),
+        ),
+        (true, count) => (
+            Standing::Seen,
+            format!(
+                "reuse of a connection's addresses too soon: Tcpip 4227, {}; alone it is no exhaustion, but many connections to one server",
+                counted(count, "time")
+            ),
+        ),
+    };
+    push("tuple_reuse", standing, text);
+    if let (Some(build), Some(uptime)) = (symptoms.os_build, symptoms.uptime_100ns) {
+        let days = grouped(u64::try_from(uptime / (86_400 * FileTime::SECOND)).unwrap_or(0));
+        let (standing, text) = if !(6000..=7601).contains(&build) {
+            (Standing::RuledOut, format!("TIME_WAIT that never ends after 497 days (KB2553549): not in build {build}"))
+        } else if uptime < TICKS_END_100NS {
+            (Standing::RuledOut, format!("TIME_WAIT that never ends after 497 days (KB2553549): up for {days} days"))
+        } else {
+            (
+                Standing::Seen,
+                format!(
+                    "TIME_WAIT that never ends after 497 days (KB2553549): up for {days} days, build {build}: install the fix or restart"
+                ),
+            )
+        };
+        push("time_wait_497_days", standing, text);
+    }
+    list
+}
+
+fn describe(failures: &OtherFailures, what: &str) -> String {
+    let mut text = format!("{} {what}", counted(failures.count, "bind"));
+    if let Some(port) = failures.port {
+        let share = if failures.on_port == failures.count { "all" } else { "most" };
+        text.push_str(&format!(", {share} on port {port}"));
+    }
+    if let Some(by) = &failures.by {
+        text.push_str(&format!(", by {by}"));
+    }
+    text
+}
+
+/// Statuses of a conflict over a port in use.
+pub fn is_in_use(status: NtStatus) -> bool {
+    matches!(status, NtStatus::ADDRESS_ALREADY_EXISTS | NtStatus::SHARING_VIOLATION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(symptoms: &Symptoms, code: &str) -> (Standing, String) {
+        let found = alternatives(symptoms).into_iter().find(|alternative| alternative.code == code).unwrap();
+        (found.standing, found.text)
+    }
+
+    #[test]
+    fn without_bind_events_nothing_is_ruled_out() {
+        let all = alternatives(&Symptoms::default());
+        assert!(all.iter().all(|alternative| alternative.standing == Standing::Unknown), "{all:?}");
+    }
+
+    #[test]
+    fn a_conflict_tells_its_port_and_process() {
+        let in_use =
+            OtherFailures { count: 214, port: Some(8080), on_port: 214, by: Some("w3wp.exe (PID 7)".to_owned()) };
+        let symptoms = Symptoms { bind_records: 900, in_use, ..Symptoms::default() };
+        let want =
+            "fixed-port conflict: 214 binds met a port in use, all on port 8080, by w3wp.exe (PID 7), counted apart";
+        assert_eq!(standing(&symptoms, "fixed_port_conflict"), (Standing::Seen, want.to_owned()));
+        assert_eq!(standing(&symptoms, "memory_shortage").0, Standing::RuledOut);
+    }
+
+    #[test]
+    fn the_old_bug_needs_an_old_build_and_a_long_uptime() {
+        let day = 86_400 * FileTime::SECOND;
+        let of = |build, days| {
+            let symptoms = Symptoms { os_build: Some(build), uptime_100ns: Some(days * day), ..Symptoms::default() };
+            standing(&symptoms, "time_wait_497_days").0
+        };
+        assert_eq!(of(20348, 900), Standing::RuledOut);
+        assert_eq!(of(7601, 496), Standing::RuledOut);
+        assert_eq!(of(7601, 497), Standing::Seen);
+    }
+}

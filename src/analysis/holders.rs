@@ -1,0 +1,473 @@
+//! Who holds the ports: what the trace, TCP/IP's rundown and listings say is put together for each pool, and graded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::Findings;
+use super::listings::{Listed, Usage, usage};
+use super::pools::{Moment, Pool, PoolKey, PoolRange};
+use super::processes::{Process, is_kernel};
+use super::transport::overlap;
+use super::verdict::{Confidence, State};
+use crate::net::Family;
+use crate::side::facts::{ExcludedPorts, SideFacts, SocketListing, SourceId};
+use crate::time::FileTime;
+
+/// How it is known that a process holds ports (`E`, failures alone, names no holder and is never used here).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Evidence {
+    /// A listing of sockets.
+    A,
+    /// TCP/IP's rundown of connections that were there before the trace.
+    B,
+    /// Binds minus closes in the trace, or ports acquired minus ports released.
+    C,
+    /// Ports of closed connections, in TIME_WAIT by estimate.
+    D,
+}
+
+/// What the use of ports looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    /// Binds, and hardly ever closes.
+    Leak,
+    /// Holds many, and gives them back.
+    Load,
+    /// Many short connections, whose ports are in TIME_WAIT.
+    Churn,
+    /// A reserved range.
+    Reservation,
+}
+
+/// A process of the trace, or one that a listing alone knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// Index into the processes of the trace.
+    Process(usize),
+    /// A PID that the trace has nothing of.
+    Listed(u32),
+    /// Nobody known.
+    Nobody,
+}
+
+/// A process that holds ports of a pool.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// Who.
+    pub subject: Subject,
+    /// Index into the pools of the conclusion.
+    pub pool: usize,
+    /// Ports, those in TIME_WAIT and reserved ones counted.
+    pub ports: u32,
+    /// Of these, in TIME_WAIT.
+    pub time_wait: u32,
+    /// How that is known.
+    pub evidence: Evidence,
+    /// How far to trust it.
+    pub confidence: Confidence,
+    /// What it looks like.
+    pub pattern: Option<Pattern>,
+    /// More or fewer ports held for each minute, from the first port on.
+    pub per_minute: Option<f64>,
+    /// States of its sockets, where a listing tells.
+    pub listed: Option<Listed>,
+}
+
+/// A pool, and what became of it.
+#[derive(Debug, Clone)]
+pub struct PoolFinding {
+    /// Protocol and family.
+    pub key: PoolKey,
+    /// The local address whose binds alone fail; `None` for all.
+    pub local_address: Option<IpAddr>,
+    /// Its ports.
+    pub range: PoolRange,
+    /// Most distinct ports held at one moment, and at the end.
+    pub held: (u32, u32),
+    /// Ports in TIME_WAIT at the moment that tells most, with the shorter and the longer length.
+    pub time_wait: (u32, u32),
+    /// These lengths in seconds.
+    pub time_wait_seconds: (i64, i64),
+    /// Bind and connect failures 0xC0000209 of sockets.
+    pub failures: (u64, u64),
+    /// Binds and connects that TCP/IP itself says it refused.
+    pub refused: (u64, u64),
+    /// First and last failure of sockets.
+    pub failure_span: Option<(FileTime, FileTime)>,
+    /// Ports that are excluded or reserved.
+    pub set_aside: u32,
+    /// Of the pool, what can be seen to be used at the moment that tells most: held, in TIME_WAIT, or set aside.
+    pub explained: u32,
+    /// Most used at one moment, by trace, TIME_WAIT (with the longer length) or listing.
+    pub occupied_peak: u32,
+    /// The listing that shows most of it in use.
+    pub listing: Option<(SourceId, u32)>,
+    /// Smallest and largest port given to a bind that asked for any.
+    pub given: Option<(u16, u16)>,
+    /// State, as far as this pool alone tells; `None` where it depends on the case.
+    pub state: Option<State>,
+    /// When the state was taken that holders are counted in.
+    pub moment: Option<FileTime>,
+}
+
+impl PoolFinding {
+    /// Ports that can be given out at all.
+    pub fn usable(&self) -> u32 {
+        self.range.count.saturating_sub(self.set_aside)
+    }
+
+    /// Ports of a pool that was full, of which nothing visible says where they are.
+    pub fn unexplained(&self) -> Option<u32> {
+        (self.state == Some(State::Exhausted)).then(|| self.range.count.saturating_sub(self.explained))
+    }
+
+    /// Part of the pool that is explained, from 0 to 1.
+    pub fn explained_share(&self) -> f64 {
+        f64::from(self.explained.min(self.range.count)) / f64::from(self.range.count.max(1))
+    }
+}
+
+/// All pools and holders.
+#[derive(Debug, Default)]
+pub struct Conclusion {
+    /// Pools that something is known of.
+    pub pools: Vec<PoolFinding>,
+    /// Holders, most ports first.
+    pub holders: Vec<Holder>,
+}
+
+/// A pool is nearly full from this part on (8 of 10).
+pub const NEAR: (u64, u64) = (8, 10);
+
+/// Whether `used` of `usable` ports is nearly full.
+pub fn is_near(used: u32, usable: u32) -> bool {
+    usable > 0 && u64::from(used) * NEAR.1 >= u64::from(usable) * NEAR.0
+}
+
+/// Below this share of a pool (one in a hundred) a process's use of it says nothing about its habits.
+const HABIT_SHARE: u32 = 100;
+/// Nor below so many ports.
+const HABIT_PORTS: u32 = 16;
+
+/// Puts everything together.
+pub fn conclude(findings: &Findings, side: &SideFacts, lossy: bool) -> Conclusion {
+    let book = Book { findings, side, lossy, last_of_pid: last_of_pid(findings.world.processes.processes()) };
+    let mut conclusion = Conclusion::default();
+    for key in PoolKey::all() {
+        book.pool(key, &mut conclusion);
+    }
+    conclusion.holders.sort_by_key(|holder| (std::cmp::Reverse(holder.ports), holder.pool, holder.subject));
+    conclusion
+}
+
+/// The last process of each PID that was still running at the end: a listing taken then shows that one.
+pub fn last_of_pid(processes: &[Process]) -> BTreeMap<u32, usize> {
+    let running = processes.iter().enumerate().filter(|(_, process)| process.lasts());
+    running.map(|(index, process)| (process.pid, index)).collect()
+}
+
+struct Book<'a> {
+    findings: &'a Findings,
+    side: &'a SideFacts,
+    lossy: bool,
+    last_of_pid: BTreeMap<u32, usize>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// Sockets that the trace saw binding.
+    bound: u32,
+    obtained: u64,
+    released: u64,
+    /// Ports that TCP/IP's events add: older than the trace, and acquired in it.
+    older: u32,
+    acquired: u32,
+    time_wait: u32,
+    reserved: u32,
+    listed: Option<Listed>,
+}
+
+impl Book<'_> {
+    fn pool(&self, key: PoolKey, conclusion: &mut Conclusion) {
+        let ports = &self.findings.world.ports;
+        let Some(pool) = ports.pools.get(key.index()) else { return };
+        let range = ports.ranges.of(key);
+        let refusals = ports.transport.refusals.get(key.index()).copied().unwrap_or_default();
+        let (listing, usage) = match self.fullest_listing(key, range) {
+            Some((listing, usage)) => (Some(listing), usage),
+            None => (None, Usage::default()),
+        };
+        let weak = ports.transport.weak_references > 0 && self.is_weak_pool(key);
+        let is_exhausted = pool.bind_failures + pool.connect_failures + refusals.binds + refusals.connects > 0 || weak;
+        let moment = pool.moment.as_ref();
+        let visible = moment.map_or(0, Moment::visible);
+        if !is_exhausted && visible == 0 && pool.held_peak == 0 && usage.occupied() == 0 && pool.occupied_peak.0 == 0 {
+            return;
+        }
+        let mut subjects = self.subjects(key, range, moment, &usage);
+        let set_aside = self.set_aside(key, range, &mut subjects);
+        let time_wait = match moment {
+            Some(moment) => {
+                let rundown = moment.transport.time_wait;
+                (moment.time_wait.0.saturating_add(rundown), moment.time_wait.1.saturating_add(rundown))
+            }
+            None => (0, 0),
+        };
+        let in_trace = visible.saturating_add(time_wait.0);
+        let explained = in_trace.max(usage.occupied()).saturating_add(set_aside).min(range.count);
+        let occupied_peak = pool.occupied_peak.1.max(in_trace).max(usage.occupied());
+        let usable = range.count.saturating_sub(set_aside);
+        let state = if is_exhausted {
+            Some(State::Exhausted)
+        } else if is_near(occupied_peak, usable) {
+            Some(State::Near)
+        } else {
+            None
+        };
+        let end = pool.end.as_ref().map_or(0, Moment::visible);
+        let finding = PoolFinding {
+            key,
+            local_address: None,
+            range,
+            held: (pool.held_peak.max(visible), end),
+            time_wait,
+            time_wait_seconds: pool.time_wait.seconds(),
+            failures: (pool.bind_failures, pool.connect_failures),
+            refused: (refusals.binds, refusals.connects),
+            failure_span: pool.failure_span,
+            set_aside,
+            explained,
+            occupied_peak,
+            listing: listing.map(|listing| (listing.source, usage.occupied())),
+            given: pool.given,
+            state,
+            moment: moment.map(|moment| moment.time),
+        };
+        let index = conclusion.pools.len();
+        let (whole, part) = self.split_by_address(finding, pool);
+        conclusion.pools.push(whole);
+        conclusion.pools.extend(part);
+        let holding_pool = conclusion.pools.len() - 1;
+        debug_assert!(holding_pool >= index, "a pool was added");
+        for (subject, seen) in subjects {
+            conclusion.holders.extend(self.holder(subject, &seen, holding_pool, range, moment));
+        }
+    }
+
+    /// TCP/IP does not tell the family of a port that it gave twice: it is that of the TCP pool with most in use.
+    fn is_weak_pool(&self, key: PoolKey) -> bool {
+        let ports = &self.findings.world.ports;
+        let tcp = |family| PoolKey::new(crate::net::Protocol::Tcp, family);
+        let in_use = |key: PoolKey| {
+            ports.pools.get(key.index()).map_or(0, |pool| pool.held_peak.saturating_add(ports.transport.in_use(key)))
+        };
+        let (v4, v6) = (tcp(Family::Ipv4), tcp(Family::Ipv6));
+        key == if in_use(v6) > in_use(v4) { v6 } else { v4 }
+    }
+
+    /// The listing that shows most of a pool in use. Rows without a family count for the IPv4 pool, unless IPv6's alone is
+    /// full in the trace.
+    fn fullest_listing(&self, key: PoolKey, range: PoolRange) -> Option<(&SocketListing, Usage)> {
+        let mut fullest: Option<(&SocketListing, Usage)> = None;
+        let vague = key == self.vague_pool(key);
+        for listing in &self.side.listings {
+            let usage = usage(listing, key, range, vague);
+            let more = fullest.as_ref().is_none_or(|(_, known)| usage.occupied() > known.occupied());
+            if usage.occupied() > 0 && more {
+                fullest = Some((listing, usage));
+            }
+        }
+        fullest
+    }
+
+    fn vague_pool(&self, key: PoolKey) -> PoolKey {
+        let failed = |family| {
+            let key = PoolKey { family: Some(family), ..key };
+            self.findings.world.ports.pools.get(key.index()).is_some_and(|pool| pool.failure_span.is_some())
+        };
+        let family = if failed(Family::Ipv6) && !failed(Family::Ipv4) { Family::Ipv6 } else { Family::Ipv4 };
+        PoolKey { family: Some(family), ..key }
+    }
+
+    fn subjects(
+        &self,
+        key: PoolKey,
+        range: PoolRange,
+        moment: Option<&Moment>,
+        usage: &Usage,
+    ) -> BTreeMap<Subject, Seen> {
+        let processes = &self.findings.world.processes;
+        let mut subjects: BTreeMap<Subject, Seen> = BTreeMap::new();
+        let settled = |owner| processes.settled(owner).map_or(Subject::Nobody, Subject::Process);
+        if let Some(moment) = moment {
+            for held in &moment.owners {
+                let seen = subjects.entry(settled(held.owner)).or_default();
+                seen.bound = seen.bound.saturating_add(held.sockets);
+                seen.obtained += held.obtained;
+                seen.released += held.released;
+            }
+            for (owner, ports) in &moment.time_wait_owners {
+                let seen = subjects.entry(settled(*owner)).or_default();
+                seen.time_wait = seen.time_wait.saturating_add(*ports);
+            }
+            for ((process, older), ports) in &moment.transport.by_process {
+                let subject = process.map_or(Subject::Nobody, |process| Subject::Process(processes.index(process)));
+                let seen = subjects.entry(subject).or_default();
+                *(if *older { &mut seen.older } else { &mut seen.acquired }) += ports;
+            }
+        }
+        for reservation in &self.findings.world.ports.transport.reservations {
+            if key.protocol != Some(crate::net::Protocol::Tcp) || key.family.is_none() {
+                continue;
+            }
+            let start = reservation.start_in(range);
+            let ports = overlap(range, start, u32::from(reservation.count));
+            if ports > 0 {
+                let subject = Subject::Process(processes.index(reservation.process));
+                let seen = subjects.entry(subject).or_default();
+                seen.reserved = seen.reserved.saturating_add(ports);
+            }
+        }
+        for (pid, listed) in &usage.by_pid {
+            let subject = match pid {
+                None => Subject::Nobody,
+                Some(pid) => match self.last_of_pid.get(pid) {
+                    Some(index) => Subject::Process(*index),
+                    None => Subject::Listed(*pid),
+                },
+            };
+            subjects.entry(subject).or_default().listed = Some(*listed);
+        }
+        subjects
+    }
+
+    /// Ports that are excluded from the pool, or reserved.
+    fn set_aside(&self, key: PoolKey, range: PoolRange, subjects: &mut BTreeMap<Subject, Seen>) -> u32 {
+        let excluded = excluded_in(&self.side.excluded_ports, key, range);
+        let reserved = subjects.values().fold(0_u32, |sum, seen| sum.saturating_add(seen.reserved));
+        // A persistent reservation is listed as excluded too: it must not count twice.
+        u32::try_from(excluded.len()).unwrap_or(u32::MAX).max(reserved).min(range.count)
+    }
+
+    fn holder(
+        &self,
+        subject: Subject,
+        seen: &Seen,
+        pool: usize,
+        range: PoolRange,
+        moment: Option<&Moment>,
+    ) -> Option<Holder> {
+        let in_trace = seen.bound.saturating_add(seen.older).saturating_add(seen.acquired);
+        let listed = seen.listed.map_or(0, |listed| listed.ports);
+        let held = in_trace.max(listed);
+        let ports = held.saturating_add(seen.time_wait).saturating_add(seen.reserved);
+        if ports == 0 {
+            return None;
+        }
+        let evidence = if seen.time_wait > held {
+            Evidence::D
+        } else if listed > 0 && listed >= in_trace {
+            Evidence::A
+        } else if seen.older > seen.bound.saturating_add(seen.acquired) {
+            Evidence::B
+        } else {
+            Evidence::C
+        };
+        let confidence = match evidence {
+            Evidence::A | Evidence::B => Confidence::High,
+            Evidence::C | Evidence::D if self.lossy => Confidence::Low,
+            Evidence::C | Evidence::D => Confidence::Medium,
+        };
+        let process = match subject {
+            Subject::Process(index) => self.findings.world.processes.processes().get(index),
+            _ => None,
+        };
+        let is_kernel_itself = match subject {
+            Subject::Process(_) => process.is_some_and(|process| is_kernel(process.pid)),
+            Subject::Listed(pid) => is_kernel(pid),
+            Subject::Nobody => true,
+        };
+        let pattern = if seen.reserved > held.saturating_add(seen.time_wait) {
+            Some(Pattern::Reservation)
+        } else if is_kernel_itself || ports < HABIT_PORTS.max(range.count / HABIT_SHARE) {
+            None
+        } else if seen.time_wait > held {
+            Some(Pattern::Churn)
+        } else {
+            habit(seen, process)
+        };
+        let per_minute = process.zip(moment).and_then(|(process, moment)| {
+            let minutes = moment.time.since(process.tally.first_hold?) as f64 / (60 * FileTime::SECOND) as f64;
+            (minutes >= MEASURABLE_MINUTES && seen.bound > 0).then(|| f64::from(seen.bound) / minutes)
+        });
+        Some(Holder {
+            subject,
+            pool,
+            ports,
+            time_wait: seen.time_wait,
+            evidence,
+            confidence,
+            pattern,
+            per_minute,
+            listed: seen.listed,
+        })
+    }
+
+    /// Where only one local address has failures while others of the same pool are still given ports, the pools differ:
+    /// that address gets a row of its own.
+    fn split_by_address(&self, mut whole: PoolFinding, pool: &Pool) -> (PoolFinding, Option<PoolFinding>) {
+        let addresses = &self.findings.sockets.addresses;
+        let here = || addresses.iter().filter(|(address, _)| address.pool() == whole.key);
+        let mut failing = here().filter(|(_, tally)| tally.bind_failures > 0);
+        let (Some((address, tally)), None) = (failing.next(), failing.next()) else { return (whole, None) };
+        let (Some(ip), Some((first, _))) = (address.local_address, tally.failure_span) else { return (whole, None) };
+        let others_are_served = here().any(|(other, tally)| {
+            other.local_address != Some(ip) && tally.last_given.is_some_and(|given| given > first)
+        });
+        if ip.is_unspecified() || !others_are_served || pool.connect_failures > 0 {
+            return (whole, None);
+        }
+        let clamp = |ports: u64| u32::try_from(ports).unwrap_or(u32::MAX);
+        let mut part = whole.clone();
+        part.local_address = Some(ip);
+        part.held = (clamp(tally.ports_held_peak), clamp(tally.ports_held));
+        part.failures = (tally.bind_failures, 0);
+        whole.failures.0 = whole.failures.0.saturating_sub(tally.bind_failures);
+        if whole.failures == (0, 0) && whole.refused == (0, 0) {
+            whole.state = None;
+            whole.failure_span = None;
+        }
+        (whole, Some(part))
+    }
+}
+
+/// Less than this many minutes tell nothing about growth.
+const MEASURABLE_MINUTES: f64 = 0.05;
+
+/// Whether a process leaks or works, by what it gave back: until the moment at hand, and later while it lived.
+fn habit(seen: &Seen, process: Option<&Process>) -> Option<Pattern> {
+    if let Some(listed) = seen.listed.filter(|listed| listed.ports > seen.bound.saturating_add(seen.acquired)) {
+        // Bound and never connected, or closed by the other side alone: nobody needs such a socket for long.
+        let idle = listed.bound.saturating_add(listed.close_wait);
+        let sockets = idle.saturating_add(listed.established);
+        return (u64::from(idle) * 10 >= u64::from(sockets) * 8 && sockets > 0).then_some(Pattern::Leak);
+    }
+    if seen.obtained == 0 {
+        return None;
+    }
+    let tally = &process?.tally;
+    let gave_back_later = process.is_some_and(Process::lasts) && tally.ports_released * 2 > tally.ports_obtained;
+    Some(if seen.released * 10 <= seen.obtained && !gave_back_later { Pattern::Leak } else { Pattern::Load })
+}
+
+/// Ports of a range that listings say are excluded.
+pub fn excluded_in(excluded: &[ExcludedPorts], key: PoolKey, range: PoolRange) -> BTreeSet<u16> {
+    excluded
+        .iter()
+        .filter(|ports| Some(ports.protocol) == key.protocol && (ports.family.is_none() || ports.family == key.family))
+        .flat_map(|ports| ports.start.max(range.start)..=ports.end.min(range.end()))
+        .collect()
+}

@@ -1,0 +1,239 @@
+//! Ports of closed connections, which nobody can have until TIME_WAIT is over.
+//!
+//! An estimate: AFD's events do not tell which side closed first, and only that side waits. Each closed TCP socket that
+//! had connected counts.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::processes::Owner;
+use crate::time::FileTime;
+
+/// The shorter of the two lengths that sources give: 2 minutes (default since Windows Server 2016 as measured).
+pub const SHORT_100NS: i64 = 120 * FileTime::SECOND;
+/// The longer: 4 minutes (Microsoft's page on port exhaustion).
+pub const LONG_100NS: i64 = 240 * FileTime::SECOND;
+
+/// Releases that are remembered: one for each port, and as many whose number is not known or that were overtaken by a
+/// newer one. A machine can have no more ports than that in TIME_WAIT.
+const MAX_RELEASES: usize = 2 << 16;
+
+/// TIME_WAIT as the value of TCPIP's global parameters states it: milliseconds, or seconds, since no source gives the
+/// unit and the two do not overlap; `None` for a value that is neither. Windows accepts 30 to 300 seconds.
+pub fn stated_length_100ns(value: u32) -> Option<i64> {
+    const MILLISECOND: i64 = FileTime::SECOND / 1000;
+    match value {
+        30..=300 => Some(i64::from(value) * FileTime::SECOND),
+        30_000..=300_000 => Some(i64::from(value) * MILLISECOND),
+        _ => None,
+    }
+}
+
+/// Ports in TIME_WAIT, for both lengths.
+#[derive(Debug)]
+pub struct TimeWait {
+    short: Waiting,
+    long: Waiting,
+    lengths_100ns: (i64, i64),
+}
+
+impl Default for TimeWait {
+    fn default() -> Self {
+        Self { short: Waiting::default(), long: Waiting::default(), lengths_100ns: (SHORT_100NS, LONG_100NS) }
+    }
+}
+
+impl TimeWait {
+    /// The trace tells the length: both are that.
+    pub fn set_length(&mut self, length_100ns: i64) {
+        self.lengths_100ns = (length_100ns, length_100ns);
+    }
+
+    /// Shorter and longer length in seconds; the same where the trace tells.
+    pub fn seconds(&self) -> (i64, i64) {
+        (self.lengths_100ns.0 / FileTime::SECOND, self.lengths_100ns.1 / FileTime::SECOND)
+    }
+
+    /// Forgets what waits.
+    pub fn restart(&mut self) {
+        (self.short, self.long) = (Waiting::default(), Waiting::default());
+    }
+
+    /// A port was given back by a socket of `owner`; `None` where its number is not known.
+    pub fn released(&mut self, port: Option<u16>, owner: Owner, now: FileTime) {
+        self.short.push(port, owner, now, self.lengths_100ns.0);
+        self.long.push(port, owner, now, self.lengths_100ns.1);
+    }
+
+    /// A port is in use again.
+    pub fn taken(&mut self, port: u16) {
+        self.short.taken(port);
+        self.long.taken(port);
+    }
+
+    /// Ports that wait now, with the shorter and the longer length.
+    pub fn counts(&mut self, now: FileTime) -> (u32, u32) {
+        self.short.expire(now, self.lengths_100ns.0);
+        self.long.expire(now, self.lengths_100ns.1);
+        (self.short.count, self.long.count)
+    }
+
+    /// Whether a port waits, with the longer length.
+    pub fn contains(&self, port: u16) -> bool {
+        self.long.is_waiting(port).is_some()
+    }
+
+    /// Whose the ports were that wait now, with the shorter length.
+    pub fn owners(&mut self, now: FileTime) -> Vec<(Owner, u32)> {
+        self.short.expire(now, self.lengths_100ns.0);
+        let mut counts: BTreeMap<Owner, u32> = BTreeMap::new();
+        for release in &self.short.releases {
+            if self.short.is_current(release) {
+                *counts.entry(release.owner).or_default() += 1;
+            }
+        }
+        counts.into_iter().collect()
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Release {
+    time: FileTime,
+    port: Option<u16>,
+    owner: Owner,
+    number: u64,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    releases: VecDeque<Release>,
+    /// Number of the release that each port waits for, 0 for none; allocated once something waits.
+    current: Vec<u64>,
+    released: u64,
+    count: u32,
+}
+
+impl Waiting {
+    fn is_waiting(&self, port: u16) -> Option<u64> {
+        self.current.get(usize::from(port)).copied().filter(|number| *number != 0)
+    }
+
+    fn is_current(&self, release: &Release) -> bool {
+        release.port.is_none_or(|port| self.is_waiting(port) == Some(release.number))
+    }
+
+    fn push(&mut self, port: Option<u16>, owner: Owner, now: FileTime, length_100ns: i64) {
+        self.expire(now, length_100ns);
+        self.released += 1;
+        if let Some(port) = port {
+            self.taken(port);
+            if self.current.is_empty() {
+                self.current = vec![0; 1 << 16];
+            }
+            if let Some(current) = self.current.get_mut(usize::from(port)) {
+                *current = self.released;
+            }
+        }
+        self.count += 1;
+        self.releases.push_back(Release { time: now, port, owner, number: self.released });
+        if self.releases.len() > MAX_RELEASES {
+            self.forget_overtaken();
+        }
+    }
+
+    /// Drops what is not current; and of the rest the oldest, of which there can only be too many where port numbers are
+    /// not known.
+    fn forget_overtaken(&mut self) {
+        let mut releases = std::mem::take(&mut self.releases);
+        releases.retain(|release| self.is_current(release));
+        self.releases = releases;
+        while self.releases.len() > MAX_RELEASES / 2 {
+            self.drop_first();
+        }
+    }
+
+    fn drop_first(&mut self) {
+        let Some(release) = self.releases.pop_front() else { return };
+        if self.is_current(&release) {
+            self.count = self.count.saturating_sub(1);
+            if let Some(current) = release.port.and_then(|port| self.current.get_mut(usize::from(port))) {
+                *current = 0;
+            }
+        }
+    }
+
+    fn taken(&mut self, port: u16) {
+        if self.is_waiting(port).is_some() {
+            self.count = self.count.saturating_sub(1);
+            if let Some(current) = self.current.get_mut(usize::from(port)) {
+                *current = 0;
+            }
+        }
+    }
+
+    fn expire(&mut self, now: FileTime, length_100ns: i64) {
+        while self.releases.front().is_some_and(|first| now.since(first.time) >= length_100ns) {
+            self.drop_first();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> FileTime {
+        FileTime(seconds * FileTime::SECOND)
+    }
+
+    #[test]
+    fn a_port_waits_for_both_lengths() {
+        let mut waits = TimeWait::default();
+        waits.released(Some(50_000), Owner::Unknown, at(0));
+        waits.released(None, Owner::Unknown, at(60));
+        assert_eq!(waits.counts(at(119)), (2, 2));
+        assert_eq!(waits.counts(at(120)), (1, 2));
+        assert!(waits.contains(50_000));
+        assert_eq!(waits.counts(at(240)), (0, 1));
+        assert_eq!(waits.counts(at(300)), (0, 0));
+    }
+
+    #[test]
+    fn the_length_is_that_of_the_trace_where_it_tells() {
+        assert_eq!(stated_length_100ns(120_000), Some(120 * FileTime::SECOND));
+        assert_eq!(stated_length_100ns(30), Some(30 * FileTime::SECOND));
+        assert_eq!(stated_length_100ns(5), None);
+        let mut waits = TimeWait::default();
+        assert_eq!(waits.seconds(), (120, 240));
+        waits.set_length(30 * FileTime::SECOND);
+        waits.released(Some(50_000), Owner::Unknown, at(0));
+        assert_eq!((waits.counts(at(29)), waits.counts(at(30))), ((1, 1), (0, 0)));
+        assert_eq!(waits.seconds(), (30, 30));
+    }
+
+    #[test]
+    fn a_port_released_again_waits_once_and_longer() {
+        let mut waits = TimeWait::default();
+        for second in 0..10 {
+            waits.taken(50_000);
+            waits.released(Some(50_000), Owner::Unknown, at(second));
+        }
+        assert_eq!(waits.counts(at(10)), (1, 1));
+        assert_eq!(waits.owners(at(10)), vec![(Owner::Unknown, 1)]);
+        assert_eq!(waits.counts(at(128)), (1, 1));
+        assert_eq!(waits.counts(at(129)), (0, 1));
+    }
+
+    #[test]
+    fn memory_is_bounded_by_the_number_of_ports() {
+        let mut waits = TimeWait::default();
+        for number in 0..400_000_u32 {
+            waits.released(Some((number % 1000) as u16), Owner::Unknown, at(1));
+        }
+        assert_eq!(waits.counts(at(1)), (1000, 1000));
+        assert!(waits.short.releases.len() <= MAX_RELEASES);
+        for _ in 0..400_000 {
+            waits.released(None, Owner::Unknown, at(1));
+        }
+        assert!(waits.short.releases.len() <= MAX_RELEASES);
+    }
+}

@@ -1,0 +1,253 @@
+//! Failures, binds, closes and ports held in even steps, and the spans of time in which binds or connects failed.
+
+use crate::time::FileTime;
+
+/// Steps of a finished timeline at most.
+pub const MAX_STEPS: usize = 60;
+
+/// Steps while it grows: then two become one.
+const MAX_GROWING: i64 = 128;
+
+/// Failures further apart than this belong to different outages.
+const OUTAGE_GAP_100NS: i64 = 60 * FileTime::SECOND;
+
+/// Outages that are told apart; later ones lengthen the last. A day has 1,440 minutes.
+const MAX_OUTAGES: usize = 1440;
+
+/// One step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Binds that succeeded.
+    pub binds_ok: u64,
+    /// Binds that failed with 0xC0000209.
+    pub bind_failures: u64,
+    /// Connects that failed with 0xC0000209.
+    pub connect_failures: u64,
+    /// Sockets closed.
+    pub closes: u64,
+    /// Ports held at its end; `None` where nothing happened in it.
+    held: Option<u64>,
+}
+
+impl Step {
+    fn add(&mut self, later: Self) {
+        self.binds_ok += later.binds_ok;
+        self.bind_failures += later.bind_failures;
+        self.connect_failures += later.connect_failures;
+        self.closes += later.closes;
+        self.held = later.held.or(self.held);
+    }
+
+    /// Ports held at the end of the step.
+    pub fn ports_held(&self) -> u64 {
+        self.held.unwrap_or(0)
+    }
+}
+
+/// Something that the timeline counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happening {
+    /// A bind succeeded.
+    BindOk,
+    /// A bind failed for want of a port.
+    BindFailure,
+    /// A connect failed for want of a port.
+    ConnectFailure,
+    /// A socket was closed.
+    Close,
+}
+
+/// A span of time in which binds or connects failed, no two failures more than a minute apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// First failure.
+    pub first: FileTime,
+    /// Last failure.
+    pub last: FileTime,
+    /// Failures.
+    pub failures: u64,
+}
+
+/// A timeline that grows with its events and keeps its size.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    /// A whole second.
+    start: FileTime,
+    /// Length of a step, in seconds: 1, doubled as often as was necessary.
+    step_seconds: i64,
+    steps: Vec<Step>,
+    outages: Vec<Outage>,
+    /// Bounds of the traces, where their headers tell: a wrong time stamp must not stretch the timeline.
+    bounds: Option<(FileTime, FileTime)>,
+}
+
+/// A finished timeline.
+#[derive(Debug, Default)]
+pub struct Steps {
+    /// Start of the first one, a whole second.
+    pub start: FileTime,
+    /// Length of each, in seconds.
+    pub seconds: i64,
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// Outages.
+    pub outages: Vec<Outage>,
+}
+
+impl Timeline {
+    /// A timeline of traces that last from `bounds.0` to `bounds.1`, as far as that is known.
+    pub fn new(bounds: Option<(FileTime, FileTime)>) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
+    /// Counts something, after which `held` ports are held.
+    pub fn count(&mut self, what: Happening, time: FileTime, held: u64) {
+        let time = match self.bounds {
+            Some((start, end)) if start <= end => time.clamp(start, end),
+            _ => time,
+        };
+        if self.steps.is_empty() {
+            let from = self.bounds.map_or(time, |(start, _)| start.min(time));
+            self.start = FileTime(from.0.saturating_sub(from.0.rem_euclid(FileTime::SECOND)));
+            self.step_seconds = 1;
+        }
+        let mut index = self.index(time);
+        while index >= MAX_GROWING {
+            self.halve();
+            index = self.index(time);
+        }
+        let index = usize::try_from(index.max(0)).unwrap_or(0);
+        if self.steps.len() <= index {
+            self.steps.resize(index + 1, Step::default());
+        }
+        if let Some(step) = self.steps.get_mut(index) {
+            match what {
+                Happening::BindOk => step.binds_ok += 1,
+                Happening::BindFailure => step.bind_failures += 1,
+                Happening::ConnectFailure => step.connect_failures += 1,
+                Happening::Close => step.closes += 1,
+            }
+            step.held = Some(held);
+        }
+        if matches!(what, Happening::BindFailure | Happening::ConnectFailure) {
+            self.failure(time);
+        }
+    }
+
+    fn index(&self, time: FileTime) -> i64 {
+        time.since(self.start).div_euclid(self.step_seconds.saturating_mul(FileTime::SECOND))
+    }
+
+    fn halve(&mut self) {
+        self.step_seconds = self.step_seconds.saturating_mul(2);
+        self.steps = merged(&self.steps, 2);
+    }
+
+    fn failure(&mut self, time: FileTime) {
+        let is_full = self.outages.len() >= MAX_OUTAGES;
+        match self.outages.last_mut() {
+            Some(outage) if is_full || time.since(outage.last) <= OUTAGE_GAP_100NS => {
+                outage.first = outage.first.min(time);
+                outage.last = outage.last.max(time);
+                outage.failures += 1;
+            }
+            _ => self.outages.push(Outage { first: time, last: time, failures: 1 }),
+        }
+    }
+
+    /// The steps, [`MAX_STEPS`] at most, up to the end of the traces where that is known.
+    pub fn finish(mut self) -> Steps {
+        if self.steps.is_empty() {
+            return Steps { outages: self.outages, ..Steps::default() };
+        }
+        if let Some((_, end)) = self.bounds {
+            while self.index(end) >= MAX_GROWING {
+                self.halve();
+            }
+            let length = usize::try_from(self.index(end) + 1).unwrap_or(0);
+            if self.steps.len() < length {
+                self.steps.resize(length, Step::default());
+            }
+        }
+        let factor = self.steps.len().div_ceil(MAX_STEPS).max(1);
+        let mut steps = merged(&self.steps, factor);
+        let mut held = 0;
+        for step in &mut steps {
+            held = step.held.unwrap_or(held);
+            step.held = Some(held);
+        }
+        let seconds = self.step_seconds.saturating_mul(i64::try_from(factor).unwrap_or(i64::MAX));
+        Steps { start: self.start, seconds, steps, outages: self.outages }
+    }
+}
+
+fn merged(steps: &[Step], factor: usize) -> Vec<Step> {
+    let merge = |parts: &[Step]| {
+        let mut sum = Step::default();
+        parts.iter().for_each(|part| sum.add(*part));
+        sum
+    };
+    steps.chunks(factor).map(merge).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> FileTime {
+        FileTime(1_000_000 * FileTime::SECOND + seconds * FileTime::SECOND + 7)
+    }
+
+    #[test]
+    fn steps_are_whole_seconds_and_at_most_sixty() {
+        let mut timeline = Timeline::new(None);
+        for second in 0..1000 {
+            timeline.count(Happening::BindOk, at(second), u64::try_from(second).unwrap());
+        }
+        timeline.count(Happening::Close, at(1000), 5);
+        let steps = timeline.finish();
+        assert!(steps.steps.len() <= MAX_STEPS);
+        assert_eq!(steps.steps.iter().map(|step| step.binds_ok).sum::<u64>(), 1000);
+        assert_eq!(steps.start.0 % FileTime::SECOND, 0);
+        assert_eq!(steps.seconds, 24);
+        assert_eq!(steps.steps[0].ports_held(), 23);
+        assert_eq!(steps.steps.last().unwrap().ports_held(), 5);
+    }
+
+    #[test]
+    fn quiet_steps_keep_what_is_held_and_the_end_of_the_trace_counts() {
+        let mut timeline = Timeline::new(Some((at(0), at(59))));
+        timeline.count(Happening::BindOk, at(10), 3);
+        timeline.count(Happening::BindFailure, at(30), 3);
+        let steps = timeline.finish();
+        assert_eq!((steps.seconds, steps.steps.len()), (1, 60));
+        assert_eq!(steps.steps[9].ports_held(), 0);
+        assert_eq!(steps.steps[20].ports_held(), 3);
+        assert_eq!(steps.steps[59].ports_held(), 3);
+    }
+
+    #[test]
+    fn a_wrong_time_stamp_does_not_stretch_it() {
+        let mut timeline = Timeline::new(Some((at(0), at(9))));
+        timeline.count(Happening::BindOk, at(1), 1);
+        timeline.count(Happening::BindOk, FileTime(i64::MAX), 2);
+        timeline.count(Happening::BindOk, FileTime(i64::MIN), 3);
+        let steps = timeline.finish();
+        assert_eq!((steps.seconds, steps.steps.len()), (1, 10));
+        let mut unbounded = Timeline::new(None);
+        unbounded.count(Happening::BindOk, at(1), 1);
+        unbounded.count(Happening::BindOk, FileTime(i64::MAX), 2);
+        assert!(unbounded.finish().steps.len() <= MAX_STEPS);
+    }
+
+    #[test]
+    fn failures_more_than_a_minute_apart_are_two_outages() {
+        let mut timeline = Timeline::new(None);
+        for second in [0, 59, 100, 170, 171] {
+            timeline.count(Happening::BindFailure, at(second), 0);
+        }
+        let outages = timeline.finish().outages;
+        let spans: Vec<_> = outages.iter().map(|outage| (outage.first, outage.last, outage.failures)).collect();
+        assert_eq!(spans, [(at(0), at(100), 3), (at(170), at(171), 2)]);
+    }
+}

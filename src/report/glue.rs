@@ -1,0 +1,273 @@
+//! From findings to the questions that the analysis answers last: verdict, alternatives, recommendations.
+
+use std::collections::BTreeMap;
+
+use super::rows::Rows;
+use super::{SystemEventRow, TraceFacts, UnexplainedRow};
+use crate::analysis::Findings;
+use crate::analysis::advice::{NamedHolder, Situation};
+use crate::analysis::differential::{OtherFailures, Symptoms, is_in_use};
+use crate::analysis::holders::{Conclusion, Pattern, PoolFinding, Subject, excluded_in};
+use crate::analysis::pools::{PoolKey, PoolRanges};
+use crate::analysis::sockets::Operation;
+use crate::analysis::verdict::{self, NearBy, Nearly, State};
+use crate::input::SideInput;
+use crate::side::facts::SideFacts;
+use crate::status::NtStatus;
+use crate::time::FileTime;
+
+/// Failures that come this soon after the start of a trace had their cause before it.
+const SOON_100NS: i64 = 2 * FileTime::SECOND;
+
+/// A log without a trace is searched for a day back from its last entry of interest.
+const DAY_100NS: i64 = 86_400 * FileTime::SECOND;
+
+/// Ids of the Tcpip events that say a pool is full: TCP, UDP.
+const POOL_FULL: [u32; 2] = [4231, 4266];
+/// The one that says a connection's addresses were used again too soon.
+const TUPLE_REUSE: u32 = 4227;
+
+fn is_tcpip(provider: &str) -> bool {
+    provider.eq_ignore_ascii_case("tcpip")
+}
+
+/// The rows of event logs, and whether each lies in the span of the traces.
+pub(super) fn system_events(
+    side: &SideFacts,
+    side_inputs: &[SideInput],
+    span: Option<(FileTime, FileTime)>,
+) -> Vec<SystemEventRow> {
+    let newest = side.system_events.iter().map(|event| event.time).max();
+    let span = span.or(newest.map(|newest| (FileTime(newest.0.saturating_sub(DAY_100NS)), newest)));
+    let mut rows: Vec<SystemEventRow> = side
+        .system_events
+        .iter()
+        .map(|event| SystemEventRow {
+            time: event.time,
+            provider: event.provider.clone(),
+            id: event.id,
+            source: side_inputs.get(event.source).map(|side| side.path.clone()).unwrap_or_default(),
+            in_span: span.is_some_and(|(first, last)| (first..=last).contains(&event.time)),
+        })
+        .collect();
+    rows.sort_by(|a, b| (a.time, a.id, &a.provider, &a.source).cmp(&(b.time, b.id, &b.provider, &b.source)));
+    rows
+}
+
+/// Start and end of the traces: as their headers say, else from the first event to the last.
+pub(super) fn span(traces: &[TraceFacts], findings: &Findings) -> Option<(FileTime, FileTime)> {
+    let start = traces.iter().filter_map(|trace| trace.summary.started).min();
+    let end = traces.iter().filter_map(|trace| trace.summary.ended).max();
+    match (start, end, findings.span) {
+        (Some(start), Some(end), _) if start <= end => Some((start, end)),
+        (_, _, span) => span,
+    }
+}
+
+/// Adds to the verdict's evidence what pools and event logs say.
+pub(super) fn weigh_pools(
+    evidence: &mut verdict::Evidence,
+    findings: &Findings,
+    conclusion: &Conclusion,
+    events: &[SystemEventRow],
+    span: Option<(FileTime, FileTime)>,
+) {
+    let transport = &findings.world.ports.transport;
+    evidence.refusals = transport.refusals.iter().map(|refusals| refusals.binds + refusals.connects).sum();
+    evidence.weak_references = transport.weak_references;
+    evidence.tcpip_records = transport.port_events;
+    let full = |event: &&SystemEventRow| event.in_span && is_tcpip(&event.provider) && POOL_FULL.contains(&event.id);
+    evidence.pool_full_events = events.iter().filter(full).count() as u64;
+    let near = conclusion.pools.iter().filter(|pool| pool.state == Some(State::Near));
+    evidence.nearly =
+        near.map(nearly).max_by_key(|nearly| u64::from(nearly.used) * 10_000 / u64::from(nearly.usable.max(1)));
+    let worst = worst_pool(&conclusion.pools).filter(|pool| pool.state == Some(State::Exhausted));
+    evidence.explained_percent = worst.map(explained_percent);
+    evidence.began_after = worst.is_some_and(|pool| {
+        let soon = pool.failure_span.zip(span).is_some_and(|((first, _), (start, _))| first.since(start) <= SOON_100NS);
+        soon && explained_percent(pool) < 50
+    });
+}
+
+fn explained_percent(pool: &PoolFinding) -> u32 {
+    let percent = u64::from(pool.explained) * 100 / u64::from(pool.range.count.max(1));
+    u32::try_from(percent).unwrap_or(100)
+}
+
+fn nearly(pool: &PoolFinding) -> Nearly {
+    let usable = pool.usable();
+    let listed = pool.listing.map_or(0, |(_, used)| used);
+    let (by, used) = if crate::analysis::holders::is_near(pool.held.0, usable) {
+        (NearBy::Trace, pool.held.0)
+    } else if crate::analysis::holders::is_near(listed, usable) {
+        (NearBy::Listing, listed)
+    } else {
+        (NearBy::TimeWait, pool.occupied_peak)
+    };
+    Nearly { by, used, usable }
+}
+
+/// The pool that speaks for the case: a full one before one nearly full, then the one with most failures.
+pub(super) fn worst_pool(pools: &[PoolFinding]) -> Option<&PoolFinding> {
+    let rank = |pool: &PoolFinding| {
+        let state = match pool.state {
+            Some(State::Exhausted) => 2,
+            Some(State::Near) => 1,
+            _ => 0,
+        };
+        (state, pool.failures.0 + pool.failures.1 + pool.refused.0 + pool.refused.1, pool.occupied_peak)
+    };
+    // The first of equals: `max_by_key` would give the last.
+    pools.iter().rev().max_by_key(|pool| rank(pool))
+}
+
+/// What nothing explains of the pools that were full, and where it may be.
+pub(super) fn unexplained(
+    findings: &Findings,
+    conclusion: &Conclusion,
+    side: &SideFacts,
+    began_after: bool,
+) -> Option<Vec<UnexplainedRow>> {
+    let rows: Vec<UnexplainedRow> = conclusion
+        .pools
+        .iter()
+        .enumerate()
+        .filter_map(|(index, pool)| {
+            let ports = pool.unexplained()?;
+            let mut possible = Vec::new();
+            if ports > 0 {
+                let transport = &findings.world.ports.transport;
+                if side.listings.is_empty() {
+                    if began_after || transport.rundown_connections == 0 {
+                        possible.push("bound_before_capture");
+                    }
+                    possible.push("kernel");
+                }
+                possible.push("ended_processes");
+                if side.excluded_ports.is_empty() {
+                    possible.push("excluded_ranges");
+                }
+                if pool.time_wait.1 > pool.time_wait.0 {
+                    possible.push("longer_time_wait");
+                }
+                if !side.listings.is_empty() {
+                    possible.push("kernel");
+                }
+            }
+            let share = share(ports, pool.range.count);
+            Some(UnexplainedRow { pool: index, ports, share_of_pool: share, possible })
+        })
+        .collect();
+    (!rows.is_empty()).then_some(rows)
+}
+
+/// A part of a pool, from 0 to 1.
+pub(super) fn share(ports: u32, count: u32) -> f64 {
+    (f64::from(ports) / f64::from(count.max(1))).min(1.0)
+}
+
+/// What other causes are looked for in.
+pub(super) fn symptoms(
+    findings: &Findings,
+    conclusion: &Conclusion,
+    rows: &Rows,
+    side: &SideFacts,
+    traces: &[TraceFacts],
+    events: &[SystemEventRow],
+    has_event_log: bool,
+) -> Symptoms {
+    let of = |matches: &dyn Fn(NtStatus) -> bool| other_failures(findings, rows, matches);
+    let excluded = (!side.excluded_ports.is_empty()).then(|| {
+        let overlap = |pool: &PoolFinding| excluded_in(&side.excluded_ports, pool.key, pool.range).len();
+        let pools = conclusion.pools.iter().filter(|pool| pool.local_address.is_none());
+        let seen: usize = pools.map(overlap).sum();
+        // Without any pool in use, those of the default protocols.
+        let default = || {
+            let ranges: PoolRanges = findings.world.ports.ranges;
+            PoolKey::all().iter().map(|key| excluded_in(&side.excluded_ports, *key, ranges.of(*key)).len()).sum()
+        };
+        u32::try_from(if conclusion.pools.is_empty() { default() } else { seen }).unwrap_or(u32::MAX)
+    });
+    let reuse = |event: &&SystemEventRow| is_tcpip(&event.provider) && event.id == TUPLE_REUSE && event.in_span;
+    let boot = traces.iter().filter_map(|trace| trace.summary.boot_time).min();
+    let end = traces.iter().filter_map(|trace| trace.summary.ended.or(trace.summary.started)).max();
+    Symptoms {
+        bind_records: traces.iter().map(|trace| trace.coverage.bind_records).sum(),
+        in_use: of(&is_in_use),
+        denied: of(&|status| status == NtStatus::ACCESS_DENIED),
+        no_memory: of(&|status| status == NtStatus::INSUFFICIENT_RESOURCES),
+        excluded,
+        has_event_log,
+        tuple_reuse_events: events.iter().filter(reuse).count() as u64,
+        os_build: traces.iter().find_map(|trace| trace.summary.os_build),
+        uptime_100ns: boot.zip(end).map(|(boot, end)| end.since(boot)),
+    }
+}
+
+fn other_failures(findings: &Findings, rows: &Rows, matches: &dyn Fn(NtStatus) -> bool) -> OtherFailures {
+    let by_status = findings.sockets.by_status.iter();
+    let count = by_status
+        .filter(|((operation, status), _)| *operation == Operation::Bind && matches(*status))
+        .map(|(_, count)| count)
+        .sum();
+    let mut ports: BTreeMap<u16, u64> = BTreeMap::new();
+    let mut owners: BTreeMap<Subject, u64> = BTreeMap::new();
+    for ((status, port, owner), count) in findings.world.ports.conflicts.iter() {
+        if matches(status) {
+            if let Some(port) = port {
+                *ports.entry(port).or_default() += count;
+            }
+            let subject = findings.world.processes.settled(owner).map_or(Subject::Nobody, Subject::Process);
+            *owners.entry(subject).or_default() += count;
+        }
+    }
+    // Of equals the smallest.
+    let top = ports.iter().rev().max_by_key(|(_, count)| **count);
+    let owner = owners.iter().rev().max_by_key(|(_, count)| **count);
+    OtherFailures {
+        count,
+        port: top.map(|(port, _)| *port),
+        on_port: top.map_or(0, |(_, count)| *count),
+        by: owner.and_then(|(subject, _)| rows.label(*subject)),
+    }
+}
+
+/// What recommendations are drawn from.
+pub(super) fn situation<'a>(
+    state: State,
+    conclusion: &'a Conclusion,
+    rows: &'a Rows,
+    side: &'a SideFacts,
+    traces: &'a [TraceFacts],
+    has_event_log: bool,
+    unexplained: Option<&Vec<UnexplainedRow>>,
+) -> Situation<'a> {
+    let matters = |pool: usize| conclusion.pools.get(pool).is_some_and(|pool| pool.state.is_some());
+    let holders = conclusion
+        .holders
+        .iter()
+        .filter(|holder| matters(holder.pool) || holder.pattern == Some(Pattern::Reservation))
+        .filter_map(|holder| {
+            let row = rows.rows.get(*rows.index.get(&holder.subject)?)?;
+            Some(NamedHolder {
+                holder,
+                label: rows.label(holder.subject).unwrap_or_else(|| "a process that nothing tells".to_owned()),
+                image: row.image.as_deref().unwrap_or("").to_lowercase(),
+                pid: row.pid,
+                services: &row.services,
+            })
+        })
+        .collect();
+    Situation {
+        state,
+        traces: traces.iter().map(|trace| trace.path.as_str()).collect(),
+        bind_records: traces.iter().map(|trace| trace.coverage.bind_records).sum(),
+        pools: &conclusion.pools,
+        holders,
+        excluded: &side.excluded_ports,
+        has_listing: !side.listings.is_empty(),
+        has_excluded: !side.excluded_ports.is_empty(),
+        has_event_log,
+        unexplained_share: unexplained.map_or(0.0, |rows| rows.iter().map(|row| row.share_of_pool).fold(0.0, f64::max)),
+    }
+}

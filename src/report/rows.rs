@@ -1,0 +1,248 @@
+//! The rows of processes: those of the trace, and those that listings alone know; names joined from all sources.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Destination, ProcessRow, shown};
+use crate::analysis::Findings;
+use crate::analysis::holders::{Conclusion, Subject, last_of_pid};
+use crate::analysis::processes::{Process, is_kernel};
+use crate::analysis::tally::Tally;
+use crate::event::base_name;
+use crate::side::facts::{HandleCount, SideFacts};
+use crate::side::tasklist::{IMAGE_CUT_AT, Task};
+use crate::time::FileTime;
+
+/// Destinations shown for each process.
+const TOP_DESTINATIONS: usize = 5;
+
+/// The process rows of a report.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    /// Most bind failures first.
+    pub(super) rows: Vec<ProcessRow>,
+    /// Where each process of the conclusion stands.
+    pub(super) index: BTreeMap<Subject, usize>,
+    /// What is to be known about names.
+    pub(super) notes: Vec<String>,
+}
+
+impl Rows {
+    /// The label of a subject: `name.exe (PID 7312)`.
+    pub(super) fn label(&self, subject: Subject) -> Option<String> {
+        let row = self.rows.get(*self.index.get(&subject)?)?;
+        Some(match (&row.image, row.pid) {
+            (Some(image), Some(pid)) => format!("{} (PID {pid})", shown(image)),
+            (None, Some(pid)) => format!("PID {pid}"),
+            (_, None) => return None,
+        })
+    }
+}
+
+/// What lists beside the trace tell about a PID.
+#[derive(Default)]
+struct Listed<'a> {
+    tasks: BTreeMap<u32, &'a Task>,
+    /// Image names of socket and handle listings.
+    images: BTreeMap<u32, &'a str>,
+    handles: BTreeMap<u32, u64>,
+    afd_handles: BTreeMap<u32, u64>,
+}
+
+impl<'a> Listed<'a> {
+    fn new(side: &'a SideFacts) -> Self {
+        let mut images = BTreeMap::new();
+        for (pid, owner) in side.listings.iter().flat_map(|listing| &listing.owners) {
+            if let Some(image) = &owner.image {
+                images.insert(*pid, image.as_str());
+            }
+        }
+        for count in side.afd_handles.iter().chain(&side.handles) {
+            if let Some(image) = &count.image {
+                images.entry(count.pid).or_insert(image.as_str());
+            }
+        }
+        let largest = |counts: &[HandleCount]| {
+            let mut by_pid: BTreeMap<u32, u64> = BTreeMap::new();
+            for count in counts {
+                let known = by_pid.entry(count.pid).or_default();
+                *known = (*known).max(count.count);
+            }
+            by_pid
+        };
+        Self {
+            tasks: side.tasks.iter().map(|task| (task.pid, task)).collect(),
+            images,
+            handles: largest(&side.handles),
+            afd_handles: largest(&side.afd_handles),
+        }
+    }
+
+    /// Puts what the lists tell into a row.
+    fn join(&self, row: &mut ProcessRow, pid: u32, may_be_cut: bool, notes: &mut Vec<String>) {
+        row.handles = self.handles.get(&pid).copied();
+        row.afd_handles = self.afd_handles.get(&pid).copied();
+        if let Some(task) = self.tasks.get(&pid) {
+            let longer = may_be_cut && row.image.as_ref().is_some_and(|cut| task.image.len() > cut.len());
+            match &row.image {
+                Some(image) if !same_image(image, &task.image) => {
+                    notes.push(format!(
+                        "PID {pid} is {} in the trace and {} in the process list: the list's services are not used",
+                        shown(image),
+                        shown(&task.image)
+                    ));
+                    return;
+                }
+                Some(_) if !longer => {}
+                _ => name(row, &task.image, "tasklist"),
+            }
+            row.services.clone_from(&task.services);
+        }
+        if row.image.is_none()
+            && let Some(image) = self.images.get(&pid)
+        {
+            name(row, image, "netstat");
+        }
+    }
+}
+
+fn name(row: &mut ProcessRow, image: &str, source: &'static str) {
+    (row.image, row.image_path, row.image_source) = (Some(image.to_owned()), None, Some(source));
+}
+
+/// All processes that did something with sockets, or hold ports; most bind failures first.
+pub(super) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusion) -> Rows {
+    let processes = findings.world.processes.processes();
+    let unknown = findings.world.processes.unknown();
+    let listed = Listed::new(side);
+    let last_of_pid = last_of_pid(processes);
+    let oldest = oldest_holds(findings);
+    let destinations = destinations(findings);
+    let holds = |subject| conclusion.holders.iter().any(|holder| holder.subject == subject);
+    let mut notes = Vec::new();
+    let mut rows: Vec<(Subject, ProcessRow)> = Vec::new();
+    for (index, process) in processes.iter().enumerate() {
+        let subject = Subject::Process(index);
+        if !process.tally.is_of_interest() && !holds(subject) {
+            continue;
+        }
+        let mut row = process_row(process);
+        row.held_since = oldest.get(&Some(index)).copied();
+        row.destinations = destinations.get(&Some(index)).cloned().unwrap_or_default();
+        if last_of_pid.get(&process.pid) == Some(&index) {
+            listed.join(&mut row, process.pid, process.image_may_be_cut(), &mut notes);
+        }
+        rows.push((subject, row));
+    }
+    for holder in &conclusion.holders {
+        if let Subject::Listed(pid) = holder.subject
+            && !rows.iter().any(|(subject, _)| *subject == holder.subject)
+        {
+            let mut row = row_of(Some(pid), &Tally::default());
+            listed.join(&mut row, pid, false, &mut notes);
+            rows.push((holder.subject, row));
+        }
+    }
+    if unknown.is_of_interest() || holds(Subject::Nobody) {
+        let mut row = row_of(None, unknown);
+        row.held_since = oldest.get(&None).copied();
+        row.destinations = destinations.get(&None).cloned().unwrap_or_default();
+        rows.push((Subject::Nobody, row));
+    }
+    for (subject, row) in &mut rows {
+        if holds(*subject) {
+            row.roles.push("holder");
+        }
+        row.roles.sort_unstable();
+    }
+    rows.sort_by(|(a_subject, a), (b_subject, b)| {
+        let key = |row: &ProcessRow| (std::cmp::Reverse(row.bind_failures), std::cmp::Reverse(row.ports_held_end));
+        let pid = |row: &ProcessRow| (row.pid.is_none(), row.pid);
+        key(a).cmp(&key(b)).then(pid(a).cmp(&pid(b))).then(a_subject.cmp(b_subject))
+    });
+    let index = rows.iter().enumerate().map(|(index, (subject, _))| (*subject, index)).collect();
+    Rows { rows: rows.into_iter().map(|(_, row)| row).collect(), index, notes }
+}
+
+/// The oldest port that each process still holds at the end.
+fn oldest_holds(findings: &Findings) -> HashMap<Option<usize>, FileTime> {
+    let mut oldest: HashMap<Option<usize>, FileTime> = HashMap::new();
+    for hold in findings.sockets.held() {
+        let since = oldest.entry(findings.world.processes.settled(hold.owner)).or_insert(hold.since);
+        *since = (*since).min(hold.since);
+    }
+    oldest
+}
+
+/// The remote addresses that each process connected to most.
+fn destinations(findings: &Findings) -> HashMap<Option<usize>, Vec<Destination>> {
+    let mut counts: BTreeMap<(Option<usize>, crate::net::SocketAddress), u64> = BTreeMap::new();
+    for ((owner, remote), count) in findings.world.ports.destinations.iter() {
+        *counts.entry((findings.world.processes.settled(owner), remote)).or_default() += count;
+    }
+    let mut sorted: Vec<_> = counts.into_iter().collect();
+    sorted.sort_by_key(|((process, remote), count)| (*process, std::cmp::Reverse(*count), *remote));
+    let mut top: HashMap<Option<usize>, Vec<Destination>> = HashMap::new();
+    for ((process, remote), connects) in sorted {
+        let list = top.entry(process).or_default();
+        if list.len() < TOP_DESTINATIONS {
+            list.push(Destination { remote: remote.to_string(), connects });
+        }
+    }
+    top
+}
+
+fn process_row(process: &Process) -> ProcessRow {
+    let mut row = row_of(Some(process.pid), &process.tally);
+    (row.started, row.ended) = (process.started, process.ended);
+    if let Some((image, source)) = process.image() {
+        row.image = Some(base_name(image).to_owned());
+        row.image_path = (base_name(image) != image).then(|| image.to_owned());
+        row.image_source = Some(source.name());
+    }
+    row
+}
+
+/// Whether two image names are the same, one of them possibly cut.
+fn same_image(known: &str, listed: &str) -> bool {
+    let (known, listed) = (known.to_lowercase(), listed.to_lowercase());
+    let cut_list = listed.chars().count() >= IMAGE_CUT_AT && known.starts_with(&listed);
+    let cut_event = known.len() >= 14 && listed.starts_with(&known);
+    known == listed || cut_list || cut_event
+}
+
+fn row_of(pid: Option<u32>, tally: &Tally) -> ProcessRow {
+    let mut roles = Vec::new();
+    if tally.bind_failures > 0 {
+        roles.push("victim");
+    }
+    if pid.is_some_and(is_kernel) {
+        roles.push("kernel");
+    }
+    ProcessRow {
+        pid,
+        image: None,
+        image_path: None,
+        image_source: None,
+        services: Vec::new(),
+        started: None,
+        ended: None,
+        roles,
+        bind_failures: tally.bind_failures,
+        connect_failures: tally.connect_failures,
+        first_failure: tally.failure_span.map(|(first, _)| first),
+        last_failure: tally.failure_span.map(|(_, last)| last),
+        binds_ok: tally.binds_ok,
+        other_bind_failures: tally.other_bind_failures,
+        sockets_created: tally.sockets_created,
+        sockets_closed: tally.sockets_closed,
+        ports_held_peak: tally.ports_held_peak,
+        ports_held_end: tally.ports_held,
+        ports_obtained: tally.ports_obtained,
+        ports_released: tally.ports_released,
+        held_since: None,
+        destinations: Vec::new(),
+        handles: None,
+        afd_handles: None,
+        owner_source: tally.owner_source,
+    }
+}

@@ -1,0 +1,103 @@
+//! When: ports held and failures over time.
+
+use std::io;
+
+use super::Page;
+use crate::analysis::verdict::{counted, grouped};
+use crate::time::{FileTime, duration_text};
+
+/// Heights of one column, in eighths.
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Outages listed one by one.
+const OUTAGES_SHOWN: usize = 5;
+
+impl Page<'_, '_> {
+    pub(super) fn when(&mut self) -> io::Result<()> {
+        let report = self.report;
+        let Some(first) = report.timeline.first() else { return Ok(()) };
+        let has_failures = report.timeline.iter().any(|step| step.bind_failures + step.connect_failures > 0);
+        let columns = report.timeline.len();
+        if columns < 3 || (!has_failures && report.pools.is_empty()) {
+            return self.outages();
+        }
+        let start = first.start.to_clock();
+        let start = start.split('.').next().unwrap_or_default();
+        self.heading(
+            "WHEN",
+            &format!("one column is {}, from {start} UTC", duration_text(first.seconds * FileTime::SECOND)),
+        )?;
+        let label = 14;
+        let fits = self.layout.width.saturating_sub(label + 26).max(10);
+        let rows: [(&str, Vec<u64>); 4] = [
+            ("ports held", report.timeline.iter().map(|step| step.ports_held).collect()),
+            ("binds", report.timeline.iter().map(|step| step.binds_ok).collect()),
+            ("closes", report.timeline.iter().map(|step| step.closes).collect()),
+            ("failures", report.timeline.iter().map(|step| step.bind_failures + step.connect_failures).collect()),
+        ];
+        for (name, values) in rows {
+            let is_level = name == "ports held";
+            let values = squeezed(&values, fits, is_level);
+            let peak = values.iter().copied().max().unwrap_or(0);
+            let line = format!("  {name:<12}{}   peak {}", bars(&values), grouped(peak));
+            self.line(&line)?;
+        }
+        self.outages()
+    }
+
+    fn outages(&mut self) -> io::Result<()> {
+        let outages = &self.report.outages;
+        if outages.len() < 2 {
+            return Ok(());
+        }
+        for outage in outages.iter().take(OUTAGES_SHOWN) {
+            let (first, last) = (outage.first.to_clock(), outage.last.to_clock());
+            self.line(&format!("  failing {first} – {last}: {}", counted(outage.failures, "failure")))?;
+        }
+        if outages.len() > OUTAGES_SHOWN {
+            self.line(&format!("  ({} more spans of failures)", outages.len() - OUTAGES_SHOWN))?;
+        }
+        Ok(())
+    }
+}
+
+/// At most `columns` values: sums of neighbours, or for a level the largest.
+fn squeezed(values: &[u64], columns: usize, is_level: bool) -> Vec<u64> {
+    let factor = values.len().div_ceil(columns.max(1)).max(1);
+    let one = |part: &[u64]| {
+        if is_level { part.iter().copied().max().unwrap_or(0) } else { part.iter().sum() }
+    };
+    values.chunks(factor).map(one).collect()
+}
+
+fn bars(values: &[u64]) -> String {
+    let peak = values.iter().copied().max().unwrap_or(0).max(1);
+    values
+        .iter()
+        .map(|value| {
+            let eighths = (u128::from(*value) * 8).div_ceil(u128::from(peak));
+            match usize::try_from(eighths) {
+                Ok(0) | Err(_) => '·',
+                Ok(height) => BARS.get(height - 1).copied().unwrap_or('█'),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_a_dot_and_little_is_seen() {
+        assert_eq!(bars(&[0, 1, 400, 800]), "·▁▄█");
+        assert_eq!(bars(&[0, 0]), "··");
+        assert_eq!(bars(&[u64::MAX]), "█");
+    }
+
+    #[test]
+    fn narrow_terminals_get_sums_and_levels_get_peaks() {
+        assert_eq!(squeezed(&[1, 2, 3, 4, 5], 2, false), [6, 9]);
+        assert_eq!(squeezed(&[1, 2, 3, 4, 5], 2, true), [3, 5]);
+    }
+}
