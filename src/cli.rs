@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::events::{ProviderFilter, parse_provider, parse_status, parse_time};
+use crate::input::NamedSideFile;
+use crate::side::Kind;
 use crate::status::NtStatus;
 use crate::time::FileTime;
 
@@ -49,7 +51,8 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct Analyze {
-    /// Traces (.etl, also .gz and .zst), report cabinets (.cab), .zip archives or folders of one case; - for standard input
+    /// Traces (.etl, also .gz and .zst), report cabinets (.cab), .zip archives, folders and side files of one case; - for
+    /// standard input
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
 
@@ -57,9 +60,9 @@ pub struct Analyze {
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
     pub format: ReportFormat,
 
-    /// Take process names and services from FILE, the output of `tasklist /svc` (table or /fo csv)
-    #[arg(long, value_name = "FILE")]
-    pub tasklist: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub side: SideFiles,
 
     /// Show at most N rows in each table of the text report
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -72,6 +75,39 @@ pub struct Analyze {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub common: Common,
+}
+
+/// Side files by name. Inputs are recognised too; a file that is named here must hold what the option says.
+#[derive(Debug, Args)]
+pub struct SideFiles {
+    /// Take process names and services from FILE, the output of `tasklist /svc` (table or /fo csv)
+    #[arg(long, value_name = "FILE")]
+    pub tasklist: Vec<PathBuf>,
+
+    /// Take sockets and their owners from FILE, the output of `netstat -anobq`, also many in one file
+    #[arg(long, value_name = "FILE")]
+    pub netstat: Vec<PathBuf>,
+
+    /// Take entries about ports from FILE, an export of the System event log
+    #[arg(long, value_name = "FILE")]
+    pub evtx: Vec<PathBuf>,
+
+    /// Take port ranges from FILE, the output of `netsh int ipv4 show dynamicport tcp`, also several
+    #[arg(long, value_name = "FILE")]
+    pub dynamic_port: Vec<PathBuf>,
+}
+
+impl SideFiles {
+    /// All of them, with what each is to hold.
+    pub fn named(&self) -> Vec<NamedSideFile> {
+        let lists = [
+            (&self.tasklist, Kind::Tasklist),
+            (&self.netstat, Kind::Netstat),
+            (&self.evtx, Kind::Evtx),
+            (&self.dynamic_port, Kind::DynamicPort),
+        ];
+        lists.into_iter().flat_map(|(paths, kind)| NamedSideFile::all(paths, kind)).collect()
+    }
 }
 
 /// `events`.

@@ -61,12 +61,12 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
 
 fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     let started = Instant::now();
-    let case = Case::open(&options.inputs, &options.tasklist);
+    let case = Case::open(&options.inputs, &options.side.named());
     refuse_to_overwrite(&options.common, &options.inputs)?;
-    let Case { traces: files, side_inputs, tasks, mut unusable, mut notes, inputs, .. } = case;
+    let Case { traces: files, side_inputs, side, mut unusable, mut notes, inputs, .. } = case;
     let opened = open_traces(&files, &inputs, &mut unusable, &mut notes);
     let (labels, traces): (Vec<_>, Vec<_>) = opened.into_iter().map(|opened| (opened.path, opened.trace)).unzip();
-    if traces.is_empty() && tasks.is_empty() {
+    if traces.is_empty() && !side_inputs.iter().any(|side| side.used) {
         return Err(nothing_to_read(unusable, notes));
     }
     let mut coverages: Vec<Coverage> = traces.iter().map(Coverage::of_index).collect();
@@ -111,7 +111,8 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
         })
         .collect();
     notes.extend(unusable.iter().map(|line| format!("{line}; not used")));
-    let report = Report::new(Facts { traces: trace_facts, findings: analysis.finish(), tasks, side_inputs, notes });
+    let report =
+        Report::new(Facts { traces: trace_facts, findings: analysis.finish(), tasks: side.tasks, side_inputs, notes });
     let is_text = options.format == ReportFormat::Text;
     write_output(&options.common, is_text, |out, width| match options.format {
         ReportFormat::Text => text::write(&report, text::Layout { width, top: options.top.max(1) }, out),
