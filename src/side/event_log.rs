@@ -14,6 +14,9 @@ use super::facts::SystemEvent;
 use crate::contained::contained;
 use crate::time::FileTime;
 
+#[cfg(test)]
+mod tests;
+
 /// Size of the file's header block.
 const HEADER_BYTES: usize = 4096;
 
