@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::pools::{PoolRange, RangeSource};
 use crate::events::{ProviderFilter, parse_provider, parse_status, parse_time};
+use crate::input::NamedSideFile;
+use crate::side::Kind;
 use crate::status::NtStatus;
 use crate::time::FileTime;
 
@@ -50,7 +52,8 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct Analyze {
-    /// Traces (.etl, also .gz and .zst), report cabinets (.cab), .zip archives or folders of one case; - for standard input
+    /// Traces (.etl, also .gz and .zst), report cabinets (.cab), .zip archives, folders and side files of one case; - for
+    /// standard input
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
 
@@ -58,9 +61,9 @@ pub struct Analyze {
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
     pub format: ReportFormat,
 
-    /// Take process names and services from FILE, the output of `tasklist /svc` (table or /fo csv)
-    #[arg(long, value_name = "FILE")]
-    pub tasklist: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub side: SideFiles,
 
     /// Take the dynamic port range to be COUNT ports from START on, for all pools (default: a dynamicport listing, else 49152:16384)
     #[arg(long, value_name = "START:COUNT", value_parser = parse_pool)]
@@ -77,6 +80,39 @@ pub struct Analyze {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub common: Common,
+}
+
+/// Side files by name. Inputs are recognised too; a file that is named here must hold what the option says.
+#[derive(Debug, Args)]
+pub struct SideFiles {
+    /// Take process names and services from FILE, the output of `tasklist /svc` (table or /fo csv)
+    #[arg(long, value_name = "FILE")]
+    pub tasklist: Vec<PathBuf>,
+
+    /// Take sockets and their owners from FILE, the output of `netstat -anobq`, also many in one file
+    #[arg(long, value_name = "FILE")]
+    pub netstat: Vec<PathBuf>,
+
+    /// Take entries about ports from FILE, an export of the System event log
+    #[arg(long, value_name = "FILE")]
+    pub evtx: Vec<PathBuf>,
+
+    /// Take port ranges from FILE, the output of `netsh int ipv4 show dynamicport tcp`, also several
+    #[arg(long, value_name = "FILE")]
+    pub dynamic_port: Vec<PathBuf>,
+}
+
+impl SideFiles {
+    /// All of them, with what each is to hold.
+    pub fn named(&self) -> Vec<NamedSideFile> {
+        let lists = [
+            (&self.tasklist, Kind::Tasklist),
+            (&self.netstat, Kind::Netstat),
+            (&self.evtx, Kind::Evtx),
+            (&self.dynamic_port, Kind::DynamicPort),
+        ];
+        lists.into_iter().flat_map(|(paths, kind)| NamedSideFile::all(paths, kind)).collect()
+    }
 }
 
 /// `events`.

@@ -14,6 +14,7 @@
 
 pub mod analysis;
 pub mod cli;
+mod contained;
 mod cursor;
 pub mod error;
 pub mod event;

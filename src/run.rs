@@ -22,7 +22,6 @@ use crate::input::{Case, InputKind, TraceFile, label};
 use crate::pipeline::{self, Progress, TimeOrder};
 use crate::providers::afd;
 use crate::report::{self, Facts, Report, TraceFacts, json, text};
-use crate::side::facts::SideFacts;
 use crate::time::FileTime;
 
 /// How a run ended that wrote what it was asked for.
@@ -64,13 +63,12 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
 
 fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     let started = Instant::now();
-    let case = Case::open(&options.inputs, &options.tasklist);
+    let case = Case::open(&options.inputs, &options.side.named());
     refuse_to_overwrite(&options.common, &options.inputs)?;
-    let Case { traces: files, side_inputs, tasks, mut unusable, mut notes, inputs, .. } = case;
-    let side = SideFacts { tasks, ..SideFacts::default() };
+    let Case { traces: files, side_inputs, side, mut unusable, mut notes, inputs, .. } = case;
     let opened = open_traces(&files, &inputs, &mut unusable, &mut notes);
     let (labels, traces): (Vec<_>, Vec<_>) = opened.into_iter().map(|opened| (opened.path, opened.trace)).unzip();
-    if traces.is_empty() && side_inputs.is_empty() {
+    if traces.is_empty() && !side_inputs.iter().any(|side| side.used) {
         return Err(nothing_to_read(unusable, notes));
     }
     let mut coverages: Vec<Coverage> = traces.iter().map(Coverage::of_index).collect();

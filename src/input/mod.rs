@@ -1,6 +1,7 @@
 //! Finds the traces and side files of a case: files by name, standard input, folders, `netsh trace` report cabinets, zip
 //! archives, and traces packed with gzip or Zstandard.
 
+mod side;
 mod unpack;
 
 use std::fs::{self, File};
@@ -12,15 +13,17 @@ use serde::Serialize;
 
 use crate::error::system_message;
 use crate::report::shown;
-use crate::side::tasklist::Task;
-use crate::side::{decode_text, tasklist};
+use crate::side::facts::SideFacts;
+use crate::side::{event_log, is_text, recognise};
+pub use side::{NamedSideFile, SideInput};
+use side::{SideBytes, is_of_report, is_side_name, is_text_name};
 use unpack::{Archive, Budget, Packing};
-
-/// Largest side file read. A `tasklist` of 10,000 processes has 1 MB.
-const MAX_SIDE_FILE_BYTES: u64 = 64 << 20;
 
 /// How much of an input that is no file is read before it is known to be worth keeping.
 const SNIFFED_BYTES: u64 = 1 << 20;
+
+/// How much of a file shows whether it is packed, text, or something else.
+const SHAPE_BYTES: u64 = 4 << 10;
 
 /// How deep archives are unpacked: a cabinet in a zip in a zip.
 const MAX_NESTING: usize = 3;
@@ -57,25 +60,6 @@ pub struct TraceFile {
     pub input: usize,
 }
 
-/// A side file: what it is, and whether it could be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SideInput {
-    /// Path.
-    pub path: String,
-    /// Kind.
-    pub kind: &'static str,
-    /// Whether it could be read.
-    pub used: bool,
-    /// Why not, or what is to be known about it.
-    pub note: Option<String>,
-}
-
-impl SideInput {
-    fn unused(path: String, note: String) -> Self {
-        Self { path, kind: "tasklist", used: false, note: Some(note) }
-    }
-}
-
 /// Everything that belongs to one case.
 #[derive(Debug, Default)]
 pub struct Case {
@@ -83,8 +67,8 @@ pub struct Case {
     pub traces: Vec<TraceFile>,
     /// Side files.
     pub side_inputs: Vec<SideInput>,
-    /// Processes of all `tasklist` outputs.
-    pub tasks: Vec<Task>,
+    /// What they told.
+    pub side: SideFacts,
     /// Named inputs that could not be used, one line each.
     pub unusable: Vec<String>,
     /// The inputs as the user named them, and whether a side file of each could be used.
@@ -103,23 +87,20 @@ struct Found {
 }
 
 impl Case {
-    /// Opens everything that `inputs` and `tasklists` name. What cannot be used is noted.
-    pub fn open(inputs: &[PathBuf], tasklists: &[PathBuf]) -> Self {
+    /// Opens everything that `inputs` and `side_files` name. What cannot be used is noted.
+    pub fn open(inputs: &[PathBuf], side_files: &[NamedSideFile]) -> Self {
         let mut case = Self::default();
         for input in inputs {
             case.add(input);
         }
-        for path in tasklists {
-            if let Err(message) = case.add_tasklist(path) {
-                case.unusable.push(format!("{}: {message}", label(path)));
-                case.side_inputs.push(SideInput::unused(label(path), message));
-            }
+        for file in side_files {
+            case.add_named_side_file(file);
         }
         case
     }
 
     fn add(&mut self, input: &Path) {
-        let tasks = self.tasks.len();
+        let before = self.side_inputs_used();
         self.inputs.push((label(input), false));
         let result = match fs::metadata(input) {
             _ if input == Path::new("-") => self.add_standard_input(),
@@ -130,8 +111,9 @@ impl Case {
         if let Err(message) = result {
             self.unusable.push(format!("{}: {message}", label(input)));
         }
+        let is_used = self.side_inputs_used() > before;
         if let Some((_, used)) = self.inputs.last_mut() {
-            *used = self.tasks.len() > tasks;
+            *used = is_used;
         }
     }
 
@@ -157,8 +139,10 @@ impl Case {
         let mut start = Vec::new();
         (&mut from).take(SNIFFED_BYTES).read_to_end(&mut start)?;
         let whole = (start.len() as u64) < SNIFFED_BYTES;
-        if !whole && Packing::of(&start) == Packing::None && Trace::new(&start).is_err() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "is neither a trace nor an archive"));
+        let is_known = || Trace::new(&start).is_ok() || !recognise(&start, "").is_empty();
+        if !whole && Packing::of(&start) == Packing::None && !is_known() {
+            let message = "is neither a trace, nor an archive, nor a known side file";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         self.budget.spool(start.as_slice().chain(from))
     }
@@ -166,7 +150,7 @@ impl Case {
     fn add_opened(&mut self, mut file: File, found: Found) -> Result<(), String> {
         let read_error = |error: io::Error| system_message(&error);
         let mut start = Vec::new();
-        (&mut file).take(8).read_to_end(&mut start).map_err(read_error)?;
+        (&mut file).take(SHAPE_BYTES).read_to_end(&mut start).map_err(read_error)?;
         file.rewind().map_err(read_error)?;
         if start.is_empty() {
             return Err("is empty".to_owned());
@@ -184,11 +168,14 @@ impl Case {
             }
             Packing::None => {}
         }
-        let lower = found.label.to_lowercase();
-        if lower.ends_with(".txt") || lower.ends_with(".csv") {
-            let bytes = read_side_file(&mut file).map_err(read_error)?;
-            if self.take_tasklist(found.label.clone(), &bytes).is_ok() {
+        // A trace is no text, not even in its first bytes.
+        if event_log::is_event_log(&start) || is_text(&start) {
+            let bytes = SideBytes::read(&mut file).map_err(read_error)?;
+            if self.take_side_file(&found.label, &bytes) {
                 return Ok(());
+            }
+            if is_text_name(&found.label.to_lowercase()) {
+                return Err("holds no list that is known, of processes, sockets, handles or ports".to_owned());
             }
             file.rewind().map_err(read_error)?;
         }
@@ -206,23 +193,20 @@ impl Case {
         let mut files = Vec::new();
         find_files(folder, 0, &mut files).map_err(|error| system_message(&error))?;
         files.sort();
-        let before = (self.traces.len(), self.tasks.len());
+        let before = (self.traces.len(), self.side_inputs_used());
         for path in &files {
             let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-            let result = if is_trace_name(&name) {
-                self.add_file(path, InputKind::Folder, false)
-            } else if is_tasklist_name(&name) {
-                self.add_tasklist(path)
-            } else {
-                continue;
-            };
-            if let Err(message) = result {
-                self.notes.push(format!("{}: {message}; not used", label(path)));
+            if is_trace_name(&name) {
+                if let Err(message) = self.add_file(path, InputKind::Folder, false) {
+                    self.notes.push(format!("{}: {message}; not used", label(path)));
+                }
+            } else if is_side_name(&name) {
+                self.take_found_side_file(&label(path), side::read_file(path));
             }
         }
-        if before == (self.traces.len(), self.tasks.len()) {
+        if before == (self.traces.len(), self.side_inputs_used()) {
             return Err(
-                "the folder holds no trace (.etl), no report cabinet (.cab), no zip archive and no tasklist output"
+                "the folder holds no trace (.etl), no report cabinet (.cab), no zip archive and no side file that is known"
                     .to_owned(),
             );
         }
@@ -240,52 +224,33 @@ impl Case {
             opened.map_err(|error| format!("is a {what} that cannot be read: {}", system_message(&error)))?;
         let is_named = |member: &str, name: &str| crate::event::base_name(member).eq_ignore_ascii_case(name);
         let is_report = packing == Packing::Cabinet && members.iter().any(|name| is_named(name, "report.etl"));
-        let before = (self.traces.len(), self.tasks.len());
+        let before = (self.traces.len(), self.side_inputs_used());
         for name in &members {
             let path = format!("{}/{}", found.label, shown(name));
             let lower = name.to_lowercase();
             let wanted = if is_report { is_named(name, "report.etl") } else { is_trace_name(&lower) };
-            let is_list = is_tasklist_name(crate::event::base_name(&lower));
-            if !wanted && !is_list {
+            let is_side = if is_report { is_of_report(&lower) } else { is_side_name(&lower) };
+            if !wanted && !is_side {
                 continue;
             }
             let member = archive.extract(name, &mut self.budget);
             let member =
                 member.map_err(|error| format!("cannot be taken out of the {what}: {}", system_message(&error)));
+            if !wanted {
+                let bytes = member.and_then(|file| SideBytes::read(file).map_err(|error| system_message(&error)));
+                self.take_found_side_file(&path, bytes);
+                continue;
+            }
             let inner = Found { label: path.clone(), kind, named: found.named, nesting: found.nesting + 1 };
-            let result = member.and_then(|mut member| {
-                if wanted {
-                    return self.add_opened(member, inner);
-                }
-                let bytes = read_side_file(&mut member).map_err(|error| system_message(&error))?;
-                self.take_tasklist(path.clone(), &bytes)
-            });
-            match result {
+            match member.and_then(|member| self.add_opened(member, inner)) {
                 Ok(()) => {}
-                Err(message) if wanted && found.named => self.unusable.push(format!("{path}: {message}")),
+                Err(message) if found.named => self.unusable.push(format!("{path}: {message}")),
                 Err(message) => self.notes.push(format!("{path}: {message}; not used")),
             }
         }
-        if before == (self.traces.len(), self.tasks.len()) && self.unusable.is_empty() {
-            return Err(format!("is a {what} without a trace (.etl) or a process list"));
+        if before == (self.traces.len(), self.side_inputs_used()) && self.unusable.is_empty() {
+            return Err(format!("is a {what} without a trace (.etl) or a side file that is known"));
         }
-        Ok(())
-    }
-
-    fn add_tasklist(&mut self, path: &Path) -> Result<(), String> {
-        let label = label(path);
-        let bytes = File::open(path).and_then(|mut file| read_side_file(&mut file));
-        let bytes = bytes.map_err(|error| system_message(&error))?;
-        self.take_tasklist(label, &bytes)
-    }
-
-    fn take_tasklist(&mut self, path: String, bytes: &[u8]) -> Result<(), String> {
-        let (text, unsure) = decode_text(bytes);
-        let Some(tasks) = tasklist::parse(&text) else { return Err("is no tasklist output".to_owned()) };
-        let unsure =
-            unsure.then(|| "its code page is not known: letters outside of ASCII are shown as \u{fffd}".to_owned());
-        self.tasks.extend(tasks);
-        self.side_inputs.push(SideInput { path, kind: "tasklist", used: true, note: unsure });
         Ok(())
     }
 }
@@ -294,11 +259,6 @@ impl Case {
 fn is_trace_name(name: &str) -> bool {
     let unpacked = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
     [".etl", ".cab", ".zip"].iter().any(|extension| unpacked.ends_with(extension))
-}
-
-fn is_tasklist_name(name: &str) -> bool {
-    let is_text = [".txt", ".csv", ".log"].iter().any(|extension| name.ends_with(extension));
-    is_text && (name.contains("tasklist") || name.starts_with("processes."))
 }
 
 fn find_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -314,12 +274,6 @@ fn find_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Resu
         }
     }
     Ok(())
-}
-
-fn read_side_file(file: &mut File) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.take(MAX_SIDE_FILE_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// A path as it may be shown.

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::panic;
 
 use cab::Cabinet;
 use flate2::read::MultiGzDecoder;
@@ -123,11 +122,7 @@ impl Archive {
 /// Runs code of the unpacking crates. `cab` 0.6.0 panics on some damaged cabinets (an index beyond its tables): that, and
 /// whatever like it there may be, becomes an error.
 fn contained<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| ()));
-    let result = panic::catch_unwind(panic::AssertUnwindSafe(work));
-    panic::set_hook(hook);
-    result.unwrap_or_else(|_| Err(damaged()))
+    crate::contained::contained(work).unwrap_or_else(|| Err(damaged()))
 }
 
 fn damaged() -> io::Error {

@@ -11,7 +11,7 @@ use crate::time::FileTime;
 pub type SourceId = usize;
 
 /// Everything that the side files of a case told.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SideFacts {
     /// Processes of `tasklist` outputs.
     pub tasks: Vec<Task>,
@@ -27,6 +27,20 @@ pub struct SideFacts {
     pub excluded_ports: Vec<ExcludedPorts>,
     /// Entries of event logs that say something about ports.
     pub system_events: Vec<SystemEvent>,
+}
+
+impl SideFacts {
+    /// Adds the facts of one file, which is side input number `source`.
+    pub fn add(&mut self, facts: Self, source: SourceId) {
+        let Self { tasks, listings, afd_handles, handles, dynamic_ports, excluded_ports, system_events } = facts;
+        self.tasks.extend(tasks);
+        self.listings.extend(listings.into_iter().map(|listing| SocketListing { source, ..listing }));
+        self.afd_handles.extend(afd_handles.into_iter().map(|handles| HandleCount { source, ..handles }));
+        self.handles.extend(handles.into_iter().map(|handles| HandleCount { source, ..handles }));
+        self.dynamic_ports.extend(dynamic_ports.into_iter().map(|ports| DynamicPorts { source, ..ports }));
+        self.excluded_ports.extend(excluded_ports.into_iter().map(|ports| ExcludedPorts { source, ..ports }));
+        self.system_events.extend(system_events.into_iter().map(|event| SystemEvent { source, ..event }));
+    }
 }
 
 /// The sockets of a machine at one moment.
@@ -62,7 +76,7 @@ pub struct ListedSocket {
     pub local: Option<SocketAddress>,
     /// Remote address and port; `None` for `*:*`.
     pub remote: Option<SocketAddress>,
-    /// State; `None` for UDP.
+    /// State; `None` for UDP, and in listings that are grouped by owner alone.
     pub state: Option<TcpState>,
     /// Owner; `None` where the listing has no such column. Sockets in TIME_WAIT have no owner any more: 0.
     pub pid: Option<u32>,

@@ -14,14 +14,17 @@ pub struct Task {
     pub services: Vec<String>,
 }
 
+/// `tasklist /v` has 9 columns; what has more is something else.
+const MAX_COLUMNS: usize = 16;
+
 /// Image names in tables are cut at this many characters.
 pub const IMAGE_CUT_AT: usize = 25;
 
-/// Reads `text`; `None` where it is no such list.
+/// Reads the first list in `text`; `None` where there is none.
 pub fn parse(text: &str) -> Option<Vec<Task>> {
     let mut tasks = table(text).or_else(|| comma_separated(text))?;
     forget_placeholder(&mut tasks);
-    (!tasks.is_empty()).then_some(tasks)
+    Some(tasks)
 }
 
 /// The idle process has no services: what stands in its column is the word for "none" in the system's language.
@@ -61,53 +64,79 @@ fn columns(border: &str) -> Option<Vec<(usize, usize)>> {
 }
 
 fn table(text: &str) -> Option<Vec<Task>> {
-    let mut lines = text.lines();
-    let columns = lines.by_ref().find_map(columns)?;
-    let (&(image_from, image_to), &(pid_from, pid_to)) = (columns.first()?, columns.get(1)?);
-    let services_from = match columns.as_slice() {
-        [_, _, (from, _)] => Some(*from),
-        _ => None,
-    };
+    let mut borders: Option<Vec<(usize, usize)>> = None;
     let mut tasks: Vec<Task> = Vec::new();
-    for line in lines {
-        let characters: Vec<char> = line.chars().collect();
-        let cell = |from: usize, to: usize| -> String {
-            let cells = characters.get(from.min(characters.len())..to.min(characters.len())).unwrap_or(&[]);
-            cells.iter().collect::<String>().trim().to_owned()
-        };
-        let services = services_from.map_or_else(String::new, |from| cell(from, usize::MAX));
-        let (image, pid) = (cell(image_from, image_to), cell(pid_from, pid_to));
-        if image.is_empty() && pid.is_empty() {
-            if let Some(task) = tasks.last_mut() {
-                task.services.extend(split_services(&services));
+    for line in text.lines() {
+        if let Some(columns) = columns(line) {
+            if !tasks.is_empty() {
+                break;
             }
+            borders = Some(columns);
             continue;
         }
-        // A prompt or the output of another command ends the table.
-        let Ok(pid) = pid.parse() else { break };
-        tasks.push(Task { image, pid, services: split_services(&services).collect() });
+        let Some(columns) = &borders else { continue };
+        if !row(line, columns, &mut tasks) {
+            // A prompt or the output of another command ends the table.
+            if !tasks.is_empty() {
+                break;
+            }
+            borders = None;
+        }
     }
-    Some(tasks)
+    (!tasks.is_empty()).then_some(tasks)
 }
 
-fn comma_separated(text: &str) -> Option<Vec<Task>> {
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.trim_start().as_bytes());
-    let mut tasks = Vec::new();
-    for (number, row) in reader.records().enumerate() {
-        let row = row.ok()?;
-        let (Some(image), Some(pid)) = (row.get(0), row.get(1)) else { continue };
-        let Ok(pid) = pid.trim().parse() else {
-            // The first row is the heading, in the system's language; any other ends the list.
-            if number == 0 && row.len() >= 3 {
-                continue;
-            }
-            break;
-        };
-        let services = if row.len() == 3 { row.get(2).unwrap_or("") } else { "" };
-        tasks.push(Task { image: image.trim().to_owned(), pid, services: split_services(services).collect() });
+/// Reads a row of the table, or the rest of the services of the row above; `false` where it is neither.
+fn row(line: &str, columns: &[(usize, usize)], tasks: &mut Vec<Task>) -> bool {
+    let [(image_from, image_to), (pid_from, pid_to), others @ ..] = columns else { return false };
+    let characters: Vec<char> = line.chars().collect();
+    let cell = |from: usize, to: usize| -> String {
+        let cells = characters.get(from.min(characters.len())..to.min(characters.len())).unwrap_or(&[]);
+        cells.iter().collect::<String>().trim().to_owned()
+    };
+    let services = match others {
+        [(from, _)] => cell(*from, usize::MAX),
+        _ => String::new(),
+    };
+    let (image, pid) = (cell(*image_from, *image_to), cell(*pid_from, *pid_to));
+    if image.is_empty() && pid.is_empty() {
+        let (Some(task), false) = (tasks.last_mut(), services.is_empty()) else { return false };
+        task.services.extend(split_services(&services));
+        return true;
     }
-    Some(tasks)
+    let Ok(pid) = pid.parse() else { return false };
+    tasks.push(Task { image, pid, services: split_services(&services).collect() });
+    true
+}
+
+/// Lists by `/fo csv`: everything is quoted, and there are as many columns as one of the forms of `tasklist` has.
+fn comma_separated(text: &str) -> Option<Vec<Task>> {
+    let mut tasks = Vec::new();
+    for line in text.lines().map(str::trim) {
+        match quoted(line) {
+            Some(task) => tasks.push(task),
+            None if tasks.is_empty() => {}
+            None => break,
+        }
+    }
+    (!tasks.is_empty()).then_some(tasks)
+}
+
+fn quoted(line: &str) -> Option<Task> {
+    let cells: Vec<&str> = line.strip_prefix('"')?.strip_suffix('"')?.split("\",\"").take(MAX_COLUMNS).collect();
+    let (image, pid, services) = match cells.as_slice() {
+        [image, pid, services] => (image, pid, *services),
+        // The session's name and number, and the memory, with a unit; /v adds status, user, time and title.
+        [image, pid, _, session, memory, rest @ ..] if rest.is_empty() || rest.len() == 4 => {
+            let is_number = |text: &str| text.trim().parse::<u32>().is_ok();
+            let has_unit = memory.contains(|c: char| c.is_ascii_digit()) && !is_number(memory);
+            (is_number(session) && has_unit).then_some((image, pid, ""))?
+        }
+        _ => return None,
+    };
+    let (image, pid) = (image.trim(), pid.trim().parse().ok()?);
+    let is_image = !image.is_empty() && image.parse::<std::net::IpAddr>().is_err();
+    is_image.then(|| Task { image: image.to_owned(), pid, services: split_services(services).collect() })
 }
 
 #[cfg(test)]

@@ -1,0 +1,188 @@
+//! Side files of a case: which files are looked at, and what becomes of them.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Case, label};
+use crate::error::system_message;
+use crate::side::{Kind, Recognised, recognise};
+
+/// Largest side file read; of a larger one the beginning is. A loop that lists 10,000 sockets every minute writes 240 MB in
+/// five hours.
+const MAX_SIDE_FILE_BYTES: u64 = 256 << 20;
+
+/// A side file that the user named, with what it is to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedSideFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it must hold: [`Kind::Tasklist`], [`Kind::Netstat`], [`Kind::Evtx`] or [`Kind::DynamicPort`].
+    pub kind: Kind,
+}
+
+impl NamedSideFile {
+    /// Files with what each is to hold.
+    pub fn all(paths: &[PathBuf], kind: Kind) -> impl Iterator<Item = Self> {
+        paths.iter().map(move |path| Self { path: path.clone(), kind })
+    }
+
+    /// Sockets are sockets, whichever tool lists them.
+    fn is_satisfied_by(&self, found: &[Recognised]) -> bool {
+        found.iter().any(|found| match self.kind {
+            Kind::Netstat => {
+                matches!(found.kind, Kind::Netstat | Kind::NetstatLoop | Kind::NetTcpConnection | Kind::NetUdpEndpoint)
+            }
+            Kind::DynamicPort => matches!(found.kind, Kind::DynamicPort | Kind::ExcludedPorts),
+            kind => found.kind == kind,
+        })
+    }
+}
+
+/// What a file of a kind is the output of.
+fn expected(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Tasklist => "tasklist output, as a table or by /fo csv",
+        Kind::Netstat | Kind::NetstatLoop => "a list of sockets, from netstat -ano, -anob or -anobq",
+        Kind::NetTcpConnection => "a list of sockets, from Get-NetTCPConnection",
+        Kind::NetUdpEndpoint => "a list of sockets, from Get-NetUDPEndpoint",
+        Kind::Handles => "a list of handles, from handle -a afd",
+        Kind::Processes => "a list of processes, from Get-Process and Export-Csv",
+        Kind::DynamicPort => "a port range, from netsh int ipv4 show dynamicport tcp",
+        Kind::ExcludedPorts => "port ranges, from netsh int ipv4 show excludedportrange protocol=tcp",
+        Kind::Evtx => "an event log (.evtx)",
+        Kind::Other => "a known side file",
+    }
+}
+
+/// A side file: what it is, and whether it could be used. A file that holds several kinds has an entry for each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SideInput {
+    /// Path.
+    pub path: String,
+    /// Kind.
+    pub kind: &'static str,
+    /// Whether it could be read.
+    pub used: bool,
+    /// Why not, or what is to be known about it.
+    pub note: Option<String>,
+}
+
+impl SideInput {
+    fn unused(path: String, kind: Kind, note: String) -> Self {
+        Self { path, kind: kind.name(), used: false, note: Some(note) }
+    }
+}
+
+/// The bytes of a side file, as far as they are read.
+#[derive(Debug)]
+pub(super) struct SideBytes {
+    bytes: Vec<u8>,
+    is_cut: bool,
+}
+
+impl SideBytes {
+    pub(super) fn read(mut from: impl Read) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        (&mut from).take(MAX_SIDE_FILE_BYTES).read_to_end(&mut bytes)?;
+        let is_cut = bytes.len() as u64 == MAX_SIDE_FILE_BYTES && from.read(&mut [0])? > 0;
+        if is_cut && let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') {
+            // Half a row would be read as another one.
+            bytes.truncate(end + 1);
+        }
+        Ok(Self { bytes, is_cut })
+    }
+
+    fn recognise(&self, name: &str) -> Vec<Recognised> {
+        let mut found = recognise(&self.bytes, name);
+        if self.is_cut {
+            let cut = format!("only its first {MAX_SIDE_FILE_BYTES} bytes are read");
+            for found in &mut found {
+                found.note = Some(found.note.take().map_or_else(|| cut.clone(), |note| format!("{cut}; {note}")));
+            }
+        }
+        found
+    }
+}
+
+impl Case {
+    /// Reads a side file that the user named by its kind.
+    pub(super) fn add_named_side_file(&mut self, file: &NamedSideFile) {
+        let path = label(&file.path);
+        let result = File::open(&file.path).and_then(SideBytes::read).map_err(|error| system_message(&error));
+        let result = result.and_then(|bytes| {
+            let found = bytes.recognise(&path);
+            if file.is_satisfied_by(&found) { Ok(found) } else { Err(format!("is not {}", expected(file.kind))) }
+        });
+        match result {
+            Ok(found) => self.push_side_facts(&path, found),
+            Err(message) => {
+                self.unusable.push(format!("{path}: {message}"));
+                self.side_inputs.push(SideInput::unused(path, file.kind, message));
+            }
+        }
+    }
+
+    /// Uses a file that the user named without saying what it is; `false` where it holds nothing that is known.
+    pub(super) fn take_side_file(&mut self, path: &str, bytes: &SideBytes) -> bool {
+        let found = bytes.recognise(path);
+        let is_known = !found.is_empty();
+        self.push_side_facts(path, found);
+        is_known
+    }
+
+    /// Uses a file that a folder or an archive holds, as far as it is known. What is not, or cannot be read, is told where the
+    /// name promises something.
+    pub(super) fn take_found_side_file(&mut self, path: &str, bytes: Result<SideBytes, String>) {
+        let promised = Kind::promised_by(path);
+        match (bytes.map(|bytes| bytes.recognise(path)), promised) {
+            (Ok(found), _) if !found.is_empty() => {
+                // Folders hold logs of all kinds.
+                let says_something = |found: &Recognised| {
+                    found.kind != Kind::Evtx || promised.is_some() || !found.facts.system_events.is_empty()
+                };
+                self.push_side_facts(path, found.into_iter().filter(says_something).collect());
+            }
+            (Ok(_), Some(kind)) => {
+                self.side_inputs.push(SideInput::unused(path.to_owned(), kind, format!("is not {}", expected(kind))));
+            }
+            (Ok(_), None) => {}
+            (Err(message), Some(kind)) => self.side_inputs.push(SideInput::unused(path.to_owned(), kind, message)),
+            (Err(message), None) => self.notes.push(format!("{path}: {message}; not used")),
+        }
+    }
+
+    fn push_side_facts(&mut self, path: &str, found: Vec<Recognised>) {
+        for Recognised { kind, facts, note } in found {
+            self.side.add(facts, self.side_inputs.len());
+            self.side_inputs.push(SideInput { path: path.to_owned(), kind: kind.name(), used: true, note });
+        }
+    }
+
+    /// Side files that are used, each counted for every kind that it holds.
+    pub(super) fn side_inputs_used(&self) -> usize {
+        self.side_inputs.iter().filter(|side| side.used).count()
+    }
+}
+
+/// Whether a file may be a side file, by its name in small letters.
+pub(super) fn is_side_name(name: &str) -> bool {
+    is_text_name(name) || name.ends_with(".evtx")
+}
+
+/// Whether a file is text by its name, in small letters.
+pub(super) fn is_text_name(name: &str) -> bool {
+    [".txt", ".csv", ".log", ".out"].iter().any(|extension| name.ends_with(extension))
+}
+
+/// A cabinet of `netsh trace` holds much that looks like something: used is what is known to be of use.
+pub(super) fn is_of_report(name: &str) -> bool {
+    is_side_name(name) && Kind::promised_by(name).is_some()
+}
+
+/// The bytes of a side file of a folder.
+pub(super) fn read_file(path: &Path) -> Result<SideBytes, String> {
+    File::open(path).and_then(SideBytes::read).map_err(|error| system_message(&error))
+}

@@ -1,0 +1,184 @@
+use super::*;
+use crate::net::Family;
+
+fn at(text: &str) -> SocketAddress {
+    address(text).unwrap()
+}
+
+fn tcp(local: &str, remote: &str, state: TcpState, pid: Option<u32>) -> ListedSocket {
+    let local = at(local);
+    ListedSocket {
+        protocol: Protocol::Tcp,
+        family: Some(local.family()),
+        local: Some(local),
+        remote: Some(at(remote)),
+        state: Some(state),
+        pid,
+        count: 1,
+    }
+}
+
+fn udp(local: &str, pid: Option<u32>) -> ListedSocket {
+    let local = at(local);
+    let (protocol, family) = (Protocol::Udp, Some(local.family()));
+    ListedSocket { protocol, family, local: Some(local), remote: None, state: None, pid, count: 1 }
+}
+
+fn only(text: &str) -> SocketListing {
+    let netstat = parse(text).unwrap();
+    assert_eq!((netstat.listings.len(), netstat.unread), (1, 0));
+    netstat.listings.into_iter().next().unwrap()
+}
+
+const WITH_OWNERS: &str = "\r
+Active Connections\r
+\r
+  Proto  Local Address          Foreign Address        State           PID\r
+  TCP    0.0.0.0:135            0.0.0.0:0              LISTENING       832\r
+  RpcSs\r
+ [svchost.exe]\r
+  TCP    0.0.0.0:445            0.0.0.0:0              LISTENING       4\r
+ Can not obtain ownership information\r
+  TCP    10.46.88.66:50351      10.20.50.40:8443       CLOSE_WAIT      1480\r
+ [CiscoJabber.exe]\r
+  TCP    10.46.88.66:50352      10.20.50.40:8443       TIME_WAIT       0\r
+  TCP    0.0.0.0:50353          0.0.0.0:0              BOUND           1480\r
+ [CiscoJabber.exe]\r
+  TCP    [::]:135               [::]:0                 LISTENING       832\r
+  RpcEptMapper\r
+ [svchost.exe]\r
+  TCP    [fe80::1c2f%12]:50400  [fe80::99]:443         ESTABLISHED     77\r
+  UDP    0.0.0.0:123            *:*                                    1164\r
+  W32Time\r
+ [svchost.exe]\r
+  UDP    [fe80::1c2f%12]:1900   *:*                                    1164\r
+";
+
+#[test]
+fn rows_and_owners() {
+    let listing = only(WITH_OWNERS);
+    let want = [
+        tcp("0.0.0.0:135", "0.0.0.0:0", TcpState::Listen, Some(832)),
+        tcp("0.0.0.0:445", "0.0.0.0:0", TcpState::Listen, Some(4)),
+        tcp("10.46.88.66:50351", "10.20.50.40:8443", TcpState::CloseWait, Some(1480)),
+        tcp("10.46.88.66:50352", "10.20.50.40:8443", TcpState::TimeWait, Some(0)),
+        tcp("0.0.0.0:50353", "0.0.0.0:0", TcpState::Bound, Some(1480)),
+        tcp("[::]:135", "[::]:0", TcpState::Listen, Some(832)),
+        tcp("[fe80::1c2f]:50400", "[fe80::99]:443", TcpState::Established, Some(77)),
+        udp("0.0.0.0:123", Some(1164)),
+        udp("[fe80::1c2f]:1900", Some(1164)),
+    ];
+    assert_eq!(listing.sockets, want);
+    assert_eq!(listing.sockets[5].family, Some(Family::Ipv6));
+    let owner = |image: &str, services: &[&str]| ListedOwner {
+        image: Some(image.to_owned()),
+        services: services.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let owners: Vec<(u32, ListedOwner)> = listing.owners.into_iter().collect();
+    let want = [
+        (832, owner("svchost.exe", &["RpcSs", "RpcEptMapper"])),
+        (1164, owner("svchost.exe", &["W32Time"])),
+        (1480, owner("CiscoJabber.exe", &[])),
+    ];
+    assert_eq!(owners, want);
+    assert_eq!(listing.taken, None);
+    let unix = WITH_OWNERS.replace('\r', "");
+    assert_eq!(only(&unix).sockets.len(), 9);
+}
+
+#[test]
+fn without_pid_and_with_further_columns() {
+    let listing = only("  TCP    10.0.0.1:139   0.0.0.0:0   LISTENING\n  UDP    10.0.0.1:137   *:*\n");
+    let want = [tcp("10.0.0.1:139", "0.0.0.0:0", TcpState::Listen, None), udp("10.0.0.1:137", None)];
+    assert_eq!(listing.sockets, want);
+    // -t adds a column behind the PID, or behind the state.
+    let listing =
+        only("  TCP  1.1.1.1:9  2.2.2.2:8  ESTABLISHED  77  InHost\n  TCP  1.1.1.1:9  2.2.2.2:8  CLOSING  InHost\n");
+    let want = [
+        tcp("1.1.1.1:9", "2.2.2.2:8", TcpState::Established, Some(77)),
+        tcp("1.1.1.1:9", "2.2.2.2:8", TcpState::Closing, None),
+    ];
+    assert_eq!(listing.sockets, want);
+}
+
+#[test]
+fn states_of_two_words_and_unknown_ones() {
+    let listing = only(
+        "  TCP    10.0.0.1:139   0.0.0.0:0   IN ASCOLTO   4\n  TCP    10.0.0.1:139   0.0.0.0:0   NASŁUCHIWANIE   4\n  \
+        TCP 1.1.1.1:9 2.2.2.2:8 FIN WAIT 2 99\n",
+    );
+    let states: Vec<_> = listing.sockets.iter().map(|socket| (socket.state.clone().unwrap(), socket.pid)).collect();
+    let want = [
+        (TcpState::Listen, Some(4)),
+        (TcpState::Other("NASŁUCHIWANIE".into()), Some(4)),
+        (TcpState::FinWait2, Some(99)),
+    ];
+    assert_eq!(states, want);
+}
+
+#[test]
+fn a_loop_gives_a_listing_for_each_round() {
+    let round = |minute: u32, rows: u32| {
+        let rows: String = (0..rows)
+            .map(|port| format!("  TCP    10.0.0.1:{}    10.0.0.2:443     ESTABLISHED     7312\r\n", 50_000 + port))
+            .collect();
+        format!(
+            "Tue 11/22/2026 14:{minute:02}:11.25 \r\n\r\nActive Connections\r\n\r\n  \
+            Proto  Local Address          Foreign Address        State           PID\r\n{rows}"
+        )
+    };
+    let text: String = (0..60).map(|minute| round(minute, minute + 1)).collect();
+    let listings = parse(&text).unwrap().listings;
+    assert_eq!(listings.len(), 60);
+    for (minute, listing) in listings.iter().enumerate() {
+        assert_eq!(listing.sockets.len(), minute + 1);
+        let taken = listing.taken.as_ref().unwrap();
+        assert_eq!(taken.second_of_day as usize, 14 * 3600 + minute * 60 + 11);
+        assert_eq!(taken.text, format!("Tue 11/22/2026 14:{minute:02}:11.25"));
+    }
+}
+
+#[test]
+fn listings_are_told_apart_without_dates_and_without_headings() {
+    let rows = "  TCP  10.0.0.1:1  0.0.0.0:0  LISTENING  4\n  UDP  10.0.0.1:2  *:*  4\n";
+    let heading = "\nAktive Verbindungen\n\n  Proto  Lokale Adresse  Remoteadresse  Status  PID\n";
+    let count = |text: String| parse(&text).unwrap().listings.len();
+    assert_eq!(count(format!("{heading}{rows}{heading}{rows}")), 2);
+    assert_eq!(count(format!("{rows}14:03:11,25\n{rows}14:04:11,25\n{rows}")), 3);
+    assert_eq!(count(format!("{rows}-----\n{rows}")), 2);
+    assert_eq!(count(format!("C:\\>netstat -ano\n{rows}C:\\>netstat -ano\n{rows}")), 2);
+    // Lines doubled on their way are no listings.
+    assert_eq!(count(rows.replace('\n', "\n\n")), 1);
+    // A sentence about the owner is none either, also where copies have lost the blanks.
+    let sentence = "Es konnten keine Besitzerinformationen abgerufen werden.\n";
+    assert_eq!(count(rows.replace("  TCP", "TCP").replace("4\n", &format!("4\n{sentence}"))), 1);
+}
+
+#[test]
+fn other_output_around_changes_nothing() {
+    let text = format!(
+        "Microsoft Windows [Version 10.0.20348.1]\n\nC:\\>tasklist\n\nImage Name   PID\n=====  ====\nSystem   4\n\nC:\\>netstat -anob\n\
+        {WITH_OWNERS}\r\nC:\\>ipconfig\r\n [nobody.exe]\r\n   IPv4 Address : 10.1.1.1\r\n"
+    );
+    assert_eq!(only(&text), only(WITH_OWNERS));
+}
+
+#[test]
+fn rows_that_end_too_early_are_counted() {
+    let netstat = parse("  UDP  10.0.0.1:2  *:*  4\n  TCP  10.0.0.1:1  0.0.0.0:0\n  TCP  10.0.0.1:1\n").unwrap();
+    assert_eq!((netstat.listings[0].sockets.len(), netstat.unread), (1, 2));
+}
+
+#[test]
+fn what_is_no_netstat() {
+    for text in [
+        "",
+        "TCP is a protocol\n",
+        "tcp        0      0 0.0.0.0:22              0.0.0.0:*               LISTEN\n",
+        "  TCP    host:139   other:0   LISTENING\n",
+        "  TCP    10.0.0.1:70000   0.0.0.0:0   LISTENING   4\n",
+        "TCP 10.0.0.1:50000 10.0.0.2:443 ALLOW 17\n",
+    ] {
+        assert_eq!(parse(text), None, "{text:?}");
+    }
+}

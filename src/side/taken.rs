@@ -1,0 +1,185 @@
+//! Lines that say when a listing was taken: what `%date% %time%`, `date /t`, `time /t` and `Get-Date` print.
+//!
+//! Day and month stand in the order of the system's language, which no file names: only the time of day is read.
+
+use super::facts::Taken;
+
+/// So many lines may stand between the date and the first row of its listing: a prompt, a title, the heading.
+const MAX_LINES_BEFORE: usize = 8;
+
+/// A longer line is no date.
+const MAX_LINE_CHARACTERS: usize = 120;
+
+/// Follows the lines between listings, and remembers the last time of day.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    last: Option<Taken>,
+    date: Option<String>,
+    age: usize,
+}
+
+impl Clock {
+    /// Looks at a line that is no row; `true` where it holds a time of day.
+    pub(super) fn see(&mut self, line: &str) -> bool {
+        self.age = self.age.saturating_add(1);
+        if line.chars().nth(MAX_LINE_CHARACTERS).is_some() {
+            return false;
+        }
+        let has_date = line.split_whitespace().any(is_date);
+        let Some(second_of_day) = time_in(line, has_date) else {
+            if has_date {
+                self.date = Some(line.to_owned());
+                self.age = 0;
+            }
+            return false;
+        };
+        let date = self.date.take().filter(|_| !has_date && self.age <= MAX_LINES_BEFORE);
+        let text = date.map_or_else(|| line.to_owned(), |date| format!("{date} {line}"));
+        (self.last, self.age) = (Some(Taken { text, second_of_day }), 0);
+        true
+    }
+
+    /// The time for a listing that begins here.
+    pub(super) fn take(&mut self) -> Option<Taken> {
+        self.date = None;
+        self.last.take().filter(|_| self.age <= MAX_LINES_BEFORE)
+    }
+}
+
+/// Three numbers with one separator: `11/22/2026`, `22.11.2026`, `2026-11-22`.
+fn is_date(word: &str) -> bool {
+    let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let word = word.split('T').next().unwrap_or(word);
+    ['/', '.', '-'].into_iter().any(|separator| {
+        let mut parts = 0;
+        let all = word.split(separator).all(|part| {
+            parts += 1;
+            matches!(part.len(), 1 | 2 | 4) && part.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        all && parts == 3
+    })
+}
+
+/// The first time of day in a line. Without seconds it counts only beside a date, AM or PM, or alone.
+fn time_in(line: &str, has_date: bool) -> Option<u32> {
+    let mut words = line.split(|c: char| c.is_whitespace() || c == 'T').filter(|word| !word.is_empty()).peekable();
+    let alone = line.split_whitespace().nth(1).is_none();
+    while let Some(word) = words.next() {
+        let half = words.peek().copied().and_then(half_of_day);
+        if let Some((hour, rest, has_seconds)) = clock(word)
+            && (has_seconds || has_date || alone || half.is_some())
+        {
+            let hour = match half {
+                Some(afternoon) if (1..=12).contains(&hour) => hour % 12 + if afternoon { 12 } else { 0 },
+                _ => hour,
+            };
+            return Some(hour * 3600 + rest);
+        }
+    }
+    None
+}
+
+/// Whether a word says "afternoon" or, `false`, "morning".
+fn half_of_day(word: &str) -> Option<bool> {
+    let letters: String = word.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect();
+    match letters.as_str() {
+        "am" => Some(false),
+        "pm" => Some(true),
+        _ => None,
+    }
+}
+
+/// `14:03:11.25`, `9:03:11,25`, `14:03`; also `14.03.11,25`. The hour, the seconds behind it, and whether any were named.
+fn clock(word: &str) -> Option<(u32, u32, bool)> {
+    let word = word.trim_matches(|c: char| !c.is_ascii_digit());
+    let word = word.split(['+', 'Z']).next().unwrap_or(word);
+    let number = |text: &str, lengths: std::ops::RangeInclusive<usize>, below: u32| {
+        let digits = lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| text.parse().ok()).flatten().filter(|number| *number < below)
+    };
+    let dotted = !word.contains(':');
+    let (time, fraction) = match word.rsplit_once([',', if dotted { ',' } else { '.' }]) {
+        Some((time, fraction)) => (time, Some(fraction)),
+        None => (word, None),
+    };
+    if fraction.is_some_and(|fraction| !fraction.bytes().all(|byte| byte.is_ascii_digit()))
+        || (dotted && fraction.is_none())
+    {
+        return None;
+    }
+    let mut parts = time.split(if dotted { '.' } else { ':' });
+    let hour = number(parts.next()?, 1..=2, 24)?;
+    let minute = number(parts.next()?, 2..=2, 60)?;
+    let (seconds, has_seconds) = match parts.next() {
+        Some(seconds) => (number(seconds, 2..=2, 60)?, true),
+        None => (0, false),
+    };
+    (parts.next().is_none() && (has_seconds || fraction.is_none())).then_some((
+        hour,
+        minute * 60 + seconds,
+        has_seconds,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(line: &str) -> Option<u32> {
+        let mut clock = Clock::default();
+        clock.see(line);
+        clock.take().map(|taken| taken.second_of_day)
+    }
+
+    #[test]
+    fn formats_of_many_languages() {
+        let afternoon = 14 * 3600 + 3 * 60 + 11;
+        for line in [
+            "Tue 11/22/2026 14:03:11.25",
+            "22.11.2026 14:03:11,25",
+            "2026-11-22 14:03:11.25",
+            "22/11/2026 14:03:11.25",
+            "22.11.2026 14.03.11,25",
+            "Tuesday, November 22, 2026 2:03:11 PM",
+            "2026-11-22T14:03:11.2512345+01:00",
+            "2026/11/22 14:03:11.25",
+            "The current time is: 14:03:11.25",
+            "[14:03:11] netstat",
+        ] {
+            assert_eq!(second(line), Some(afternoon), "{line}");
+        }
+        assert_eq!(second("Mon 11/23/2026  9:03:11.25"), Some(9 * 3600 + 191));
+        assert_eq!(second("12:00 AM"), Some(0));
+        assert_eq!(second("12:30 PM"), Some(45_000));
+        assert_eq!(second("14:03"), Some(14 * 3600 + 180));
+    }
+
+    #[test]
+    fn what_is_no_time() {
+        for line in
+            ["25:00:00", "14:60:11", "1:2:3", "ratio 16:10 of", "22.11.2026", "10.1.2.3", "::1", "a:b:c", "14:03:11:22"]
+        {
+            assert_eq!(second(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_date_on_a_line_of_its_own_belongs_to_the_time() {
+        let mut clock = Clock::default();
+        assert!(!clock.see("Tue 11/22/2026"));
+        assert!(clock.see("02:03 PM"));
+        let taken = clock.take().unwrap();
+        assert_eq!((taken.text.as_str(), taken.second_of_day), ("Tue 11/22/2026 02:03 PM", 14 * 3600 + 180));
+        assert_eq!(clock.take(), None, "one time for one listing");
+    }
+
+    #[test]
+    fn a_time_far_above_is_another_matter() {
+        let mut clock = Clock::default();
+        clock.see("Boot: 11/22/2026, 9:01:11");
+        for _ in 0..=MAX_LINES_BEFORE {
+            clock.see("something else");
+        }
+        assert_eq!(clock.take(), None);
+    }
+}
