@@ -63,11 +63,16 @@ macro_rules! scenarios {
         fn every_scenario_is_tested() {
             let tested = [$($name),*];
             for scenario in synth::scenarios() {
-                assert!(tested.contains(&scenario.name), "{}", scenario.name);
+                let later = LATER.iter().any(|(name, _)| *name == scenario.name);
+                assert!(tested.contains(&scenario.name) != later, "{}", scenario.name);
             }
         }
     };
 }
+
+/// Scenarios whose counts need what the analysis does not have yet, and what that is.
+const LATER: &[(&str, &str)] =
+    &[("connect-time", "a bind that is answered with port 0 got no port (TCPIP 1366 says so), and holds none")];
 
 scenarios! {
     modern_64_bit: "modern-64",
@@ -96,6 +101,30 @@ scenarios! {
     lost_events_are_said: "lost-events",
     a_copy_of_a_running_log: "live-copy",
     many_providers: "multi-provider",
+    a_leak_of_twenty_minutes: "leak",
+    honest_load: "heavy-load",
+    churn_with_time_wait: "churn-time-wait",
+    churn_with_time_wait_and_afd_alone: "churn-time-wait-unknown",
+    a_holder_that_nothing_tells: "holder-before-capture",
+    a_holder_in_the_rundown: "holder-before-rundown",
+    a_holder_in_netstat: "holder-before-netstat",
+    a_kernel_holder_has_no_row: "kernel-holder",
+    udp_alone: "udp-only",
+    ipv6_alone: "ipv6-only",
+    one_of_two_local_addresses: "one-local-address",
+    a_reserved_range: "range-reserved",
+    a_narrowed_range: "range-narrowed",
+    victims_alone: "victims-without-holder",
+    an_exhaustion_that_ends: "exhaustion-ends",
+    pid_and_endpoints_of_a_dead_holder: "reuse-in-the-middle",
+    lost_binds_and_closes: "lost-at-the-worst-moment",
+    weak_references: "weak-references",
+    nearly_full: "near",
+    healthy_fixed_port: "healthy-fixed-port",
+    healthy_dns_server: "healthy-dns",
+    healthy_time_wait: "healthy-time-wait",
+    healthy_without_memory: "healthy-memory",
+    healthy_in_an_excluded_range: "healthy-access-denied",
 }
 
 fn verdict(name: &str) -> (String, Value, Vec<String>) {
