@@ -25,7 +25,7 @@ pub fn write_text(info: &Info, width: usize, out: &mut dyn Write) -> io::Result<
     if !info.notes.is_empty() {
         writeln!(out, "\n{HEADING}NOT READ{HEADING:#}")?;
         for note in &info.notes {
-            wrap(&format!("- {note}"), width, 2, 4).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+            wrap(&format!("- {}", shown(note)), width, 2, 4).iter().try_for_each(|line| writeln!(out, "{line}"))?;
         }
     }
     Ok(())
