@@ -5,6 +5,7 @@
 mod buffers;
 mod files;
 mod items;
+mod output;
 mod packed;
 mod program;
 mod records;
@@ -87,7 +88,7 @@ const CLASSES: &[Class] = classes! {
     47 "many buffers that expand to 16 MiB" packed::many_large_ones;
     48 "threads, batches, a consumer that gives up" program::threads_batches_and_giving_up;
     49 "map, read, slice; a file that shrinks" program::map_read_slice;
-    50 "hostile names in the output" program::hostile_names;
+    50 "hostile names in the output" output::hostile_names;
 };
 
 #[test]

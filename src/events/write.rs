@@ -6,7 +6,9 @@ use etl_parser::{ExtendedItem, ExtendedValue};
 use serde::Serialize;
 
 use super::{Event, kind_name};
-use crate::report::{csv::cell, shown};
+use crate::report::csv::cell;
+use crate::report::json::spelled_out;
+use crate::report::shown;
 use crate::schema::{Fields, HexBytes, Sid};
 use crate::time::FileTime;
 
@@ -56,7 +58,7 @@ impl EventWriter for TextWriter {
             None => write!(out, " payload={}", row.payload.as_deref().unwrap_or_default())?,
         }
         if let Some(missing) = &row.missing {
-            write!(out, " ({missing})")?;
+            write!(out, " ({})", shown(missing))?;
         }
         if row.leftover_bytes.is_some_and(|bytes| bytes > 0) {
             write!(out, " (+{} bytes)", row.leftover_bytes.unwrap_or(0))?;
@@ -81,8 +83,9 @@ pub struct NdjsonWriter {
 impl EventWriter for NdjsonWriter {
     fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
         let row = Row { trace: self.paths.get(event.trace).map(String::as_str), ..Row::new(event) };
-        serde_json::to_writer(&mut *out, &row)?;
-        out.write_all(b"\n")
+        let mut line = serde_json::to_vec(&row)?;
+        line.push(b'\n');
+        out.write_all(&spelled_out(line))
     }
 }
 

@@ -21,9 +21,13 @@ const FREE_VALUES: usize = 1024;
 /// a structure at least that of a member. Bounds time and memory where a schema counts structures of no size.
 const VALUES_PER_BYTE: usize = 4;
 
-/// Bytes of names that go into a decoded event: of members of structures, and of values that a map names. A payload of
-/// 64 KiB of four-byte members with names of 20 bytes has 320 KiB. Bounds what an event becomes as text.
-const MAX_NAME_BYTES: usize = 4 << 20;
+/// Bytes of names that go into any decoded event, whatever its length: of fields, of members of structures, and of values
+/// that a map names. A schema is a record, so that all its names, each used once, have 64 KiB at most.
+const FREE_NAME_BYTES: usize = 64 << 10;
+
+/// Bytes of names for each byte of the payload beyond that. A payload of four-byte members with names of 20 bytes has 5.
+/// Bounds what an event becomes as text, and so what a file does.
+const NAME_BYTES_PER_BYTE: usize = 64;
 
 /// Maps of one provider, by name.
 pub type Maps = BTreeMap<Arc<str>, Arc<Map>>;
@@ -97,7 +101,7 @@ pub fn decode(layout: &Layout, payload: &[u8], pointer_size: PointerSize, maps: 
         maps,
         numbers: vec![None; layout.slots()],
         values_left: FREE_VALUES + VALUES_PER_BYTE * payload.len(),
-        name_bytes_left: MAX_NAME_BYTES,
+        name_bytes_left: FREE_NAME_BYTES + NAME_BYTES_PER_BYTE * payload.len(),
     };
     let mut fields = Vec::with_capacity(layout.fields().len().min(payload.len()));
     let missing = decoder.fields(layout.fields(), 0, &mut fields).err();
@@ -366,7 +370,11 @@ mod tests {
         let named = Field { content, count: Count::Fixed(30_000), ..scalar("a", 0, InType::UINT8) };
         let decoded = run(vec![named], &[0; 30_000]);
         assert!(decoded.is_exact());
-        assert!(shown(&decoded).len() < 2 * MAX_NAME_BYTES);
+        assert!(shown(&decoded).len() < 2 * NAME_BYTES_PER_BYTE * 30_000);
+        // A short payload has no room for long names more often than its schema can spell them.
+        let empty = Field { name: long, ..structure("", 0, Count::One, Vec::new()) };
+        let decoded = run(vec![empty.clone(), empty.clone(), empty], &[]);
+        assert_eq!((decoded.fields.0.len(), decoded.missing.unwrap().reason), (2, Reason::TooMuchText));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Classes 48 to 50: concurrency, ways to read, output.
+//! Classes 48 and 49: concurrency, ways to read.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
@@ -6,11 +6,9 @@ use std::process::Command;
 
 use etl_parser::{EtlFile, Trace};
 use outofports::pipeline::{self, Progress};
-use synth::process::ProcessInfo;
-use synth::{TraceBuilder, TraceOptions, afd};
 
 use super::support::*;
-use crate::common::{run, scratch};
+use crate::common::scratch;
 
 pub fn threads_batches_and_giving_up() -> String {
     let damaged = sound().with(|bytes| {
@@ -92,81 +90,4 @@ pub fn map_read_slice() -> String {
     #[cfg(not(unix))]
     assert!(status.success() || status.code().is_some());
     "map, read, slice, unaligned slice: one report; a mapped file that shrinks: SIGBUS, as documented".to_owned()
-}
-
-pub fn hostile_names() -> String {
-    let names = [
-        "evil\u{1b}[31m\r\n.exe",
-        "=cmd|'/c calc'!A1",
-        "+1+1.exe",
-        "-2.exe",
-        "@SUM(A1).exe",
-        "\t=1.exe",
-        "<script>alert(1)</script>.exe",
-        "a\",\"b.exe",
-        "\u{202e}txt.exe",
-        "\u{0}x.exe",
-    ];
-    let mut builder = TraceBuilder::new(TraceOptions {
-        logger_name: "session\u{1b}]0;owned\u{7}\r\nFAKE: line".to_owned(),
-        file_name: "..\\..\\..\\etc\\passwd".to_owned(),
-        ..options()
-    });
-    let t0 = builder.options().t0;
-    for (number, name) in names.iter().enumerate() {
-        let pid = 100 + 4 * number as u32;
-        let at = t0 + 10_000 * number as i64;
-        let process = ProcessInfo { pid, parent: 4, path: format!("\\Device\\{name}"), ..ProcessInfo::default() };
-        builder.process_start(0, at, &process, 3);
-        let head = |phase| afd::Head {
-            enter_exit: phase,
-            location: 1,
-            process: u64::from(pid),
-            endpoint: 0x1000 + u64::from(pid),
-        };
-        for phase in [afd::ENTER, afd::EXIT] {
-            builder.afd_create(0, at + 1, pid, head(phase), pid, 0);
-        }
-        builder.afd_bind(0, at + 2, pid, head(afd::EXIT), afd::TOO_MANY_ADDRESSES, None);
-    }
-    let folder = scratch();
-    let path = folder.path().join("case.etl");
-    std::fs::write(&path, builder.finish()).unwrap();
-    let mut outputs = 0;
-    for (command, format) in
-        [("analyze", "text"), ("analyze", "csv"), ("analyze", "json"), ("info", "text"), ("info", "json")]
-    {
-        let ran = run([command.as_ref(), path.as_os_str(), "-f".as_ref(), format.as_ref()]);
-        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
-        let control = |c: char| (c.is_control() && !matches!(c, '\n')) || c == '\u{202e}';
-        let raw = match format {
-            // JSON spells control characters out; what turns the writing direction is data.
-            "json" => ran.stdout.contains(|c: char| c.is_control() && c != '\n'),
-            _ => ran.stdout.contains(control),
-        };
-        assert!(!raw, "{command} {format}: {}", ran.stdout);
-        match format {
-            "json" => {
-                ran.json();
-            }
-            "csv" => {
-                for row in csv::ReaderBuilder::new().from_reader(ran.stdout.as_bytes()).records() {
-                    let row = row.unwrap();
-                    assert_eq!(row.len(), 22, "{row:?}");
-                    let starts_formula = |cell: &&str| cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-                    assert_eq!(row.iter().find(starts_formula), None, "{row:?}");
-                }
-            }
-            _ => {
-                assert!(!ran.stdout.lines().any(|line| line.starts_with("FAKE")), "{}", ran.stdout);
-            }
-        }
-        outputs += 1;
-    }
-    // No file of the name that the trace gives is touched: only the input is there.
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    format!(
-        "{} names in {outputs} outputs: no control character, no CSV formula, no broken row, no made-up line",
-        names.len()
-    )
 }

@@ -25,6 +25,10 @@ const MAX_PENDING_BYTES: usize = 16 << 20;
 /// any have 72,449.
 const MAX_MANIFEST_BYTES: usize = 8 << 20;
 
+/// Counted beside its text for each part that waits and each manifest that is kept: about what an entry takes. Without it
+/// short ones would be free.
+const ENTRY_BYTES: usize = 512;
+
 const MANIFEST_EVENT: u16 = 0xFFFE;
 const MANIFEST_OPCODE: u8 = 0xFE;
 const XML: u8 = 1;
@@ -45,7 +49,7 @@ pub struct Manifest {
 #[derive(Debug, Default)]
 pub struct Manifests {
     known: BTreeMap<Guid, Known>,
-    /// Bytes of their texts.
+    /// Bytes that they count for.
     known_bytes: usize,
     pending: BTreeMap<Writer, Assembly>,
     pending_bytes: usize,
@@ -60,7 +64,7 @@ type Version = (u8, u8);
 #[derive(Debug)]
 struct Known {
     version: Version,
-    /// Bytes of its text.
+    /// Bytes that it counts for.
     bytes: usize,
     manifest: Manifest,
 }
@@ -102,6 +106,11 @@ pub fn is_chunk(record: &Record<'_>) -> bool {
             if header.task == MANIFEST_EVENT && header.opcode == MANIFEST_OPCODE)
 }
 
+/// What a text counts for, against the bounds.
+fn counted_bytes(text: &[u8]) -> usize {
+    text.len().saturating_add(ENTRY_BYTES)
+}
+
 impl Manifests {
     /// Takes in a part; once all are there, reads the manifest.
     pub(super) fn learn(&mut self, record: &Record<'_>) {
@@ -113,13 +122,13 @@ impl Manifests {
     }
 
     fn add(&mut self, writer: Writer, chunk: &Chunk<'_>) {
-        let room = MAX_PENDING_BYTES.saturating_sub(self.pending_bytes);
         let known = self.pending.get(&writer);
         // Another manifest of the same writer, whose rest was lost: what is there of the older one is of no use.
         if known.is_some_and(|assembly| (assembly.version, assembly.total) != (chunk.version, chunk.total)) {
             self.drop_pending(&writer);
         }
-        if chunk.text.len() > room {
+        let room = MAX_PENDING_BYTES.saturating_sub(self.pending_bytes);
+        if counted_bytes(chunk.text) > room {
             self.rejected += 1;
             return;
         }
@@ -134,7 +143,7 @@ impl Manifests {
             }
             None => _ = assembly.chunks.insert(chunk.number, chunk.text.into()),
         }
-        self.pending_bytes += chunk.text.len();
+        self.pending_bytes += counted_bytes(chunk.text);
         if assembly.chunks.len() == usize::from(assembly.total) {
             let version = assembly.version;
             let text: Vec<u8> = assembly.chunks.values().flat_map(|chunk| chunk.iter().copied()).collect();
@@ -145,13 +154,13 @@ impl Manifests {
 
     fn drop_pending(&mut self, writer: &Writer) {
         if let Some(assembly) = self.pending.remove(writer) {
-            self.pending_bytes -= assembly.chunks.values().map(|chunk| chunk.len()).sum::<usize>();
+            self.pending_bytes -= assembly.chunks.values().map(|text| counted_bytes(text)).sum::<usize>();
         }
     }
 
     fn read(&mut self, provider: Guid, version: Version, text: &[u8]) {
         match std::str::from_utf8(text).map_err(|_| SchemaError::NotXml).and_then(read_manifest) {
-            Ok(manifest) => self.install(provider, Known { version, bytes: text.len(), manifest }),
+            Ok(manifest) => self.install(provider, Known { version, bytes: counted_bytes(text), manifest }),
             Err(_) => self.rejected += 1,
         }
     }

@@ -131,7 +131,7 @@ fn parts_come_in_any_order_and_from_several_writers() {
         }
         // The part that was repeated after the manifest was whole waits too.
         assert_eq!((known(&manifests), manifests.incomplete(), manifests.rejected()), (Some("Ab"), 2, 0));
-        let waiting: usize = manifests.pending.values().flat_map(|a| a.chunks.values()).map(|chunk| chunk.len()).sum();
+        let waiting: usize = manifests.pending.values().flat_map(|a| a.chunks.values()).map(|c| counted_bytes(c)).sum();
         assert_eq!(manifests.pending_bytes, waiting);
     }
 }
@@ -180,7 +180,11 @@ fn parts_that_cannot_be_are_refused() {
     add(&mut manifests, A, &chunk(0, 2, 0, "two"));
     assert_eq!((manifests.rejected(), manifests.incomplete()), (1, 1), "one part with two texts");
     add(&mut manifests, A, &chunk(0, 3, 1, "three"));
-    assert_eq!((manifests.incomplete(), manifests.pending_bytes), (1, 5), "the rest of the older one was lost");
+    assert_eq!(
+        (manifests.incomplete(), manifests.pending_bytes),
+        (1, counted_bytes(b"three")),
+        "the rest of the older one was lost"
+    );
     let mut bytes = chunk(0, 1, 0, "<provider name='");
     bytes.extend([0xFF, b'\'', b'/', b'>']);
     let mut manifests = Manifests::default();
@@ -196,6 +200,20 @@ fn what_waits_for_its_rest_is_bounded() {
         add(&mut manifests, (Guid::ZERO, Some(process), None), &chunk(0, 2, 0, &text));
     }
     assert!(manifests.pending_bytes <= MAX_PENDING_BYTES);
-    assert_eq!(manifests.incomplete(), MAX_PENDING_BYTES / 0xFF00);
-    assert_eq!(manifests.rejected(), 2000 - MAX_PENDING_BYTES as u64 / 0xFF00);
+    let fit = MAX_PENDING_BYTES / counted_bytes(text.as_bytes());
+    assert_eq!((manifests.incomplete(), manifests.rejected()), (fit, 2000 - fit as u64));
+}
+
+#[test]
+fn short_texts_are_bounded_too() {
+    let mut manifests = Manifests::default();
+    for process in 0..40_000 {
+        add(&mut manifests, (Guid::ZERO, Some(process), None), &chunk(0, 2, 0, ""));
+    }
+    assert_eq!(manifests.incomplete(), MAX_PENDING_BYTES / ENTRY_BYTES);
+    let mut manifests = Manifests::default();
+    for provider in 0..20_000 {
+        add(&mut manifests, (Guid::from_u128(provider), None, None), &chunk(0, 1, 0, ""));
+    }
+    assert_eq!(manifests.iter().count(), MAX_MANIFEST_BYTES / ENTRY_BYTES);
 }

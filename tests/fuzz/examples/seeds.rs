@@ -46,6 +46,7 @@ fn main() -> std::io::Result<()> {
     for (name, bytes) in &traces {
         if bytes.len() <= MAX_FILE {
             save(&folder, "analyze", name, bytes)?;
+            save(&folder, "events", name, bytes)?;
         }
         if let Ok(trace) = Trace::new(bytes) {
             events_of(&folder, name, &trace)?;

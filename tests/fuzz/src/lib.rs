@@ -1,5 +1,7 @@
 //! A report from bytes, without the program around it, and what must hold for every report.
 
+pub mod listing;
+
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -23,9 +25,14 @@ fn pool(threads: usize) -> &'static ThreadPool {
 
 /// Whether the bytes are a trace small enough to be read whole, again and again.
 pub fn is_readable(bytes: &[u8]) -> bool {
+    is_smaller(bytes, MAX_READ_BYTES)
+}
+
+/// Whether the bytes are a trace whose buffers announce no more data than that.
+fn is_smaller(bytes: &[u8], limit: u64) -> bool {
     let Ok(segments) = Trace::segments(bytes) else { return false };
     let data = segments.iter().flat_map(Trace::buffers).map(|info| u64::from(info.header.end_of_data()));
-    data.sum::<u64>() <= MAX_READ_BYTES
+    data.sum::<u64>() <= limit
 }
 
 /// Makes a report of a file's bytes on so many threads, and shows each event to `look` in its order.

@@ -1,0 +1,64 @@
+//! Whether a trace can answer the question, and what to capture where it cannot.
+
+use etl_parser::Trace;
+
+use super::read::Tally;
+use super::{Answer, Answers};
+use crate::analysis::coverage::Coverage;
+use crate::analysis::verdict::counted;
+use crate::providers::{self, afd};
+use crate::report::CAPTURE_COMMANDS;
+
+pub(super) fn answers(trace: &Trace<'_>, tally: &Tally, coverage: &Coverage, starts: u64, rundowns: u64) -> Answers {
+    let header = trace.header();
+    let binds = tally.count_of(afd::PROVIDER, afd::is_bind);
+    let answer = |answer, reason: String| Answer { answer, reason, capture: Vec::new() };
+    let capture = |answer: Answer, commands: &[&'static str]| Answer { capture: commands.to_vec(), ..answer };
+    let [trace_command, side_commands, _] = CAPTURE_COMMANDS;
+    let lossy =
+        header.events_lost > 0 || header.buffers_lost > 0 || coverage.buffers_after_loss > 0 || !coverage.is_whole();
+    let bind_failures = match (binds, lossy) {
+        (0, _) if coverage.afd_records == 0 => {
+            answer("no", "no Winsock-AFD event: the provider was not enabled".to_owned())
+        }
+        (0, _) => answer("no", format!("{}, no bind among them", counted(coverage.afd_records, "Winsock-AFD event"))),
+        (_, false) => answer("yes", format!("{}, nothing lost", counted(binds, "Winsock-AFD bind record"))),
+        (_, true) => {
+            answer("partly", format!("{}, but events were lost or damaged", counted(binds, "Winsock-AFD bind record")))
+        }
+    };
+    let bind_failures = match bind_failures.answer {
+        "yes" => bind_failures,
+        _ => capture(bind_failures, &CAPTURE_COMMANDS),
+    };
+    let process_names = match (starts, rundowns) {
+        (0, 0) => answer("no", "no process event: take `tasklist /svc` before the trace is stopped".to_owned()),
+        (_, 0) => {
+            let count = counted(starts, "process start and end event");
+            answer("partly", format!("{count}, no rundown: processes older than the trace have no name"))
+        }
+        _ => {
+            answer("yes", format!("{}, {}", counted(rundowns, "rundown event"), counted(starts, "start and end event")))
+        }
+    };
+    let process_names = match process_names.answer {
+        "yes" => process_names,
+        _ => capture(process_names, &[side_commands]),
+    };
+    let closes = tally.count_of(afd::PROVIDER, |id| matches!(id, 13 | 14 | 1001 | 1002));
+    // Port acquired and released, endpoints, connections, and the rundown of those that were there.
+    let is_port_event = |id| matches!(id, 1001..=1013 | 1033 | 1034 | 1051 | 1191..=1195 | 1300 | 1396 | 1397);
+    let ports = tally.count_of(providers::tcpip::PROVIDER, is_port_event);
+    let holders = match (binds, closes, ports) {
+        (0, _, 0) => answer("no", "no Winsock-AFD bind and no TCPIP port event".to_owned()),
+        (0, _, _) => answer("partly", format!("{}, without Winsock-AFD", counted(ports, "TCPIP port event"))),
+        (_, 0, _) => answer("partly", "binds, but no close: what was released is not visible".to_owned()),
+        (_, _, 0) => {
+            answer("partly", "binds and closes of this trace; sockets older than it are not visible".to_owned())
+        }
+        _ => answer("partly", format!("binds and closes of this trace, and {}", counted(ports, "TCPIP port event"))),
+    };
+    // Holders older than a trace show in a listing only.
+    let holders = capture(holders, &[trace_command, side_commands]);
+    Answers { bind_failures, process_names, holders }
+}

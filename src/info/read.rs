@@ -1,0 +1,251 @@
+//! Reads a trace once, and counts what is in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use etl_parser::{ExtendedValue, Guid, HookId, Record, RecordKind, Trace};
+
+use super::answers::answers;
+use super::{Buffers, ByKind, Header, IdRow, Info, KernelRow, Losses, ProcessRow, ProviderRow, Records, SchemaCounts};
+use crate::analysis::coverage::Coverage;
+use crate::analysis::processes::{Process, ProcessTable};
+use crate::event::{NetEvent, ProcessChange, base_name};
+use crate::input::InputKind;
+use crate::pipeline::{self, Progress, TimeOrder};
+use crate::providers::names;
+use crate::schema::Schemas;
+use crate::schema::tracelogging::read_provider_traits;
+use crate::time::FileTime;
+
+impl ByKind {
+    fn count(&mut self, kind: RecordKind) -> &mut u64 {
+        match kind {
+            RecordKind::System => &mut self.system,
+            RecordKind::Compact => &mut self.compact,
+            RecordKind::Perfinfo => &mut self.perfinfo,
+            RecordKind::Classic => &mut self.classic,
+            RecordKind::Instance => &mut self.instance,
+            RecordKind::EventHeader => &mut self.event_header,
+            RecordKind::Message => &mut self.message,
+            RecordKind::Other => &mut self.other,
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.system += other.system;
+        self.compact += other.compact;
+        self.perfinfo += other.perfinfo;
+        self.classic += other.classic;
+        self.instance += other.instance;
+        self.event_header += other.event_header;
+        self.message += other.message;
+        self.other += other.other;
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    by_kind: ByKind,
+    providers: BTreeMap<Guid, ProviderTally>,
+    hooks: BTreeMap<HookId, u64>,
+    schemas: Schemas,
+}
+
+#[derive(Debug, Default)]
+struct ProviderTally {
+    records: u64,
+    /// As the provider's own traits say.
+    name: Option<String>,
+    span_ticks: Option<(i64, i64)>,
+    ids: BTreeMap<(u16, u8), u64>,
+}
+
+impl Tally {
+    fn look(&mut self, record: &Record<'_>) {
+        self.schemas.learn(record);
+        *self.by_kind.count(record.kind()) += 1;
+        if let Some(hook) = record.hook() {
+            *self.hooks.entry(hook).or_default() += 1;
+        }
+        let Some(guid) = record.header_guid() else { return };
+        let provider = self.providers.entry(guid).or_default();
+        provider.records += 1;
+        if provider.name.is_none() {
+            provider.name = record.extended_items().find_map(|item| match item.value() {
+                ExtendedValue::ProviderTraits(traits) => {
+                    let name = read_provider_traits(traits).ok()?.name;
+                    Some(name.to_string()).filter(|name| !name.is_empty())
+                }
+                _ => None,
+            });
+        }
+        if let Some(ticks) = record.ticks() {
+            let (first, last) = provider.span_ticks.unwrap_or((ticks, ticks));
+            provider.span_ticks = Some((first.min(ticks), last.max(ticks)));
+        }
+        let key = (record.event_id().unwrap_or(0), record.version().unwrap_or(0));
+        *provider.ids.entry(key).or_default() += 1;
+    }
+
+    fn add(&mut self, other: Self) {
+        self.by_kind.add(other.by_kind);
+        self.schemas.absorb(other.schemas);
+        for (hook, count) in other.hooks {
+            *self.hooks.entry(hook).or_default() += count;
+        }
+        for (guid, theirs) in other.providers {
+            let ours = self.providers.entry(guid).or_default();
+            ours.records += theirs.records;
+            ours.name = ours.name.take().or(theirs.name);
+            if let Some((first, last)) = theirs.span_ticks {
+                let (known_first, known_last) = ours.span_ticks.unwrap_or((first, last));
+                ours.span_ticks = Some((known_first.min(first), known_last.max(last)));
+            }
+            for (key, count) in theirs.ids {
+                *ours.ids.entry(key).or_default() += count;
+            }
+        }
+    }
+
+    pub(super) fn count_of(&self, guid: Guid, wanted: impl Fn(u16) -> bool) -> u64 {
+        let ids = self.providers.get(&guid).map(|provider| provider.ids.iter());
+        ids.into_iter().flatten().filter(|((id, _), _)| wanted(*id)).map(|(_, count)| count).sum()
+    }
+}
+
+/// Reads one trace on the current rayon pool and says what it holds.
+pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progress) -> (Info, Coverage) {
+    let mut tally = Tally::default();
+    let mut coverage = Coverage::of_index(trace);
+    let mut order = TimeOrder::default();
+    let mut processes = ProcessTable::default();
+    let (mut starts, mut rundowns) = (0_u64, 0_u64);
+    pipeline::scan(
+        std::slice::from_ref(trace),
+        progress,
+        |number, trace, buffer| {
+            let mut tally = Tally::default();
+            let events = pipeline::read_events(number, trace, buffer, |record| tally.look(record));
+            (tally, events)
+        },
+        |number, (part, mut events), not_before| {
+            tally.add(part);
+            coverage.add(std::mem::take(&mut events.coverage));
+            events.keep(|event| matches!(event, NetEvent::Process(_)));
+            order.push(number, trace, events);
+            order.release(not_before, |meta, event| {
+                if let NetEvent::Process(event) = event {
+                    match event.change {
+                        ProcessChange::Start | ProcessChange::End => starts += 1,
+                        ProcessChange::Rundown | ProcessChange::Defunct => rundowns += 1,
+                    }
+                    processes.observe(event, meta.time);
+                }
+            });
+        },
+    );
+    let counts = tally.schemas.counts();
+    let info = Info {
+        bytes: trace.bytes().len() as u64,
+        kind,
+        header: header(trace),
+        buffers: Buffers {
+            total: trace.buffers().len() as u64,
+            compressed: trace.buffers().iter().filter(|info| info.is_compressed()).count() as u64,
+            damaged: coverage.buffers_damaged,
+        },
+        records: Records { total: coverage.records, by_kind: tally.by_kind },
+        providers: provider_rows(trace, &tally),
+        kernel_groups: tally.hooks.iter().map(kernel_row).collect(),
+        losses: Losses {
+            header_events: trace.header().events_lost,
+            header_buffers: trace.header().buffers_lost,
+            flagged_buffers: coverage.buffers_after_loss,
+            sequence_gaps: sequence_gaps(trace),
+        },
+        schemas: SchemaCounts {
+            embedded_events: counts.event_infos,
+            embedded_maps: counts.map_infos,
+            tracelogging: counts.tracelogging,
+            manifest_chunks: counts.manifest_chunks,
+            malformed: counts.malformed,
+            differences: tally.schemas.differences().len() as u64,
+        },
+        answers: answers(trace, &tally, &coverage, starts, rundowns),
+        processes: processes.processes().iter().map(process_row).collect(),
+        notes: notes(&path, &coverage, &tally.schemas),
+        path,
+    };
+    (info, coverage)
+}
+
+fn header(trace: &Trace<'_>) -> Header {
+    let header = trace.header();
+    Header {
+        os_build: trace.has_header().then_some(header.os_build),
+        processors: trace.has_header().then_some(header.processors),
+        pointer_size: trace.pointer_size().bytes(),
+        clock: trace.clock().kind().name(),
+        perf_freq: header.perf_freq_hz,
+        log_mode: header.log_file_mode.0,
+        logger_name: header.logger_name.clone(),
+        boot_time: FileTime::known(header.boot_time),
+        started: FileTime::known(header.start_time),
+        ended: FileTime::known(header.end_time),
+        events_lost: header.events_lost,
+        buffers_lost: header.buffers_lost,
+    }
+}
+
+/// Providers are called as the built-in list has it, else as they say themselves, else as embedded metadata have it.
+fn provider_rows(trace: &Trace<'_>, tally: &Tally) -> Vec<ProviderRow> {
+    let embedded = tally.schemas.embedded();
+    let embedded: BTreeMap<Guid, String> =
+        embedded.filter_map(|(key, schema)| Some((key.guid, schema.provider_name.as_ref()?.to_string()))).collect();
+    let time = |ticks| FileTime(trace.clock().file_time(ticks));
+    let row = |(guid, provider): (&Guid, &ProviderTally)| ProviderRow {
+        guid: guid.to_string(),
+        name: names::provider_name(*guid)
+            .map(str::to_owned)
+            .or_else(|| provider.name.clone())
+            .or_else(|| embedded.get(guid).cloned()),
+        records: provider.records,
+        first: provider.span_ticks.map(|(first, _)| time(first)),
+        last: provider.span_ticks.map(|(_, last)| time(last)),
+        ids: provider.ids.iter().map(|(&(id, version), &records)| IdRow { id, version, records }).collect(),
+    };
+    tally.providers.iter().map(row).collect()
+}
+
+fn kernel_row((hook, records): (&HookId, &u64)) -> KernelRow {
+    KernelRow { hook: format!("0x{:04X}", hook.0), name: names::hook_name(*hook), records: *records }
+}
+
+/// What could not be read or not trusted, and where the trace's own schemas differ from the built-in ones.
+fn notes(path: &str, coverage: &Coverage, schemas: &Schemas) -> Vec<String> {
+    let damage = coverage.damage.iter().map(|error| format!("{path}: {error}"));
+    let differences = schemas.differences().into_iter().map(|(key, differences)| {
+        let what: Vec<String> = differences.iter().map(ToString::to_string).collect();
+        format!("{path}: {key} differs from the built-in table: {}", what.join("; "))
+    });
+    damage.chain(differences).collect()
+}
+
+fn sequence_gaps(trace: &Trace<'_>) -> u64 {
+    let numbers = trace.buffers().iter().map(|info| info.header.sequence_number).filter(|number| *number > 0);
+    let numbers: BTreeSet<i64> = numbers.collect();
+    match (numbers.first(), numbers.last()) {
+        (Some(first), Some(last)) => last.abs_diff(*first).saturating_sub(numbers.len() as u64 - 1),
+        _ => 0,
+    }
+}
+
+fn process_row(process: &Process) -> ProcessRow {
+    let image = process.image();
+    ProcessRow {
+        pid: process.pid,
+        image: image.map(|(image, _)| base_name(image).to_owned()),
+        image_source: image.map(|(_, source)| source.name()),
+        started: process.started,
+        ended: process.ended,
+    }
+}
