@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use etl_parser::{Consequence, Error, ErrorKind, Trace};
-use outofports::analysis::Analysis;
 use outofports::analysis::coverage::Coverage;
+use outofports::analysis::{Analysis, Setting};
 use outofports::pipeline::{self, Progress, TimeOrder};
 use outofports::report::{Facts, Report, TraceFacts};
+use outofports::side::facts::SideFacts;
 use serde_json::Value;
 use synth::record::{Origin, Record};
 use synth::{TraceBuilder, TraceOptions};
@@ -148,7 +149,7 @@ pub fn report_on(bytes: &[u8], threads: usize) -> (Value, u8) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let traces = Trace::segments(bytes).unwrap();
     let mut coverages: Vec<Coverage> = traces.iter().map(Coverage::of_index).collect();
-    let mut analysis = Analysis::new(vec![0; traces.len()]);
+    let mut analysis = Analysis::new(Setting { boots: vec![0; traces.len()], ..Setting::default() });
     let mut order = TimeOrder::default();
     pool.install(|| {
         pipeline::scan(
@@ -171,7 +172,7 @@ pub fn report_on(bytes: &[u8], threads: usize) -> (Value, u8) {
     let report = Report::new(Facts {
         traces: traces.iter().zip(coverages).enumerate().map(facts).collect(),
         findings: analysis.finish(),
-        tasks: Vec::new(),
+        side: SideFacts::default(),
         side_inputs: Vec::new(),
         notes: Vec::new(),
     });
