@@ -71,9 +71,8 @@ macro_rules! scenarios {
 }
 
 /// Scenarios whose counts need what the analysis does not have yet, and what that is.
-const LATER: &[(&str, &str)] = &[
-    ("connect-time", "a bind that is answered with port 0 got no port (TCPIP 1366 says so), and holds none"),
-];
+const LATER: &[(&str, &str)] =
+    &[("connect-time", "a bind that is answered with port 0 got no port (TCPIP 1366 says so), and holds none")];
 
 scenarios! {
     modern_64_bit: "modern-64",
