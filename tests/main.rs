@@ -15,3 +15,4 @@ mod reports;
 mod robustness;
 mod scenarios;
 mod schema;
+mod side;

@@ -34,18 +34,25 @@ pub fn parse(text: &str) -> PowerShell {
     let mut rest = text;
     while let Some((line, behind)) = next_line(rest) {
         let trimmed = line.trim();
-        rest = if let Some(heading) = comma::Heading::of(trimmed) {
-            comma::read(&heading, behind, &mut found, &mut clock)
-        } else if let Some(heading) = table::Heading::of(trimmed) {
-            table::read(&heading, behind, &mut found, &mut clock)
-        } else {
+        rest = if !may_be_heading(trimmed) {
             if !trimmed.is_empty() {
                 clock.see(trimmed);
             }
             behind
+        } else if let Some(heading) = comma::Heading::of(trimmed) {
+            comma::read(&heading, behind, &mut found, &mut clock)
+        } else if let Some(heading) = table::Heading::of(trimmed) {
+            table::read(&heading, behind, &mut found, &mut clock)
+        } else {
+            behind
         };
     }
     found
+}
+
+/// A quick look: most lines of most files are no heading.
+fn may_be_heading(line: &str) -> bool {
+    line.starts_with("Count") || ["LocalPort", "Handle"].iter().any(|name| line.contains(name))
 }
 
 /// The first line, without its end, and the text behind it; `None` at the end.

@@ -3,6 +3,8 @@
 //! Told by shape, not by words, since these are translated: a line of `=` gives the columns of the table; the second
 //! column is the PID; a third and last one holds services.
 
+use std::net::IpAddr;
+
 /// One process of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
@@ -124,18 +126,20 @@ fn comma_separated(text: &str) -> Option<Vec<Task>> {
 
 fn quoted(line: &str) -> Option<Task> {
     let cells: Vec<&str> = line.strip_prefix('"')?.strip_suffix('"')?.split("\",\"").take(MAX_COLUMNS).collect();
+    let is_number = |text: &str| text.trim().parse::<u32>().is_ok();
+    // Other lists have numbers and addresses where this one has words.
+    let is_words = |text: &str| !is_number(text) && text.trim().parse::<IpAddr>().is_err();
     let (image, pid, services) = match cells.as_slice() {
-        [image, pid, services] => (image, pid, *services),
+        [image, pid, services] if is_words(services) => (image, pid, *services),
         // The session's name and number, and the memory, with a unit; /v adds status, user, time and title.
         [image, pid, _, session, memory, rest @ ..] if rest.is_empty() || rest.len() == 4 => {
-            let is_number = |text: &str| text.trim().parse::<u32>().is_ok();
-            let has_unit = memory.contains(|c: char| c.is_ascii_digit()) && !is_number(memory);
+            let has_unit = memory.trim().starts_with(|c: char| c.is_ascii_digit()) && !is_number(memory);
             (is_number(session) && has_unit).then_some((image, pid, ""))?
         }
         _ => return None,
     };
     let (image, pid) = (image.trim(), pid.trim().parse().ok()?);
-    let is_image = !image.is_empty() && image.parse::<std::net::IpAddr>().is_err();
+    let is_image = !image.is_empty() && is_words(image);
     is_image.then(|| Task { image: image.to_owned(), pid, services: split_services(services).collect() })
 }
 

@@ -1,0 +1,672 @@
+//! Side files: each kind in the form in which tools print it, in several languages and code pages.
+
+use std::net::IpAddr;
+
+use outofports::net::{Family, Protocol, SocketAddress};
+use outofports::side::facts::{
+    DynamicPorts, ExcludedPorts, HandleCount, ListedSocket, SideFacts, SocketListing, TcpState,
+};
+use outofports::side::tasklist::Task;
+use outofports::side::{Kind, Recognised, recognise};
+use serde_json::{Value, json};
+use synth::evtx::LogEvent;
+
+use crate::common::{fixtures, run, scratch, write_scenario};
+
+/// 2026-03-10T09:30:00Z, when the scenarios begin.
+const TRACE_TIME: i64 = 134_176_086_000_000_000;
+
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(fixtures().join("side").join(name)).unwrap()
+}
+
+fn read(name: &str) -> Vec<Recognised> {
+    recognise(&fixture(name), name)
+}
+
+/// The one kind that a fixture holds.
+fn only(name: &str) -> (Kind, SideFacts, Option<String>) {
+    let mut found = read(name);
+    assert_eq!(found.len(), 1, "{name}: {found:?}");
+    let Recognised { kind, facts, note } = found.remove(0);
+    (kind, facts, note)
+}
+
+fn guessed(page: &str) -> Option<String> {
+    Some(format!("its code page is not named: read as {page}, by its letters"))
+}
+
+fn address(ip: &str, port: u16) -> SocketAddress {
+    SocketAddress { ip: ip.parse::<IpAddr>().unwrap(), port }
+}
+
+fn tcp(local: (&str, u16), remote: (&str, u16), state: TcpState, pid: u32) -> ListedSocket {
+    let (local, remote) = (address(local.0, local.1), address(remote.0, remote.1));
+    ListedSocket {
+        protocol: Protocol::Tcp,
+        family: Some(local.family()),
+        local: Some(local),
+        remote: Some(remote),
+        state: Some(state),
+        pid: Some(pid),
+        count: 1,
+    }
+}
+
+fn udp(ip: &str, port: u16, pid: u32) -> ListedSocket {
+    let local = address(ip, port);
+    let (protocol, family) = (Protocol::Udp, Some(local.family()));
+    ListedSocket { protocol, family, local: Some(local), remote: None, state: None, pid: Some(pid), count: 1 }
+}
+
+fn listing(facts: &SideFacts) -> &SocketListing {
+    assert_eq!(facts.listings.len(), 1);
+    &facts.listings[0]
+}
+
+fn owners(listing: &SocketListing) -> Vec<(u32, &str, Vec<&str>)> {
+    listing
+        .owners
+        .iter()
+        .map(|(pid, owner)| {
+            (*pid, owner.image.as_deref().unwrap_or(""), owner.services.iter().map(String::as_str).collect())
+        })
+        .collect()
+}
+
+fn task(image: &str, pid: u32, services: &[&str]) -> Task {
+    Task { image: image.to_owned(), pid, services: services.iter().map(|name| (*name).to_owned()).collect() }
+}
+
+fn dynamic(protocol: Protocol, family: Option<Family>, start: u16, count: u32) -> DynamicPorts {
+    DynamicPorts { source: 0, protocol, family, start, count }
+}
+
+#[test]
+fn netstat_with_owners_in_english() {
+    let (kind, facts, note) = only("netstat-anobq-english.txt");
+    assert_eq!((kind, note), (Kind::Netstat, None));
+    let listing = listing(&facts);
+    let any = ("0.0.0.0", 0);
+    let database = ("10.20.0.40", 1433);
+    let want = [
+        tcp(("0.0.0.0", 135), any, TcpState::Listen, 832),
+        tcp(("0.0.0.0", 445), any, TcpState::Listen, 4),
+        tcp(("10.20.0.5", 50351), database, TcpState::Established, 7312),
+        tcp(("10.20.0.5", 50352), database, TcpState::CloseWait, 7312),
+        tcp(("10.20.0.5", 50353), database, TcpState::TimeWait, 0),
+        tcp(("10.20.0.5", 50354), ("10.20.0.41", 443), TcpState::SynSent, 2840),
+        tcp(("0.0.0.0", 50355), any, TcpState::Bound, 4312),
+        tcp(("0.0.0.0", 50356), any, TcpState::Bound, 4312),
+        tcp(("::", 135), ("::", 0), TcpState::Listen, 832),
+        tcp(("fe80::1c2f:3aff", 50357), ("fe80::99", 445), TcpState::FinWait2, 2840),
+        udp("0.0.0.0", 123, 1164),
+        udp("::1", 1900, 1164),
+    ];
+    assert_eq!(listing.sockets, want);
+    let want = [
+        (832, "svchost.exe", vec!["RpcSs", "RpcEptMapper"]),
+        (1164, "svchost.exe", vec!["W32Time", "SSDPSRV"]),
+        (2840, "webfront.exe", vec![]),
+        (4312, "ledgersync.exe", vec![]),
+        (7312, "OrderGateway.exe", vec![]),
+    ];
+    assert_eq!(owners(listing), want);
+    assert_eq!(listing.taken, None);
+}
+
+#[test]
+fn netstat_in_german_translates_the_states() {
+    let (kind, facts, note) = only("netstat-ano-german-850.txt");
+    assert_eq!((kind, note), (Kind::Netstat, guessed("850")));
+    let states: Vec<_> = listing(&facts).sockets.iter().map(|socket| (socket.state.clone(), socket.pid)).collect();
+    let want = [
+        (Some(TcpState::Listen), Some(1012)),
+        (Some(TcpState::Established), Some(7312)),
+        (Some(TcpState::CloseWait), Some(7312)),
+        (Some(TcpState::TimeWait), Some(0)),
+        (Some(TcpState::SynSent), Some(2840)),
+        (Some(TcpState::FinWait2), Some(2840)),
+        (Some(TcpState::Listen), Some(1012)),
+        (None, Some(1164)),
+    ];
+    assert_eq!(states, want);
+}
+
+#[test]
+fn netstat_in_russian_and_japanese() {
+    let (kind, facts, note) = only("netstat-anob-russian-866.txt");
+    assert_eq!((kind, note), (Kind::Netstat, guessed("866")));
+    let any = ("0.0.0.0", 0);
+    let want = [
+        tcp(("0.0.0.0", 135), any, TcpState::Listen, 884),
+        tcp(("0.0.0.0", 445), any, TcpState::Listen, 4),
+        tcp(("10.20.0.5", 50351), ("10.20.0.40", 1433), TcpState::Established, 7312),
+        udp("0.0.0.0", 5353, 1760),
+    ];
+    assert_eq!(listing(&facts).sockets, want);
+    let want = [
+        (884, "svchost.exe", vec!["RpcSs"]),
+        (1760, "svchost.exe", vec!["Dnscache"]),
+        (7312, "OrderGateway.exe", vec![]),
+    ];
+    assert_eq!(owners(listing(&facts)), want);
+    let (kind, facts, note) = only("netstat-anob-japanese-932.txt");
+    assert_eq!((kind, note), (Kind::Netstat, guessed("932")));
+    let want = [
+        tcp(("0.0.0.0", 135), any, TcpState::Listen, 1020),
+        tcp(("0.0.0.0", 445), any, TcpState::Listen, 4),
+        tcp(("10.20.0.5", 50351), ("10.20.0.40", 1433), TcpState::TimeWait, 0),
+        udp("::", 5353, 1760),
+    ];
+    assert_eq!(listing(&facts).sockets, want);
+    // The sentence that an owner is not known is one word there.
+    assert_eq!(owners(listing(&facts)), [(1020, "svchost.exe", vec!["RpcSs"])]);
+}
+
+#[test]
+fn a_loop_keeps_its_order_over_midnight() {
+    let (kind, facts, note) = only("netstat-loop-english.txt");
+    assert_eq!((kind, note), (Kind::NetstatLoop, None));
+    let rounds: Vec<_> = facts
+        .listings
+        .iter()
+        .map(|listing| {
+            let taken = listing.taken.as_ref().unwrap();
+            (taken.text.as_str(), taken.second_of_day, listing.sockets.len())
+        })
+        .collect();
+    let want = [
+        ("Sun 11/22/2026 23:58:11.25", 86_291, 3),
+        ("Sun 11/22/2026 23:59:11.25", 86_351, 4),
+        ("Sun 11/23/2026  0:00:11.25", 11, 6),
+    ];
+    assert_eq!(rounds, want);
+}
+
+#[test]
+fn two_hundred_rounds_in_any_encoding() {
+    let round = |number: u32| {
+        let time = format!("{:02}:{:02}:{:02},25", number / 60, number % 60, number % 59);
+        let rows: String = (0..number)
+            .map(|row| {
+                format!("  TCP    10.20.0.5:{}        10.20.0.40:1433        WARTEND         0\r\n", 50_000 + row)
+            })
+            .collect();
+        let head = "\r\nAktive Verbindungen\r\n\r\n  Proto  Lokale Adresse         Remoteadresse          Status           PID\r\n";
+        format!(
+            "22.11.2026 {time} \r\n{head}  TCP    0.0.0.0:135            0.0.0.0:0              ABHÖREN         1012\r\n{rows}"
+        )
+    };
+    let text: String = (0..200).map(round).collect();
+    let wide: Vec<u8> = [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let page: Vec<u8> = text.chars().map(|c| if c == 'Ö' { 0x99 } else { u8::try_from(c).unwrap() }).collect();
+    for (bytes, note) in [(text.clone().into_bytes(), None), (wide, None), (page, guessed("850"))] {
+        let found = recognise(&bytes, "loop.txt");
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].kind, &found[0].note), (Kind::NetstatLoop, &note));
+        assert_eq!(found[0].facts.listings.len(), 200);
+        for (number, listing) in (0_u32..).zip(&found[0].facts.listings) {
+            let seconds = number / 60 * 3600 + number % 60 * 60 + number % 59;
+            assert_eq!(listing.taken.as_ref().unwrap().second_of_day, seconds);
+            let waiting = listing.sockets.iter().filter(|socket| socket.state == Some(TcpState::TimeWait)).count();
+            assert_eq!((listing.sockets.len(), waiting), (number as usize + 1, number as usize));
+        }
+    }
+}
+
+#[test]
+fn tasklist_in_german_japanese_and_as_csv() {
+    let want = [
+        task("System Idle Process", 0, &[]),
+        task("System", 4, &[]),
+        task("lsass.exe", 1032, &["EFS", "KeyIso", "SamSs", "VaultSvc"]),
+        task("svchost.exe", 1156, &["BrokerInfrastructure", "DcomLaunch", "PlugPlay", "Power", "SystemEventsBroker"]),
+        task("OrderGateway.exe", 7312, &[]),
+    ];
+    for (name, page) in [("tasklist-svc-german-850.txt", "850"), ("tasklist-svc-japanese-932.txt", "932")] {
+        let (kind, facts, note) = only(name);
+        assert_eq!((kind, note), (Kind::Tasklist, guessed(page)), "{name}");
+        assert_eq!(facts.tasks, want, "{name}");
+    }
+    let (kind, facts, _) = only("tasklist.csv");
+    assert_eq!(kind, Kind::Tasklist);
+    let want = [task("System Idle Process", 0, &[]), task("System", 4, &[]), task("OrderGateway.exe", 7312, &[])];
+    assert_eq!(facts.tasks, want);
+}
+
+#[test]
+fn one_script_gives_several_kinds() {
+    let found = read("script-english-utf16.txt");
+    let kinds: Vec<_> = found.iter().map(|found| (found.kind, found.note.clone())).collect();
+    let want = [Kind::Tasklist, Kind::Netstat, Kind::DynamicPort, Kind::ExcludedPorts].map(|kind| (kind, None));
+    assert_eq!(kinds, want);
+    assert_eq!(found[0].facts.tasks.len(), 5);
+    let sockets = &listing(&found[1].facts).sockets;
+    let want = [tcp(("0.0.0.0", 135), ("0.0.0.0", 0), TcpState::Listen, 1156), udp("0.0.0.0", 123, 1164)];
+    assert_eq!(*sockets, want);
+    let (v4, v6) = (Some(Family::Ipv4), Some(Family::Ipv6));
+    let want = [
+        dynamic(Protocol::Tcp, v4, 1025, 5000),
+        dynamic(Protocol::Udp, v4, 49152, 16384),
+        dynamic(Protocol::Tcp, v6, 49152, 16384),
+        dynamic(Protocol::Udp, v6, 49152, 16384),
+    ];
+    assert_eq!(found[2].facts.dynamic_ports, want);
+    let excluded = |start, end, administered| ExcludedPorts {
+        source: 0,
+        protocol: Protocol::Tcp,
+        family: v4,
+        start,
+        end,
+        administered,
+    };
+    assert_eq!(found[3].facts.excluded_ports, [excluded(5357, 5357, false), excluded(50000, 50059, true)]);
+}
+
+#[test]
+fn port_ranges_in_german_russian_and_japanese() {
+    let (v4, v6) = (Some(Family::Ipv4), Some(Family::Ipv6));
+    let (kind, facts, note) = only("dynamicport-ipv4-german-850.txt");
+    assert_eq!((kind, note), (Kind::DynamicPort, guessed("850")));
+    let both = [dynamic(Protocol::Tcp, v4, 49152, 16384), dynamic(Protocol::Udp, v4, 49152, 16384)];
+    assert_eq!(facts.dynamic_ports, both, "the family is that of the file's name");
+    let (kind, facts, note) = only("dynamicport-russian-866.txt");
+    assert_eq!((kind, note), (Kind::DynamicPort, guessed("866")));
+    assert_eq!(facts.dynamic_ports, [dynamic(Protocol::Tcp, v6, 1025, 60000)]);
+    let (kind, facts, note) = only("dynamicport-japanese-utf16.txt");
+    assert_eq!((kind, note.as_deref()), (Kind::DynamicPort, Some("read as UTF-16LE, which it does not say")));
+    assert_eq!(facts.dynamic_ports, [dynamic(Protocol::Tcp, None, 10000, 20000)]);
+    let (kind, facts, note) = only("excludedportrange-german-850.txt");
+    assert_eq!((kind, note), (Kind::ExcludedPorts, guessed("850")));
+    let rows: Vec<_> = facts.excluded_ports.iter().map(|row| (row.start, row.end, row.administered)).collect();
+    assert_eq!(rows, [(28380, 28380, false), (49711, 49810, false), (50000, 50059, true)]);
+    assert!(facts.excluded_ports.iter().all(|row| (row.protocol, row.family) == (Protocol::Tcp, v4)));
+}
+
+#[test]
+fn sockets_of_powershell() {
+    let (kind, facts, _) = only("net-tcp-connection-grouped-utf16.txt");
+    assert_eq!(kind, Kind::NetTcpConnection);
+    let rows: Vec<_> =
+        listing(&facts).sockets.iter().map(|row| (row.count, row.state.clone().unwrap(), row.pid.unwrap())).collect();
+    let want = [
+        (5143, TcpState::Bound, 7312),
+        (211, TcpState::TimeWait, 0),
+        (17, TcpState::Established, 2840),
+        (3, TcpState::Listen, 4),
+    ];
+    assert_eq!(rows, want);
+    assert_eq!(owners(listing(&facts))[3], (7312, "OrderGateway", vec![]));
+    let rows = [
+        tcp(("::", 49669), ("::", 0), TcpState::Listen, 676),
+        tcp(("0.0.0.0", 50355), ("0.0.0.0", 0), TcpState::Bound, 4312),
+        tcp(("10.20.0.5", 50351), ("10.20.0.40", 1433), TcpState::Established, 7312),
+        tcp(("10.20.0.5", 50353), ("10.20.0.40", 1433), TcpState::TimeWait, 0),
+    ];
+    let (kind, facts, _) = only("net-tcp-connection.txt");
+    assert_eq!((kind, listing(&facts).sockets.as_slice()), (Kind::NetTcpConnection, &rows[..]));
+    let (kind, facts, _) = only("net-tcp-connection.csv");
+    assert_eq!(kind, Kind::NetTcpConnection);
+    let mut sockets = listing(&facts).sockets.clone();
+    sockets.rotate_right(1);
+    assert_eq!(sockets, rows);
+    let (kind, facts, _) = only("net-udp-endpoint.csv");
+    assert_eq!(kind, Kind::NetUdpEndpoint);
+    assert_eq!(listing(&facts).sockets, [udp("0.0.0.0", 5353, 1760), udp("::1", 1900, 1164)]);
+}
+
+#[test]
+fn handles_and_processes() {
+    let count = |pid, image: &str, count| HandleCount { source: 0, pid, image: Some(image.to_owned()), count };
+    let (kind, facts, _) = only("handle-afd.txt");
+    assert_eq!(kind, Kind::Handles);
+    let want = [count(4, "System", 1), count(2840, "webfront.exe", 1), count(7312, "OrderGateway.exe", 3)];
+    assert_eq!((facts.afd_handles.as_slice(), facts.handles.len()), (&want[..], 0));
+    let (kind, facts, _) = only("get-process.csv");
+    assert_eq!(kind, Kind::Processes);
+    let want = [count(0, "Idle", 0), count(7312, "OrderGateway", 12450), count(4, "System", 5210)];
+    assert_eq!((facts.handles.as_slice(), facts.afd_handles.len()), (&want[..], 0));
+}
+
+/// The log of `system.evtx`.
+fn system_log() -> Vec<u8> {
+    let at = |seconds: i64| TRACE_TIME + seconds * 10_000_000;
+    let events = [
+        LogEvent::other("Service Control Manager", 7036, at(-60), 4231),
+        LogEvent::tcpip(4227, at(-10), 4232),
+        LogEvent::tcpip(4231, at(0), 4233),
+        LogEvent::other("NETLOGON", 5719, at(7), 4234),
+        LogEvent::tcpip(4266, at(9), 4235),
+    ];
+    synth::evtx::write(&events, 100)
+}
+
+#[test]
+fn an_event_log_tells_what_tcpip_wrote() {
+    if std::env::var_os("WRITE_FIXTURES").is_some() {
+        std::fs::write(fixtures().join("side/system.evtx"), system_log()).unwrap();
+    }
+    assert!(fixture("system.evtx") == system_log(), "the committed file is what the writer writes today");
+    let (kind, facts, note) = only("system.evtx");
+    assert_eq!((kind, note), (Kind::Evtx, None));
+    let events: Vec<_> =
+        facts.system_events.iter().map(|event| (event.time.to_string(), &*event.provider, event.id)).collect();
+    let want = [
+        ("2026-03-10T09:29:50.0000000Z".to_owned(), "Tcpip", 4227),
+        ("2026-03-10T09:30:00.0000000Z".to_owned(), "Tcpip", 4231),
+        ("2026-03-10T09:30:07.0000000Z".to_owned(), "NETLOGON", 5719),
+        ("2026-03-10T09:30:09.0000000Z".to_owned(), "Tcpip", 4266),
+    ];
+    assert_eq!(events, want);
+    let quiet = synth::evtx::write(&[LogEvent::other("Service Control Manager", 7036, TRACE_TIME, 4231)], 100);
+    let found = recognise(&quiet, "a.evtx");
+    assert_eq!((found.len(), found[0].note.as_deref()), (1, Some("none of its 1 event is about ports")));
+}
+
+/// All fixtures, by name.
+fn all() -> Vec<(String, Vec<u8>)> {
+    let mut names: Vec<String> = std::fs::read_dir(fixtures().join("side"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names.into_iter().map(|name| (name.clone(), fixture(&name))).collect()
+}
+
+#[test]
+fn line_ends_do_not_matter() {
+    for (name, bytes) in all().into_iter().filter(|(name, _)| !name.ends_with(".evtx") && !name.contains("utf16")) {
+        let unix: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != b'\r').collect();
+        let facts = |bytes: &[u8]| -> Vec<_> {
+            recognise(bytes, &name).into_iter().map(|found| (found.kind, found.facts, found.note)).collect()
+        };
+        assert_eq!(facts(&unix), facts(&bytes), "{name}");
+    }
+}
+
+#[test]
+fn cut_files_hold_no_more_than_whole_ones() {
+    let size = |found: &[Recognised]| -> usize {
+        let count = |facts: &SideFacts| {
+            let sockets: usize = facts.listings.iter().map(|listing| listing.sockets.len()).sum();
+            let ranges = facts.dynamic_ports.len() + facts.excluded_ports.len();
+            sockets
+                + ranges
+                + facts.tasks.len()
+                + facts.afd_handles.len()
+                + facts.handles.len()
+                + facts.system_events.len()
+        };
+        found.iter().map(|found| count(&found.facts)).sum()
+    };
+    for (name, bytes) in all() {
+        let whole = size(&recognise(&bytes, &name));
+        assert!(whole > 0, "{name}");
+        let step = bytes.len() / 60 + 1;
+        for end in (0..bytes.len()).step_by(step) {
+            assert!(size(&recognise(&bytes[..end], &name)) <= whole, "{name} cut at {end}");
+        }
+    }
+}
+
+/// A small generator: the same numbers on every run.
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+#[test]
+fn no_bytes_are_a_panic() {
+    let mut state = 0x9E37_79B9_7F4A_7C15;
+    for (name, whole) in all() {
+        let rounds = if name.ends_with(".evtx") { 20 } else { 60 };
+        for _ in 0..rounds {
+            let mut bytes = whole.clone();
+            for _ in 0..1 + random(&mut state) % 8 {
+                let at = random(&mut state) as usize % bytes.len();
+                match random(&mut state) % 4 {
+                    0 => bytes[at] = random(&mut state) as u8,
+                    1 => bytes.truncate(at.max(1)),
+                    2 => {
+                        let end = (at + 200).min(bytes.len());
+                        let piece = bytes[at..end].to_vec();
+                        bytes.splice(at..at, piece);
+                    }
+                    _ => drop(bytes.remove(at)),
+                }
+                if bytes.is_empty() {
+                    bytes.push(b'x');
+                }
+            }
+            let first = recognise(&bytes, &name);
+            let second = recognise(&bytes, &name);
+            assert_eq!(format!("{first:?}"), format!("{second:?}"), "the same bytes give the same facts");
+        }
+    }
+    for length in [1, 100, 5000] {
+        let noise: Vec<u8> = (0..length).map(|_| random(&mut state) as u8).collect();
+        assert!(recognise(&noise, "noise.txt").is_empty());
+    }
+}
+
+#[test]
+fn time_grows_with_length() {
+    // Each of these made a reader look at everything behind it, for every line.
+    let lines = [
+        "\"LocalPort\",\"OwningProcess\"\n\"x\n",
+        "Count Name Group\n12 Bound {MSFT_NetTCPConnection\n",
+        "=== ===\nx\n",
+        "tcp\n-----\nx : 1\n",
+        "tcp\n--- ---\n1 2\n",
+        "  TCP  1.1.1.1:1  0.0.0.0:0  LISTENING  4\n[x]\n\nhead\n",
+        "lsass.exe pid: 812 x\n1A4: File \\Device\\Afd\n",
+        "\"a\",\"1\",\"b\"\n\n",
+        "14:03:11 22.11.2026 ",
+    ];
+    for line in lines {
+        let took = |count: usize| {
+            let text = line.repeat(count);
+            let started = std::time::Instant::now();
+            recognise(text.as_bytes(), "x.txt");
+            started.elapsed().as_secs_f64().max(0.02)
+        };
+        let (short, long) = (took(500), took(8_000));
+        assert!(long < 16.0 * short * 6.0, "{line:?}: {short} s, then {long} s for 16 times as much");
+    }
+}
+
+fn analyze(arguments: &[&std::ffi::OsStr]) -> (i32, Value, String) {
+    let mut all: Vec<&std::ffi::OsStr> = vec!["analyze".as_ref(), "-f".as_ref(), "json".as_ref()];
+    all.extend(arguments);
+    let ran = run(all);
+    let report = serde_json::from_str(&ran.stdout).unwrap_or(Value::Null);
+    (ran.code, report, ran.stderr)
+}
+
+/// Base name, kind, and whether it is used.
+fn rows(report: &Value) -> Vec<(String, String, bool)> {
+    let rows = report["side_inputs"].as_array().unwrap().iter();
+    rows.map(|row| {
+        let path = row["path"].as_str().unwrap();
+        let name = path.rsplit(['/', '\\']).next().unwrap().to_owned();
+        (name, row["kind"].as_str().unwrap().to_owned(), row["used"].as_bool().unwrap())
+    })
+    .collect()
+}
+
+fn row(name: &str, kind: &str, used: bool) -> (String, String, bool) {
+    (name.to_owned(), kind.to_owned(), used)
+}
+
+#[test]
+fn the_folder_of_fixtures_is_a_case_without_a_trace() {
+    let folder = fixtures().join("side");
+    let (code, report, _) = analyze(&[folder.as_os_str()]);
+    assert_eq!((code, &report["traces"]), (0, &json!([])));
+    let rows = rows(&report);
+    for (name, kind) in [
+        ("handle-afd.txt", "handles"),
+        ("net-udp-endpoint.csv", "net_udp_endpoint"),
+        ("netstat-loop-english.txt", "netstat_loop"),
+        ("script-english-utf16.txt", "excluded_ports"),
+        ("script-english-utf16.txt", "tasklist"),
+        ("system.evtx", "evtx"),
+    ] {
+        assert!(rows.contains(&row(name, kind, true)), "{name} {kind}: {rows:?}");
+    }
+    assert_eq!(rows.len(), all().len() + 3, "the script holds four kinds");
+    assert!(rows.iter().all(|(_, _, used)| *used), "{rows:?}");
+}
+
+#[test]
+fn side_files_are_told_by_what_they_hold() {
+    let folder = scratch();
+    write_scenario("single-failure", folder.path());
+    std::fs::create_dir(folder.path().join("logs")).unwrap();
+    for (name, bytes) in [
+        ("logs/a.log", fixture("netstat-anobq-english.txt")),
+        ("logs/b.out", fixture("dynamicport-russian-866.txt")),
+        ("logs/application.evtx", synth::evtx::write(&[LogEvent::other("MSSQL", 17, TRACE_TIME, 1)], 9)),
+        ("logs/system.evtx", synth::evtx::write(&[LogEvent::other("MSSQL", 17, TRACE_TIME, 1)], 9)),
+        ("logs/netstat-broken.txt", b"The requested operation requires elevation.\r\n".to_vec()),
+        ("logs/notes.txt", b"TCP is a protocol\r\n".to_vec()),
+        ("logs/netstat.md", fixture("netstat-anobq-english.txt")),
+    ] {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let (code, report, _) = analyze(&[folder.path().as_os_str()]);
+    assert_eq!(code, 0);
+    let want = [
+        row("a.log", "netstat", true),
+        row("b.out", "dynamic_port", true),
+        row("netstat-broken.txt", "netstat", false),
+        row("system.evtx", "evtx", true),
+    ];
+    assert_eq!(rows(&report), want);
+    let note = report["side_inputs"][2]["note"].as_str().unwrap();
+    assert!(note.contains("netstat -ano"), "{note}");
+}
+
+#[test]
+fn named_side_files_must_hold_what_the_option_says() {
+    let folder = scratch();
+    let (trace, _) = write_scenario("single-failure", folder.path());
+    let path = |name: &str| fixtures().join("side").join(name);
+    let (netstat, log, ports) =
+        (path("netstat-loop-english.txt"), path("system.evtx"), path("dynamicport-russian-866.txt"));
+    let named = |option: &'static str| std::ffi::OsStr::new(option);
+    let (code, report, _) = analyze(&[
+        trace.as_os_str(),
+        named("--netstat"),
+        netstat.as_os_str(),
+        named("--netstat"),
+        path("net-tcp-connection.csv").as_os_str(),
+        named("--evtx"),
+        log.as_os_str(),
+        named("--dynamic-port"),
+        ports.as_os_str(),
+    ]);
+    assert_eq!(code, 0);
+    let want = [
+        row("netstat-loop-english.txt", "netstat_loop", true),
+        row("net-tcp-connection.csv", "net_tcp_connection", true),
+        row("system.evtx", "evtx", true),
+        row("dynamicport-russian-866.txt", "dynamic_port", true),
+    ];
+    assert_eq!(rows(&report), want);
+    for (option, kind, expected) in [
+        ("--netstat", "netstat", "a list of sockets"),
+        ("--evtx", "evtx", "an event log"),
+        ("--tasklist", "tasklist", "tasklist output"),
+        ("--dynamic-port", "dynamic_port", "a port range"),
+    ] {
+        let handles = path("handle-afd.txt");
+        let (code, report, stderr) = analyze(&[trace.as_os_str(), named(option), handles.as_os_str()]);
+        assert_eq!(code, 1, "{option}");
+        assert_eq!(rows(&report), [row("handle-afd.txt", kind, false)], "{option}");
+        assert!(stderr.contains(expected), "{option}: {stderr}");
+        let missing = folder.path().join("missing.txt");
+        let (code, report, _) = analyze(&[trace.as_os_str(), named(option), missing.as_os_str()]);
+        assert_eq!((code, rows(&report)), (1, vec![row("missing.txt", kind, false)]), "{option}");
+    }
+}
+
+#[test]
+fn side_files_are_inputs_too() {
+    let path = fixtures().join("side/netstat-anobq-english.txt");
+    let (code, report, _) = analyze(&[path.as_os_str()]);
+    assert_eq!((code, rows(&report)), (0, vec![row("netstat-anobq-english.txt", "netstat", true)]));
+    let folder = scratch();
+    // Without an extension, as well.
+    let log = folder.path().join("exported");
+    std::fs::write(&log, system_log()).unwrap();
+    let (code, report, _) = analyze(&[log.as_os_str()]);
+    assert_eq!((code, rows(&report)), (0, vec![row("exported", "evtx", true)]));
+    let notes = folder.path().join("notes.txt");
+    std::fs::write(&notes, "hello").unwrap();
+    let (code, report, stderr) = analyze(&[notes.as_os_str()]);
+    assert_eq!((code, report), (2, Value::Null));
+    assert!(stderr.contains("holds no list that is known"), "{stderr}");
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    std::fs::write(empty.join("notes.txt"), "hello").unwrap();
+    let (code, report, stderr) = analyze(&[empty.as_os_str()]);
+    assert_eq!((code, report), (2, Value::Null));
+    assert!(stderr.contains("no side file that is known"), "{stderr}");
+}
+
+#[test]
+fn archives_hold_side_files() {
+    let folder = scratch();
+    let members = [
+        ("case/netstat.txt", fixture("netstat-anobq-english.txt")),
+        ("case/System.evtx", system_log()),
+        ("case/readme.txt", b"hello".to_vec()),
+    ];
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in &members {
+        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut writer, bytes).unwrap();
+    }
+    let path = folder.path().join("case.zip");
+    std::fs::write(&path, writer.finish().unwrap().into_inner()).unwrap();
+    let (code, report, _) = analyze(&[path.as_os_str()]);
+    assert_eq!((code, rows(&report)), (0, vec![row("System.evtx", "evtx", true), row("netstat.txt", "netstat", true)]));
+}
+
+#[test]
+fn a_report_cabinet_gives_what_is_known() {
+    let folder = scratch();
+    let trace = synth::write("single-failure").unwrap().trace;
+    let members = [
+        ("report.etl", trace),
+        ("processes.txt", fixture("tasklist-svc-german-850.txt")),
+        ("system.evtx", system_log()),
+        ("firewall.evtx", system_log()),
+        ("dynamicport.txt", fixture("dynamicport-russian-866.txt")),
+        ("osinfo.txt", fixture("netstat-anobq-english.txt")),
+    ];
+    let mut builder = cab::CabinetBuilder::new();
+    let added = builder.add_folder(cab::CompressionType::MsZip);
+    for (name, _) in &members {
+        added.add_file(*name);
+    }
+    let path = folder.path().join("nettrace.cab");
+    let mut writer = builder.build(std::fs::File::create(&path).unwrap()).unwrap();
+    let mut bytes = members.iter();
+    while let Some(mut file) = writer.next_file().unwrap() {
+        std::io::Write::write_all(&mut file, &bytes.next().unwrap().1).unwrap();
+    }
+    writer.finish().unwrap();
+    let (code, report, _) = analyze(&[path.as_os_str()]);
+    assert_eq!(code, 0);
+    let want = [
+        row("dynamicport.txt", "dynamic_port", true),
+        row("processes.txt", "tasklist", true),
+        row("system.evtx", "evtx", true),
+    ];
+    assert_eq!(rows(&report), want);
+}
