@@ -166,3 +166,56 @@ fn real_events_can_be_checked_against_the_bytes() {
         assert_eq!(line["fields"]["ImageName"], String::from_utf16(&units).unwrap());
     }
 }
+
+#[test]
+fn info_counts_what_decodes_what_is_out_of_order_and_what_does_not_expand() {
+    let folder = scratch();
+    let (path, expected) = write_scenario("multi-provider", folder.path());
+    let info_of = |path: &std::path::Path, code| {
+        let ran = run(["info".as_ref(), path.as_os_str(), "-f".as_ref(), "json".as_ref()]);
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        ran.json()
+    };
+    let info = info_of(&path, 0);
+    let (mut by_source, mut without, mut unusable, mut leftover) = (std::collections::BTreeMap::new(), 0, 0, 0);
+    for line in events(&path, &["--all"]) {
+        match (line["schema"].as_str(), line["problem"].as_str()) {
+            (Some(source), _) => {
+                *by_source.entry(source.to_owned()).or_insert(0) += 1;
+                leftover += line["leftover_bytes"].as_u64().unwrap();
+            }
+            (None, Some("no schema is known")) => without += u64::from(!line["guid"].is_null()),
+            (None, _) => unusable += 1,
+        }
+    }
+    let decoded = &info["decoded"];
+    assert!(by_source.contains_key("table") && without > 0, "{by_source:?} {without}");
+    let rows = decoded["by_source"].as_array().unwrap();
+    assert_eq!(rows.len(), by_source.len());
+    for row in rows {
+        assert_eq!(row["events"], by_source[row["source"].as_str().unwrap()], "{row}");
+        let parts: u64 = ["exact", "leftover", "short"].iter().map(|part| row[part].as_u64().unwrap()).sum();
+        assert_eq!(row["events"], parts, "{row}");
+    }
+    assert_eq!((&decoded["without_schema"], &decoded["unusable"]), (&json!(without), &json!(unusable)));
+    assert_eq!(decoded["leftover_bytes"], leftover);
+    assert_eq!((&info["records"]["total"], &info["records"]["out_of_order"]), (&json!(expected.records), &json!(0)));
+
+    let mut builder = synth::TraceBuilder::new(synth::TraceOptions::default());
+    let t0 = builder.options().t0;
+    let origin = synth::record::Origin::new(4, 8);
+    for ticks in [t0 + 5, t0 + 3, t0 + 4, t0 + 2] {
+        builder.record(0, ticks, &synth::record::Record::System { origin, hook: 0x0F2E, version: 2, payload: &[] });
+    }
+    std::fs::write(&path, builder.finish()).unwrap();
+    assert_eq!(info_of(&path, 0)["records"]["out_of_order"], 2);
+
+    let (path, _) = write_scenario("compressed", folder.path());
+    assert_eq!(info_of(&path, 0)["buffers"]["not_expanded"], 0);
+    let mut trace = std::fs::read(&path).unwrap();
+    let second = u32::from_le_bytes(trace[..4].try_into().unwrap()) as usize;
+    // Nothing but matches, before there is anything to copy.
+    trace[second + 0x48..second + 0x50].fill(0xFF);
+    std::fs::write(&path, trace).unwrap();
+    assert_eq!(info_of(&path, 1)["buffers"]["not_expanded"], 1);
+}

@@ -1,14 +1,18 @@
 //! Schemas on real traces: how many events of each file decode, to the last byte of their payload. And on written ones:
 //! which source of a schema counts, and what damage costs.
+//!
+//! The figures of the real traces are left in `target/tmp/decoded.md`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
 
 use etl_parser::{EtlFile, Guid, Record, Trace};
 use outofports::schema::{EventKey, KeyKind, NotDecoded, SchemaError, Schemas, Source, Value};
 use synth::record::{Descriptor, Extended, Origin, Record as Written};
 use synth::{Pointer, TraceBuilder, TraceOptions};
 
-use crate::common::corpus;
+use crate::common::{corpus, run};
 
 /// What became of the records of a file that have a schema from one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -130,6 +134,8 @@ fn exceptions(file: &str) -> BTreeMap<EventKey, u64> {
 #[test]
 fn events_of_real_traces_decode_to_the_last_byte() {
     let Some(folder) = corpus() else { return };
+    let mut table = "| file | schema from | decode exactly | of events | the others |\n".to_owned();
+    table.push_str("| --- | --- | --- | --- | --- |\n");
     for (name, want) in FIGURES {
         let file = EtlFile::open(&folder.join(name)).unwrap();
         let schemas = learned(file.bytes(), |_| true);
@@ -145,10 +151,33 @@ fn events_of_real_traces_decode_to_the_last_byte() {
         // 64-bit payloads in records that say 32.
         assert_eq!(figures.other_pointer_size, if name == "mof-process-64bit-v3.etl" { 8 } else { 0 }, "{name}");
         assert_eq!(figures.as_older_version, if name == "shutdown-logger-win10.etl" { 5 } else { 0 }, "{name}");
-        for (source, exact, total) in found {
-            println!("{name}: {exact} of {total} events decode exactly ({})", source.name());
+        for (source, tally) in &figures.by_source {
+            let Tally { total, exact, leftover, short } = tally;
+            let others = if exact == total { String::new() } else { format!("{leftover} longer, {short} shorter") };
+            writeln!(table, "| {name} | {} | {exact} | {total} | {others} |", source.name()).unwrap();
         }
+        if found.is_empty() {
+            writeln!(table, "| {name} | none | 0 | 0 | |").unwrap();
+        }
+        for (key, count) in &figures.inexact {
+            writeln!(table, "| {name} | | | | {count} of {key} |").unwrap();
+        }
+        check_info(&folder.join(name), &figures);
     }
+    println!("{table}");
+    std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("decoded.md"), table).unwrap();
+}
+
+/// `info` tells the same figures.
+fn check_info(path: &Path, figures: &Figures) {
+    let info = run(["info".as_ref(), path.as_os_str(), "-f".as_ref(), "json".as_ref()]).json();
+    let told: Vec<serde_json::Value> = info["decoded"]["by_source"].as_array().unwrap().clone();
+    let row = |(source, tally): (&Source, &Tally)| {
+        let Tally { total, exact, leftover, short } = tally;
+        let (source, events) = (source.name(), total);
+        serde_json::json!({ "source": source, "events": events, "exact": exact, "leftover": leftover, "short": short })
+    };
+    assert_eq!(told, figures.by_source.iter().map(row).collect::<Vec<_>>(), "{}", path.display());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! One line for each event: text for people, NDJSON and CSV for programs.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use etl_parser::{ExtendedItem, ExtendedValue};
@@ -9,7 +11,7 @@ use super::{Event, kind_name};
 use crate::report::csv::cell;
 use crate::report::json::spelled_out;
 use crate::report::shown;
-use crate::schema::{Fields, HexBytes, Sid};
+use crate::schema::{Fields, Sid, hexadecimal};
 use crate::time::FileTime;
 
 /// Writes events, one line each.
@@ -41,24 +43,24 @@ impl EventWriter for TextWriter {
         let time = event.time.map_or_else(|| "(no time)".to_owned(), |time| time.to_string());
         let id = |id: Option<u32>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
         write!(out, "{time} CPU {} PID {} TID {} ", row.cpu, id(row.pid), id(row.tid))?;
-        match (&row.provider, event.record.event_id()) {
-            (Some(provider), Some(id)) => write!(out, "{}/{id}", shown(provider))?,
-            (Some(provider), None) => write!(out, "{}", shown(provider))?,
+        match (row.provider, event.record.event_id()) {
+            (Some(provider), Some(id)) => write!(out, "{}/{id}", printed(provider))?,
+            (Some(provider), None) => write!(out, "{}", printed(provider))?,
             (None, _) => write!(out, "({})", row.kind)?,
         }
         if let Some(name) = &row.name {
-            write!(out, " {}", shown(name))?;
+            write!(out, " {}", printed(name))?;
         }
         match row.fields {
             Some(fields) => {
                 for (name, value) in fields.iter() {
-                    write!(out, " {}={}", shown(name), quoted(&value.to_string()))?;
+                    write!(out, " {}={}", printed(name), quoted(&value.to_string()))?;
                 }
             }
             None => write!(out, " payload={}", row.payload.as_deref().unwrap_or_default())?,
         }
         if let Some(missing) = &row.missing {
-            write!(out, " ({})", shown(missing))?;
+            write!(out, " ({})", printed(missing))?;
         }
         if row.leftover_bytes.is_some_and(|bytes| bytes > 0) {
             write!(out, " (+{} bytes)", row.leftover_bytes.unwrap_or(0))?;
@@ -68,10 +70,27 @@ impl EventWriter for TextWriter {
 }
 
 /// Text in quotes where it would not be one word.
-fn quoted(text: &str) -> String {
-    let text = shown(text);
-    if text.is_empty() || text.contains([' ', '"', '=']) { format!("{:?}", text.replace('"', "'")) } else { text }
+fn quoted(text: &str) -> Cow<'_, str> {
+    let text = printed(text);
+    if text.is_empty() || text.contains([' ', '"', '=']) {
+        return format!("{:?}", text.replace('"', "'")).into();
+    }
+    text
 }
+
+/// Text from outside, so that no terminal takes it for a command. Most of it is such already: long payloads in hexadecimal.
+fn printed(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) { text.into() } else { shown(text).into() }
+}
+
+/// The same, so that no spreadsheet takes it for a formula either.
+fn table_cell(text: &str) -> Cow<'_, str> {
+    let text = printed(text);
+    if text.starts_with(['=', '+', '-', '@']) { cell(&text).into() } else { text }
+}
+
+/// Bytes that a line has beside its fields, about.
+const LINE_BYTES: usize = 512;
 
 /// One JSON object on each line.
 #[derive(Debug, Default)]
@@ -83,7 +102,8 @@ pub struct NdjsonWriter {
 impl EventWriter for NdjsonWriter {
     fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
         let row = Row { trace: self.paths.get(event.trace).map(String::as_str), ..Row::new(event) };
-        let mut line = serde_json::to_vec(&row)?;
+        let mut line = Vec::with_capacity(LINE_BYTES + 2 * event.record.bytes().len());
+        serde_json::to_writer(&mut line, &row)?;
         line.push(b'\n');
         out.write_all(&spelled_out(line))
     }
@@ -117,44 +137,51 @@ const COLUMNS: [&str; 16] = [
 
 impl EventWriter for CsvWriter {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        write_row(out, COLUMNS.map(str::to_owned))
+        write_row(out, COLUMNS.map(Cow::from))
     }
 
     fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
         let row = Row::new(event);
-        let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
-        let text = |text: &Option<String>| text.as_deref().map(cell).unwrap_or_default();
-        let fields = row.fields.map(|fields| {
-            let named = fields.iter().map(|(name, value)| format!("{name}={value}"));
-            named.collect::<Vec<_>>().join("; ")
-        });
+        let number = |number: Option<u64>| Cow::from(number.map(|number| number.to_string()).unwrap_or_default());
+        let text = |text: Option<&str>| Cow::from(table_cell(text.unwrap_or_default()).into_owned());
+        let fields = row.fields.map(in_one_cell);
         write_row(
             out,
             [
-                event.time.and_then(FileTime::to_rfc3339).unwrap_or_default(),
-                cell(self.paths.get(event.trace).map_or("", String::as_str)),
-                row.cpu.to_string(),
+                event.time.and_then(FileTime::to_rfc3339).unwrap_or_default().into(),
+                text(self.paths.get(event.trace).map(String::as_str)),
+                row.cpu.to_string().into(),
                 number(row.pid.map(u64::from)),
                 number(row.tid.map(u64::from)),
-                text(&row.provider),
-                row.guid.unwrap_or_default(),
+                text(row.provider),
+                row.guid.as_deref().unwrap_or_default().into(),
                 number(row.id.map(u64::from)),
                 number(row.version.map(u64::from)),
-                text(&row.name),
-                cell(&fields.or(row.payload).unwrap_or_default()),
+                text(row.name.as_deref()),
+                table_cell(fields.as_deref().or(row.payload.as_deref()).unwrap_or_default()),
                 number(row.leftover_bytes.map(|bytes| bytes as u64)),
-                text(&row.missing),
-                row.schema.unwrap_or_default().to_owned(),
-                row.buffer.to_string(),
-                row.offset.to_string(),
+                text(row.missing.as_deref()),
+                row.schema.unwrap_or_default().into(),
+                row.buffer.to_string().into(),
+                row.offset.to_string().into(),
             ],
         )
     }
 }
 
-fn write_row<const N: usize>(out: &mut dyn Write, cells: [String; N]) -> io::Result<()> {
+fn in_one_cell(fields: &Fields) -> String {
+    let mut text = String::new();
+    for (position, (name, value)) in fields.iter().enumerate() {
+        let separator = if position == 0 { "" } else { "; " };
+        // Writing to a string does not fail.
+        let _ = write!(text, "{separator}{name}={value}");
+    }
+    text
+}
+
+fn write_row<const N: usize>(out: &mut dyn Write, cells: [Cow<'_, str>; N]) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(cells)?;
+    writer.write_record(cells.iter().map(|cell| cell.as_bytes()))?;
     writer.flush()
 }
 
@@ -167,7 +194,7 @@ struct Row<'e> {
     pid: Option<u32>,
     tid: Option<u32>,
     kind: &'static str,
-    provider: Option<String>,
+    provider: Option<&'e str>,
     guid: Option<String>,
     id: Option<u16>,
     version: Option<u8>,
@@ -249,7 +276,7 @@ impl<'e> Row<'e> {
             pid: record.process_id(),
             tid: record.thread_id(),
             kind: kind_name(record.kind()),
-            provider: event.provider_name().map(str::to_owned),
+            provider: event.provider_name(),
             guid: event.provider.map(|guid| guid.to_string()),
             id: record.event_id(),
             version: record.version(),
@@ -265,8 +292,4 @@ impl<'e> Row<'e> {
             offset: record.offset(),
         }
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    HexBytes(bytes).to_string()
 }

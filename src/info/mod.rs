@@ -1,6 +1,7 @@
 //! What a trace holds, and whether it can answer the question at all.
 
 mod answers;
+mod decoded;
 mod read;
 mod text;
 
@@ -25,6 +26,7 @@ pub struct Info {
     pub kernel_groups: Vec<KernelRow>,
     pub losses: Losses,
     pub schemas: SchemaCounts,
+    pub decoded: DecodedEvents,
     pub answers: Answers,
     /// Processes that the trace names.
     pub processes: Vec<ProcessRow>,
@@ -55,6 +57,8 @@ pub struct Buffers {
     pub total: u64,
     pub compressed: u64,
     pub damaged: u64,
+    /// Of the compressed ones, those that do not expand to the length they announce.
+    pub not_expanded: u64,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -62,6 +66,10 @@ pub struct Buffers {
 pub struct Records {
     pub total: u64,
     pub by_kind: ByKind,
+    /// Records whose time stamp is before that of the record before them in their buffer.
+    pub out_of_order: u64,
+    /// Records of providers and ids that are not listed, because there are too many.
+    pub not_listed: u64,
 }
 
 /// Records by the kind of their header.
@@ -133,6 +141,34 @@ pub struct SchemaCounts {
     pub malformed: u64,
     /// Embedded events that differ from the built-in tables.
     pub differences: u64,
+}
+
+/// What became of the events when they were decoded. Messages, and records of kinds that no source describes, are none.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DecodedEvents {
+    /// Those that have a schema, by where that is from.
+    pub by_source: Vec<SourceRow>,
+    /// Those without one.
+    pub without_schema: u64,
+    /// Those whose own schema, or whose header, is damaged.
+    pub unusable: u64,
+    /// Bytes of payloads that no field took.
+    pub leftover_bytes: u64,
+}
+
+/// Events with schemas from one source.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceRow {
+    /// The source, as `events` calls it.
+    pub source: &'static str,
+    /// All of them.
+    pub events: u64,
+    /// Those in which every field was there, and every byte was taken.
+    pub exact: u64,
+    /// Those in which every field was there, and bytes were left.
+    pub leftover: u64,
+    /// Those in which a field is missing.
+    pub short: u64,
 }
 
 /// Whether the trace can tell.

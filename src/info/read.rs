@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use etl_parser::{ExtendedValue, Guid, HookId, Record, RecordKind, Trace};
+use etl_parser::{ErrorKind, ExtendedValue, Guid, HookId, Record, RecordKind, Trace};
 
 use super::answers::answers;
+use super::decoded;
 use super::{Buffers, ByKind, Header, IdRow, Info, KernelRow, Losses, ProcessRow, ProviderRow, Records, SchemaCounts};
 use crate::analysis::coverage::Coverage;
 use crate::analysis::processes::{Process, ProcessTable};
+use crate::analysis::verdict::counted;
 use crate::event::{NetEvent, ProcessChange, base_name};
 use crate::input::InputKind;
 use crate::pipeline::{self, Progress, TimeOrder};
-use crate::providers::names;
+use crate::providers::{self, afd, names};
 use crate::schema::Schemas;
 use crate::schema::tracelogging::read_provider_traits;
 use crate::time::FileTime;
@@ -42,11 +44,20 @@ impl ByKind {
     }
 }
 
+/// Rows of events by provider, id and version. A trace of every event of every provider of a server has some 50,000.
+const MAX_ROWS: usize = 1 << 18;
+
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     by_kind: ByKind,
     providers: BTreeMap<Guid, ProviderTally>,
     hooks: BTreeMap<HookId, u64>,
+    /// Rows of all providers' ids.
+    rows: usize,
+    not_listed: u64,
+    out_of_order: u64,
+    /// Time stamp of the record before.
+    latest_ticks: Option<i64>,
     schemas: Schemas,
 }
 
@@ -65,6 +76,10 @@ impl Tally {
         *self.by_kind.count(record.kind()) += 1;
         if let Some(hook) = record.hook() {
             *self.hooks.entry(hook).or_default() += 1;
+        }
+        if let Some(ticks) = record.ticks() {
+            self.out_of_order += u64::from(self.latest_ticks.is_some_and(|latest| ticks < latest));
+            self.latest_ticks = Some(ticks);
         }
         let Some(guid) = record.header_guid() else { return };
         let provider = self.providers.entry(guid).or_default();
@@ -93,15 +108,34 @@ impl Tally {
             *self.hooks.entry(hook).or_default() += count;
         }
         for (guid, theirs) in other.providers {
-            let ours = self.providers.entry(guid).or_default();
-            ours.records += theirs.records;
-            ours.name = ours.name.take().or(theirs.name);
-            if let Some((first, last)) = theirs.span_ticks {
-                let (known_first, known_last) = ours.span_ticks.unwrap_or((first, last));
-                ours.span_ticks = Some((known_first.min(first), known_last.max(last)));
-            }
-            for (key, count) in theirs.ids {
-                *ours.ids.entry(key).or_default() += count;
+            self.add_provider(guid, theirs);
+        }
+        self.not_listed += other.not_listed;
+        self.out_of_order += other.out_of_order;
+    }
+
+    fn add_provider(&mut self, guid: Guid, theirs: ProviderTally) {
+        let has_room = |rows: usize, id| rows < MAX_ROWS || is_needed(guid, id);
+        let is_new = !self.providers.contains_key(&guid);
+        if is_new && !theirs.ids.keys().any(|(id, _)| has_room(self.rows, *id)) {
+            self.not_listed += theirs.records;
+            return;
+        }
+        let ours = self.providers.entry(guid).or_default();
+        ours.records += theirs.records;
+        ours.name = ours.name.take().or(theirs.name);
+        if let Some((first, last)) = theirs.span_ticks {
+            let (known_first, known_last) = ours.span_ticks.unwrap_or((first, last));
+            ours.span_ticks = Some((known_first.min(first), known_last.max(last)));
+        }
+        for (key, count) in theirs.ids {
+            if let Some(row) = ours.ids.get_mut(&key) {
+                *row += count;
+            } else if has_room(self.rows, key.0) {
+                ours.ids.insert(key, count);
+                self.rows += 1;
+            } else {
+                self.not_listed += count;
             }
         }
     }
@@ -112,13 +146,19 @@ impl Tally {
     }
 }
 
+/// Whether the answers go by events of this id: they are counted however many others there are.
+fn is_needed(guid: Guid, id: u16) -> bool {
+    const IDS: u16 = 2048;
+    [afd::PROVIDER, providers::TCPIP].contains(&guid) && id < IDS
+}
+
 /// Reads one trace on the current rayon pool and says what it holds.
 pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progress) -> (Info, Coverage) {
     let mut tally = Tally::default();
     let mut coverage = Coverage::of_index(trace);
     let mut order = TimeOrder::default();
     let mut processes = ProcessTable::default();
-    let (mut starts, mut rundowns) = (0_u64, 0_u64);
+    let (mut starts, mut rundowns, mut not_expanded) = (0_u64, 0_u64, 0_u64);
     pipeline::scan(
         std::slice::from_ref(trace),
         progress,
@@ -129,6 +169,8 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
         },
         |number, (part, mut events), not_before| {
             tally.add(part);
+            let failed = events.coverage.damage.iter().filter(|error| error.kind == ErrorKind::Decompression);
+            not_expanded += failed.count() as u64;
             coverage.add(std::mem::take(&mut events.coverage));
             events.keep(|event| matches!(event, NetEvent::Process(_)));
             order.push(number, trace, events);
@@ -152,8 +194,14 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
             total: trace.buffers().len() as u64,
             compressed: trace.buffers().iter().filter(|info| info.is_compressed()).count() as u64,
             damaged: coverage.buffers_damaged,
+            not_expanded,
         },
-        records: Records { total: coverage.records, by_kind: tally.by_kind },
+        records: Records {
+            total: coverage.records,
+            by_kind: tally.by_kind,
+            out_of_order: tally.out_of_order,
+            not_listed: tally.not_listed,
+        },
         providers: provider_rows(trace, &tally),
         kernel_groups: tally.hooks.iter().map(kernel_row).collect(),
         losses: Losses {
@@ -170,9 +218,10 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
             malformed: counts.malformed,
             differences: tally.schemas.differences().len() as u64,
         },
+        decoded: decoded::count(trace, &tally.schemas),
         answers: answers(trace, &tally, &coverage, starts, rundowns),
         processes: processes.processes().iter().map(process_row).collect(),
-        notes: notes(&path, &coverage, &tally.schemas),
+        notes: notes(&path, &coverage, &tally),
         path,
     };
     (info, coverage)
@@ -221,13 +270,17 @@ fn kernel_row((hook, records): (&HookId, &u64)) -> KernelRow {
 }
 
 /// What could not be read or not trusted, and where the trace's own schemas differ from the built-in ones.
-fn notes(path: &str, coverage: &Coverage, schemas: &Schemas) -> Vec<String> {
+fn notes(path: &str, coverage: &Coverage, tally: &Tally) -> Vec<String> {
     let damage = coverage.damage.iter().map(|error| format!("{path}: {error}"));
-    let differences = schemas.differences().into_iter().map(|(key, differences)| {
+    let differences = tally.schemas.differences().into_iter().map(|(key, differences)| {
         let what: Vec<String> = differences.iter().map(ToString::to_string).collect();
         format!("{path}: {key} differs from the built-in table: {}", what.join("; "))
     });
-    damage.chain(differences).collect()
+    let not_listed = (tally.not_listed > 0).then(|| {
+        let records = counted(tally.not_listed, "record");
+        format!("{path}: {records} of too many different providers and ids to list")
+    });
+    damage.chain(differences).chain(not_listed).collect()
 }
 
 fn sequence_gaps(trace: &Trace<'_>) -> u64 {
@@ -247,5 +300,32 @@ fn process_row(process: &Process) -> ProcessRow {
         image_source: image.map(|(_, source)| source.name()),
         started: process.started,
         ended: process.ended,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_bounded_and_what_the_answers_go_by_is_counted_all_the_same() {
+        let of = |guid: Guid, id| {
+            let ids = BTreeMap::from([((id, 0), 1)]);
+            let provider = ProviderTally { records: 1, ids, ..ProviderTally::default() };
+            Tally { providers: BTreeMap::from([(guid, provider)]), ..Tally::default() }
+        };
+        let mut tally = Tally::default();
+        for number in 0..MAX_ROWS as u128 {
+            tally.add(of(Guid::from_u128(number), 1));
+        }
+        assert_eq!((tally.rows, tally.not_listed), (MAX_ROWS, 0));
+        // A known row, a new id of a known provider, a new provider, and one that the answers go by.
+        tally.add(of(Guid::from_u128(0), 1));
+        tally.add(of(Guid::from_u128(0), 2));
+        tally.add(of(Guid::from_u128(u128::MAX), 1));
+        tally.add(of(afd::PROVIDER, 1029));
+        assert_eq!((tally.rows, tally.providers.len(), tally.not_listed), (MAX_ROWS + 1, MAX_ROWS + 1, 2));
+        assert_eq!(tally.providers[&Guid::from_u128(0)].records, 3);
+        assert_eq!(tally.count_of(afd::PROVIDER, afd::is_bind), 1);
     }
 }

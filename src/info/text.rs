@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::{Answers, Info};
+use super::{Answers, DecodedEvents, Info, SourceRow};
 use crate::analysis::verdict::{counted, grouped};
 use crate::report::table::{command_lines, wrap};
 use crate::report::{CAPTURE_COMMANDS, shown, windows_name};
@@ -79,7 +79,26 @@ fn write_losses(info: &Info, out: &mut dyn Write) -> io::Result<()> {
         counted(info.buffers.total, "buffer"),
         grouped(info.buffers.compressed),
         grouped(info.buffers.damaged)
-    )
+    )?;
+    write_decoded(&info.decoded, out)
+}
+
+fn write_decoded(decoded: &DecodedEvents, out: &mut dyn Write) -> io::Result<()> {
+    let sum = |of: fn(&SourceRow) -> u64| decoded.by_source.iter().map(of).sum::<u64>();
+    let (exact, leftover, short) = (sum(|row| row.exact), sum(|row| row.leftover), sum(|row| row.short));
+    let all = exact + leftover + short + decoded.without_schema + decoded.unusable;
+    write!(out, "  decoded      {} of {} exactly", grouped(exact), counted(all, "event"))?;
+    for (count, what) in [
+        (decoded.without_schema, "without a schema"),
+        (leftover, "longer than their schema"),
+        (short, "shorter than their schema"),
+        (decoded.unusable, "damaged"),
+    ] {
+        if count > 0 {
+            write!(out, ", {} {what}", grouped(count))?;
+        }
+    }
+    writeln!(out)
 }
 
 fn write_answers(answers: &Answers, width: usize, out: &mut dyn Write) -> io::Result<()> {

@@ -35,5 +35,5 @@ pub use layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, MapRef, Scala
 pub use map::{Map, MapEntry, MapKey, MapKind};
 pub use schemas::{Counts, Decoded, NotDecoded, Schemas};
 pub use types::{InType, OutType};
-pub(crate) use value::HexBytes;
+pub(crate) use value::hexadecimal;
 pub use value::{FieldValue, Fields, Sid, SystemTime, Value};

@@ -2,7 +2,7 @@
 //!
 //! `Display` gives text as it is in the trace: whoever prints it makes it safe for a terminal.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -111,6 +111,24 @@ impl Fields {
         self.0.iter().find(|field| &*field.name == name).map(|field| &field.value)
     }
 
+    /// Whether no two fields have one name, as in most events.
+    fn has_distinct_names(&self) -> bool {
+        // A few names are compared in less time than they are hashed.
+        const FEW: usize = 16;
+        if self.0.len() <= FEW {
+            let mut rest = self.0.as_slice();
+            while let [first, behind @ ..] = rest {
+                if behind.iter().any(|other| other.name == first.name) {
+                    return false;
+                }
+                rest = behind;
+            }
+            return true;
+        }
+        let mut names = HashSet::with_capacity(self.0.len());
+        self.iter().all(|(name, _)| names.insert(name))
+    }
+
     /// The fields in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|field| (&*field.name, &field.value))
@@ -167,22 +185,15 @@ impl fmt::Display for SystemTime {
     }
 }
 
-pub(crate) struct HexBytes<'a>(pub(crate) &'a [u8]);
-
-impl fmt::Display for HexBytes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // In pieces and not byte by byte: payloads of packets are most of what a list of events prints.
-        for piece in self.0.chunks(64) {
-            let digit = |value: u8| if value < 10 { b'0' + value } else { b'A' + value - 10 };
-            let mut text = [0_u8; 128];
-            for (pair, byte) in text.chunks_exact_mut(2).zip(piece) {
-                pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xF)]);
-            }
-            let text = text.get(..2 * piece.len()).unwrap_or(&text);
-            f.write_str(std::str::from_utf8(text).unwrap_or_default())?;
-        }
-        Ok(())
+/// Bytes in hexadecimal, two digits each.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    // Computed and not looked up, for all bytes at once: payloads of packets are most of what a list of events prints.
+    let digit = |value: u8| if value < 10 { b'0' + value } else { b'A' + value - 10 };
+    let mut text = vec![0; 2 * bytes.len()];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xF)]);
     }
+    String::from_utf8(text).unwrap_or_default()
 }
 
 impl fmt::Display for Value {
@@ -195,7 +206,7 @@ impl fmt::Display for Value {
             Self::Float(value) => write!(f, "{value}"),
             Self::Double(value) => write!(f, "{value}"),
             Self::Text(text) => f.write_str(text),
-            Self::Bytes(bytes) | Self::Unknown { bytes, .. } => write!(f, "{}", HexBytes(bytes)),
+            Self::Bytes(bytes) | Self::Unknown { bytes, .. } => f.write_str(&hexadecimal(bytes)),
             Self::Guid(guid) => write!(f, "{guid}"),
             // A small number is no date, and here no time since a first record either: most often 0 for "never".
             Self::FileTime(time) => match time.to_rfc3339() {
@@ -242,6 +253,7 @@ impl Serialize for Value {
             Self::Float(value) if value.is_finite() => serializer.serialize_f32(*value),
             Self::Double(value) if value.is_finite() => serializer.serialize_f64(*value),
             Self::Text(text) => serializer.serialize_str(text),
+            Self::Bytes(bytes) => serializer.serialize_str(&hexadecimal(bytes)),
             Self::Port(port) => serializer.serialize_u16(*port),
             Self::NtStatus(status) => status.serialize(serializer),
             Self::Win32Error(code) => serializer.serialize_u32(*code),
@@ -256,14 +268,13 @@ impl Serialize for Value {
             Self::Unknown { in_type, bytes } => {
                 let mut map = serializer.serialize_map(Some(2))?;
                 map.serialize_entry("unknown_in_type", &in_type.0)?;
-                map.serialize_entry("bytes", &HexBytes(bytes).to_string())?;
+                map.serialize_entry("bytes", &hexadecimal(bytes))?;
                 map.end()
             }
             Self::Hex(_)
             | Self::Pointer(_)
             | Self::Float(_)
             | Self::Double(_)
-            | Self::Bytes(_)
             | Self::Guid(_)
             | Self::FileTime(_)
             | Self::SystemTime(_)
@@ -279,9 +290,13 @@ impl Serialize for Value {
 impl Serialize for Fields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        if self.has_distinct_names() {
+            self.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
+            return map.end();
+        }
         let mut used: HashSet<String> = HashSet::with_capacity(self.0.len());
         // Where the search for a free number goes on: n fields of one name must not cost n² tries.
-        let mut next: std::collections::HashMap<&str, u32> = std::collections::HashMap::new();
+        let mut next: HashMap<&str, u32> = HashMap::new();
         for (name, value) in self.iter() {
             let mut key = name.to_owned();
             while !used.insert(key.clone()) {

@@ -29,12 +29,18 @@ impl Guid {
 /// Canonical text in lower case, without braces.
 impl fmt::Display for Guid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let b = &self.0;
-        write!(
-            f,
-            "{:02x}{:02x}{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}",
-            b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]
-        )
+        // Without a formatter call for each byte: lists of events print one or more for every event.
+        const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'-'; 36];
+        let places = (0..36).filter(|place| !matches!(place, 8 | 13 | 18 | 23));
+        let nibbles = ORDER.iter().filter_map(|at| self.0.get(*at)).flat_map(|byte| [byte >> 4, byte & 0xF]);
+        for (place, nibble) in places.zip(nibbles) {
+            if let (Some(place), Some(digit)) = (text.get_mut(place), DIGITS.get(usize::from(nibble))) {
+                *place = *digit;
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
