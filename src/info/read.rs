@@ -149,7 +149,7 @@ impl Tally {
 /// Whether the answers go by events of this id: they are counted however many others there are.
 fn is_needed(guid: Guid, id: u16) -> bool {
     const IDS: u16 = 2048;
-    [afd::PROVIDER, providers::TCPIP].contains(&guid) && id < IDS
+    [afd::PROVIDER, providers::tcpip::PROVIDER].contains(&guid) && id < IDS
 }
 
 /// Reads one trace on the current rayon pool and says what it holds.
