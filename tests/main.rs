@@ -10,6 +10,7 @@ mod corpus;
 mod damaged;
 mod equivalence;
 mod events;
+mod holders;
 mod inputs;
 mod reports;
 mod robustness;

@@ -50,12 +50,12 @@ impl NamedHolder<'_> {
     pub fn is_kernel(&self) -> bool {
         self.pid.is_none_or(super::processes::is_kernel)
     }
+}
 
-    /// Whether this is DNS Server with its pool of UDP sockets (2,500 by default for each family, 10,000 at most), which
-    /// it holds on purpose.
-    pub fn is_dns_pool(&self, pool: &PoolFinding) -> bool {
-        self.image == "dns.exe" && pool.key.protocol == Some(Protocol::Udp) && self.holder.ports <= DNS_POOL_MAX
-    }
+/// Whether this is DNS Server with its pool of UDP sockets (2,500 by default for each family, 10,000 at most), which it
+/// holds on purpose.
+pub fn is_dns_pool(image: &str, pool: &PoolFinding, ports: u32) -> bool {
+    image.eq_ignore_ascii_case("dns.exe") && pool.key.protocol == Some(Protocol::Udp) && ports <= DNS_POOL_MAX
 }
 
 /// Most sockets that the DNS Server's socket pool can be set to. Source: `dnscmd /config /socketpoolsize`.
@@ -185,7 +185,9 @@ fn blamed<'s, 'a>(situation: &'s Situation<'a>) -> Option<&'s NamedHolder<'a>> {
     situation.holders.iter().find(|named| {
         let pool = situation.pools.get(named.holder.pool);
         let share = pool.map_or(0.0, |pool| f64::from(named.holder.ports) / f64::from(pool.range.count.max(1)));
-        share >= BLAMED_SHARE && !named.is_kernel() && !pool.is_some_and(|pool| named.is_dns_pool(pool))
+        share >= BLAMED_SHARE
+            && !named.is_kernel()
+            && !pool.is_some_and(|pool| is_dns_pool(&named.image, pool, named.holder.ports))
     })
 }
 
@@ -200,7 +202,7 @@ fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
     match named.holder.pattern {
         Some(Pattern::Churn) => {
             let text = format!(
-                "{} opens and closes connections faster than TIME_WAIT ends: have it keep and reuse connections; see whether TIME_WAIT was lengthened",
+                "reuse connections: {} opens and closes them faster than TIME_WAIT ends; see also whether TIME_WAIT was lengthened",
                 named.label
             );
             let key = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters";
@@ -208,7 +210,14 @@ fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
             list.push(unchanging("reuse_connections", &text, &[commands[0].as_str()]));
         }
         Some(Pattern::Reservation) => {}
-        Some(Pattern::Leak | Pattern::Load) | None => {
+        Some(Pattern::Load) => {
+            let text = format!(
+                "reduce the load: {} uses so many ports at once, and gives them back; have it keep and reuse connections, or spread it over machines",
+                named.label
+            );
+            list.push(unchanging("reduce_load", &text, &[]));
+        }
+        Some(Pattern::Leak) | None => {
             let commands = match named.services {
                 [service] => vec![format!("powershell -c \"Restart-Service -Name '{service}'\"")],
                 _ => Vec::new(),

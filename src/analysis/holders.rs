@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Findings;
 use super::listings::{Listed, Usage, usage};
-use super::pools::{Moment, Pool, PoolKey, PoolRange};
+use super::pools::{Moment, Pool, PoolKey, PoolRange, RangeSource};
 use super::processes::{Process, is_kernel};
 use super::transport::overlap;
 use super::verdict::{Confidence, State};
@@ -124,9 +124,15 @@ impl PoolFinding {
         (self.state == Some(State::Exhausted)).then(|| self.range.count.saturating_sub(self.explained))
     }
 
-    /// Part of the pool that is explained, from 0 to 1.
-    pub fn explained_share(&self) -> f64 {
-        f64::from(self.explained.min(self.range.count)) / f64::from(self.range.count.max(1))
+    /// Where the pool is full, its range is a default, and all ports given out lie in less than half of it, nearly all of
+    /// them in use (9 of 10): that part, for the pool may be no larger.
+    pub fn narrower(&self) -> Option<(u16, u16)> {
+        let (first, last) = self.given?;
+        let span = u32::from(last - first) + 1;
+        let is_part = span * 2 < self.range.count && self.range.contains(first) && self.range.contains(last);
+        let is_used = u64::from(self.explained) * 10 >= u64::from(span) * 9;
+        let is_default = self.range.source == RangeSource::Default;
+        (self.state == Some(State::Exhausted) && is_default && is_part && is_used).then_some((first, last))
     }
 }
 
@@ -151,6 +157,8 @@ pub fn is_near(used: u32, usable: u32) -> bool {
 const HABIT_SHARE: u32 = 100;
 /// Nor below so many ports.
 const HABIT_PORTS: u32 = 16;
+/// Keeping ports is no leak below this share of a pool (one in four): many applications keep their connections.
+const LEAK_SHARE: u32 = 4;
 
 /// Puts everything together.
 pub fn conclude(findings: &Findings, side: &SideFacts, lossy: bool) -> Conclusion {
@@ -178,8 +186,9 @@ struct Book<'a> {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
-    /// Sockets that the trace saw binding.
+    /// Sockets that the trace saw binding, and of these, those whose port number it does not tell.
     bound: u32,
+    unnumbered: u32,
     obtained: u64,
     released: u64,
     /// Ports that TCP/IP's events add: older than the trace, and acquired in it.
@@ -246,14 +255,17 @@ impl Book<'_> {
             state,
             moment: moment.map(|moment| moment.time),
         };
-        let index = conclusion.pools.len();
         let (whole, part) = self.split_by_address(finding, pool);
         conclusion.pools.push(whole);
         conclusion.pools.extend(part);
         let holding_pool = conclusion.pools.len() - 1;
-        debug_assert!(holding_pool >= index, "a pool was added");
         for (subject, seen) in subjects {
-            conclusion.holders.extend(self.holder(subject, &seen, holding_pool, range, moment));
+            let mut holder = self.holder(subject, &seen, holding_pool, range, moment);
+            if let Some(holder) = &mut holder {
+                // Where there are ports enough, keeping some is nobody's fault.
+                holder.pattern = holder.pattern.filter(|pattern| *pattern != Pattern::Leak || state.is_some());
+            }
+            conclusion.holders.extend(holder);
         }
     }
 
@@ -306,6 +318,7 @@ impl Book<'_> {
             for held in &moment.owners {
                 let seen = subjects.entry(settled(held.owner)).or_default();
                 seen.bound = seen.bound.saturating_add(held.sockets);
+                seen.unnumbered = seen.unnumbered.saturating_add(held.unnumbered);
                 seen.obtained += held.obtained;
                 seen.released += held.released;
             }
@@ -360,7 +373,9 @@ impl Book<'_> {
         range: PoolRange,
         moment: Option<&Moment>,
     ) -> Option<Holder> {
-        let in_trace = seen.bound.saturating_add(seen.older).saturating_add(seen.acquired);
+        // Ports that TCP/IP knows by number may be those of sockets whose number is not told.
+        let acquired = seen.acquired.saturating_sub(seen.unnumbered);
+        let in_trace = seen.bound.saturating_add(seen.older).saturating_add(acquired);
         let listed = seen.listed.map_or(0, |listed| listed.ports);
         let held = in_trace.max(listed);
         let ports = held.saturating_add(seen.time_wait).saturating_add(seen.reserved);
@@ -392,12 +407,12 @@ impl Book<'_> {
         };
         let pattern = if seen.reserved > held.saturating_add(seen.time_wait) {
             Some(Pattern::Reservation)
-        } else if is_kernel_itself || ports < HABIT_PORTS.max(range.count / HABIT_SHARE) {
+        } else if is_kernel_itself || ports < HABIT_PORTS.max(range.count / HABIT_SHARE) || seen.older * 2 > held {
             None
         } else if seen.time_wait > held {
             Some(Pattern::Churn)
         } else {
-            habit(seen, process)
+            habit(seen, process).filter(|habit| *habit != Pattern::Leak || ports >= range.count / LEAK_SHARE)
         };
         let per_minute = process.zip(moment).and_then(|(process, moment)| {
             let minutes = moment.time.since(process.tally.first_hold?) as f64 / (60 * FileTime::SECOND) as f64;
@@ -435,6 +450,8 @@ impl Book<'_> {
         part.local_address = Some(ip);
         part.held = (clamp(tally.ports_held_peak), clamp(tally.ports_held));
         part.failures = (tally.bind_failures, 0);
+        // TCP/IP's refusals are those of the same binds.
+        whole.refused = (0, 0);
         whole.failures.0 = whole.failures.0.saturating_sub(tally.bind_failures);
         if whole.failures == (0, 0) && whole.refused == (0, 0) {
             whole.state = None;

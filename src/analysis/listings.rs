@@ -9,6 +9,9 @@ use crate::side::facts::{ListedSocket, SocketListing, SourceId, TcpState};
 /// Trends that are kept, those that change most.
 const MAX_TRENDS: usize = 50;
 
+/// Fewer sockets than this that never change are no trend.
+const NOTABLE: u32 = 100;
+
 /// Ports of one process in one pool, as a listing shows them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Listed {
@@ -136,6 +139,10 @@ pub fn trends(listings: &[SocketListing]) -> Vec<Trend> {
             let of = |sample: &BTreeMap<Kind, u32>| sample.get(kind).copied().unwrap_or(0);
             let first = counts.first().map_or(0, of);
             let last = counts.last().map_or(0, of);
+            let peak = counts.iter().map(of).max().unwrap_or(0);
+            if counts.iter().all(|sample| of(sample) == first) && peak < NOTABLE {
+                continue;
+            }
             trends.push(Trend {
                 source,
                 pid: kind.0,
@@ -144,7 +151,7 @@ pub fn trends(listings: &[SocketListing]) -> Vec<Trend> {
                 samples: samples.len(),
                 first,
                 last,
-                peak: counts.iter().map(of).max().unwrap_or(0),
+                peak,
                 per_minute: minutes.map(|minutes| (f64::from(last) - f64::from(first)) / minutes),
             });
         }

@@ -181,6 +181,8 @@ pub struct Moment {
     pub at_failure: bool,
     /// Distinct ports held by sockets that the trace saw binding.
     pub held: u32,
+    /// Of these, ports whose number is not told.
+    pub unnumbered: u32,
     /// Sockets that hold one, for each owner.
     pub owners: Vec<Held>,
     /// Ports in TIME_WAIT, estimated with the shorter and the longer length.
@@ -195,7 +197,8 @@ pub struct Moment {
 impl Moment {
     /// Distinct ports that something visible holds, TIME_WAIT left out.
     pub fn visible(&self) -> u32 {
-        self.held.saturating_add(self.transport.ports())
+        // A port that TCP/IP knows by its number may be that of a socket whose number is not told.
+        self.held.saturating_add(self.transport.ports().saturating_sub(self.unnumbered))
     }
 }
 
@@ -311,11 +314,15 @@ impl Pool {
         owners: Vec<Held>,
         transport: TransportShare,
     ) -> Moment {
+        for port in &transport.taken_again {
+            self.time_wait.taken(*port);
+        }
         let trigger = self.held.saturating_add(transport.in_use);
         Moment {
             time: now,
             at_failure,
             held: self.held,
+            unnumbered: self.unnumbered,
             owners,
             time_wait: self.time_wait.counts(now),
             time_wait_owners: self.time_wait.owners(now),

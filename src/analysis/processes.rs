@@ -133,6 +133,8 @@ pub struct Held {
     pub owner: Owner,
     /// Sockets that hold a port of the pool at hand.
     pub sockets: u32,
+    /// Of these, sockets whose port number is not told.
+    pub unnumbered: u32,
     /// Ports of all pools obtained so far.
     pub obtained: u64,
     /// Ports of all pools given back so far.
@@ -303,7 +305,9 @@ impl ProcessTable {
     pub fn held_in(&self, pool: PoolKey) -> Vec<Held> {
         let held = |owner: Owner, tally: &Tally| {
             let sockets = tally.held_by_pool.get(pool.index()).copied().filter(|held| *held > 0)?;
-            Some(Held { owner, sockets, obtained: tally.ports_obtained, released: tally.ports_released })
+            let unnumbered = tally.unnumbered_by_pool.get(pool.index()).copied().unwrap_or(0);
+            let (obtained, released) = (tally.ports_obtained, tally.ports_released);
+            Some(Held { owner, sockets, unnumbered, obtained, released })
         };
         let mut owners = Vec::new();
         for (index, process) in self.processes.iter().enumerate() {

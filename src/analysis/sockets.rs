@@ -109,8 +109,6 @@ struct Socket {
     held: Option<(Hold, AddressKey)>,
     /// A connect of this socket has succeeded.
     connected: bool,
-    /// Its bind took no port: that is left to connect.
-    deferred: Option<(Owner, AddressKey)>,
     /// Whose the last completed operation was: who closes a socket that is older than the trace.
     user: Option<Owner>,
     /// A failure of this socket has been counted in `failed_sockets`.
@@ -338,7 +336,11 @@ impl SocketTable {
                 let port = asked.map(|address| address.port).filter(|port| *port != 0);
                 world.ports.conflicts.add((status, port, owner));
             }
-            (Operation::Connect, NtStatus::SUCCESS) => self.connected(given.or(asked), meta, event.endpoint, world),
+            (Operation::Connect, NtStatus::SUCCESS) => {
+                if let Some(socket) = self.open.get_mut(&event.endpoint) {
+                    socket.connected = true;
+                }
+            }
             _ => {}
         }
         if operation == Operation::Connect
@@ -367,11 +369,8 @@ impl SocketTable {
         let is_dynamic = port.is_some_and(|port| world.ports.ranges.of(key.pool()).contains(port));
         let is_deferred = port.is_none()
             && enter.is_some_and(|enter| world.ports.transport.has_deferred(meta.header_pid, enter.time));
-        if is_deferred {
-            if let Some(socket) = self.open.get_mut(&endpoint) {
-                socket.deferred = Some((owner, key));
-            }
-        } else if asked_for_any || is_dynamic {
+        // A bind that leaves the port to connect has got none.
+        if !is_deferred && (asked_for_any || is_dynamic) {
             if asked_for_any {
                 world.ports.given(key.pool(), port);
             }
@@ -398,23 +397,12 @@ impl SocketTable {
         }
         let hold = Hold { owner, pool: key.pool(), port, since };
         socket.held = Some((hold, key));
-        world.processes.tally(owner).hold(hold.pool, since);
+        world.processes.tally(owner).hold(&hold);
         world.ports.hold(&hold);
         world.ports.consider(hold.pool, since, false, &world.processes);
         let address = self.addresses.entry(key).or_default();
         address.ports_held += 1;
         address.ports_held_peak = address.ports_held_peak.max(address.ports_held);
-    }
-
-    /// A connect succeeded: a port that its bind left to it is held from now on.
-    fn connected(&mut self, remote: Option<SocketAddress>, meta: &EventMeta, endpoint: u64, world: &mut World) {
-        let Some(socket) = self.open.get_mut(&endpoint) else { return };
-        socket.connected = true;
-        if let Some((owner, mut key)) = socket.deferred.take() {
-            key.family = key.family.or(remote.map(|remote| remote.family()));
-            world.ports.given(key.pool(), None);
-            self.hold(owner, key, None, meta.time, endpoint, world);
-        }
     }
 
     /// Notes what a failure 0xC0000209 says beyond its owner.
@@ -486,7 +474,7 @@ impl SocketTable {
     fn release(&mut self, endpoint: u64, now: FileTime, world: &mut World) {
         let Some(socket) = self.open.get_mut(&endpoint) else { return };
         let Some((hold, key)) = socket.held.take() else { return };
-        world.processes.tally(hold.owner).release(hold.pool);
+        world.processes.tally(hold.owner).release(&hold);
         world.ports.release(&hold, socket.connected, now);
         if let Some(tally) = self.addresses.get_mut(&key) {
             tally.ports_held = tally.ports_held.saturating_sub(1);

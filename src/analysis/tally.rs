@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::pools::{POOLS, PoolKey};
+use super::pools::POOLS;
+use super::ports::Hold;
 use crate::time::FileTime;
 
 /// For how many failures the owner is known in which way.
@@ -56,6 +57,8 @@ pub struct Tally {
     pub ports_held_peak: u64,
     /// Sockets that hold a port now, by pool.
     pub held_by_pool: [u32; POOLS],
+    /// Of these, sockets whose port number is not told.
+    pub unnumbered_by_pool: [u32; POOLS],
     /// Ports obtained.
     pub ports_obtained: u64,
     /// Ports given back.
@@ -85,7 +88,8 @@ impl Tally {
     }
 
     /// A socket begins to hold a port.
-    pub fn hold(&mut self, pool: PoolKey, now: FileTime) {
+    pub fn hold(&mut self, hold: &Hold) {
+        let (pool, now) = (hold.pool, hold.since);
         self.ports_held += 1;
         self.ports_held_peak = self.ports_held_peak.max(self.ports_held);
         self.ports_obtained += 1;
@@ -93,10 +97,17 @@ impl Tally {
         if let Some(held) = self.held_by_pool.get_mut(pool.index()) {
             *held = held.saturating_add(1);
         }
+        if let Some(held) = self.unnumbered_by_pool.get_mut(pool.index()).filter(|_| hold.port.is_none()) {
+            *held = held.saturating_add(1);
+        }
     }
 
     /// A socket no longer holds its port.
-    pub fn release(&mut self, pool: PoolKey) {
+    pub fn release(&mut self, hold: &Hold) {
+        let pool = hold.pool;
+        if let Some(held) = self.unnumbered_by_pool.get_mut(pool.index()).filter(|_| hold.port.is_none()) {
+            *held = held.saturating_sub(1);
+        }
         self.ports_held = self.ports_held.saturating_sub(1);
         self.ports_released += 1;
         if let Some(held) = self.held_by_pool.get_mut(pool.index()) {
@@ -125,7 +136,8 @@ impl Tally {
         self.sockets_closed += other.sockets_closed;
         self.ports_held += other.ports_held;
         self.ports_held_peak = self.ports_held_peak.max(other.ports_held_peak).max(self.ports_held);
-        for (held, more) in self.held_by_pool.iter_mut().zip(other.held_by_pool) {
+        let pairs = self.held_by_pool.iter_mut().zip(other.held_by_pool);
+        for (held, more) in pairs.chain(self.unnumbered_by_pool.iter_mut().zip(other.unnumbered_by_pool)) {
             *held = held.saturating_add(more);
         }
         self.ports_obtained += other.ports_obtained;
@@ -152,19 +164,28 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::pools::PoolKey;
+    use crate::analysis::processes::Owner;
+
+    const HOLD: Hold = Hold {
+        owner: Owner::Unknown,
+        pool: PoolKey { protocol: None, family: None },
+        port: Some(50_000),
+        since: FileTime(1),
+    };
 
     #[test]
     fn peak_survives_release_and_adding() {
         let mut tally = Tally::default();
-        tally.hold(PoolKey::default(), FileTime(1));
-        tally.hold(PoolKey::default(), FileTime(1));
-        tally.release(PoolKey::default());
+        tally.hold(&HOLD);
+        tally.hold(&HOLD);
+        tally.release(&HOLD);
         let mut other = Tally::default();
-        other.hold(PoolKey::default(), FileTime(1));
-        other.hold(PoolKey::default(), FileTime(1));
+        other.hold(&HOLD);
+        other.hold(&HOLD);
         tally.add(other);
         assert_eq!((tally.ports_held, tally.ports_held_peak), (3, 3));
-        tally.release(PoolKey::default());
+        tally.release(&HOLD);
         assert_eq!((tally.ports_held, tally.ports_held_peak), (2, 3));
     }
 

@@ -77,9 +77,12 @@ impl TimeWait {
         (self.short.count, self.long.count)
     }
 
-    /// Whether a port waits, with the longer length.
-    pub fn contains(&self, port: u16) -> bool {
-        self.long.is_waiting(port).is_some()
+    /// Since when a port waits, with the longer length.
+    pub fn since(&self, port: u16) -> Option<FileTime> {
+        let number = self.long.is_waiting(port)?;
+        // Numbers rise from release to release.
+        let index = self.long.releases.binary_search_by_key(&number, |release| release.number).ok()?;
+        self.long.releases.get(index).map(|release| release.time)
     }
 
     /// Whose the ports were that wait now, with the shorter length.
@@ -192,7 +195,7 @@ mod tests {
         waits.released(None, Owner::Unknown, at(60));
         assert_eq!(waits.counts(at(119)), (2, 2));
         assert_eq!(waits.counts(at(120)), (1, 2));
-        assert!(waits.contains(50_000));
+        assert_eq!((waits.since(50_000), waits.since(50_001)), (Some(at(0)), None));
         assert_eq!(waits.counts(at(240)), (0, 1));
         assert_eq!(waits.counts(at(300)), (0, 0));
     }

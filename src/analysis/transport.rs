@@ -3,7 +3,7 @@
 //! Nothing but process, port and time joins these with AFD's sockets, so they are kept apart, and put together for a
 //! moment at a time.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use super::pools::{POOLS, Pool, PoolKey, PoolRange, PoolRanges};
 use super::processes::{ProcessId, ProcessTable};
@@ -50,6 +50,8 @@ pub struct TransportShare {
     pub time_wait: u32,
     /// All port references, before those of known sockets were taken away.
     pub in_use: u32,
+    /// Ports taken again since a socket gave them back: they are not in TIME_WAIT any more.
+    pub taken_again: Vec<u16>,
 }
 
 impl TransportShare {
@@ -112,6 +114,7 @@ struct Holding {
     process: Option<ProcessId>,
     family: Family,
     port: u16,
+    since: FileTime,
     /// In TIME_WAIT.
     waits: bool,
 }
@@ -121,7 +124,8 @@ struct Holding {
 pub struct Transport {
     /// Endpoints and TCBs by address.
     endpoints: HashMap<u64, Endpoint>,
-    acquired: BTreeSet<PortReference>,
+    /// Ports taken and not given back, and when.
+    acquired: BTreeMap<PortReference, FileTime>,
     /// Connections that were there before the trace, by TCB.
     existing: HashMap<u64, Holding>,
     udp: HashMap<u64, Holding>,
@@ -167,7 +171,7 @@ impl Transport {
                 let process = processes.running(pid, time);
                 self.follow(tcb, Endpoint { process, family });
             }
-            TransportEvent::Acquired(reference) => self.acquire(reference),
+            TransportEvent::Acquired(reference) => self.acquire(reference, time),
             TransportEvent::Released(reference) => self.release(reference),
             TransportEvent::WeakReference(_) => {
                 self.weak_references += 1;
@@ -180,7 +184,7 @@ impl Transport {
             TransportEvent::UdpBound { endpoint, pid, local } => {
                 let known = self.endpoints.get(&endpoint).map(|endpoint| endpoint.process);
                 let process = known.or_else(|| pid.map(|pid| processes.running(pid, time)));
-                let holding = Holding { process, family: local.family(), port: local.port, waits: false };
+                let holding = Holding { process, family: local.family(), port: local.port, since: time, waits: false };
                 self.hold_udp(endpoint, holding);
             }
             TransportEvent::UdpClosed { endpoint } => {
@@ -247,14 +251,14 @@ impl Transport {
         }
     }
 
-    fn acquire(&mut self, reference: PortReference) {
-        if self.has_room() && self.acquired.insert(reference) {
+    fn acquire(&mut self, reference: PortReference, time: FileTime) {
+        if self.has_room() && self.acquired.insert(reference, time).is_none() {
             self.count_reference(true);
         }
     }
 
     fn release(&mut self, reference: PortReference) {
-        if self.acquired.remove(&reference) {
+        if self.acquired.remove(&reference).is_some() {
             self.count_reference(false);
             let any = PortReference { port: RawPort(0), ..reference };
             let last = PortReference { port: RawPort(u16::MAX), ..reference };
@@ -288,7 +292,7 @@ impl Transport {
         self.rundown_connections += 1;
         let waits = state == TIME_WAIT;
         let process = (!waits).then(|| processes.running(pid, time));
-        self.existing.insert(tcb, Holding { process, family, port, waits });
+        self.existing.insert(tcb, Holding { process, family, port, since: time, waits });
         self.count(PoolKey::new(Protocol::Tcp, family), true);
     }
 
@@ -330,9 +334,16 @@ impl Transport {
         };
         let range = ranges.of(key);
         let mut ports: BTreeMap<u16, (Option<ProcessId>, bool)> = BTreeMap::new();
-        let mut add = |port: u16, process: Option<ProcessId>, older: bool, share: &mut TransportShare| {
+        let mut add = |port: u16, process: Option<ProcessId>, since: Option<FileTime>, share: &mut TransportShare| {
             share.in_use += 1;
-            if range.contains(port) && !pool.holds(port) && !pool.time_wait.contains(port) {
+            let older = since.is_none();
+            let waits_since = pool.time_wait.since(port);
+            let is_taken_again = waits_since.zip(since).is_some_and(|(waits, since)| since > waits);
+            if is_taken_again {
+                share.taken_again.push(port);
+            }
+            let waits = waits_since.is_some() && !is_taken_again;
+            if range.contains(port) && !pool.holds(port) && !waits {
                 let entry = ports.entry(port).or_insert((process, older));
                 // The one that is known, and of several the smallest: maps have no order of their own.
                 *entry = match (*entry, (process, older)) {
@@ -348,7 +359,7 @@ impl Transport {
                     let order = self.decide_order(range, pools);
                     let other =
                         PoolKey::new(protocol, if family == Family::Ipv4 { Family::Ipv6 } else { Family::Ipv4 });
-                    for reference in &self.acquired {
+                    for (reference, since) in &self.acquired {
                         let port = order.read(reference.port);
                         let owner = self.endpoints.get(&reference.acquirer);
                         let known_family = owner.and_then(|owner| owner.family);
@@ -361,7 +372,7 @@ impl Transport {
                             |known| known == family,
                         );
                         if is_here {
-                            add(port, owner.map(|owner| owner.process), false, &mut share);
+                            add(port, owner.map(|owner| owner.process), Some(*since), &mut share);
                         }
                     }
                 }
@@ -370,13 +381,13 @@ impl Transport {
                         share.in_use += 1;
                         share.time_wait += u32::from(range.contains(holding.port));
                     } else {
-                        add(holding.port, holding.process, true, &mut share);
+                        add(holding.port, holding.process, None, &mut share);
                     }
                 }
             }
             Protocol::Udp => {
                 for holding in self.udp.values().filter(|holding| holding.family == family) {
-                    add(holding.port, holding.process, false, &mut share);
+                    add(holding.port, holding.process, Some(holding.since), &mut share);
                 }
             }
         }
@@ -397,7 +408,7 @@ impl Transport {
             })
         };
         let count = |order: PortOrder, fits: &dyn Fn(u16) -> bool| {
-            self.acquired.iter().filter(|reference| fits(order.read(reference.port))).count()
+            self.acquired.keys().filter(|reference| fits(order.read(reference.port))).count()
         };
         let matches = |fits: &dyn Fn(u16) -> bool| (count(PortOrder::Network, fits), count(PortOrder::Host, fits));
         let (network, host) = matches(&is_held);

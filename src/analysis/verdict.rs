@@ -105,6 +105,8 @@ pub struct Evidence {
     pub tcpip_records: u64,
     /// Of the pool that was full, so many of 100 ports are explained; `None` without such a pool.
     pub explained_percent: Option<u32>,
+    /// The part of a full pool in which all ports lie that were given out, nearly all of them in use.
+    pub narrower: Option<(u16, u16)>,
     /// AFD events of any kind.
     pub afd_records: u64,
     /// AFD bind events, enter or exit.
@@ -275,6 +277,15 @@ pub fn judge(evidence: &Evidence) -> Verdict {
             format!("only {percent} % of the full pool is explained: a holder is not in sight"),
         );
     }
+    if let Some((first, last)) = evidence.narrower {
+        let count = u32::from(last - first) + 1;
+        reason(
+            "narrower_pool",
+            format!(
+                "all ports given out lie in {first} to {last}, nearly all of them in use: the pool may be no larger; give a dynamicport listing, or --pool {first}:{count}"
+            ),
+        );
+    }
     if is_exhausted && evidence.traces > 0 && evidence.tcpip_records == 0 {
         reason(
             "no_tcpip_events",
@@ -292,7 +303,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     let (state, confidence) = if is_exhausted {
         let confidence = if direct <= 1 || losses_are_large(evidence) {
             Confidence::Low
-        } else if whole && failures > 0 && is_well_owned(evidence) {
+        } else if whole && direct > 0 && is_well_owned(evidence) {
             Confidence::High
         } else {
             Confidence::Medium
@@ -359,6 +370,7 @@ mod tests {
         began_after: false,
         tcpip_records: 7,
         explained_percent: None,
+        narrower: None,
         afd_records: 200,
         bind_records: 100,
         records: 300,
@@ -424,9 +436,9 @@ mod tests {
     fn what_the_transport_or_the_system_log_says_is_enough() {
         let none = Evidence { bind_failures: 0, well_owned: 0, ..CLEAN };
         let refused = verdict(Evidence { refusals: 9, ..none });
-        assert_eq!(refused, (State::Exhausted, Some(Confidence::Medium), vec!["tcpip_refusals"]));
+        assert_eq!(refused, (State::Exhausted, Some(Confidence::High), vec!["tcpip_refusals"]));
         let weak = verdict(Evidence { weak_references: 2, ..none });
-        assert_eq!(weak, (State::Exhausted, Some(Confidence::Medium), vec!["weak_references"]));
+        assert_eq!(weak, (State::Exhausted, Some(Confidence::High), vec!["weak_references"]));
         let logged = verdict(Evidence { traces: 0, bind_records: 0, pool_full_events: 3, ..none });
         assert_eq!(logged, (State::Exhausted, Some(Confidence::Low), vec!["pool_full_events", "no_trace"]));
     }

@@ -6,7 +6,7 @@ use super::{
     TimelineStep, Tool, TraceFacts, TrendRow, Verdict, glue,
 };
 use crate::analysis::Findings;
-use crate::analysis::advice::recommend;
+use crate::analysis::advice::{is_dns_pool, recommend};
 use crate::analysis::differential::alternatives;
 use crate::analysis::holders::{Conclusion, Subject, conclude, last_of_pid};
 use crate::analysis::listings::trends;
@@ -253,14 +253,17 @@ fn pool_rows(conclusion: &Conclusion, case: State, evidence: &verdict::Evidence)
 fn holder_rows(conclusion: &Conclusion, rows: &Rows) -> Vec<HolderRow> {
     let holders = conclusion.holders.iter().filter_map(|holder| {
         let pool = conclusion.pools.get(holder.pool)?;
+        let process = *rows.index.get(&holder.subject)?;
+        let image = rows.rows.get(process).and_then(|row| row.image.as_deref()).unwrap_or("");
+        let is_normal = is_dns_pool(image, pool, holder.ports);
         Some(HolderRow {
-            process: *rows.index.get(&holder.subject)?,
+            process,
             ports: holder.ports,
             share_of_pool: glue::share(holder.ports, pool.range.count),
             pool: holder.pool,
             evidence: holder.evidence,
             confidence: holder.confidence,
-            pattern: holder.pattern,
+            pattern: holder.pattern.filter(|_| !is_normal),
             time_wait: holder.time_wait,
             growth_per_minute: holder.per_minute.map(rounded),
         })

@@ -83,6 +83,7 @@ pub(super) fn weigh_pools(
         near.map(nearly).max_by_key(|nearly| u64::from(nearly.used) * 10_000 / u64::from(nearly.usable.max(1)));
     let worst = worst_pool(&conclusion.pools).filter(|pool| pool.state == Some(State::Exhausted));
     evidence.explained_percent = worst.map(explained_percent);
+    evidence.narrower = worst.and_then(PoolFinding::narrower);
     evidence.began_after = worst.is_some_and(|pool| {
         let soon = pool.failure_span.zip(span).is_some_and(|((first, _), (start, _))| first.since(start) <= SOON_100NS);
         soon && explained_percent(pool) < 50

@@ -175,7 +175,7 @@ impl<'r> Page<'r, '_> {
             Some(holder) if holder.share_of_pool >= 0.05 => self.name_holder(holder, pool)?,
             _ if pool.state == State::Exhausted && explained < u64::from(EXPLAINED_PERCENT) => {
                 self.paragraph(&format!(
-                    "Who holds the ports is not in sight here: {} of the pool are explained, see WHO HOLDS THE PORTS and NEXT.",
+                    "Who holds the ports is not in sight here: {} of the pool is explained.",
                     percent_of(pool.explained, pool.count)
                 ))?;
             }
@@ -205,7 +205,7 @@ impl<'r> Page<'r, '_> {
             Some(Pattern::Reservation) => ", reserved as a range".to_owned(),
             None => String::new(),
         };
-        self.paragraph(&format!("{} held {ports} of its ports, {share}{how}.", sentence_start(&who(row))))
+        self.paragraph(&format!("{} held {ports} of its ports, {share}{how}.", who(row)))
     }
 
     /// The pool that speaks for the case, with its number.

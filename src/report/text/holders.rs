@@ -8,7 +8,7 @@ use crate::analysis::holders::{Evidence, Pattern};
 use crate::analysis::verdict::{State, counted, grouped};
 use crate::report::table::{Align, Table, cut};
 use crate::report::{HolderRow, PoolRow, ProcessRow, shown};
-use crate::time::duration_text;
+use crate::time::FileTime;
 
 impl Page<'_, '_> {
     pub(super) fn who_holds(&mut self) -> io::Result<()> {
@@ -115,7 +115,7 @@ impl Page<'_, '_> {
     fn oldest(&self, row: &ProcessRow) -> String {
         let end = self.report.traces.iter().filter_map(|trace| trace.ended).max();
         let age = row.held_since.zip(end).map(|(since, end)| end.since(since)).filter(|age| *age >= 0);
-        age.map(duration_text).unwrap_or_default()
+        age.map(age_text).unwrap_or_default()
     }
 
     fn looks_like(&self, holder: &HolderRow, row: &ProcessRow) -> String {
@@ -211,10 +211,10 @@ fn evidence_of(holders: &[&HolderRow]) -> String {
 
 fn evidence_name(evidence: Evidence) -> &'static str {
     match evidence {
-        Evidence::A => "A listing",
-        Evidence::B => "B rundown",
-        Evidence::C => "C trace",
-        Evidence::D => "D TIME_WAIT",
+        Evidence::A => "listing",
+        Evidence::B => "rundown",
+        Evidence::C => "trace",
+        Evidence::D => "TIME_WAIT",
     }
 }
 
@@ -226,6 +226,17 @@ fn possible_text(code: &str) -> &'static str {
         "excluded_ranges" => "excluded ranges (no listing was given)",
         "longer_time_wait" => "a longer TIME_WAIT than estimated",
         _ => "",
+    }
+}
+
+/// An age in its largest unit.
+fn age_text(age_100ns: i64) -> String {
+    let seconds = age_100ns / FileTime::SECOND;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
     }
 }
 

@@ -4,7 +4,6 @@ use std::io;
 
 use super::Page;
 use crate::analysis::verdict::{counted, grouped};
-use crate::time::{FileTime, duration_text};
 
 /// Heights of one column, in eighths.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -23,10 +22,7 @@ impl Page<'_, '_> {
         }
         let start = first.start.to_clock();
         let start = start.split('.').next().unwrap_or_default();
-        self.heading(
-            "WHEN",
-            &format!("one column is {}, from {start} UTC", duration_text(first.seconds * FileTime::SECOND)),
-        )?;
+        self.heading("WHEN", &format!("one column is {}, from {start} UTC", step_text(first.seconds)))?;
         let label = 14;
         let fits = self.layout.width.saturating_sub(label + 26).max(10);
         let rows: [(&str, Vec<u64>); 4] = [
@@ -58,6 +54,15 @@ impl Page<'_, '_> {
             self.line(&format!("  ({} more spans of failures)", outages.len() - OUTAGES_SHOWN))?;
         }
         Ok(())
+    }
+}
+
+/// Length of a step in words: it is a whole number of seconds.
+fn step_text(seconds: i64) -> String {
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
     }
 }
 
