@@ -619,6 +619,27 @@ fn side_files_are_inputs_too() {
 }
 
 #[test]
+fn copies_are_read_once() {
+    let folder = scratch();
+    let copy = folder.path().join("netstat-loop-english.txt");
+    std::fs::write(&copy, fixture("netstat-loop-english.txt")).unwrap();
+    let original = fixtures().join("side/netstat-loop-english.txt");
+    let (code, report, _) =
+        analyze(&[folder.path().as_os_str(), copy.as_os_str(), "--netstat".as_ref(), original.as_os_str()]);
+    assert_eq!((code, rows(&report)), (0, vec![row("netstat-loop-english.txt", "netstat_loop", true)]));
+    let notes = report["coverage"]["notes"].to_string();
+    assert_eq!(notes.matches("read once").count(), 2, "{notes}");
+    // Under another name it may be another thing: ranges of the other family.
+    let (v4, v6) = (folder.path().join("range-ipv4.txt"), folder.path().join("range-ipv6.txt"));
+    std::fs::remove_file(&copy).unwrap();
+    for path in [&v4, &v6] {
+        std::fs::write(path, fixture("dynamicport-japanese-utf16.txt")).unwrap();
+    }
+    let (_, report, _) = analyze(&[folder.path().as_os_str()]);
+    assert_eq!(rows(&report).len(), 2);
+}
+
+#[test]
 fn archives_hold_side_files() {
     let folder = scratch();
     let members = [

@@ -16,7 +16,7 @@ use crate::report::shown;
 use crate::side::facts::SideFacts;
 use crate::side::{event_log, is_text, recognise};
 pub use side::{NamedSideFile, SideInput};
-use side::{SideBytes, is_of_report, is_side_name, is_text_name};
+use side::{SideBytes, Used, is_of_report, is_side_name, is_text_name};
 use unpack::{Archive, Budget, Packing};
 
 /// How much of an input that is no file is read before it is known to be worth keeping.
@@ -75,6 +75,7 @@ pub struct Case {
     pub inputs: Vec<(String, bool)>,
     /// What else is to be known about the inputs.
     pub notes: Vec<String>,
+    used: Used,
     budget: Budget,
 }
 
@@ -100,7 +101,7 @@ impl Case {
     }
 
     fn add(&mut self, input: &Path) {
-        let before = self.side_inputs_used();
+        let before = self.useful_side_files();
         self.inputs.push((label(input), false));
         let result = match fs::metadata(input) {
             _ if input == Path::new("-") => self.add_standard_input(),
@@ -111,7 +112,7 @@ impl Case {
         if let Err(message) = result {
             self.unusable.push(format!("{}: {message}", label(input)));
         }
-        let is_used = self.side_inputs_used() > before;
+        let is_used = self.useful_side_files() > before;
         if let Some((_, used)) = self.inputs.last_mut() {
             *used = is_used;
         }
@@ -193,7 +194,7 @@ impl Case {
         let mut files = Vec::new();
         find_files(folder, 0, &mut files).map_err(|error| system_message(&error))?;
         files.sort();
-        let before = (self.traces.len(), self.side_inputs_used());
+        let before = (self.traces.len(), self.useful_side_files());
         for path in &files {
             let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
             if is_trace_name(&name) {
@@ -204,7 +205,7 @@ impl Case {
                 self.take_found_side_file(&label(path), side::read_file(path));
             }
         }
-        if before == (self.traces.len(), self.side_inputs_used()) {
+        if before == (self.traces.len(), self.useful_side_files()) {
             return Err(
                 "the folder holds no trace (.etl), no report cabinet (.cab), no zip archive and no side file that is known"
                     .to_owned(),
@@ -224,7 +225,7 @@ impl Case {
             opened.map_err(|error| format!("is a {what} that cannot be read: {}", system_message(&error)))?;
         let is_named = |member: &str, name: &str| crate::event::base_name(member).eq_ignore_ascii_case(name);
         let is_report = packing == Packing::Cabinet && members.iter().any(|name| is_named(name, "report.etl"));
-        let before = (self.traces.len(), self.side_inputs_used());
+        let before = (self.traces.len(), self.useful_side_files());
         for name in &members {
             let path = format!("{}/{}", found.label, shown(name));
             let lower = name.to_lowercase();
@@ -248,7 +249,7 @@ impl Case {
                 Err(message) => self.notes.push(format!("{path}: {message}; not used")),
             }
         }
-        if before == (self.traces.len(), self.side_inputs_used()) && self.unusable.is_empty() {
+        if before == (self.traces.len(), self.useful_side_files()) && self.unusable.is_empty() {
             return Err(format!("is a {what} without a trace (.etl) or a side file that is known"));
         }
         Ok(())

@@ -1,6 +1,9 @@
 //! Side files of a case: which files are looked at, and what becomes of them.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +11,7 @@ use serde::Serialize;
 
 use super::{Case, label};
 use crate::error::system_message;
+use crate::event::base_name;
 use crate::side::{Kind, Recognised, recognise};
 
 /// Largest side file read; of a larger one the beginning is. A loop that lists 10,000 sockets every minute writes 240 MB in
@@ -95,6 +99,13 @@ impl SideBytes {
         Ok(Self { bytes, is_cut })
     }
 
+    /// What tells copies of a file: its name, length and a hash. Of port ranges the name may tell the family.
+    fn fingerprint(&self, path: &str) -> Fingerprint {
+        let mut hasher = DefaultHasher::new();
+        self.bytes.hash(&mut hasher);
+        (base_name(path).to_owned(), self.bytes.len(), hasher.finish())
+    }
+
     fn recognise(&self, name: &str) -> Vec<Recognised> {
         let mut found = recognise(&self.bytes, name);
         if self.is_cut {
@@ -107,6 +118,17 @@ impl SideBytes {
     }
 }
 
+/// See [`SideBytes::fingerprint`].
+type Fingerprint = (String, usize, u64);
+
+/// Side files that were used, and the path of each.
+#[derive(Debug, Default)]
+pub(super) struct Used {
+    files: HashMap<Fingerprint, String>,
+    /// Files that are copies of these.
+    copies: usize,
+}
+
 impl Case {
     /// Reads a side file that the user named by its kind.
     pub(super) fn add_named_side_file(&mut self, file: &NamedSideFile) {
@@ -114,10 +136,11 @@ impl Case {
         let result = File::open(&file.path).and_then(SideBytes::read).map_err(|error| system_message(&error));
         let result = result.and_then(|bytes| {
             let found = bytes.recognise(&path);
-            if file.is_satisfied_by(&found) { Ok(found) } else { Err(format!("is not {}", expected(file.kind))) }
+            let is_it = file.is_satisfied_by(&found);
+            if is_it { Ok((bytes, found)) } else { Err(format!("is not {}", expected(file.kind))) }
         });
         match result {
-            Ok(found) => self.push_side_facts(&path, found),
+            Ok((bytes, found)) => self.push_side_facts(&path, &bytes, found),
             Err(message) => {
                 self.unusable.push(format!("{path}: {message}"));
                 self.side_inputs.push(SideInput::unused(path, file.kind, message));
@@ -129,7 +152,7 @@ impl Case {
     pub(super) fn take_side_file(&mut self, path: &str, bytes: &SideBytes) -> bool {
         let found = bytes.recognise(path);
         let is_known = !found.is_empty();
-        self.push_side_facts(path, found);
+        self.push_side_facts(path, bytes, found);
         is_known
     }
 
@@ -137,13 +160,13 @@ impl Case {
     /// name promises something.
     pub(super) fn take_found_side_file(&mut self, path: &str, bytes: Result<SideBytes, String>) {
         let promised = Kind::promised_by(path);
-        match (bytes.map(|bytes| bytes.recognise(path)), promised) {
-            (Ok(found), _) if !found.is_empty() => {
+        match (bytes.map(|bytes| (bytes.recognise(path), bytes)), promised) {
+            (Ok((found, bytes)), _) if !found.is_empty() => {
                 // Folders hold logs of all kinds.
                 let says_something = |found: &Recognised| {
                     found.kind != Kind::Evtx || promised.is_some() || !found.facts.system_events.is_empty()
                 };
-                self.push_side_facts(path, found.into_iter().filter(says_something).collect());
+                self.push_side_facts(path, &bytes, found.into_iter().filter(says_something).collect());
             }
             (Ok(_), Some(kind)) => {
                 self.side_inputs.push(SideInput::unused(path.to_owned(), kind, format!("is not {}", expected(kind))));
@@ -154,16 +177,28 @@ impl Case {
         }
     }
 
-    fn push_side_facts(&mut self, path: &str, found: Vec<Recognised>) {
+    /// Adds facts, unless a copy of the file has told them: in a folder and by name, in a cabinet and beside it.
+    fn push_side_facts(&mut self, path: &str, bytes: &SideBytes, found: Vec<Recognised>) {
+        if found.is_empty() {
+            return;
+        }
+        match self.used.files.entry(bytes.fingerprint(path)) {
+            Entry::Occupied(same) => {
+                self.notes.push(format!("{path}: the same as {}; read once", same.get()));
+                self.used.copies += 1;
+                return;
+            }
+            Entry::Vacant(first) => drop(first.insert(path.to_owned())),
+        }
         for Recognised { kind, facts, note } in found {
             self.side.add(facts, self.side_inputs.len());
             self.side_inputs.push(SideInput { path: path.to_owned(), kind: kind.name(), used: true, note });
         }
     }
 
-    /// Side files that are used, each counted for every kind that it holds.
-    pub(super) fn side_inputs_used(&self) -> usize {
-        self.side_inputs.iter().filter(|side| side.used).count()
+    /// How many side files have been of use, copies among them.
+    pub(super) fn useful_side_files(&self) -> usize {
+        self.used.files.len() + self.used.copies
     }
 }
 

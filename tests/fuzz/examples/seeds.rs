@@ -56,8 +56,22 @@ fn main() -> std::io::Result<()> {
     save(&folder, "tasklist", "table", TABLE.as_bytes())?;
     save(&folder, "tasklist", "commas", COMMAS.as_bytes())?;
     save(&folder, "manifest", "small", MANIFEST.as_bytes())?;
+    side_files(&folder)?;
     let wide: Vec<u8> = TABLE.encode_utf16().flat_map(u16::to_le_bytes).collect();
     save(&folder, "tasklist", "wide", &[&[0xFF, 0xFE][..], &wide].concat())
+}
+
+/// The fixtures of side files; of the event log what its one chunk holds, without the free space behind.
+fn side_files(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/side"))? {
+        let path = entry?.path();
+        let mut bytes = std::fs::read(&path)?;
+        while bytes.ends_with(&[0; 8]) {
+            bytes.truncate(bytes.len() - 8);
+        }
+        save(folder, "side", &path.file_name().unwrap_or_default().to_string_lossy(), &bytes)?;
+    }
+    Ok(())
 }
 
 /// Some events of each kind that the program decodes, in the form that the targets take.

@@ -6,12 +6,13 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use etl_parser::{PointerSize, Trace};
-use outofports::analysis::Analysis;
+use outofports::analysis::{Analysis, Setting};
 use outofports::analysis::coverage::Coverage;
 use outofports::event::{EventMeta, NetEvent};
 use outofports::pipeline::{self, Progress, TimeOrder};
 use outofports::report::{self, Facts, Report, TraceFacts, json, text};
 use outofports::schema::{Layout, Maps, Value, decode};
+use outofports::side::facts::SideFacts;
 use outofports::side::tasklist::Task;
 use rayon::ThreadPool;
 
@@ -44,7 +45,7 @@ pub fn report_on(
 ) -> Report {
     let traces = Trace::segments(bytes).expect("checked before");
     let mut coverages: Vec<Coverage> = traces.iter().map(Coverage::of_index).collect();
-    let mut analysis = Analysis::new(vec![0; traces.len()]);
+    let mut analysis = Analysis::new(Setting { boots: vec![0; traces.len()], ..Setting::default() });
     let mut order = TimeOrder::default();
     pool(threads).install(|| {
         pipeline::scan(
@@ -72,7 +73,7 @@ pub fn report_on(
     Report::new(Facts {
         traces: traces.iter().zip(coverages).enumerate().map(facts).collect(),
         findings: analysis.finish(),
-        tasks,
+        side: SideFacts { tasks, ..SideFacts::default() },
         side_inputs: Vec::new(),
         notes: Vec::new(),
     })
