@@ -8,6 +8,8 @@ use etl_parser::{Guid, RecordKind, Trace};
 
 /// Larger traces only slow the engine down.
 const MAX_FILE: usize = 64 << 10;
+/// The list of a trace's events is made several times over.
+const MAX_LISTED: usize = 32 << 10;
 /// Of each kind of event; more of the same teaches nothing.
 const MAX_OF_A_KIND: usize = 3;
 
@@ -46,6 +48,8 @@ fn main() -> std::io::Result<()> {
     for (name, bytes) in &traces {
         if bytes.len() <= MAX_FILE {
             save(&folder, "analyze", name, bytes)?;
+        }
+        if bytes.len() <= MAX_LISTED {
             save(&folder, "events", name, bytes)?;
         }
         if let Ok(trace) = Trace::new(bytes) {
