@@ -198,15 +198,10 @@ fn a_victim_is_not_blamed_where_no_holder_is_in_sight() {
 
 #[test]
 fn the_kernel_is_no_application() {
-    let text = text("kernel-holder");
-    assert!(text.contains("kernel: drivers and services in it"), "{text}");
-    assert!(!text.contains("restart "), "{text}");
-    let dns = text_of_healthy_dns();
+    let system = text("kernel-holder");
+    assert!(system.contains("kernel: drivers and services in it") && !system.contains("restart "), "{system}");
+    let dns = text("healthy-dns");
     assert!(dns.contains("DNS Server's socket pool: normal") && !dns.contains("leak"), "{dns}");
-}
-
-fn text_of_healthy_dns() -> String {
-    text("healthy-dns")
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod corpus;
 mod damaged;
 mod equivalence;
 mod events;
+mod folders;
 mod holders;
 mod inputs;
 mod reports;

@@ -20,6 +20,11 @@ fn text() {
 }
 
 #[test]
+fn text_of_a_leak() {
+    insta::assert_snapshot!(report_of("leak", &[]));
+}
+
+#[test]
 fn text_of_the_legacy_dialect() {
     insta::assert_snapshot!(report_of("legacy", &["--top", "3"]));
 }

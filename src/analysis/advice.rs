@@ -217,6 +217,13 @@ fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
             );
             list.push(unchanging("reduce_load", &text, &[]));
         }
+        Some(Pattern::Leak) | None if named.holder.ended => {
+            let text = format!(
+                "see whether {} comes back: it has ended, and its ports with it; what started it (a service, a scheduled task) may start it again",
+                named.label
+            );
+            list.push(unchanging("holder_ended", &text, &["schtasks /query /v /fo csv > tasks.csv"]));
+        }
         Some(Pattern::Leak) | None => {
             let commands = match named.services {
                 [service] => vec![format!("powershell -c \"Restart-Service -Name '{service}'\"")],
@@ -336,6 +343,7 @@ mod tests {
             failures: (1, 0),
             refused: (0, 0),
             failure_span: None,
+            given_before_failure: 0,
             set_aside: 0,
             explained: 0,
             occupied_peak: 0,

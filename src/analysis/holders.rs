@@ -12,7 +12,7 @@ use super::processes::{Process, is_kernel};
 use super::transport::overlap;
 use super::verdict::{Confidence, State};
 use crate::net::Family;
-use crate::side::facts::{ExcludedPorts, SideFacts, SocketListing, SourceId};
+use crate::side::facts::{ExcludedPorts, SideFacts, SocketListing, SourceId, TcpState};
 use crate::time::FileTime;
 
 /// How it is known that a process holds ports (`E`, failures alone, names no holder and is never used here).
@@ -64,6 +64,10 @@ pub struct Holder {
     pub ports: u32,
     /// Of these, in TIME_WAIT.
     pub time_wait: u32,
+    /// Ports that it had obtained and given back until then, in all pools, as far as the trace shows.
+    pub turnover: (u64, u64),
+    /// It ended before the trace did.
+    pub ended: bool,
     /// How that is known.
     pub evidence: Evidence,
     /// How far to trust it.
@@ -97,14 +101,16 @@ pub struct PoolFinding {
     pub refused: (u64, u64),
     /// First and last failure of sockets.
     pub failure_span: Option<(FileTime, FileTime)>,
+    /// Binds that asked for any port and were given one before the first failure.
+    pub given_before_failure: u64,
     /// Ports that are excluded or reserved.
     pub set_aside: u32,
     /// Of the pool, what can be seen to be used at the moment that tells most: held, in TIME_WAIT, or set aside.
     pub explained: u32,
     /// Most used at one moment, by trace, TIME_WAIT (with the longer length) or listing.
     pub occupied_peak: u32,
-    /// The listing that shows most of it in use.
-    pub listing: Option<(SourceId, u32)>,
+    /// The listing that shows most of it in use, how many ports, and whether it has sockets that are only bound.
+    pub listing: Option<(SourceId, u32, bool)>,
     /// Smallest and largest port given to a bind that asked for any.
     pub given: Option<(u16, u16)>,
     /// State, as far as this pool alone tells; `None` where it depends on the case.
@@ -114,6 +120,14 @@ pub struct PoolFinding {
 }
 
 impl PoolFinding {
+    /// Whether the pool was full when the trace began, as far as it shows: hardly any bind (less than one for each hundred
+    /// ports) was given a port before the first failure, and less than half of the pool is explained.
+    pub fn was_full_before(&self) -> bool {
+        let failed = self.failure_span.is_some();
+        let hardly_any = self.given_before_failure * 100 < u64::from(self.range.count);
+        failed && hardly_any && u64::from(self.explained) * 2 < u64::from(self.range.count)
+    }
+
     /// Ports that can be given out at all.
     pub fn usable(&self) -> u32 {
         self.range.count.saturating_sub(self.set_aside)
@@ -247,10 +261,11 @@ impl Book<'_> {
             failures: (pool.bind_failures, pool.connect_failures),
             refused: (refusals.binds, refusals.connects),
             failure_span: pool.failure_span,
+            given_before_failure: pool.given_before_failure,
             set_aside,
             explained,
             occupied_peak,
-            listing: listing.map(|listing| (listing.source, usage.occupied())),
+            listing: listing.map(|listing| (listing.source, usage.occupied(), has_bound(listing))),
             given: pool.given,
             state,
             moment: moment.map(|moment| moment.time),
@@ -280,13 +295,16 @@ impl Book<'_> {
         key == if in_use(v6) > in_use(v4) { v6 } else { v4 }
     }
 
-    /// The listing that shows most of a pool in use. Rows without a family count for the IPv4 pool, unless IPv6's alone is
-    /// full in the trace.
+    /// The listing that shows most of a pool in use. Rows without a family count for the pool that is full in the trace; else
+    /// they stay in one whose family is not known.
     fn fullest_listing(&self, key: PoolKey, range: PoolRange) -> Option<(&SocketListing, Usage)> {
         let mut fullest: Option<(&SocketListing, Usage)> = None;
-        let vague = key == self.vague_pool(key);
+        let is_vague_pool = key == self.vague_pool(key);
+        if key.family.is_none() && !is_vague_pool {
+            return None;
+        }
         for listing in &self.side.listings {
-            let usage = usage(listing, key, range, vague);
+            let usage = usage(listing, key, range, is_vague_pool);
             let more = fullest.as_ref().is_none_or(|(_, known)| usage.occupied() > known.occupied());
             if usage.occupied() > 0 && more {
                 fullest = Some((listing, usage));
@@ -300,8 +318,7 @@ impl Book<'_> {
             let key = PoolKey { family: Some(family), ..key };
             self.findings.world.ports.pools.get(key.index()).is_some_and(|pool| pool.failure_span.is_some())
         };
-        let family = if failed(Family::Ipv6) && !failed(Family::Ipv4) { Family::Ipv6 } else { Family::Ipv4 };
-        PoolKey { family: Some(family), ..key }
+        PoolKey { family: [Family::Ipv4, Family::Ipv6].into_iter().find(|family| failed(*family)), ..key }
     }
 
     fn subjects(
@@ -423,6 +440,8 @@ impl Book<'_> {
             pool,
             ports,
             time_wait: seen.time_wait,
+            turnover: (seen.obtained, seen.released),
+            ended: process.is_some_and(|process| process.ended.is_some()),
             evidence,
             confidence,
             pattern,
@@ -478,6 +497,11 @@ fn habit(seen: &Seen, process: Option<&Process>) -> Option<Pattern> {
     let tally = &process?.tally;
     let gave_back_later = process.is_some_and(Process::lasts) && tally.ports_released * 2 > tally.ports_obtained;
     Some(if seen.released * 10 <= seen.obtained && !gave_back_later { Pattern::Leak } else { Pattern::Load })
+}
+
+/// Whether a listing shows sockets that are only bound: `netstat` does so with `-q` alone.
+fn has_bound(listing: &SocketListing) -> bool {
+    listing.sockets.iter().any(|socket| socket.state == Some(TcpState::Bound))
 }
 
 /// Ports of a range that listings say are excluded.

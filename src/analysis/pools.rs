@@ -225,6 +225,8 @@ pub struct Pool {
     pub given: Option<(u16, u16)>,
     /// Binds that asked for any port and were given one.
     pub binds_ok: u64,
+    /// Of these, those before the first failure.
+    pub given_before_failure: u64,
     /// The moment that tells most: the failure at which the trace showed most ports held; without failures, the peak.
     pub moment: Option<Moment>,
     /// The end of the trace.
@@ -283,6 +285,9 @@ impl Pool {
     /// Counts a failure 0xC0000209.
     pub fn failed(&mut self, is_bind: bool, time: FileTime) {
         *(if is_bind { &mut self.bind_failures } else { &mut self.connect_failures }) += 1;
+        if self.failure_span.is_none() {
+            self.given_before_failure = self.binds_ok;
+        }
         let (first, last) = self.failure_span.unwrap_or((time, time));
         self.failure_span = Some((first.min(time), last.max(time)));
     }

@@ -72,6 +72,7 @@ impl Reason {
                 | "pool_nearly_full"
                 | "listing_nearly_full"
                 | "time_wait_nearly_full"
+                | "listing_usage"
                 | "no_failures"
                 | "no_afd_events"
                 | "no_bind_events"
@@ -81,7 +82,7 @@ impl Reason {
 }
 
 /// What the verdict is drawn from.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Evidence {
     /// Traces read.
     pub traces: u64,
@@ -95,11 +96,13 @@ pub struct Evidence {
     pub refusals: u64,
     /// Ports that TCP/IP gave twice, because none was free (1195).
     pub weak_references: u64,
-    /// Tcpip 4231 and 4266 in event logs, inside the span of the traces.
-    pub pool_full_events: u64,
+    /// Tcpip 4231 (TCP) and 4266 (UDP) in event logs, inside the span of the traces.
+    pub pool_full_events: (u64, u64),
     /// The pool that was most nearly full.
     pub nearly: Option<Nearly>,
-    /// Binds or connects failed as soon as the trace began, while it shows less than half of the pool in use.
+    /// Most that a listing shows of a pool: ports in use, ports that can be given out, and the pool's name.
+    pub listed: Option<(u32, u32, String)>,
+    /// The pool was full when the trace began.
     pub began_after: bool,
     /// Port, bind and connection events of TCPIP.
     pub tcpip_records: u64,
@@ -160,7 +163,8 @@ pub const EXPLAINED_PERCENT: u32 = 70;
 pub fn judge(evidence: &Evidence) -> Verdict {
     let failures = evidence.bind_failures + evidence.connect_failures;
     let direct = failures + evidence.refusals + evidence.weak_references;
-    let is_exhausted = direct + evidence.pool_full_events > 0;
+    let (tcp_full, udp_full) = evidence.pool_full_events;
+    let is_exhausted = direct + tcp_full + udp_full > 0;
     let mut reasons = Vec::new();
     let mut reason = |code, text: String| reasons.push(Reason { code, text });
     if evidence.bind_failures > 0 {
@@ -182,12 +186,14 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         let count = counted(evidence.weak_references, "port");
         reason("weak_references", format!("TCP/IP gave {count} twice, because none was free (TCPIP 1195)"));
     }
-    if evidence.pool_full_events > 0 {
-        let count = counted(evidence.pool_full_events, "time");
-        reason(
-            "pool_full_events",
-            format!("the System log says {count} that all ports were in use (Tcpip 4231, 4266)"),
-        );
+    for (count, protocol, id) in [(tcp_full, "TCP", 4231), (udp_full, "UDP", 4266)] {
+        if count > 0 {
+            let count = counted(count, "time");
+            reason(
+                "pool_full_events",
+                format!("the System log says {count} that all {protocol} ports were in use (Tcpip {id})"),
+            );
+        }
     }
     if let Some(Nearly { by, used, usable }) = evidence.nearly.filter(|_| !is_exhausted) {
         let (used, usable) = (grouped(used.into()), grouped(usable.into()));
@@ -201,6 +207,11 @@ pub fn judge(evidence: &Evidence) -> Verdict {
                 format!("{used} of {usable} ports were held or, by estimate, in TIME_WAIT at one moment"),
             ),
         }
+    }
+    if let Some((used, usable, pool)) = evidence.listed.as_ref().filter(|_| !is_exhausted && evidence.nearly.is_none())
+    {
+        let (used, usable) = (grouped((*used).into()), grouped((*usable).into()));
+        reason("listing_usage", format!("a listing shows {used} of {usable} ports in use, {pool}"));
     }
     if !is_exhausted && evidence.bind_records > 0 {
         reason("no_failures", "no bind failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)".to_owned());
@@ -358,35 +369,38 @@ pub fn grouped(count: u64) -> String {
 mod tests {
     use super::*;
 
-    const CLEAN: Evidence = Evidence {
-        traces: 1,
-        bind_failures: 20,
-        connect_failures: 0,
-        well_owned: 20,
-        refusals: 0,
-        weak_references: 0,
-        pool_full_events: 0,
-        nearly: None,
-        began_after: false,
-        tcpip_records: 7,
-        explained_percent: None,
-        narrower: None,
-        afd_records: 200,
-        bind_records: 100,
-        records: 300,
-        other_providers: 1,
-        events_lost: 0,
-        buffers_lost: 0,
-        buffers: 10,
-        buffers_after_loss: 0,
-        damaged_places: 0,
-        malformed: 0,
-        unknown_phases: 0,
-        displaced: 0,
-        clock_assumed: false,
-        wrapped: false,
-        unclosed: false,
-    };
+    fn clean() -> Evidence {
+        Evidence {
+            traces: 1,
+            bind_failures: 20,
+            connect_failures: 0,
+            well_owned: 20,
+            refusals: 0,
+            weak_references: 0,
+            pool_full_events: (0, 0),
+            nearly: None,
+            listed: None,
+            began_after: false,
+            tcpip_records: 7,
+            explained_percent: None,
+            narrower: None,
+            afd_records: 200,
+            bind_records: 100,
+            records: 300,
+            other_providers: 1,
+            events_lost: 0,
+            buffers_lost: 0,
+            buffers: 10,
+            buffers_after_loss: 0,
+            damaged_places: 0,
+            malformed: 0,
+            unknown_phases: 0,
+            displaced: 0,
+            clock_assumed: false,
+            wrapped: false,
+            unclosed: false,
+        }
+    }
 
     fn verdict(evidence: Evidence) -> (State, Option<Confidence>, Vec<&'static str>) {
         let verdict = judge(&evidence);
@@ -395,73 +409,73 @@ mod tests {
 
     #[test]
     fn failures_in_a_clean_trace_are_certain() {
-        assert_eq!(verdict(CLEAN), (State::Exhausted, Some(Confidence::High), vec!["bind_failures"]));
+        assert_eq!(verdict(clean()), (State::Exhausted, Some(Confidence::High), vec!["bind_failures"]));
     }
 
     #[test]
     fn weak_owners_losses_and_wrapping_lower_the_confidence() {
         let medium = Some(Confidence::Medium);
-        assert_eq!(verdict(Evidence { well_owned: 19, ..CLEAN }).1, Some(Confidence::High), "95 of 100");
-        assert_eq!(verdict(Evidence { well_owned: 18, ..CLEAN }).1, medium);
-        assert_eq!(verdict(Evidence { events_lost: 5, ..CLEAN }).1, medium);
-        assert_eq!(verdict(Evidence { wrapped: true, ..CLEAN }).1, medium);
-        assert_eq!(verdict(Evidence { damaged_places: 1, ..CLEAN }).1, medium);
-        assert_eq!(verdict(Evidence { unclosed: true, ..CLEAN }).1, medium);
+        assert_eq!(verdict(Evidence { well_owned: 19, ..clean() }).1, Some(Confidence::High), "95 of 100");
+        assert_eq!(verdict(Evidence { well_owned: 18, ..clean() }).1, medium);
+        assert_eq!(verdict(Evidence { events_lost: 5, ..clean() }).1, medium);
+        assert_eq!(verdict(Evidence { wrapped: true, ..clean() }).1, medium);
+        assert_eq!(verdict(Evidence { damaged_places: 1, ..clean() }).1, medium);
+        assert_eq!(verdict(Evidence { unclosed: true, ..clean() }).1, medium);
     }
 
     #[test]
     fn one_failure_or_large_losses_are_weak_evidence() {
-        let single = Evidence { bind_failures: 1, well_owned: 1, ..CLEAN };
+        let single = Evidence { bind_failures: 1, well_owned: 1, ..clean() };
         assert_eq!(verdict(single), (State::Exhausted, Some(Confidence::Low), vec!["bind_failures", "single_failure"]));
-        assert_eq!(verdict(Evidence { events_lost: 31, ..CLEAN }).1, Some(Confidence::Low));
-        assert_eq!(verdict(Evidence { buffers_lost: 2, ..CLEAN }).1, Some(Confidence::Low));
+        assert_eq!(verdict(Evidence { events_lost: 31, ..clean() }).1, Some(Confidence::Low));
+        assert_eq!(verdict(Evidence { buffers_lost: 2, ..clean() }).1, Some(Confidence::Low));
     }
 
     #[test]
     fn nothing_seen_needs_bind_events_and_no_losses() {
-        let none = Evidence { bind_failures: 0, well_owned: 0, ..CLEAN };
-        assert_eq!(verdict(none), (State::NotSeen, Some(Confidence::High), vec!["no_failures"]));
-        assert_eq!(verdict(Evidence { wrapped: true, ..none }).1, Some(Confidence::Medium));
-        let lossy = verdict(Evidence { events_lost: 1, ..none });
+        let none = Evidence { bind_failures: 0, well_owned: 0, ..clean() };
+        assert_eq!(verdict(none.clone()), (State::NotSeen, Some(Confidence::High), vec!["no_failures"]));
+        assert_eq!(verdict(Evidence { wrapped: true, ..none.clone() }).1, Some(Confidence::Medium));
+        let lossy = verdict(Evidence { events_lost: 1, ..none.clone() });
         assert_eq!(lossy, (State::CannotTell, None, vec!["no_failures", "events_lost"]));
-        assert_eq!(verdict(Evidence { damaged_places: 1, ..none }).0, State::CannotTell);
-        assert_eq!(verdict(Evidence { unknown_phases: 1, ..none }).0, State::CannotTell);
-        assert_eq!(verdict(Evidence { displaced: 1, ..none }).1, Some(Confidence::Medium));
-        let blind = verdict(Evidence { bind_records: 0, afd_records: 0, ..none });
+        assert_eq!(verdict(Evidence { damaged_places: 1, ..none.clone() }).0, State::CannotTell);
+        assert_eq!(verdict(Evidence { unknown_phases: 1, ..none.clone() }).0, State::CannotTell);
+        assert_eq!(verdict(Evidence { displaced: 1, ..none.clone() }).1, Some(Confidence::Medium));
+        let blind = verdict(Evidence { bind_records: 0, afd_records: 0, ..none.clone() });
         assert_eq!(blind, (State::CannotTell, None, vec!["no_afd_events"]));
-        assert_eq!(verdict(Evidence { bind_records: 0, ..none }).2, vec!["no_bind_events"]);
+        assert_eq!(verdict(Evidence { bind_records: 0, ..none.clone() }).2, vec!["no_bind_events"]);
     }
 
     #[test]
     fn what_the_transport_or_the_system_log_says_is_enough() {
-        let none = Evidence { bind_failures: 0, well_owned: 0, ..CLEAN };
-        let refused = verdict(Evidence { refusals: 9, ..none });
+        let none = Evidence { bind_failures: 0, well_owned: 0, ..clean() };
+        let refused = verdict(Evidence { refusals: 9, ..none.clone() });
         assert_eq!(refused, (State::Exhausted, Some(Confidence::High), vec!["tcpip_refusals"]));
-        let weak = verdict(Evidence { weak_references: 2, ..none });
+        let weak = verdict(Evidence { weak_references: 2, ..none.clone() });
         assert_eq!(weak, (State::Exhausted, Some(Confidence::High), vec!["weak_references"]));
-        let logged = verdict(Evidence { traces: 0, bind_records: 0, pool_full_events: 3, ..none });
+        let logged = verdict(Evidence { traces: 0, bind_records: 0, pool_full_events: (3, 0), ..none.clone() });
         assert_eq!(logged, (State::Exhausted, Some(Confidence::Low), vec!["pool_full_events", "no_trace"]));
     }
 
     #[test]
     fn a_pool_nearly_full_is_told_by_what_shows_it() {
-        let none = Evidence { bind_failures: 0, well_owned: 0, ..CLEAN };
-        let near = |by| Evidence { nearly: Some(Nearly { by, used: 14_000, usable: 16_384 }), ..none };
+        let none = Evidence { bind_failures: 0, well_owned: 0, ..clean() };
+        let near = |by| Evidence { nearly: Some(Nearly { by, used: 14_000, usable: 16_384 }), ..none.clone() };
         let held = verdict(near(NearBy::Trace));
         assert_eq!(held, (State::Near, Some(Confidence::High), vec!["pool_nearly_full", "no_failures"]));
         assert_eq!(verdict(Evidence { events_lost: 1, ..near(NearBy::Trace) }).1, Some(Confidence::Medium));
         assert_eq!(verdict(near(NearBy::Listing)).1, Some(Confidence::Medium));
         assert_eq!(verdict(near(NearBy::TimeWait)).1, Some(Confidence::Low));
-        let exhausted = Evidence { nearly: near(NearBy::Trace).nearly, ..CLEAN };
+        let exhausted = Evidence { nearly: near(NearBy::Trace).nearly, ..clean() };
         assert_eq!(verdict(exhausted).0, State::Exhausted);
     }
 
     #[test]
     fn doubts_about_holders_do_not_touch_the_verdict() {
-        let doubts = Evidence { began_after: true, explained_percent: Some(12), tcpip_records: 0, ..CLEAN };
+        let doubts = Evidence { began_after: true, explained_percent: Some(12), tcpip_records: 0, ..clean() };
         let want = vec!["bind_failures", "began_after", "unexplained_ports", "no_tcpip_events"];
         assert_eq!(verdict(doubts), (State::Exhausted, Some(Confidence::High), want));
-        assert_eq!(verdict(Evidence { explained_percent: Some(70), ..CLEAN }).2, vec!["bind_failures"]);
+        assert_eq!(verdict(Evidence { explained_percent: Some(70), ..clean() }).2, vec!["bind_failures"]);
     }
 
     #[test]

@@ -171,6 +171,10 @@ impl Case {
             (Ok(_), Some(kind)) => {
                 self.side_inputs.push(SideInput::unused(path.to_owned(), kind, format!("is not {}", expected(kind))));
             }
+            (Ok(_), None) if path.to_lowercase().ends_with(".evtx") => {
+                let note = format!("is not {}", expected(Kind::Evtx));
+                self.side_inputs.push(SideInput::unused(path.to_owned(), Kind::Evtx, note));
+            }
             (Ok(_), None) => {}
             (Err(message), Some(kind)) => self.side_inputs.push(SideInput::unused(path.to_owned(), kind, message)),
             (Err(message), None) => self.notes.push(format!("{path}: {message}; not used")),

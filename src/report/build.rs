@@ -1,13 +1,15 @@
 //! From findings to a report: names joined, rows sorted, notes written.
 
+use std::collections::BTreeMap;
+
 use super::rows::{Rows, rows};
 use super::{
-    AddressRow, CoverageSummary, Evidence, Failures, HolderRow, OutageRow, PoolRow, Report, SCHEMA_VERSION, StatusRow,
-    TimelineStep, Tool, TraceFacts, TrendRow, Verdict, glue,
+    AddressRow, CoverageSummary, DynamicRow, Evidence, ExcludedRow, Failures, HandleRow, HolderRow, OutageRow, PoolRow,
+    Report, SCHEMA_VERSION, StatusRow, TimelineStep, Tool, TraceFacts, TrendRow, Verdict, glue,
 };
 use crate::analysis::Findings;
 use crate::analysis::advice::{is_dns_pool, recommend};
-use crate::analysis::differential::alternatives;
+use crate::analysis::differential::{alternatives, handle_remark};
 use crate::analysis::holders::{Conclusion, Subject, conclude, last_of_pid};
 use crate::analysis::listings::trends;
 use crate::analysis::sockets::SocketTable;
@@ -55,7 +57,7 @@ impl Report {
         }
         let span = glue::span(&traces, &findings);
         let system_events = glue::system_events(&side, &side_inputs, (!traces.is_empty()).then_some(span).flatten());
-        glue::weigh_pools(&mut evidence, &findings, &conclusion, &system_events, span);
+        glue::weigh_pools(&mut evidence, &findings, &conclusion, &system_events);
         let judged = judge(&evidence);
         let has_event_log = side_inputs.iter().any(|side| side.used && side.kind == "evtx");
         let symptoms = glue::symptoms(&findings, &conclusion, &rows, &side, &traces, &system_events, has_event_log);
@@ -108,6 +110,9 @@ impl Report {
             system_events,
             side_inputs,
             ruled_out: alternatives(&symptoms),
+            handles: handle_rows(&side),
+            dynamic_ports: dynamic_rows(&side),
+            excluded_ports: excluded_rows(&side),
             recommendations,
             evidence: first_failure_evidence(&findings.sockets),
             coverage: coverage_summary(&traces, all_notes),
@@ -217,9 +222,9 @@ fn pool_rows(conclusion: &Conclusion, case: State, evidence: &verdict::Evidence)
         connect_failures: 0,
         refusals: 0,
         weak_references: 0,
-        pool_full_events: 0,
+        pool_full_events: (0, 0),
         nearly: None,
-        ..*evidence
+        ..evidence.clone()
     };
     let otherwise = match case {
         State::NotSeen | State::CannotTell => case,
@@ -265,6 +270,8 @@ fn holder_rows(conclusion: &Conclusion, rows: &Rows) -> Vec<HolderRow> {
             confidence: holder.confidence,
             pattern: holder.pattern.filter(|_| !is_normal),
             time_wait: holder.time_wait,
+            obtained: holder.turnover.0,
+            released: holder.turnover.1,
             growth_per_minute: holder.per_minute.map(rounded),
         })
     });
@@ -305,6 +312,58 @@ fn trend_rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<TrendRo
         per_minute: trend.per_minute.map(rounded),
     });
     trends.collect()
+}
+
+/// Handles by process, most first; with what the classic procedure makes of them.
+fn handle_rows(side: &SideFacts) -> Vec<HandleRow> {
+    let mut rows: BTreeMap<u32, HandleRow> = BTreeMap::new();
+    for (counts, is_afd) in [(&side.handles, false), (&side.afd_handles, true)] {
+        for count in counts {
+            let row = rows.entry(count.pid).or_insert_with(|| HandleRow {
+                pid: count.pid,
+                image: None,
+                handles: None,
+                afd_handles: None,
+                remark: None,
+            });
+            row.image = row.image.take().or_else(|| count.image.clone());
+            let slot = if is_afd { &mut row.afd_handles } else { &mut row.handles };
+            *slot = Some(slot.map_or(count.count, |known| known.max(count.count)));
+        }
+    }
+    let mut rows: Vec<HandleRow> = rows.into_values().collect();
+    for row in &mut rows {
+        row.remark = handle_remark(row.pid, row.image.as_deref().unwrap_or(""), row.handles, row.afd_handles);
+    }
+    rows.sort_by_key(|row| (std::cmp::Reverse((row.afd_handles, row.handles)), row.pid));
+    rows
+}
+
+fn dynamic_rows(side: &SideFacts) -> Vec<DynamicRow> {
+    let rows = side.dynamic_ports.iter().map(|ports| DynamicRow {
+        protocol: ports.protocol,
+        family: ports.family,
+        start: ports.start,
+        count: ports.count,
+    });
+    let mut rows: Vec<DynamicRow> = rows.collect();
+    rows.sort_by_key(|row| (row.protocol, row.family, row.start, row.count));
+    rows.dedup();
+    rows
+}
+
+fn excluded_rows(side: &SideFacts) -> Vec<ExcludedRow> {
+    let rows = side.excluded_ports.iter().map(|ports| ExcludedRow {
+        protocol: ports.protocol,
+        family: ports.family,
+        start: ports.start,
+        end: ports.end,
+        administered: ports.administered,
+    });
+    let mut rows: Vec<ExcludedRow> = rows.collect();
+    rows.sort_by_key(|row| (row.protocol, row.family, row.start, row.end));
+    rows.dedup();
+    rows
 }
 
 fn first_failure_evidence(sockets: &SocketTable) -> Option<Evidence> {

@@ -16,14 +16,11 @@ use crate::side::facts::SideFacts;
 use crate::status::NtStatus;
 use crate::time::FileTime;
 
-/// Failures that come this soon after the start of a trace had their cause before it.
-const SOON_100NS: i64 = 2 * FileTime::SECOND;
-
 /// A log without a trace is searched for a day back from its last entry of interest.
 const DAY_100NS: i64 = 86_400 * FileTime::SECOND;
 
 /// Ids of the Tcpip events that say a pool is full: TCP, UDP.
-const POOL_FULL: [u32; 2] = [4231, 4266];
+const POOL_FULL: (u32, u32) = (4231, 4266);
 /// The one that says a connection's addresses were used again too soon.
 const TUPLE_REUSE: u32 = 4227;
 
@@ -70,24 +67,25 @@ pub(super) fn weigh_pools(
     findings: &Findings,
     conclusion: &Conclusion,
     events: &[SystemEventRow],
-    span: Option<(FileTime, FileTime)>,
 ) {
     let transport = &findings.world.ports.transport;
     evidence.refusals = transport.refusals.iter().map(|refusals| refusals.binds + refusals.connects).sum();
     evidence.weak_references = transport.weak_references;
     evidence.tcpip_records = transport.port_events;
-    let full = |event: &&SystemEventRow| event.in_span && is_tcpip(&event.provider) && POOL_FULL.contains(&event.id);
-    evidence.pool_full_events = events.iter().filter(full).count() as u64;
+    let full = |id: u32| {
+        let is_it = |event: &&SystemEventRow| event.in_span && is_tcpip(&event.provider) && event.id == id;
+        events.iter().filter(is_it).count() as u64
+    };
+    evidence.pool_full_events = (full(POOL_FULL.0), full(POOL_FULL.1));
     let near = conclusion.pools.iter().filter(|pool| pool.state == Some(State::Near));
     evidence.nearly =
         near.map(nearly).max_by_key(|nearly| u64::from(nearly.used) * 10_000 / u64::from(nearly.usable.max(1)));
+    let listed = conclusion.pools.iter().filter_map(|pool| Some((pool.listing?.1, pool.usable(), pool.key.name())));
+    evidence.listed = listed.max_by_key(|(used, usable, _)| u64::from(*used) * 10_000 / u64::from((*usable).max(1)));
     let worst = worst_pool(&conclusion.pools).filter(|pool| pool.state == Some(State::Exhausted));
     evidence.explained_percent = worst.map(explained_percent);
     evidence.narrower = worst.and_then(PoolFinding::narrower);
-    evidence.began_after = worst.is_some_and(|pool| {
-        let soon = pool.failure_span.zip(span).is_some_and(|((first, _), (start, _))| first.since(start) <= SOON_100NS);
-        soon && explained_percent(pool) < 50
-    });
+    evidence.began_after = worst.is_some_and(PoolFinding::was_full_before);
 }
 
 fn explained_percent(pool: &PoolFinding) -> u32 {
@@ -97,7 +95,7 @@ fn explained_percent(pool: &PoolFinding) -> u32 {
 
 fn nearly(pool: &PoolFinding) -> Nearly {
     let usable = pool.usable();
-    let listed = pool.listing.map_or(0, |(_, used)| used);
+    let listed = pool.listing.map_or(0, |(_, used, _)| used);
     let (by, used) = if crate::analysis::holders::is_near(pool.held.0, usable) {
         (NearBy::Trace, pool.held.0)
     } else if crate::analysis::holders::is_near(listed, usable) {
@@ -143,6 +141,9 @@ pub(super) fn unexplained(
                         possible.push("bound_before_capture");
                     }
                     possible.push("kernel");
+                }
+                if pool.listing.is_some_and(|(_, _, has_bound)| !has_bound) {
+                    possible.push("bound_not_listed");
                 }
                 possible.push("ended_processes");
                 if side.excluded_ports.is_empty() {

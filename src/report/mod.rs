@@ -64,6 +64,12 @@ pub struct Report {
     pub system_events: Vec<SystemEventRow>,
     /// Side files.
     pub side_inputs: Vec<SideInput>,
+    /// Handles of processes, where a listing tells.
+    pub handles: Vec<HandleRow>,
+    /// Dynamic port ranges that listings tell.
+    pub dynamic_ports: Vec<DynamicRow>,
+    /// Port ranges that listings say are excluded.
+    pub excluded_ports: Vec<ExcludedRow>,
     /// What else it could be, and whether it is.
     pub ruled_out: Vec<Alternative>,
     /// What to do next.
@@ -255,6 +261,8 @@ pub struct HolderRow {
     pub confidence: Confidence,
     pub pattern: Option<Pattern>,
     pub time_wait: u32,
+    pub obtained: u64,
+    pub released: u64,
     pub growth_per_minute: Option<f64>,
 }
 
@@ -304,6 +312,38 @@ pub struct TrendRow {
     pub last: u32,
     pub peak: u32,
     pub per_minute: Option<f64>,
+}
+
+/// Handles of one process.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct HandleRow {
+    pub pid: u32,
+    pub image: Option<String>,
+    pub handles: Option<u64>,
+    pub afd_handles: Option<u64>,
+    pub remark: Option<&'static str>,
+}
+
+/// A dynamic port range as a listing tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct DynamicRow {
+    pub protocol: Protocol,
+    pub family: Option<Family>,
+    pub start: u16,
+    pub count: u32,
+}
+
+/// A port range that is excluded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct ExcludedRow {
+    pub protocol: Protocol,
+    pub family: Option<Family>,
+    pub start: u16,
+    pub end: u16,
+    pub administered: bool,
 }
 
 /// An entry of an event log.

@@ -14,13 +14,14 @@ use crate::status::NtStatus;
 use crate::time::{FileTime, duration_text};
 
 /// Doubts that belong on the first screen.
-const FIRST_SCREEN: [&str; 10] = [
+const FIRST_SCREEN: [&str; 11] = [
     "events_lost",
     "loss_flags",
     "damaged",
     "wrapped",
     "began_after",
     "unexplained_ports",
+    "no_tcpip_events",
     "weak_owners",
     "single_failure",
     "not_closed",
@@ -44,10 +45,10 @@ impl<'r> Page<'r, '_> {
             self.line(&line)?;
         }
         if report.traces.is_empty() {
-            let used: Vec<String> =
+            let mut used: Vec<String> =
                 report.side_inputs.iter().filter(|side| side.used).map(|side| shown(&side.path)).collect();
-            let mut lines = super::wrap(&format!("no trace; side files: {}", used.join(", ")), self.layout.width, 0, 2);
-            lines.dedup();
+            used.dedup();
+            let lines = super::wrap(&format!("no trace; side files: {}", used.join(", ")), self.layout.width, 0, 2);
             lines.iter().try_for_each(|line| self.line(line))?;
         }
         Ok(())
@@ -145,6 +146,14 @@ impl<'r> Page<'r, '_> {
             let span = duration_text(last.since(first));
             self.paragraph(&format!("first at {first_text} UTC, last at {last_text} UTC ({span})"))?;
         }
+        if let Some(worst) = self.sufferers().first() {
+            let count = if worst.bind_failures > 0 {
+                counted(worst.bind_failures, "failed bind")
+            } else {
+                counted(worst.connect_failures, "failed connect")
+            };
+            self.paragraph(&format!("most by {}: {count}", who(worst)))?;
+        }
         Ok(())
     }
 
@@ -189,10 +198,10 @@ impl<'r> Page<'r, '_> {
         let Some(row) = self.report.processes.get(holder.process) else { return Ok(()) };
         let (ports, share) = (grouped(holder.ports.into()), percent_of(holder.ports, pool.count));
         let how = match holder.pattern {
-            Some(Pattern::Leak) if row.ports_obtained > 0 => format!(
-                ": a leak, it closed {} of {} that it got",
-                grouped(row.ports_released),
-                counted(row.ports_obtained, "port")
+            Some(Pattern::Leak) if holder.obtained > 0 => format!(
+                ": a leak, it had closed {} of the {} that it got",
+                if holder.released == 0 { "none".to_owned() } else { grouped(holder.released) },
+                counted(holder.obtained, "port")
             ),
             Some(Pattern::Leak) => ": it looks like a leak".to_owned(),
             Some(Pattern::Load) => ", and gives them back: heavy load, not a leak".to_owned(),
@@ -205,6 +214,7 @@ impl<'r> Page<'r, '_> {
             Some(Pattern::Reservation) => ", reserved as a range".to_owned(),
             None => String::new(),
         };
+        let how = if row.ended.is_some() { format!("{how}; it has ended") } else { how };
         self.paragraph(&format!("{} held {ports} of its ports, {share}{how}.", who(row)))
     }
 

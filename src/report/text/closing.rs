@@ -8,6 +8,7 @@ use crate::analysis::differential::Standing;
 use crate::analysis::tally::OwnerSource;
 use crate::analysis::verdict::{State, counted, grouped};
 use crate::event::base_name;
+use crate::net::Family;
 use crate::report::shown;
 
 /// Entries of event logs listed one by one.
@@ -138,6 +139,7 @@ impl Page<'_, '_> {
         if !report.traces.is_empty() {
             self.what_was_read()?;
         }
+        self.port_ranges()?;
         for side in &report.side_inputs {
             let mut text = format!("{}: {}", shown(base_name(&side.path)), side.kind);
             if !side.used {
@@ -147,6 +149,32 @@ impl Page<'_, '_> {
                 text.push_str(&format!(" ({})", shown(note)));
             }
             self.paragraph(&text)?;
+        }
+        Ok(())
+    }
+
+    /// Port ranges that listings told, and the ports excluded from them.
+    fn port_ranges(&mut self) -> io::Result<()> {
+        let report = self.report;
+        let told = report.dynamic_ports.iter().map(|range| {
+            let family = range.family.map_or("IPv4 and IPv6", Family::name);
+            let end = u32::from(range.start) + range.count.saturating_sub(1);
+            format!("{} over {family} {}–{end}", range.protocol.name(), range.start)
+        });
+        let told: Vec<String> = told.collect();
+        if !told.is_empty() {
+            self.paragraph(&format!("dynamic ports: {}", told.join(", ")))?;
+        }
+        let ranges = report.excluded_ports.iter().map(|range| {
+            let mark = if range.administered { "*" } else { "" };
+            format!("{} {}–{}{mark}", range.protocol.name(), range.start, range.end)
+        });
+        let ranges: Vec<String> = ranges.collect();
+        if !ranges.is_empty() {
+            let shown = ranges.get(..self.layout.top).unwrap_or(&ranges);
+            let more = ranges.len() - shown.len();
+            let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+            self.paragraph(&format!("excluded ports (* by an administrator): {}{rest}", shown.join(", ")))?;
         }
         Ok(())
     }

@@ -15,25 +15,24 @@ impl Page<'_, '_> {
         let report = self.report;
         let matters = |pool: &PoolRow| matches!(pool.state, State::Exhausted | State::Near);
         let any_matters = report.pools.iter().any(matters);
-        for (index, pool) in report.pools.iter().enumerate() {
-            if any_matters && !matters(pool) {
-                continue;
-            }
-            self.holders_in(index, pool)?;
+        let shown: Vec<_> = report.pools.iter().enumerate().filter(|(_, pool)| !any_matters || matters(pool)).collect();
+        let is_alone = shown.len() == 1 && any_matters;
+        for (index, pool) in shown {
+            let title = if is_alone { String::new() } else { format!(", {}", pool.name()) };
+            self.holders_in(index, pool, &format!("WHO HOLDS THE PORTS{title}"))?;
         }
         Ok(())
     }
 
-    fn holders_in(&mut self, index: usize, pool: &PoolRow) -> io::Result<()> {
+    fn holders_in(&mut self, index: usize, pool: &PoolRow, title: &str) -> io::Result<()> {
         let holders = self.holders_of(index);
         let is_full = pool.state == State::Exhausted;
         if holders.is_empty() && !is_full {
             return Ok(());
         }
-        let title = format!("WHO HOLDS THE PORTS, {}", pool.name());
         let explained = percent_of(pool.explained, pool.count);
         let means = evidence_of(&holders);
-        self.heading(&title, &format!("{means}; explains {explained} of the pool"))?;
+        self.heading(title, &format!("{means}; explains {explained} of the pool"))?;
         let services = self.has_services(&holders);
         let mut columns = vec![("process", Align::Left), ("PID", Align::Right)];
         if services {
@@ -125,7 +124,7 @@ impl Page<'_, '_> {
         let minutes = self.minutes();
         let rate = |count: u64| minutes.map(|minutes| format!("{:.0}/min", count as f64 / minutes));
         match holder.pattern {
-            Some(Pattern::Leak) if row.ports_released == 0 => "leak: binds without close".to_owned(),
+            Some(Pattern::Leak) if holder.released == 0 => "leak: binds without close".to_owned(),
             Some(Pattern::Leak) => "leak: hardly any close".to_owned(),
             Some(Pattern::Load) => match rate(row.binds_ok) {
                 Some(rate) => format!("load: {rate} binds, closes too"),
@@ -222,6 +221,7 @@ fn possible_text(code: &str) -> &'static str {
     match code {
         "bound_before_capture" => "bound before the capture began",
         "kernel" => "held by the kernel (drivers)",
+        "bound_not_listed" => "bound sockets, which netstat lists only with -q",
         "ended_processes" => "left by processes that have ended",
         "excluded_ranges" => "excluded ranges (no listing was given)",
         "longer_time_wait" => "a longer TIME_WAIT than estimated",

@@ -10,6 +10,7 @@ mod words;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr;
 
 use super::Report;
 use super::table::{Table, command_lines, wrap};
@@ -43,6 +44,7 @@ pub fn write(report: &Report, layout: Layout, out: &mut dyn Write) -> io::Result
     page.who_holds()?;
     page.who_suffered()?;
     page.trends()?;
+    page.handles()?;
     page.when()?;
     page.other_failures()?;
     page.how_sure()?;
@@ -63,11 +65,11 @@ impl<'r> Page<'r, '_> {
     }
 
     fn heading(&mut self, title: &str, explanation: &str) -> io::Result<()> {
-        writeln!(
-            self.out,
-            "\n{HEADING}{title}{HEADING:#}{}{explanation}",
-            if explanation.is_empty() { "" } else { "   " }
-        )
+        if explanation.is_empty() || title.width() + 3 + explanation.width() > self.layout.width {
+            writeln!(self.out, "\n{HEADING}{title}{HEADING:#}")?;
+            return if explanation.is_empty() { Ok(()) } else { self.paragraph(explanation) };
+        }
+        writeln!(self.out, "\n{HEADING}{title}{HEADING:#}   {explanation}")
     }
 
     /// A paragraph, indented by two.

@@ -1,0 +1,165 @@
+//! Cases of traces with files beside them, and of such files alone.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::common::{fixtures, run, scratch, write_scenario};
+
+fn json_of(folder: &Path) -> Value {
+    let ran = run(["analyze".as_ref(), folder.as_os_str(), "-f".as_ref(), "json".as_ref()]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.json()
+}
+
+fn copy(fixture: &str, folder: &Path, name: &str) {
+    std::fs::copy(fixtures().join("side").join(fixture), folder.join(name)).unwrap();
+}
+
+/// Netstat listings in a loop: so many BOUND sockets of one process in each, among others.
+fn loop_file(bound: &[u16]) -> String {
+    let mut text = String::new();
+    for (minute, bound) in bound.iter().enumerate() {
+        text.push_str(&format!("Tue 03/10/2026  9:{:02}:00.11 \r\n\r\nActive Connections\r\n\r\n", 30 + minute));
+        text.push_str("  Proto  Local Address          Foreign Address        State           PID\r\n");
+        text.push_str("  TCP    0.0.0.0:135            0.0.0.0:0              LISTENING       832\r\n");
+        for port in 0..*bound {
+            let port = 49152 + u32::from(port);
+            text.push_str(&format!("  TCP    0.0.0.0:{port}          0.0.0.0:0              BOUND           7312\r\n"));
+        }
+        for port in 0..20 {
+            let port = 65500 + port;
+            text.push_str(&format!("  TCP    10.1.2.3:{port}         10.9.9.9:443           TIME_WAIT       0\r\n"));
+        }
+    }
+    text
+}
+
+#[test]
+fn a_folder_gives_one_report_that_names_every_file() {
+    let folder = scratch();
+    let (trace, _) = write_scenario("holder-before-netstat", folder.path());
+    std::fs::rename(trace, folder.path().join("server.etl")).unwrap();
+    std::fs::write(folder.path().join("netstat-loop.txt"), loop_file(&[100, 400, 925])).unwrap();
+    copy("system.evtx", folder.path(), "System.evtx");
+    copy("handle-afd.txt", folder.path(), "handles.txt");
+    copy("excludedportrange-german-850.txt", folder.path(), "excluded.txt");
+    std::fs::write(folder.path().join("notes.txt"), "the server hung at half past nine\n").unwrap();
+    std::fs::write(folder.path().join("old.evtx"), [0; 500]).unwrap();
+    let report = json_of(folder.path());
+    assert_eq!(report["traces"].as_array().unwrap().len(), 1);
+    let inputs: Vec<(String, &Value, bool)> = report["side_inputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|side| {
+            let name = Path::new(side["path"].as_str().unwrap()).file_name().unwrap().to_string_lossy().into_owned();
+            (name, &side["kind"], side["used"].as_bool().unwrap())
+        })
+        .collect();
+    let want = [
+        ("System.evtx", "evtx", true),
+        ("dynamicport.txt", "dynamic_port", true),
+        ("excluded.txt", "excluded_ports", true),
+        ("handles.txt", "handles", true),
+        ("netstat-loop.txt", "netstat_loop", true),
+        ("netstat.txt", "netstat", true),
+        ("old.evtx", "evtx", false),
+        ("tasklist.txt", "tasklist", true),
+    ];
+    let want: Vec<(String, Value, bool)> =
+        want.iter().map(|(name, kind, used)| ((*name).to_owned(), json!(kind), *used)).collect();
+    assert_eq!(inputs.iter().map(|(n, k, u)| (n.clone(), (*k).clone(), *u)).collect::<Vec<_>>(), want);
+    // Everything is weighed: the listing names the holder, the list its name, the log agrees, the range is that told.
+    let holder = &report["holders"][0];
+    let row = &report["processes"][usize::try_from(holder["process"].as_u64().unwrap()).unwrap()];
+    assert_eq!((&holder["evidence"], &holder["ports"], &row["pid"]), (&json!("A"), &json!(925), &json!(7312)));
+    assert_eq!(report["pools"][0]["source"], "dynamic_port_file");
+    assert_eq!(report["trends"][0]["peak"], 925);
+    let codes: Vec<&Value> = report["verdict"]["reasons"].as_array().unwrap().iter().map(|row| &row["code"]).collect();
+    assert!(codes.contains(&&json!("pool_full_events")), "{codes:?}");
+    let standing = |code: &str| {
+        let rows = report["ruled_out"].as_array().unwrap();
+        rows.iter().find(|row| row["code"] == code).map(|row| row["standing"].clone()).unwrap()
+    };
+    assert_eq!(standing("tuple_reuse"), "ruled_out", "4227 is in the log, before the trace began");
+    let text = run(["analyze".as_ref(), folder.path().as_os_str()]).stdout;
+    for name in
+        ["System.evtx: evtx", "old.evtx: evtx, not used", "netstat-loop.txt: netstat_loop", "tasklist.txt: tasklist"]
+    {
+        assert!(text.contains(name), "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_loop_alone_gives_trends_and_no_made_up_verdict() {
+    let folder = scratch();
+    let path = folder.path().join("netstat.txt");
+    let report = |bound: &[u16]| {
+        std::fs::write(&path, loop_file(bound)).unwrap();
+        json_of(folder.path())
+    };
+    let some = report(&[100, 300, 900]);
+    assert_eq!(some["verdict"]["state"], "cannot_tell");
+    assert_eq!(some["verdict"]["confidence"], Value::Null);
+    let codes = |report: &Value| -> Vec<String> {
+        let reasons = report["verdict"]["reasons"].as_array().unwrap();
+        reasons.iter().map(|row| row["code"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(codes(&some), ["listing_usage", "no_trace"]);
+    let trend = &some["trends"][0];
+    let told = (&trend["pid"], &trend["state"], &trend["first"], &trend["last"], &trend["per_minute"]);
+    assert_eq!(told, (&json!(7312), &json!("BOUND"), &json!(100), &json!(900), &json!(400.0)));
+    let near = report(&[9_000, 13_100, 2_000]);
+    assert_eq!(near["verdict"]["state"], "near");
+    assert_eq!(near["verdict"]["confidence"], "medium");
+    assert_eq!(codes(&near), ["listing_nearly_full", "no_trace"]);
+    assert_eq!(near["pools"][0]["occupied_peak"], 13_120);
+    // Every port in use is no failure: nobody was seen being refused one.
+    let full = report(&[16_384]);
+    assert_eq!(full["verdict"]["state"], "near");
+    assert_eq!(full["holders"][0]["pattern"], "leak");
+}
+
+#[test]
+fn an_event_log_alone_is_indirect_evidence() {
+    let folder = scratch();
+    copy("system.evtx", folder.path(), "System.evtx");
+    let report = json_of(folder.path());
+    assert_eq!((&report["verdict"]["state"], &report["verdict"]["confidence"]), (&json!("exhausted"), &json!("low")));
+    assert_eq!(report["holders"], json!([]));
+    let reused = report["ruled_out"].as_array().unwrap().iter().find(|row| row["code"] == "tuple_reuse").unwrap();
+    assert_eq!(reused["standing"], "seen");
+}
+
+#[test]
+fn each_kind_of_side_file_is_used_for_what_it_tells() {
+    let of = |fixture: &str| {
+        let path = fixtures().join("side").join(fixture);
+        let ran = run(["analyze".as_ref(), path.as_os_str(), "-f".as_ref(), "json".as_ref()]);
+        assert_eq!(ran.code, 0, "{fixture}: {ran:?}");
+        ran.json()
+    };
+    let ports = |report: &Value| -> Vec<(Value, Value)> {
+        let holders = report["holders"].as_array().unwrap();
+        let row =
+            |holder: &Value| report["processes"][usize::try_from(holder["process"].as_u64().unwrap()).unwrap()].clone();
+        holders.iter().map(|holder| (row(holder)["pid"].clone(), holder["ports"].clone())).collect()
+    };
+    let german = of("netstat-ano-german-850.txt");
+    assert_eq!(ports(&german), [(json!(2840), json!(2)), (json!(7312), json!(2))]);
+    let grouped = of("net-tcp-connection-grouped-utf16.txt");
+    assert_eq!(ports(&grouped)[0], (json!(7312), json!(5143)));
+    assert_eq!((&grouped["pools"][0]["family"], grouped["pools"].as_array().unwrap().len()), (&Value::Null, 1));
+    let russian = of("netstat-anob-russian-866.txt");
+    assert_eq!(russian["processes"][0]["image"], "OrderGateway.exe");
+    assert_eq!(russian["processes"][0]["image_source"], "netstat");
+    let handles = of("handle-afd.txt");
+    assert_eq!(handles["handles"][0]["afd_handles"], 3);
+    let ranges = of("dynamicport-ipv4-german-850.txt");
+    assert_eq!(ranges["dynamic_ports"].as_array().unwrap().len(), 2);
+    let excluded = of("excludedportrange-german-850.txt");
+    assert_eq!(excluded["excluded_ports"].as_array().unwrap().len(), 3);
+    let processes = of("get-process.csv");
+    assert!(processes["handles"].as_array().unwrap().iter().any(|row| !row["handles"].is_null()));
+}
