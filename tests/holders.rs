@@ -200,6 +200,7 @@ fn a_victim_is_not_blamed_where_no_holder_is_in_sight() {
 fn the_kernel_is_no_application() {
     let system = text("kernel-holder");
     assert!(system.contains("kernel: drivers and services in it") && !system.contains("restart "), "{system}");
+    assert!(system.contains("driverquery /v"), "{system}");
     let dns = text("healthy-dns");
     assert!(dns.contains("DNS Server's socket pool: normal") && !dns.contains("leak"), "{dns}");
 }

@@ -110,6 +110,8 @@ pub fn recommend(situation: &Situation<'_>) -> Vec<Recommendation> {
                 list.push(capture(situation));
                 list.push(memory_dump(situation.has_listing));
             }
+            // The most invasive step stays the last.
+            list.sort_by_key(|step| step.code == "memory_dump");
             list
         }
     }
@@ -184,11 +186,16 @@ fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>
 fn blamed<'s, 'a>(situation: &'s Situation<'a>) -> Option<&'s NamedHolder<'a>> {
     situation.holders.iter().find(|named| {
         let pool = situation.pools.get(named.holder.pool);
-        let share = pool.map_or(0.0, |pool| f64::from(named.holder.ports) / f64::from(pool.range.count.max(1)));
-        share >= BLAMED_SHARE
+        share_of(named, situation.pools) >= BLAMED_SHARE
             && !named.is_kernel()
             && !pool.is_some_and(|pool| is_dns_pool(&named.image, pool, named.holder.ports))
     })
+}
+
+/// The part of its pool that a holder has, from 0 to 1.
+fn share_of(named: &NamedHolder<'_>, pools: &[PoolFinding]) -> f64 {
+    let pool = pools.get(named.holder.pool);
+    pool.map_or(0.0, |pool| f64::from(named.holder.ports) / f64::from(pool.range.count.max(1)))
 }
 
 fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
@@ -197,6 +204,13 @@ fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
         let commands = ["netsh int ipv4 show excludedportrange protocol=tcp"];
         let text = format!("see which ranges are reserved: {} reserved part of the pool", top.label);
         list.push(unchanging("reservations", &text, &commands));
+    }
+    let kernel_share = share_of(top, situation.pools);
+    if top.is_kernel() && top.pid.is_some() && kernel_share >= SEARCH_KERNEL_SHARE {
+        let commands = ["driverquery /v /fo csv > drivers.csv", "fltmc filters > filters.txt"];
+        let text = "find the driver: the kernel holds the ports, on behalf of a driver (backup, antivirus, storage, tunnels) and of no application";
+        list.push(unchanging("find_driver", text, &commands));
+        list.push(memory_dump(situation.has_listing));
     }
     let Some(named) = blamed(situation) else { return };
     match named.holder.pattern {

@@ -127,7 +127,7 @@ impl Page<'_, '_> {
             Some(Pattern::Leak) if holder.released == 0 => "leak: binds without close".to_owned(),
             Some(Pattern::Leak) => "leak: hardly any close".to_owned(),
             Some(Pattern::Load) => match rate(row.binds_ok) {
-                Some(rate) => format!("load: {rate} binds, closes too"),
+                Some(rate) => format!("load: {rate} binds"),
                 None => "load: binds and closes".to_owned(),
             },
             Some(Pattern::Churn) => match rate(row.binds_ok) {
