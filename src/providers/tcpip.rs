@@ -90,17 +90,17 @@ fn endpoint_creation(fields: &mut Fields<'_>) -> Read {
 fn tcp_endpoint(fields: &mut Fields<'_>) -> Read {
     let endpoint = fields.pointer()?;
     let _local = sockaddr(fields)?;
-    let status = NtStatus(fields.u32()?);
-    let pid = fields.u32()?;
-    let _compartment = fields.u32()?;
-    let family = Family::from_winsock(fields.u32()?);
-    let event = TransportEvent::Endpoint { endpoint, pid, family };
-    Some((status == NtStatus::SUCCESS && endpoint != 0).then_some(event))
+    created(endpoint, fields)
 }
 
 /// 1391: Endpoint, Status, ProcessId, CompartmentId, AddressFamily.
 fn udp_endpoint(fields: &mut Fields<'_>) -> Read {
     let endpoint = fields.pointer()?;
+    created(endpoint, fields)
+}
+
+/// Status, ProcessId, CompartmentId, AddressFamily.
+fn created(endpoint: u64, fields: &mut Fields<'_>) -> Read {
     let status = NtStatus(fields.u32()?);
     let pid = fields.u32()?;
     let _compartment = fields.u32()?;

@@ -94,6 +94,7 @@ impl Report {
             verdict: Verdict {
                 state: judged.state,
                 confidence: judged.confidence,
+                pool: glue::worst_pool(&conclusion.pools),
                 reasons: judged.reasons,
                 first_failure: first_failure.or(tcpip_span.map(|(first, _)| first)),
                 last_failure: last_failure.or(tcpip_span.map(|(_, last)| last)),

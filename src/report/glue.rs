@@ -82,7 +82,8 @@ pub(super) fn weigh_pools(
         near.map(nearly).max_by_key(|nearly| u64::from(nearly.used) * 10_000 / u64::from(nearly.usable.max(1)));
     let listed = conclusion.pools.iter().filter_map(|pool| Some((pool.listing?.1, pool.usable(), pool.key.name())));
     evidence.listed = listed.max_by_key(|(used, usable, _)| u64::from(*used) * 10_000 / u64::from((*usable).max(1)));
-    let worst = worst_pool(&conclusion.pools).filter(|pool| pool.state == Some(State::Exhausted));
+    let worst = worst_pool(&conclusion.pools).and_then(|index| conclusion.pools.get(index));
+    let worst = worst.filter(|pool| pool.state == Some(State::Exhausted));
     evidence.explained_percent = worst.map(explained_percent);
     evidence.narrower = worst.and_then(PoolFinding::narrower);
     evidence.began_after = worst.is_some_and(PoolFinding::was_full_before);
@@ -106,18 +107,15 @@ fn nearly(pool: &PoolFinding) -> Nearly {
     Nearly { by, used, usable }
 }
 
-/// The pool that speaks for the case: a full one before one nearly full, then the one with most failures.
-pub(super) fn worst_pool(pools: &[PoolFinding]) -> Option<&PoolFinding> {
+/// The pool that speaks for the case, if one was full or nearly so: a full one first, then the one with most failures.
+pub(super) fn worst_pool(pools: &[PoolFinding]) -> Option<usize> {
     let rank = |pool: &PoolFinding| {
-        let state = match pool.state {
-            Some(State::Exhausted) => 2,
-            Some(State::Near) => 1,
-            _ => 0,
-        };
-        (state, pool.failures.0 + pool.failures.1 + pool.refused.0 + pool.refused.1, pool.occupied_peak)
+        let is_full = pool.state == Some(State::Exhausted);
+        (is_full, pool.failures.0 + pool.failures.1 + pool.refused.0 + pool.refused.1, pool.occupied_peak)
     };
+    let pools = pools.iter().enumerate().filter(|(_, pool)| pool.state.is_some());
     // The first of equals: `max_by_key` would give the last.
-    pools.iter().rev().max_by_key(|pool| rank(pool))
+    pools.rev().max_by_key(|(_, pool)| rank(pool)).map(|(index, _)| index)
 }
 
 /// What nothing explains of the pools that were full, and where it may be.

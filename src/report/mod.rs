@@ -96,6 +96,8 @@ pub struct Verdict {
     pub state: State,
     /// Confidence.
     pub confidence: Option<Confidence>,
+    /// Index of the pool that speaks for the case; `None` where no pool was full or nearly full.
+    pub pool: Option<usize>,
     /// Reasons, most important first.
     pub reasons: Vec<Reason>,
     /// Time of the first failure, bind or connect.

@@ -219,20 +219,9 @@ impl<'r> Page<'r, '_> {
     }
 
     /// The pool that speaks for the case, with its number.
-    pub(super) fn worst_pool(&self) -> Option<(usize, &'r PoolRow)> {
-        let rank = |pool: &PoolRow| {
-            let state = match pool.state {
-                State::Exhausted => 2,
-                State::Near => 1,
-                State::NotSeen | State::CannotTell => 0,
-            };
-            (state, pool.bind_failures + pool.connect_failures + pool.tcpip_refusals, pool.occupied_peak)
-        };
-        let pools = self.report.pools.iter().enumerate();
-        pools
-            .filter(|(_, pool)| matches!(pool.state, State::Exhausted | State::Near))
-            .rev()
-            .max_by_key(|(_, pool)| rank(pool))
+    fn worst_pool(&self) -> Option<(usize, &'r PoolRow)> {
+        let index = self.report.verdict.pool?;
+        Some((index, self.report.pools.get(index)?))
     }
 
     pub(super) fn holders_of(&self, pool: usize) -> Vec<&'r HolderRow> {
