@@ -7,6 +7,7 @@ use outofports::side::tasklist::Task;
 use synth::afd::{self, Head, SockAddr};
 use synth::process::ProcessInfo;
 use synth::record::{Descriptor, Origin};
+use synth::tcpip::{self, Connection, PortOrder, Reservation};
 use synth::{MofKind, Pointer, TraceBuilder, TraceOptions};
 
 #[derive(Debug, Arbitrary)]
@@ -42,6 +43,7 @@ enum What {
     Stop { version: u8, name: u8 },
     Rundown { version: u8, name: u8 },
     Mof { opcode: u8, version: u8, kind: u8, name: u8 },
+    Tcpip { event: u8, version: u8, port: u16, state: u8, network: bool },
     Other { id: u16, payload: Vec<u8> },
 }
 
@@ -60,6 +62,42 @@ fn info(step: &Step, name: u8) -> ProcessInfo {
         created: 0x01DC_B000_0000_0000 + i64::from(step.wait),
         exited: i64::from(step.status),
         path: NAMES[usize::from(name) % 8].to_owned(),
+    }
+}
+
+/// One of TCPIP's events: its id, version and payload.
+#[allow(clippy::too_many_arguments)]
+fn tcpip_event(
+    pointer: Pointer,
+    (event, version): (u8, u8),
+    head: Head,
+    pid: u32,
+    status: u32,
+    local: SockAddr,
+    state: u8,
+    network: bool,
+) -> (u16, u8, Vec<u8>) {
+    let (SockAddr::V4 { port, .. } | SockAddr::V6 { port, .. }) = local;
+    let address = head.endpoint;
+    let connection = Connection { tcb: address, local, remote: local, pid, start_key: 1 };
+    let order = if network { PortOrder::Network } else { PortOrder::Host };
+    let reference = tcpip::port(pointer, order, address, port, false, 0);
+    let reservation = Reservation { pid, status, start: port, count: u16::from(state) << 6, start_key: 1 };
+    match event % 14 {
+        0 => (1001, 0, tcpip::endpoint_creation(pointer, status, address, 2, pid)),
+        1 => (1191, 0, reference),
+        2 => (1193, 0, reference),
+        3 => (1195, 0, reference),
+        4 => (1300, version % 4, tcpip::rundown(pointer, version % 4, connection, u32::from(state % 12))),
+        5 => (1051, 0, tcpip::state_change(pointer, 4, u32::from(state % 12), address)),
+        6 => (1006, version % 2, tcpip::bind(pointer, version % 2, address, local, status)),
+        7 => (1050, version % 2, tcpip::connection(pointer, version % 2, connection, status)),
+        8 => (1033, version % 2, tcpip::connection(pointer, version % 2, connection, status)),
+        9 => (1396, 0, tcpip::udp_bind(pointer, address, local, status, None)),
+        10 => (1397, 0, tcpip::udp_bind(pointer, address, local, status, None)),
+        11 => (1052, version % 2, tcpip::reservation(version % 2, reservation)),
+        12 => (1110, 0, tcpip::global_parameters(2, u32::from(state) * 500)),
+        _ => (1002, 0, tcpip::request_connect(pointer, connection, 2)),
     }
 }
 
@@ -130,6 +168,13 @@ fn write(input: &Input, t0: i64, steps: &[Step]) -> Vec<u8> {
                 let kind = [MofKind::System, MofKind::PerfInfo, MofKind::Full][usize::from(*kind) % 3];
                 let opcode = [1, 2, 3, 4, 39][usize::from(*opcode) % 5];
                 builder.process_mof(cpu, now, &info(step, *name), opcode, version % 6, kind);
+            }
+            What::Tcpip { event, version, port, state, network } => {
+                let local = SockAddr::V4 { address: [127, 0, 0, 1], port: *port };
+                let (id, version, payload) =
+                    tcpip_event(pointer, (*event, *version), head, pid, status, local, *state, *network);
+                let descriptor = tcpip::descriptor(id, version);
+                builder.event(cpu, now, Origin::new(pid, 1), tcpip::PROVIDER, descriptor, &payload);
             }
             What::Other { id, payload } => {
                 let payload = &payload[..payload.len().min(0x400)];

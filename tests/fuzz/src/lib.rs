@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use etl_parser::{PointerSize, Trace};
-use outofports::analysis::{Analysis, Setting};
 use outofports::analysis::coverage::Coverage;
+use outofports::analysis::{Analysis, Setting};
 use outofports::event::{EventMeta, NetEvent};
 use outofports::pipeline::{self, Progress, TimeOrder};
 use outofports::report::{self, Facts, Report, TraceFacts, json, text};
@@ -79,6 +79,31 @@ pub fn report_on(
     })
 }
 
+/// What must hold of pools and holders: no share above the whole, no holder that is nowhere, no failure lost.
+fn check_pools(report: &Report) {
+    let failures: (u64, u64) =
+        report.pools.iter().fold((0, 0), |sum, pool| (sum.0 + pool.bind_failures, sum.1 + pool.connect_failures));
+    assert_eq!(failures, (report.failures.binds, report.failures.connects), "pools add up to the whole");
+    for pool in &report.pools {
+        assert!(pool.explained <= pool.count && pool.set_aside <= pool.count);
+        assert!(pool.held_end <= pool.held_peak, "{pool:?}");
+        assert!(pool.time_wait_estimate <= pool.time_wait_estimate_long);
+    }
+    for holder in &report.holders {
+        assert!(holder.process < report.processes.len() && holder.pool < report.pools.len());
+        assert!(holder.ports > 0 && (0.0..=1.0).contains(&holder.share_of_pool));
+        assert!(holder.time_wait <= holder.ports && holder.released <= holder.obtained);
+    }
+    for row in report.unexplained.iter().flatten() {
+        assert_eq!(row.ports, report.pools[row.pool].count - report.pools[row.pool].explained);
+    }
+    assert!(report.timeline.len() <= 60);
+    let steps: u64 = report.timeline.iter().map(|step| step.bind_failures).sum();
+    assert_eq!(steps, report.failures.binds, "the timeline adds up to the whole");
+    let outages: u64 = report.outages.iter().map(|outage| outage.failures).sum();
+    assert_eq!(outages, report.failures.binds + report.failures.connects, "outages add up to the whole");
+}
+
 /// The report as JSON, and a check of its sums and of what else is written.
 pub fn checked(report: &Report) -> Vec<u8> {
     let rows = &report.processes;
@@ -92,6 +117,7 @@ pub fn checked(report: &Report) -> Vec<u8> {
         assert!(row.ports_held_end <= row.ports_held_peak);
         assert_eq!(row.first_failure.is_some(), row.bind_failures + row.connect_failures > 0);
     }
+    check_pools(report);
     assert!(report.failures.endpoints <= binds + connects);
     assert!(report.victims.iter().all(|victim| rows[*victim].bind_failures > 0));
     let mut document = Vec::new();
