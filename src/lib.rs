@@ -19,6 +19,7 @@ mod cursor;
 pub mod error;
 pub mod event;
 pub mod events;
+pub mod hash;
 pub mod info;
 pub mod input;
 pub mod net;

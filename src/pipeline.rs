@@ -3,24 +3,22 @@
 //! The order is that of [`etl_parser::Trace::reading_order`], across traces by time. It depends on the files alone: batches
 //! are cut by bytes, not by threads, and each batch's results come back in place.
 
+mod order;
+mod read;
+
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use etl_parser::{Buffer, ErrorKind, Record, Trace};
+use etl_parser::{Buffer, Trace};
 use rayon::prelude::*;
 
-use crate::analysis::coverage::Coverage;
-use crate::event::{EventMeta, NetEvent, Place};
-use crate::providers::{self, Decoded};
+pub use self::order::TimeOrder;
+pub use self::read::{BufferEvents, read_events};
 use crate::time::FileTime;
 
 /// Bytes of data, decompressed, that are read before their results are taken: enough for all threads to have work, and a
 /// bound for the results of one batch.
 const BATCH_BYTES: u64 = 16 << 20;
-
-/// A time stamp further away than this from where its record stands is taken for damage. Records of one processor are
-/// out of order by microseconds at most.
-const DISPLACED_100NS: i64 = FileTime::SECOND;
 
 /// How far a scan has come; read by the progress display while the scan runs.
 #[derive(Debug, Default)]
@@ -132,156 +130,4 @@ fn read_batch<T: Send>(
             result.map(|result| (work.trace, result))
         })
         .collect()
-}
-
-/// The events of one buffer, in the order in which they stand.
-#[derive(Debug)]
-pub struct BufferEvents {
-    cpu: u16,
-    /// Each with the time stamp that orders it, in ticks: never smaller than the one before.
-    events: Vec<(i64, EventMeta, NetEvent)>,
-    /// What was read to get them.
-    pub coverage: Coverage,
-}
-
-impl BufferEvents {
-    /// Drops the events that are not wanted.
-    pub fn keep(&mut self, wanted: impl Fn(&NetEvent) -> bool) {
-        self.events.retain(|(_, _, event)| wanted(event));
-    }
-}
-
-/// Reads the events of one buffer, and shows every record to `look`.
-pub fn read_events(
-    trace_number: usize,
-    trace: &Trace<'_>,
-    buffer: &Buffer<'_>,
-    mut look: impl FnMut(&Record<'_>),
-) -> BufferEvents {
-    let info = buffer.info();
-    let mut coverage = Coverage::default();
-    let mut events = Vec::new();
-    let mut latest = info.not_before;
-    if info.header.flags.has(etl_parser::BufferFlags::EVENTS_LOST | etl_parser::BufferFlags::BUFFER_LOST) {
-        coverage.buffers_after_loss += 1;
-    }
-    let mut records = buffer.records();
-    while let Some(item) = records.next() {
-        let record = match item {
-            Ok(record) => record,
-            Err(error) => {
-                let bytes = records.remaining_bytes() as u64;
-                if info.is_truncated() && error.kind == ErrorKind::Truncated {
-                    // The index has told that the file ends in this buffer.
-                    coverage.bytes_skipped += bytes;
-                } else {
-                    coverage.buffers_damaged += u64::from(!info.is_truncated());
-                    coverage.damage(error, bytes);
-                }
-                break;
-            }
-        };
-        coverage.records += 1;
-        look(&record);
-        let decoded = providers::decode(&record);
-        if record.header_guid() == Some(providers::afd::PROVIDER) {
-            count_afd(&record, &decoded, &mut coverage);
-        }
-        let event = match decoded {
-            Decoded::Event(event) => event,
-            Decoded::OtherPointerSize(event) => {
-                coverage.other_pointer_size += 1;
-                event
-            }
-            Decoded::NotNeeded => {
-                coverage.skipped += 1;
-                continue;
-            }
-            Decoded::Unknown => {
-                coverage.unknown += 1;
-                continue;
-            }
-            Decoded::Malformed => {
-                coverage.malformed += 1;
-                coverage.afd_malformed += u64::from(record.header_guid() == Some(providers::afd::PROVIDER));
-                continue;
-            }
-        };
-        coverage.decoded += 1;
-        let ticks = record.ticks().unwrap_or(latest);
-        latest = info.order_ticks(latest, Some(ticks));
-        let time = FileTime(trace.clock().file_time(ticks));
-        if latest != ticks && FileTime(trace.clock().file_time(latest)).since(time).saturating_abs() > DISPLACED_100NS {
-            coverage.displaced += 1;
-        }
-        let meta = EventMeta {
-            time,
-            header_pid: record.process_id(),
-            id: record.event_id().unwrap_or(0),
-            place: Place {
-                trace: u16::try_from(trace_number).unwrap_or(u16::MAX),
-                cpu: record.cpu(),
-                buffer: record.buffer(),
-                offset: record.offset(),
-                pos: record.pos(),
-            },
-        };
-        events.push((latest, meta, event));
-    }
-    BufferEvents { cpu: info.header.cpu(), events, coverage }
-}
-
-fn count_afd(record: &Record<'_>, decoded: &Decoded, coverage: &mut Coverage) {
-    use crate::event::{Phase, SocketEvent};
-    coverage.afd_records += 1;
-    if record.event_id().is_some_and(providers::afd::is_bind) {
-        coverage.bind_records += 1;
-    }
-    if record.version().is_some_and(|version| version != 0) {
-        coverage.newer_afd_versions += 1;
-    }
-    if let Decoded::Event(NetEvent::Socket(SocketEvent { phase: Phase::Internal(phase), .. })) = decoded
-        && !(2..=4).contains(phase)
-    {
-        coverage.unknown_phases += 1;
-    }
-}
-
-/// Puts the events of all buffers into one order by time, holding back only what a later buffer may still precede.
-///
-/// The order: by time; at the same time by trace, then by raw time stamp, then by processor, then as they stand. A
-/// processor's own order is never changed: [`etl_parser::BufferInfo::order_ticks`] says what time a record counts with.
-#[derive(Debug, Default)]
-pub struct TimeOrder {
-    waiting: Vec<(SortKey, EventMeta, NetEvent)>,
-    arrived: u64,
-}
-
-/// Time, trace, raw time stamp, processor, arrival.
-type SortKey = (FileTime, usize, i64, u16, u64);
-
-impl TimeOrder {
-    /// Takes in a buffer's events. Buffers of one processor must come in their order.
-    pub fn push(&mut self, trace_number: usize, trace: &Trace<'_>, buffer: BufferEvents) {
-        for (ticks, meta, event) in buffer.events {
-            let time = FileTime(trace.clock().file_time(ticks));
-            self.waiting.push(((time, trace_number, ticks, buffer.cpu, self.arrived), meta, event));
-            self.arrived += 1;
-        }
-    }
-
-    /// Gives the events that nothing can precede any more: those before `not_before`.
-    pub fn release(&mut self, not_before: FileTime, mut observe: impl FnMut(&EventMeta, &NetEvent)) {
-        if not_before == FileTime(i64::MIN) || self.waiting.is_empty() {
-            return;
-        }
-        self.waiting.sort_by_key(|(key, _, _)| *key);
-        let ready = match not_before {
-            FileTime(i64::MAX) => self.waiting.len(),
-            _ => self.waiting.partition_point(|((time, ..), _, _)| *time < not_before),
-        };
-        for (_, meta, event) in self.waiting.drain(..ready) {
-            observe(&meta, &event);
-        }
-    }
 }

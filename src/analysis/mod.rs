@@ -20,7 +20,7 @@ use crate::time::FileTime;
 use pools::PoolRanges;
 use ports::Ports;
 use processes::ProcessTable;
-use sockets::SocketTable;
+use sockets::{SocketTable, Sockets};
 use timeline::Timeline;
 
 /// What is known beside the sockets: who runs, and what became of ports.
@@ -47,7 +47,7 @@ pub struct Setting {
 #[derive(Debug, Default)]
 pub struct Analysis {
     world: World,
-    sockets: SocketTable,
+    sockets: Sockets,
     boots: Vec<usize>,
     boot: Option<usize>,
     first: Option<FileTime>,
@@ -98,12 +98,12 @@ impl Analysis {
     }
 
     /// Ends the analysis.
-    pub fn finish(mut self) -> Findings {
-        self.sockets.finish(&mut self.world);
-        let World { processes, ports } = &mut self.world;
+    pub fn finish(self) -> Findings {
+        let Self { mut world, sockets, first, now, .. } = self;
+        let sockets = sockets.finish(&mut world);
+        let World { processes, ports } = &mut world;
         processes.finish();
-        ports.finish(self.now, processes);
-        let span = self.first.map(|first| (first, self.now));
-        Findings { world: self.world, sockets: self.sockets, span }
+        ports.finish(now, processes);
+        Findings { world, sockets, span: first.map(|first| (first, now)) }
     }
 }

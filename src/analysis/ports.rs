@@ -1,6 +1,5 @@
 //! What happens to ports, pool by pool: who holds them, what was refused, where connections go.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 
 use super::pools::{POOLS, Pool, PoolKey, PoolRanges};
@@ -8,6 +7,7 @@ use super::processes::{Owner, ProcessTable};
 use super::time_wait::stated_length_100ns;
 use super::timeline::{Happening, Timeline};
 use super::transport::Transport;
+use crate::hash::FastMap;
 use crate::net::SocketAddress;
 use crate::status::NtStatus;
 use crate::time::FileTime;
@@ -37,14 +37,14 @@ pub type Conflict = (NtStatus, Option<u16>, Owner);
 /// How often each of many things happened, as many as `MAX` of them.
 #[derive(Debug)]
 pub struct Counts<K, const MAX: usize> {
-    counts: HashMap<K, u64>,
+    counts: FastMap<K, u64>,
     /// Happenings of things that came when there were too many already.
     pub not_counted: u64,
 }
 
 impl<K, const MAX: usize> Default for Counts<K, MAX> {
     fn default() -> Self {
-        Self { counts: HashMap::new(), not_counted: 0 }
+        Self { counts: FastMap::default(), not_counted: 0 }
     }
 }
 

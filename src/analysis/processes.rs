@@ -2,12 +2,17 @@
 //!
 //! PIDs and EPROCESS addresses are both reused, so every look-up is at a point in time: events must come in time order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::pools::PoolKey;
 use super::tally::Tally;
 use crate::event::{ProcessChange, ProcessEvent, ProcessSource};
+use crate::hash::FastMap;
 use crate::time::FileTime;
+
+#[cfg(test)]
+mod tests;
 
 /// Two providers report the same start, and clocks of payload and header differ: what lies closer together than this
 /// (100 ns units) is one happening. The largest difference seen in real traces is 1.2 ms; a PID is not reused that fast
@@ -19,9 +24,28 @@ pub fn is_kernel(pid: u32) -> bool {
     matches!(pid, 0 | 4)
 }
 
+/// Processes that are told apart. A machine that starts ten a second fills this in seven hours.
+const MAX_PROCESSES: usize = 1 << 18;
+
+/// Spans of time of EPROCESS addresses that are told apart: one for each process, and one for each address without.
+const MAX_EPOCHS: usize = 1 << 18;
+
+/// Tallies that wait for the PID of an EPROCESS address: pairs of address and process of a header, a few for each process
+/// that is older than the trace.
+const MAX_WAITING: usize = 1 << 16;
+
 /// Number of a process in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProcessId(usize);
+pub struct ProcessId(u32);
+
+impl ProcessId {
+    /// A process that there was no room for. It is in no table, so what belongs to it counts for nobody known.
+    const BEYOND: Self = Self(u32::MAX);
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// How an image name is known, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,7 +181,13 @@ pub type Fallback = Option<ProcessId>;
 
 /// Number of a span of time in which an EPROCESS address stands for one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EpochId(usize);
+pub struct EpochId(u32);
+
+impl EpochId {
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 #[derive(Debug, Clone, Default)]
 struct Epoch {
@@ -170,12 +200,16 @@ struct Epoch {
 pub struct ProcessTable {
     processes: Vec<Process>,
     /// The latest process of each PID.
-    by_pid: HashMap<u32, ProcessId>,
+    by_pid: FastMap<u32, ProcessId>,
     epochs: Vec<Epoch>,
     /// The current epoch of each EPROCESS address.
-    by_eprocess: HashMap<u64, EpochId>,
+    by_eprocess: FastMap<u64, EpochId>,
+    /// Tallies that wait in epochs.
+    waiting: usize,
     /// What nobody is known for.
     unknown: Tally,
+    /// Something counts for nobody known, since there were too many processes or addresses already.
+    pub overflowed: bool,
 }
 
 impl ProcessTable {
@@ -185,11 +219,11 @@ impl ProcessTable {
     }
 
     fn get(&self, id: ProcessId) -> Option<&Process> {
-        self.processes.get(id.0)
+        self.processes.get(id.index())
     }
 
     fn get_mut(&mut self, id: ProcessId) -> Option<&mut Process> {
-        self.processes.get_mut(id.0)
+        self.processes.get_mut(id.index())
     }
 
     fn latest(&self, pid: u32) -> Option<(ProcessId, &Process)> {
@@ -203,7 +237,11 @@ impl ProcessTable {
         {
             previous.replaced = true;
         }
-        let id = ProcessId(self.processes.len());
+        let number = self.processes.len();
+        let Some(id) = u32::try_from(number).ok().filter(|_| number < MAX_PROCESSES).map(ProcessId) else {
+            self.overflowed = true;
+            return ProcessId::BEYOND;
+        };
         self.processes.push(Process::new(pid, time));
         self.by_pid.insert(pid, id);
         id
@@ -258,12 +296,7 @@ impl ProcessTable {
             Some(process) => ending || self.get(process).is_some_and(Process::is_alive),
             None => true,
         });
-        let epoch = usable.unwrap_or_else(|| {
-            let id = EpochId(self.epochs.len());
-            self.epochs.push(Epoch::default());
-            self.by_eprocess.insert(eprocess, id);
-            id
-        });
+        let Some(epoch) = usable.or_else(|| self.begin_epoch(eprocess, None)) else { return Owner::Unknown };
         match self.process_of(epoch) {
             Some(process) => Owner::Process(process),
             None => Owner::Eprocess(epoch, fallback),
@@ -278,23 +311,36 @@ impl ProcessTable {
     /// What is counted for an owner, at this time.
     pub fn tally(&mut self, owner: Owner) -> &mut Tally {
         match owner {
-            Owner::Process(ProcessId(index)) => match self.processes.get_mut(index) {
+            Owner::Process(id) => match self.processes.get_mut(id.index()) {
                 Some(process) => &mut process.tally,
                 None => &mut self.unknown,
             },
-            Owner::Eprocess(EpochId(index), fallback) => match self.epochs.get_mut(index) {
+            Owner::Eprocess(id, fallback) => match self.epochs.get_mut(id.index()) {
                 Some(Epoch { process: Some(process), .. }) => {
-                    let process = if self.processes.get(process.0).is_some_and(|p| is_kernel(p.pid)) {
+                    let process = if self.processes.get(process.index()).is_some_and(|p| is_kernel(p.pid)) {
                         fallback
                     } else {
                         Some(*process)
                     };
-                    match process.and_then(|ProcessId(index)| self.processes.get_mut(index)) {
+                    match process.and_then(|id| self.processes.get_mut(id.index())) {
                         Some(process) => &mut process.tally,
                         None => &mut self.unknown,
                     }
                 }
-                Some(epoch) => epoch.waiting.entry(fallback).or_default(),
+                Some(epoch) => {
+                    let is_full = self.waiting >= MAX_WAITING;
+                    match epoch.waiting.entry(fallback) {
+                        Entry::Occupied(known) => known.into_mut(),
+                        Entry::Vacant(_) if is_full => {
+                            self.overflowed = true;
+                            &mut self.unknown
+                        }
+                        Entry::Vacant(new) => {
+                            self.waiting += 1;
+                            new.insert(Tally::default())
+                        }
+                    }
+                }
                 None => &mut self.unknown,
             },
             Owner::Unknown => &mut self.unknown,
@@ -310,12 +356,12 @@ impl ProcessTable {
             Some(Held { owner, sockets, unnumbered, obtained, released })
         };
         let mut owners = Vec::new();
-        for (index, process) in self.processes.iter().enumerate() {
-            owners.extend(held(Owner::Process(ProcessId(index)), &process.tally));
+        for (id, process) in (0..).zip(&self.processes) {
+            owners.extend(held(Owner::Process(ProcessId(id)), &process.tally));
         }
-        for (index, epoch) in self.epochs.iter().enumerate() {
+        for (id, epoch) in (0..).zip(&self.epochs) {
             for (fallback, tally) in &epoch.waiting {
-                owners.extend(held(Owner::Eprocess(EpochId(index), *fallback), tally));
+                owners.extend(held(Owner::Eprocess(EpochId(id), *fallback), tally));
             }
         }
         owners.extend(held(Owner::Unknown, &self.unknown));
@@ -324,7 +370,7 @@ impl ProcessTable {
 
     /// The process that an owner turned out to be, as an index into [`Self::processes`]; `None` where nobody is known.
     pub fn settled(&self, owner: Owner) -> Option<usize> {
-        let ProcessId(index) = match owner {
+        let process = match owner {
             Owner::Process(process) => process,
             Owner::Unknown => return None,
             Owner::Eprocess(epoch, fallback) => match self.process_of(epoch) {
@@ -332,18 +378,18 @@ impl ProcessTable {
                 _ => fallback?,
             },
         };
-        Some(index)
+        Some(process.index()).filter(|index| *index < self.processes.len())
     }
 
     /// Index of a process into [`Self::processes`].
-    pub fn index(&self, ProcessId(index): ProcessId) -> usize {
-        index
+    pub fn index(&self, id: ProcessId) -> usize {
+        id.index()
     }
 
     /// How an EPROCESS address has been decided that was not yet when it was asked for; `None` where it still waits.
     pub fn decided(&self, owner: Owner) -> Option<Decided> {
-        let Owner::Eprocess(EpochId(index), fallback) = owner else { return None };
-        let process = self.epochs.get(index)?.process?;
+        let Owner::Eprocess(id, fallback) = owner else { return None };
+        let process = self.epochs.get(id.index())?.process?;
         Some(match (self.pid(process).is_some_and(is_kernel), fallback) {
             (false, _) => Decided::Eprocess,
             (true, Some(_)) => Decided::Fallback,
@@ -444,7 +490,7 @@ impl ProcessTable {
     }
 
     fn process_of(&self, epoch: EpochId) -> Option<ProcessId> {
-        self.epochs.get(epoch.0).and_then(|epoch| epoch.process)
+        self.epochs.get(epoch.index()).and_then(|epoch| epoch.process)
     }
 
     /// Notes that the object at `eprocess` is that of process `id`; what waited for the PID of this address gets it.
@@ -470,16 +516,31 @@ impl ProcessTable {
                 }
             }
         }
-        let epoch = EpochId(self.epochs.len());
-        self.epochs.push(Epoch { process: Some(id), waiting: BTreeMap::new() });
-        self.by_eprocess.insert(eprocess, epoch);
+        self.begin_epoch(eprocess, Some(id));
+    }
+
+    fn begin_epoch(&mut self, eprocess: u64, process: Option<ProcessId>) -> Option<EpochId> {
+        let number = self.epochs.len();
+        let id = u32::try_from(number).ok().filter(|_| number < MAX_EPOCHS).map(EpochId);
+        self.overflowed |= id.is_none();
+        if id.is_some() {
+            self.epochs.push(Epoch { process, waiting: BTreeMap::new() });
+        }
+        match id {
+            Some(id) => self.by_eprocess.insert(eprocess, id),
+            // What the address stood for is over.
+            None => self.by_eprocess.remove(&eprocess),
+        };
+        id
     }
 
     fn resolve(&mut self, epoch: EpochId, id: ProcessId) {
         let kernel = self.pid(id).is_some_and(is_kernel);
-        let Some(epoch) = self.epochs.get_mut(epoch.0) else { return };
+        let Some(epoch) = self.epochs.get_mut(epoch.index()) else { return };
         epoch.process = Some(id);
-        for (fallback, mut tally) in std::mem::take(&mut epoch.waiting) {
+        let waiting = std::mem::take(&mut epoch.waiting);
+        self.waiting = self.waiting.saturating_sub(waiting.len());
+        for (fallback, mut tally) in waiting {
             // System is named only for sockets that it created: an operation in its context says nothing.
             if kernel {
                 self.fall_back(fallback, tally);
@@ -519,138 +580,5 @@ impl ProcessTable {
     /// What belongs to nobody known.
     pub fn unknown(&self) -> &Tally {
         &self.unknown
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event(change: ProcessChange, pid: u32, image: &str) -> ProcessEvent {
-        ProcessEvent {
-            source: ProcessSource::KernelProcess,
-            change,
-            pid,
-            parent_pid: None,
-            eprocess: None,
-            created: None,
-            exited: None,
-            image: Some(image.to_owned()),
-            image_may_be_cut: change == ProcessChange::End,
-        }
-    }
-
-    fn at(seconds: i64) -> FileTime {
-        FileTime(1_000_000 * FileTime::SECOND + seconds * FileTime::SECOND)
-    }
-
-    fn names(table: &ProcessTable) -> Vec<(u32, Option<&str>)> {
-        table.processes().iter().map(|process| (process.pid, process.image().map(|(name, _)| name))).collect()
-    }
-
-    #[test]
-    fn a_reused_pid_is_another_process() {
-        let mut table = ProcessTable::default();
-        table.observe(&event(ProcessChange::Start, 100, "a.exe"), at(1));
-        let first = table.running(100, at(2));
-        table.observe(&event(ProcessChange::End, 100, "a.exe"), at(3));
-        table.observe(&event(ProcessChange::Start, 100, "b.exe"), at(3));
-        let second = table.running(100, at(4));
-        assert_ne!(first, second);
-        assert_eq!(names(&table), [(100, Some("a.exe")), (100, Some("b.exe"))]);
-        assert_eq!(table.processes()[0].ended, Some(at(3)));
-    }
-
-    #[test]
-    fn two_providers_report_one_start_and_one_end() {
-        let mut table = ProcessTable::default();
-        let mof = |change| ProcessEvent { source: ProcessSource::Mof, eprocess: Some(0xE1), ..event(change, 7, "x") };
-        table.observe(&event(ProcessChange::Start, 7, r"\Device\x.exe"), at(1));
-        table.observe(&mof(ProcessChange::Start), at(1));
-        table.observe(&mof(ProcessChange::End), at(9));
-        table.observe(&event(ProcessChange::End, 7, "x.exe"), at(9));
-        assert_eq!(names(&table), [(7, Some(r"\Device\x.exe"))]);
-        assert_eq!(table.processes()[0].eprocess, Some(0xE1));
-    }
-
-    #[test]
-    fn a_later_rundown_names_who_was_seen_before() {
-        let mut table = ProcessTable::default();
-        let process = table.running(50, at(1));
-        let created = ProcessEvent { created: Some(at(-500)), ..event(ProcessChange::Rundown, 50, "old.exe") };
-        table.observe(&created, at(2));
-        assert_eq!(table.running(50, at(3)), process);
-        assert_eq!(table.processes()[0].started, Some(at(-500)));
-        // A rundown that tells a creation after the first sight is of another process.
-        let mut table = ProcessTable::default();
-        table.running(50, at(1));
-        let created = ProcessEvent { created: Some(at(60)), ..event(ProcessChange::Rundown, 50, "new.exe") };
-        table.observe(&created, at(100));
-        assert_eq!(names(&table), [(50, None), (50, Some("new.exe"))]);
-    }
-
-    #[test]
-    fn an_address_learned_later_settles_what_waited() {
-        let mut table = ProcessTable::default();
-        let header = table.running(900, at(1));
-        let owner = table.by_eprocess(0xE1, Some(header), false);
-        assert!(matches!(owner, Owner::Eprocess(..)));
-        table.tally(owner).bind_failure(at(1));
-        let known = table.creator(100, 0xE1, at(2));
-        assert_eq!(table.by_eprocess(0xE1, None, false), Owner::Process(known));
-        table.tally(owner).bind_failure(at(3));
-        table.finish();
-        let (processes, unknown) = (table.processes(), table.unknown());
-        assert_eq!(processes[0].tally.bind_failures, 0);
-        assert_eq!(processes[1].tally.bind_failures, 2);
-        assert_eq!(processes[1].tally.owner_source.eprocess, 1);
-        assert_eq!(unknown.bind_failures, 0);
-    }
-
-    #[test]
-    fn what_never_gets_a_pid_goes_to_the_header_or_to_nobody() {
-        let mut table = ProcessTable::default();
-        let header = table.running(900, at(1));
-        let owner = table.by_eprocess(0xE1, Some(header), false);
-        table.tally(owner).bind_failure(at(1));
-        let owner = table.by_eprocess(0xE1, None, false);
-        table.tally(owner).bind_failure(at(2));
-        table.finish();
-        let (processes, unknown) = (table.processes(), table.unknown());
-        assert_eq!((processes[0].tally.bind_failures, processes[0].tally.owner_source.header_pid), (1, 1));
-        assert_eq!((unknown.bind_failures, unknown.owner_source.unknown), (1, 1));
-    }
-
-    #[test]
-    fn an_address_is_free_again_after_its_process_ended() {
-        let mut table = ProcessTable::default();
-        let old = table.creator(100, 0xE1, at(1));
-        table.observe(&event(ProcessChange::End, 100, "a.exe"), at(2));
-        assert_eq!(table.by_eprocess(0xE1, None, true), Owner::Process(old), "its handles are closed after the end");
-        let owner = table.by_eprocess(0xE1, None, false);
-        assert!(matches!(owner, Owner::Eprocess(..)));
-        let new = table.creator(200, 0xE1, at(4));
-        assert_eq!(table.by_eprocess(0xE1, None, false), Owner::Process(new));
-        assert_eq!(table.processes().len(), 2);
-    }
-
-    #[test]
-    fn a_pid_with_another_address_is_another_process() {
-        let mut table = ProcessTable::default();
-        let first = table.creator(100, 0xE1, at(1));
-        let second = table.creator(100, 0xE2, at(2));
-        assert_ne!(first, second);
-        assert_eq!(table.creator(100, 0xE2, at(3)), second);
-    }
-
-    #[test]
-    fn full_names_win_over_cut_ones() {
-        let mut table = ProcessTable::default();
-        table.observe(&event(ProcessChange::End, 8, "a-very-long-na"), at(1));
-        assert!(table.processes()[0].image_may_be_cut());
-        let mof =
-            ProcessEvent { source: ProcessSource::Mof, ..event(ProcessChange::Defunct, 8, "a-very-long-name.exe") };
-        table.observe(&mof, at(2));
-        assert_eq!(table.processes()[0].image(), Some(("a-very-long-name.exe", ProcessSource::Mof)));
     }
 }

@@ -31,14 +31,35 @@ pub fn stated_length_100ns(value: u32) -> Option<i64> {
 /// Ports in TIME_WAIT, for both lengths.
 #[derive(Debug)]
 pub struct TimeWait {
-    short: Waiting,
-    long: Waiting,
+    /// Those that wait with the longer length, oldest first; a port that was taken again stays until its time is over.
+    releases: VecDeque<Release>,
+    /// How many at the front do not wait any more with the shorter length.
+    past_short: usize,
+    /// Number of the release that each port waits for, 0 for none; allocated once something waits.
+    current: Vec<u64>,
+    released: u64,
+    counts: (u32, u32),
     lengths_100ns: (i64, i64),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Release {
+    time: FileTime,
+    number: u64,
+    owner: Owner,
+    port: Option<u16>,
 }
 
 impl Default for TimeWait {
     fn default() -> Self {
-        Self { short: Waiting::default(), long: Waiting::default(), lengths_100ns: (SHORT_100NS, LONG_100NS) }
+        Self {
+            releases: VecDeque::new(),
+            past_short: 0,
+            current: Vec::new(),
+            released: 0,
+            counts: (0, 0),
+            lengths_100ns: (SHORT_100NS, LONG_100NS),
+        }
     }
 }
 
@@ -55,77 +76,12 @@ impl TimeWait {
 
     /// Forgets what waits.
     pub fn restart(&mut self) {
-        (self.short, self.long) = (Waiting::default(), Waiting::default());
+        *self = Self { lengths_100ns: self.lengths_100ns, ..Self::default() };
     }
 
     /// A port was given back by a socket of `owner`; `None` where its number is not known.
     pub fn released(&mut self, port: Option<u16>, owner: Owner, now: FileTime) {
-        self.short.push(port, owner, now, self.lengths_100ns.0);
-        self.long.push(port, owner, now, self.lengths_100ns.1);
-    }
-
-    /// A port is in use again.
-    pub fn taken(&mut self, port: u16) {
-        self.short.taken(port);
-        self.long.taken(port);
-    }
-
-    /// Ports that wait now, with the shorter and the longer length.
-    pub fn counts(&mut self, now: FileTime) -> (u32, u32) {
-        self.short.expire(now, self.lengths_100ns.0);
-        self.long.expire(now, self.lengths_100ns.1);
-        (self.short.count, self.long.count)
-    }
-
-    /// Since when a port waits, with the longer length.
-    pub fn since(&self, port: u16) -> Option<FileTime> {
-        let number = self.long.is_waiting(port)?;
-        // Numbers rise from release to release.
-        let index = self.long.releases.binary_search_by_key(&number, |release| release.number).ok()?;
-        self.long.releases.get(index).map(|release| release.time)
-    }
-
-    /// Whose the ports were that wait now, with the shorter length.
-    pub fn owners(&mut self, now: FileTime) -> Vec<(Owner, u32)> {
-        self.short.expire(now, self.lengths_100ns.0);
-        let mut counts: BTreeMap<Owner, u32> = BTreeMap::new();
-        for release in &self.short.releases {
-            if self.short.is_current(release) {
-                *counts.entry(release.owner).or_default() += 1;
-            }
-        }
-        counts.into_iter().collect()
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Release {
-    time: FileTime,
-    port: Option<u16>,
-    owner: Owner,
-    number: u64,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    releases: VecDeque<Release>,
-    /// Number of the release that each port waits for, 0 for none; allocated once something waits.
-    current: Vec<u64>,
-    released: u64,
-    count: u32,
-}
-
-impl Waiting {
-    fn is_waiting(&self, port: u16) -> Option<u64> {
-        self.current.get(usize::from(port)).copied().filter(|number| *number != 0)
-    }
-
-    fn is_current(&self, release: &Release) -> bool {
-        release.port.is_none_or(|port| self.is_waiting(port) == Some(release.number))
-    }
-
-    fn push(&mut self, port: Option<u16>, owner: Owner, now: FileTime, length_100ns: i64) {
-        self.expire(now, length_100ns);
+        self.expire(now);
         self.released += 1;
         if let Some(port) = port {
             self.taken(port);
@@ -136,48 +92,100 @@ impl Waiting {
                 *current = self.released;
             }
         }
-        self.count += 1;
-        self.releases.push_back(Release { time: now, port, owner, number: self.released });
+        self.counts.0 += 1;
+        self.counts.1 += 1;
+        self.releases.push_back(Release { time: now, number: self.released, owner, port });
         if self.releases.len() > MAX_RELEASES {
             self.forget_overtaken();
         }
     }
 
-    /// Drops what is not current; and of the rest the oldest, of which there can only be too many where port numbers are
-    /// not known.
-    fn forget_overtaken(&mut self) {
-        let mut releases = std::mem::take(&mut self.releases);
-        releases.retain(|release| self.is_current(release));
-        self.releases = releases;
-        while self.releases.len() > MAX_RELEASES / 2 {
+    /// A port is in use again.
+    pub fn taken(&mut self, port: u16) {
+        let Some(current) = self.current.get_mut(usize::from(port)) else { return };
+        let number = std::mem::take(current);
+        if number == 0 {
+            return;
+        }
+        self.counts.1 = self.counts.1.saturating_sub(1);
+        // Numbers rise from release to release.
+        if self.releases.get(self.past_short).is_some_and(|first| first.number <= number) {
+            self.counts.0 = self.counts.0.saturating_sub(1);
+        }
+    }
+
+    /// Ports that wait now, with the shorter and the longer length.
+    pub fn counts(&mut self, now: FileTime) -> (u32, u32) {
+        self.expire(now);
+        self.counts
+    }
+
+    /// Since when a port waits, with the longer length.
+    pub fn since(&self, port: u16) -> Option<FileTime> {
+        let number = self.current.get(usize::from(port)).copied().filter(|number| *number != 0)?;
+        let index = self.releases.binary_search_by_key(&number, |release| release.number).ok()?;
+        self.releases.get(index).map(|release| release.time)
+    }
+
+    /// Whose the ports were that wait now, with the shorter length.
+    pub fn owners(&mut self, now: FileTime) -> Vec<(Owner, u32)> {
+        self.expire(now);
+        let mut counts: BTreeMap<Owner, u32> = BTreeMap::new();
+        for release in self.releases.iter().skip(self.past_short) {
+            if is_current(&self.current, release) {
+                *counts.entry(release.owner).or_default() += 1;
+            }
+        }
+        counts.into_iter().collect()
+    }
+
+    fn expire(&mut self, now: FileTime) {
+        let is_over = |release: Option<&Release>, length| release.is_some_and(|first| now.since(first.time) >= length);
+        while is_over(self.releases.get(self.past_short), self.lengths_100ns.0) {
+            self.end_short();
+        }
+        while is_over(self.releases.front(), self.lengths_100ns.1) {
             self.drop_first();
         }
     }
 
+    /// The oldest release that waits with the shorter length does so no more.
+    fn end_short(&mut self) {
+        if self.releases.get(self.past_short).is_some_and(|release| is_current(&self.current, release)) {
+            self.counts.0 = self.counts.0.saturating_sub(1);
+        }
+        self.past_short += 1;
+    }
+
     fn drop_first(&mut self) {
+        if self.past_short == 0 {
+            self.end_short();
+        }
         let Some(release) = self.releases.pop_front() else { return };
-        if self.is_current(&release) {
-            self.count = self.count.saturating_sub(1);
+        self.past_short -= 1;
+        if is_current(&self.current, &release) {
+            self.counts.1 = self.counts.1.saturating_sub(1);
             if let Some(current) = release.port.and_then(|port| self.current.get_mut(usize::from(port))) {
                 *current = 0;
             }
         }
     }
 
-    fn taken(&mut self, port: u16) {
-        if self.is_waiting(port).is_some() {
-            self.count = self.count.saturating_sub(1);
-            if let Some(current) = self.current.get_mut(usize::from(port)) {
-                *current = 0;
-            }
-        }
-    }
-
-    fn expire(&mut self, now: FileTime, length_100ns: i64) {
-        while self.releases.front().is_some_and(|first| now.since(first.time) >= length_100ns) {
+    /// Drops what is not current; and of the rest the oldest, of which there can only be too many where port numbers are
+    /// not known.
+    fn forget_overtaken(&mut self) {
+        let first_short = self.releases.get(self.past_short).map_or(u64::MAX, |release| release.number);
+        self.releases.retain(|release| is_current(&self.current, release));
+        self.past_short = self.releases.partition_point(|release| release.number < first_short);
+        while self.releases.len() > MAX_RELEASES / 2 {
             self.drop_first();
         }
     }
+}
+
+/// Whether the port of a release has not been taken or given back again since.
+fn is_current(current: &[u64], release: &Release) -> bool {
+    release.port.is_none_or(|port| current.get(usize::from(port)) == Some(&release.number))
 }
 
 #[cfg(test)]
@@ -233,10 +241,10 @@ mod tests {
             waits.released(Some((number % 1000) as u16), Owner::Unknown, at(1));
         }
         assert_eq!(waits.counts(at(1)), (1000, 1000));
-        assert!(waits.short.releases.len() <= MAX_RELEASES);
+        assert!(waits.releases.len() <= MAX_RELEASES);
         for _ in 0..400_000 {
             waits.released(None, Owner::Unknown, at(1));
         }
-        assert!(waits.short.releases.len() <= MAX_RELEASES);
+        assert!(waits.releases.len() <= MAX_RELEASES);
     }
 }

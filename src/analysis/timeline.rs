@@ -1,5 +1,7 @@
 //! Failures, binds, closes and ports held in even steps, and the spans of time in which binds or connects failed.
 
+use std::ops::Range;
+
 use crate::time::FileTime;
 
 /// Steps of a finished timeline at most.
@@ -77,6 +79,8 @@ pub struct Timeline {
     step_seconds: i64,
     steps: Vec<Step>,
     outages: Vec<Outage>,
+    /// The step that was counted in last, and its time: nearly always that of the next happening too.
+    latest: (Range<i64>, usize),
     /// Bounds of the traces, where their headers tell: a wrong time stamp must not stretch the timeline.
     bounds: Option<(FileTime, FileTime)>,
 }
@@ -106,20 +110,7 @@ impl Timeline {
             Some((start, end)) if start <= end => time.clamp(start, end),
             _ => time,
         };
-        if self.steps.is_empty() {
-            let from = self.bounds.map_or(time, |(start, _)| start.min(time));
-            self.start = FileTime(from.0.saturating_sub(from.0.rem_euclid(FileTime::SECOND)));
-            self.step_seconds = 1;
-        }
-        let mut index = self.index(time);
-        while index >= MAX_GROWING {
-            self.halve();
-            index = self.index(time);
-        }
-        let index = usize::try_from(index.max(0)).unwrap_or(0);
-        if self.steps.len() <= index {
-            self.steps.resize(index + 1, Step::default());
-        }
+        let index = if self.latest.0.contains(&time.0) { self.latest.1 } else { self.step_of(time) };
         if let Some(step) = self.steps.get_mut(index) {
             match what {
                 Happening::BindOk => step.binds_ok += 1,
@@ -132,6 +123,28 @@ impl Timeline {
         if matches!(what, Happening::BindFailure | Happening::ConnectFailure) {
             self.failure(time);
         }
+    }
+
+    /// The step of a time, made where there is none yet.
+    fn step_of(&mut self, time: FileTime) -> usize {
+        if self.steps.is_empty() {
+            let from = self.bounds.map_or(time, |(start, _)| start.min(time));
+            self.start = FileTime(from.0.saturating_sub(from.0.rem_euclid(FileTime::SECOND)));
+            self.step_seconds = 1;
+        }
+        let mut number = self.index(time);
+        while number >= MAX_GROWING {
+            self.halve();
+            number = self.index(time);
+        }
+        let index = usize::try_from(number.max(0)).unwrap_or(0);
+        if self.steps.len() <= index {
+            self.steps.resize(index + 1, Step::default());
+        }
+        let length = self.step_seconds.saturating_mul(FileTime::SECOND);
+        let from = self.start.0.saturating_add(number.saturating_mul(length));
+        self.latest = (from..from.saturating_add(length), index);
+        index
     }
 
     fn index(&self, time: FileTime) -> i64 {

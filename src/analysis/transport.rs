@@ -3,11 +3,12 @@
 //! Nothing but process, port and time joins these with AFD's sockets, so they are kept apart, and put together for a
 //! moment at a time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::pools::{POOLS, Pool, PoolKey, PoolRange, PoolRanges};
 use super::processes::{ProcessId, ProcessTable};
 use crate::event::{PortReference, RawPort, TransportEvent};
+use crate::hash::FastMap;
 use crate::net::{Family, Protocol};
 use crate::status::NtStatus;
 use crate::time::FileTime;
@@ -123,12 +124,12 @@ struct Holding {
 #[derive(Debug, Default)]
 pub struct Transport {
     /// Endpoints and TCBs by address.
-    endpoints: HashMap<u64, Endpoint>,
+    endpoints: FastMap<u64, Endpoint>,
     /// Ports taken and not given back, and when.
     acquired: BTreeMap<PortReference, FileTime>,
     /// Connections that were there before the trace, by TCB.
-    existing: HashMap<u64, Holding>,
-    udp: HashMap<u64, Holding>,
+    existing: FastMap<u64, Holding>,
+    udp: FastMap<u64, Holding>,
     /// References and holdings for each pool, roughly: TCP ports whose family is not known count for both.
     in_use: [u32; POOLS],
     /// Port reservations.

@@ -183,6 +183,17 @@ fn notes_of(findings: &Findings) -> Vec<String> {
         let count = counted(ports.conflicts.not_counted, "failed bind");
         notes.push(format!("{count} on further ports: too many to count each"));
     }
+    if findings.sockets.statuses_not_counted > 0 {
+        let count = counted(findings.sockets.statuses_not_counted, "failed operation");
+        notes.push(format!("{count} with further statuses: too many to list each"));
+    }
+    if findings.sockets.overflowed {
+        notes
+            .push("more sockets or local addresses at once than are followed: ports held are a lower bound".to_owned());
+    }
+    if findings.world.processes.overflowed {
+        notes.push("more processes than are told apart: what further ones did counts for nobody known".to_owned());
+    }
     if ports.transport.overflowed {
         notes.push("more TCPIP endpoints at once than are followed: what TCP/IP holds is a lower bound".to_owned());
     }

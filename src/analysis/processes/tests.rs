@@ -1,0 +1,128 @@
+use super::*;
+
+fn event(change: ProcessChange, pid: u32, image: &str) -> ProcessEvent {
+    ProcessEvent {
+        source: ProcessSource::KernelProcess,
+        change,
+        pid,
+        parent_pid: None,
+        eprocess: None,
+        created: None,
+        exited: None,
+        image: Some(image.to_owned()),
+        image_may_be_cut: change == ProcessChange::End,
+    }
+}
+
+fn at(seconds: i64) -> FileTime {
+    FileTime(1_000_000 * FileTime::SECOND + seconds * FileTime::SECOND)
+}
+
+fn names(table: &ProcessTable) -> Vec<(u32, Option<&str>)> {
+    table.processes().iter().map(|process| (process.pid, process.image().map(|(name, _)| name))).collect()
+}
+
+#[test]
+fn a_reused_pid_is_another_process() {
+    let mut table = ProcessTable::default();
+    table.observe(&event(ProcessChange::Start, 100, "a.exe"), at(1));
+    let first = table.running(100, at(2));
+    table.observe(&event(ProcessChange::End, 100, "a.exe"), at(3));
+    table.observe(&event(ProcessChange::Start, 100, "b.exe"), at(3));
+    let second = table.running(100, at(4));
+    assert_ne!(first, second);
+    assert_eq!(names(&table), [(100, Some("a.exe")), (100, Some("b.exe"))]);
+    assert_eq!(table.processes()[0].ended, Some(at(3)));
+}
+
+#[test]
+fn two_providers_report_one_start_and_one_end() {
+    let mut table = ProcessTable::default();
+    let mof = |change| ProcessEvent { source: ProcessSource::Mof, eprocess: Some(0xE1), ..event(change, 7, "x") };
+    table.observe(&event(ProcessChange::Start, 7, r"\Device\x.exe"), at(1));
+    table.observe(&mof(ProcessChange::Start), at(1));
+    table.observe(&mof(ProcessChange::End), at(9));
+    table.observe(&event(ProcessChange::End, 7, "x.exe"), at(9));
+    assert_eq!(names(&table), [(7, Some(r"\Device\x.exe"))]);
+    assert_eq!(table.processes()[0].eprocess, Some(0xE1));
+}
+
+#[test]
+fn a_later_rundown_names_who_was_seen_before() {
+    let mut table = ProcessTable::default();
+    let process = table.running(50, at(1));
+    let created = ProcessEvent { created: Some(at(-500)), ..event(ProcessChange::Rundown, 50, "old.exe") };
+    table.observe(&created, at(2));
+    assert_eq!(table.running(50, at(3)), process);
+    assert_eq!(table.processes()[0].started, Some(at(-500)));
+    // A rundown that tells a creation after the first sight is of another process.
+    let mut table = ProcessTable::default();
+    table.running(50, at(1));
+    let created = ProcessEvent { created: Some(at(60)), ..event(ProcessChange::Rundown, 50, "new.exe") };
+    table.observe(&created, at(100));
+    assert_eq!(names(&table), [(50, None), (50, Some("new.exe"))]);
+}
+
+#[test]
+fn an_address_learned_later_settles_what_waited() {
+    let mut table = ProcessTable::default();
+    let header = table.running(900, at(1));
+    let owner = table.by_eprocess(0xE1, Some(header), false);
+    assert!(matches!(owner, Owner::Eprocess(..)));
+    table.tally(owner).bind_failure(at(1));
+    let known = table.creator(100, 0xE1, at(2));
+    assert_eq!(table.by_eprocess(0xE1, None, false), Owner::Process(known));
+    table.tally(owner).bind_failure(at(3));
+    table.finish();
+    let (processes, unknown) = (table.processes(), table.unknown());
+    assert_eq!(processes[0].tally.bind_failures, 0);
+    assert_eq!(processes[1].tally.bind_failures, 2);
+    assert_eq!(processes[1].tally.owner_source.eprocess, 1);
+    assert_eq!(unknown.bind_failures, 0);
+}
+
+#[test]
+fn what_never_gets_a_pid_goes_to_the_header_or_to_nobody() {
+    let mut table = ProcessTable::default();
+    let header = table.running(900, at(1));
+    let owner = table.by_eprocess(0xE1, Some(header), false);
+    table.tally(owner).bind_failure(at(1));
+    let owner = table.by_eprocess(0xE1, None, false);
+    table.tally(owner).bind_failure(at(2));
+    table.finish();
+    let (processes, unknown) = (table.processes(), table.unknown());
+    assert_eq!((processes[0].tally.bind_failures, processes[0].tally.owner_source.header_pid), (1, 1));
+    assert_eq!((unknown.bind_failures, unknown.owner_source.unknown), (1, 1));
+}
+
+#[test]
+fn an_address_is_free_again_after_its_process_ended() {
+    let mut table = ProcessTable::default();
+    let old = table.creator(100, 0xE1, at(1));
+    table.observe(&event(ProcessChange::End, 100, "a.exe"), at(2));
+    assert_eq!(table.by_eprocess(0xE1, None, true), Owner::Process(old), "its handles are closed after the end");
+    let owner = table.by_eprocess(0xE1, None, false);
+    assert!(matches!(owner, Owner::Eprocess(..)));
+    let new = table.creator(200, 0xE1, at(4));
+    assert_eq!(table.by_eprocess(0xE1, None, false), Owner::Process(new));
+    assert_eq!(table.processes().len(), 2);
+}
+
+#[test]
+fn a_pid_with_another_address_is_another_process() {
+    let mut table = ProcessTable::default();
+    let first = table.creator(100, 0xE1, at(1));
+    let second = table.creator(100, 0xE2, at(2));
+    assert_ne!(first, second);
+    assert_eq!(table.creator(100, 0xE2, at(3)), second);
+}
+
+#[test]
+fn full_names_win_over_cut_ones() {
+    let mut table = ProcessTable::default();
+    table.observe(&event(ProcessChange::End, 8, "a-very-long-na"), at(1));
+    assert!(table.processes()[0].image_may_be_cut());
+    let mof = ProcessEvent { source: ProcessSource::Mof, ..event(ProcessChange::Defunct, 8, "a-very-long-name.exe") };
+    table.observe(&mof, at(2));
+    assert_eq!(table.processes()[0].image(), Some(("a-very-long-name.exe", ProcessSource::Mof)));
+}

@@ -1,0 +1,393 @@
+//! One socket, from create to close.
+
+use super::totals::{AddressId, Totals};
+use super::{AddressKey, FailureEvidence, Operation, is_legacy};
+use crate::analysis::World;
+use crate::analysis::ports::Hold;
+use crate::analysis::processes::{Decided, Fallback, Owner, ProcessId, is_kernel};
+use crate::analysis::timeline::Happening;
+use crate::event::{EventMeta, SocketEvent, SocketOperation};
+use crate::net::{Family, Protocol, SocketAddress};
+use crate::status::NtStatus;
+use crate::time::FileTime;
+
+/// What is known of a socket.
+#[derive(Debug, Default)]
+pub(super) struct Socket {
+    creator: Option<Creator>,
+    bind: Pending,
+    connect: Pending,
+    held: Option<(Hold, Option<AddressId>)>,
+    /// A connect of this socket has succeeded.
+    connected: bool,
+    /// Whose the last completed operation was: who closes a socket that is older than the trace.
+    user: Option<Owner>,
+    /// A failure of this socket has been counted in `failed_sockets`.
+    pub(super) failed: bool,
+    /// When it was closed. The entry stays, so that the cleanup that follows a close is not taken for another socket.
+    pub(super) closed: Option<FileTime>,
+}
+
+impl Socket {
+    /// The port that it holds.
+    pub(super) fn hold(&self) -> Option<&Hold> {
+        self.held.as_ref().map(|(hold, _)| hold)
+    }
+
+    fn pending(&mut self, operation: Operation) -> &mut Pending {
+        if operation == Operation::Bind { &mut self.bind } else { &mut self.connect }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Creator {
+    process: ProcessId,
+    family: Option<Family>,
+    protocol: Option<Protocol>,
+    /// The event id of the create event's exit, once it has been seen.
+    completed: Option<u16>,
+}
+
+/// The operation that is under way on a socket, or the one that just ended.
+#[derive(Debug, Default)]
+struct Pending {
+    enter: Option<Enter>,
+    /// The internal record that counts where the operation shows no completion of its own: the first that says there was
+    /// no port, else the last. Boxed: large, and not there for most.
+    internal: Option<Box<Internal>>,
+    /// Completed by which event id and status.
+    completed: Option<(u16, NtStatus)>,
+}
+
+/// An internal record, and whose operation it is: that must be decided when it comes, since processes end.
+#[derive(Debug)]
+struct Internal {
+    meta: EventMeta,
+    event: SocketEvent,
+    owner: (Owner, KnownBy),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Enter {
+    header_pid: Option<u32>,
+    eprocess: u64,
+    address: Option<SocketAddress>,
+    time: FileTime,
+}
+
+/// How the owner of an operation is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KnownBy {
+    /// The socket's create event.
+    Creation,
+    /// The EPROCESS address, whose PID is known.
+    Eprocess,
+    /// A record's header.
+    Header,
+    /// The EPROCESS address may still get a PID.
+    Undecided,
+    Nothing,
+}
+
+/// The socket that an event is about, and what the event may change beside it.
+pub(super) struct Life<'a> {
+    pub(super) endpoint: u64,
+    pub(super) socket: &'a mut Socket,
+    pub(super) totals: &'a mut Totals,
+    pub(super) world: &'a mut World,
+}
+
+impl Life<'_> {
+    /// It was created; `completed` is the event id where the creation has ended.
+    pub(super) fn created(
+        &mut self,
+        process: ProcessId,
+        (family, protocol): (Option<Family>, Option<Protocol>),
+        completed: Option<u16>,
+        time: FileTime,
+    ) {
+        let known = self.socket.creator.filter(|_| self.socket.closed.is_none());
+        let same = known.filter(|known| known.process == process).filter(|known| match (completed, known.completed) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            // Where both dialects are logged, one creation completes under an id of each.
+            (Some(id), Some(other)) => is_legacy(id) != is_legacy(other),
+        });
+        if same.is_none() {
+            self.retire(time);
+        }
+        self.socket.creator = Some(Creator { process, family, protocol, completed });
+        if completed.is_some() && same.is_none_or(|known| known.completed.is_none()) {
+            self.world.processes.tally(Owner::Process(process)).sockets_created += 1;
+        }
+    }
+
+    /// A request arrived.
+    pub(super) fn enter(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) {
+        self.conclude(operation);
+        let address = address(event);
+        let enter = Enter { header_pid: meta.header_pid, eprocess: event.eprocess, address, time: meta.time };
+        *self.socket.pending(operation) = Pending { enter: Some(enter), internal: None, completed: None };
+    }
+
+    /// A request is finished.
+    pub(super) fn exit(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) {
+        let status = event.status.unwrap_or(NtStatus::SUCCESS);
+        let pending = self.socket.pending(operation);
+        // Where both dialects are logged, one operation completes under an id of each.
+        let told_twice =
+            pending.completed.is_some_and(|(id, told)| told == status && is_legacy(id) != is_legacy(meta.id));
+        pending.internal = None;
+        pending.completed = Some((meta.id, status));
+        if !told_twice {
+            let owner = self.owner(operation, meta, event);
+            self.complete(operation, meta, event, owner);
+        }
+    }
+
+    /// Something happened between.
+    pub(super) fn internal(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) {
+        let says_no_port = |event: &SocketEvent| event.status == Some(NtStatus::TOO_MANY_ADDRESSES);
+        let pending = self.socket.pending(operation);
+        let found = pending.internal.as_ref().is_some_and(|internal| says_no_port(&internal.event));
+        if pending.completed.is_none() && !found && event.status != Some(NtStatus::PENDING) {
+            let owner = self.owner(operation, meta, event);
+            let internal = Internal { meta: *meta, event: *event, owner };
+            self.socket.pending(operation).internal = Some(Box::new(internal));
+        }
+    }
+
+    /// Ends the operation under way: if only internal records told how it went, that counts now.
+    fn conclude(&mut self, operation: Operation) {
+        let pending = self.socket.pending(operation);
+        let Some(internal) = pending.internal.take() else { return };
+        let Internal { meta, event, owner } = *internal;
+        pending.completed = Some((meta.id, event.status.unwrap_or(NtStatus::SUCCESS)));
+        self.complete(operation, &meta, &event, owner);
+    }
+
+    /// Ends all operations under way.
+    pub(super) fn conclude_all(&mut self) {
+        self.conclude(Operation::Bind);
+        self.conclude(Operation::Connect);
+    }
+
+    /// Counts an operation's completion for its owner.
+    fn complete(
+        &mut self,
+        operation: Operation,
+        meta: &EventMeta,
+        event: &SocketEvent,
+        (owner, known_by): (Owner, KnownBy),
+    ) {
+        let status = event.status.unwrap_or(NtStatus::SUCCESS);
+        let given = address(event);
+        self.totals.count_status(operation, status);
+        // The request is answered: a later completion without one of its own must not take its address or process.
+        let enter = self.socket.pending(operation).enter.take();
+        let asked = enter.and_then(|enter| enter.address);
+        self.socket.user = Some(owner);
+        match (operation, status) {
+            (_, NtStatus::TOO_MANY_ADDRESSES) => {
+                self.count_failure(operation, meta.time, owner, known_by);
+                // The port was not given, so the event may hold no address: it is the one that was asked for.
+                self.failed(operation, given.or(asked), meta, event);
+            }
+            (Operation::Bind, NtStatus::SUCCESS) => {
+                self.world.processes.tally(owner).binds_ok += 1;
+                self.bound(owner, enter, given, meta);
+            }
+            (Operation::Bind, _) => {
+                self.world.processes.tally(owner).other_bind_failures += 1;
+                let port = asked.map(|address| address.port).filter(|port| *port != 0);
+                self.world.ports.conflicts.add((status, port, owner));
+            }
+            (Operation::Connect, NtStatus::SUCCESS) => self.socket.connected = true,
+            _ => {}
+        }
+        if operation == Operation::Connect
+            && let Some(remote) = asked.or(given)
+        {
+            self.world.ports.destinations.add((owner, remote));
+        }
+    }
+
+    fn count_failure(&mut self, operation: Operation, time: FileTime, owner: Owner, known_by: KnownBy) {
+        // What an internal record told may count late: its EPROCESS address may have got a PID meanwhile.
+        let known_by = match known_by {
+            KnownBy::Undecided => match self.world.processes.decided(owner) {
+                Some(Decided::Eprocess) => KnownBy::Eprocess,
+                Some(Decided::Fallback) => KnownBy::Header,
+                Some(Decided::Nobody) => KnownBy::Nothing,
+                None => KnownBy::Undecided,
+            },
+            known_by => known_by,
+        };
+        let tally = self.world.processes.tally(owner);
+        match known_by {
+            KnownBy::Creation => tally.owner_source.created_socket += 1,
+            KnownBy::Eprocess => tally.owner_source.eprocess += 1,
+            KnownBy::Header => tally.owner_source.header_pid += 1,
+            KnownBy::Nothing => tally.owner_source.unknown += 1,
+            KnownBy::Undecided => {}
+        }
+        match operation {
+            Operation::Bind => tally.bind_failure(time),
+            _ => tally.connect_failure(time),
+        }
+    }
+
+    /// A bind succeeded: the socket holds a port from now on, if it asked for any, or got one of the dynamic range.
+    fn bound(&mut self, owner: Owner, enter: Option<Enter>, given: Option<SocketAddress>, meta: &EventMeta) {
+        let asked = enter.and_then(|enter| enter.address);
+        let answer = given.or(asked);
+        let key = self.address_key(answer);
+        // Port 0 in an answer is the request repeated: the number is not told.
+        let port = answer.map(|address| address.port).filter(|port| *port != 0);
+        let asked_for_any = asked.is_some_and(|address| address.port == 0);
+        let ports = &mut self.world.ports;
+        let is_dynamic = port.is_some_and(|port| ports.ranges.of(key.pool()).contains(port));
+        let is_deferred =
+            port.is_none() && enter.is_some_and(|enter| ports.transport.has_deferred(meta.header_pid, enter.time));
+        // A bind that leaves the port to connect has got none.
+        if !is_deferred && (asked_for_any || is_dynamic) {
+            if asked_for_any {
+                ports.given(key.pool(), port);
+            }
+            let id = self.hold(key, Hold { owner, pool: key.pool(), port, since: meta.time });
+            if asked_for_any {
+                self.totals.given(id, meta.time);
+            }
+        }
+        self.world.ports.count(Happening::BindOk, meta.time);
+    }
+
+    /// Begins to hold a port; gives the number of the address, if it has one.
+    fn hold(&mut self, key: AddressKey, hold: Hold) -> Option<AddressId> {
+        if self.socket.held.is_some() || self.socket.closed.is_some() {
+            return self.totals.known_address(&key);
+        }
+        let id = self.totals.address(key);
+        self.socket.held = Some((hold, id));
+        self.world.processes.tally(hold.owner).hold(&hold);
+        self.world.ports.hold(&hold);
+        self.world.ports.consider(hold.pool, hold.since, false, &self.world.processes);
+        self.totals.hold(id);
+        id
+    }
+
+    /// Notes what a failure 0xC0000209 says beyond its owner.
+    fn failed(&mut self, operation: Operation, address: Option<SocketAddress>, meta: &EventMeta, event: &SocketEvent) {
+        let is_bind = operation == Operation::Bind;
+        let key = self.address_key(address);
+        if is_bind {
+            self.totals.bind_failed(key, meta.time);
+        }
+        self.world.ports.failed(key.pool(), is_bind, meta.time);
+        self.world.ports.consider(key.pool(), meta.time, true, &self.world.processes);
+        if !std::mem::replace(&mut self.socket.failed, true) {
+            self.totals.failed_sockets += 1;
+        }
+        let processes = &mut self.world.processes;
+        if let Some(creator) = self.socket.creator
+            && let Owner::Process(user) = processes.by_eprocess(event.eprocess, None, false)
+            && user != creator.process
+            && processes.pid(user).is_some_and(|pid| !is_kernel(pid))
+        {
+            self.totals.used_by_other_process += 1;
+        }
+        let evidence = FailureEvidence { meta: *meta, operation, phase: event.phase, endpoint: self.endpoint };
+        self.totals.note_failure(evidence);
+    }
+
+    /// It was closed, or its last reference is gone.
+    pub(super) fn close(&mut self, meta: &EventMeta, event: &SocketEvent) {
+        if self.socket.closed.is_some() {
+            return;
+        }
+        self.conclude_all();
+        let creator = self.socket.creator.map(|creator| Owner::Process(creator.process));
+        let processes = &mut self.world.processes;
+        // Nobody is noted down as a process for closing a socket: what is not known already stays unknown.
+        let owner = creator.or(self.socket.user).unwrap_or_else(|| {
+            let closer = meta.header_pid.filter(|pid| !is_kernel(*pid)).and_then(|pid| processes.last_known(pid));
+            processes.by_eprocess(event.eprocess, closer, true)
+        });
+        processes.tally(owner).sockets_closed += 1;
+        self.release(meta.time);
+        self.world.ports.count(Happening::Close, meta.time);
+        self.socket.closed = Some(meta.time);
+    }
+
+    /// Ends a socket whose address is used again.
+    pub(super) fn retire(&mut self, now: FileTime) {
+        self.conclude_all();
+        self.release(now);
+        *self.socket = Socket::default();
+    }
+
+    fn release(&mut self, now: FileTime) {
+        let Some((hold, address)) = self.socket.held.take() else { return };
+        self.world.processes.tally(hold.owner).release(&hold);
+        self.world.ports.release(&hold, self.socket.connected, now);
+        self.totals.release(address);
+    }
+
+    /// Whose the operation is: the socket's creator's, else that of the process of the EPROCESS address, else that of a
+    /// header's.
+    fn owner(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) -> (Owner, KnownBy) {
+        if let Some(creator) = self.socket.creator {
+            return (Owner::Process(creator.process), KnownBy::Creation);
+        }
+        let enter = self.socket.pending(operation).enter;
+        let fallback = header_process(meta, enter, self.world);
+        let by_header = || match fallback {
+            Some(process) => (Owner::Process(process), KnownBy::Header),
+            None => (Owner::Unknown, KnownBy::Nothing),
+        };
+        let eprocess = caller(meta, event, enter);
+        if eprocess == 0 {
+            return by_header();
+        }
+        let processes = &mut self.world.processes;
+        match processes.by_eprocess(eprocess, fallback, false) {
+            // System is named only for sockets that it created.
+            Owner::Process(process) if processes.pid(process).is_some_and(is_kernel) => by_header(),
+            owner @ Owner::Process(_) => (owner, KnownBy::Eprocess),
+            owner @ Owner::Eprocess(..) => (owner, KnownBy::Undecided),
+            Owner::Unknown => by_header(),
+        }
+    }
+
+    fn address_key(&self, address: Option<SocketAddress>) -> AddressKey {
+        let creator = self.socket.creator;
+        AddressKey {
+            family: address.map(|address| address.family()).or(creator.and_then(|creator| creator.family)),
+            local_address: address.map(|address| address.ip),
+            protocol: creator.and_then(|creator| creator.protocol),
+        }
+    }
+}
+
+fn address(event: &SocketEvent) -> Option<SocketAddress> {
+    match event.operation {
+        SocketOperation::Bind { address } | SocketOperation::Connect { address } => address,
+        _ => None,
+    }
+}
+
+/// The EPROCESS address of the caller. A completion in System context may carry System's: then the enter record's.
+fn caller(meta: &EventMeta, event: &SocketEvent, enter: Option<Enter>) -> u64 {
+    let in_system_context = meta.header_pid.is_none_or(is_kernel);
+    match enter {
+        Some(enter) if in_system_context && enter.eprocess != 0 => enter.eprocess,
+        _ => event.eprocess,
+    }
+}
+
+/// The process of the record's header, or in System context that of the enter record's header.
+fn header_process(meta: &EventMeta, enter: Option<Enter>, world: &mut World) -> Fallback {
+    let usable = |pid: &u32| !is_kernel(*pid);
+    let pid = meta.header_pid.filter(usable).or_else(|| enter?.header_pid.filter(usable))?;
+    Some(world.processes.running(pid, meta.time))
+}

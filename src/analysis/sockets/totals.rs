@@ -1,0 +1,116 @@
+//! What is counted over all sockets.
+
+use super::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};
+use crate::analysis::ports::{Counts, Hold};
+use crate::hash::FastMap;
+use crate::status::NtStatus;
+use crate::time::FileTime;
+
+/// Pairs of operation and status that are counted each. `ntstatus.h` has a few thousand, AFD gives a few dozen.
+const MAX_STATUSES: usize = 1 << 12;
+
+/// Local addresses that are told apart. A machine has one for each interface, a cluster node some hundreds.
+const MAX_ADDRESSES: usize = 1 << 16;
+
+/// Number of a local address in [`Totals`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AddressId(u32);
+
+/// Counts over all sockets.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    by_status: Counts<(Operation, NtStatus), MAX_STATUSES>,
+    other_low_word: u64,
+    pub(super) failed_sockets: u64,
+    address_ids: FastMap<AddressKey, AddressId>,
+    addresses: Vec<(AddressKey, AddressTally)>,
+    first_failure: Option<FailureEvidence>,
+    pub(super) used_by_other_process: u64,
+    overflowed: bool,
+}
+
+impl Totals {
+    pub(super) fn count_status(&mut self, operation: Operation, status: NtStatus) {
+        if status == NtStatus::SUCCESS {
+            return;
+        }
+        self.by_status.add((operation, status));
+        if status.shares_low_word_only() {
+            self.other_low_word += 1;
+        }
+    }
+
+    /// The number of an address; `None` where there are too many.
+    pub(super) fn address(&mut self, key: AddressKey) -> Option<AddressId> {
+        if let Some(id) = self.address_ids.get(&key) {
+            return Some(*id);
+        }
+        let number = self.addresses.len();
+        let id = u32::try_from(number).ok().filter(|_| number < MAX_ADDRESSES).map(AddressId);
+        self.overflowed |= id.is_none();
+        self.address_ids.insert(key, id?);
+        self.addresses.push((key, AddressTally::default()));
+        id
+    }
+
+    fn tally(&mut self, id: Option<AddressId>) -> Option<&mut AddressTally> {
+        self.addresses.get_mut(id?.0 as usize).map(|(_, tally)| tally)
+    }
+
+    /// The number of an address that has one.
+    pub(super) fn known_address(&self, key: &AddressKey) -> Option<AddressId> {
+        self.address_ids.get(key).copied()
+    }
+
+    /// A socket of this address begins to hold a port.
+    pub(super) fn hold(&mut self, id: Option<AddressId>) {
+        if let Some(tally) = self.tally(id) {
+            tally.ports_held += 1;
+            tally.ports_held_peak = tally.ports_held_peak.max(tally.ports_held);
+        }
+    }
+
+    /// A bind of this address to any port was given one.
+    pub(super) fn given(&mut self, id: Option<AddressId>, time: FileTime) {
+        if let Some(tally) = self.tally(id) {
+            tally.last_given = Some(time);
+        }
+    }
+
+    /// A socket of this address gives its port back.
+    pub(super) fn release(&mut self, id: Option<AddressId>) {
+        if let Some(tally) = self.tally(id) {
+            tally.ports_held = tally.ports_held.saturating_sub(1);
+        }
+    }
+
+    /// A bind of this address failed for want of a port.
+    pub(super) fn bind_failed(&mut self, key: AddressKey, time: FileTime) {
+        let id = self.address(key);
+        let Some(tally) = self.tally(id) else { return };
+        tally.bind_failures += 1;
+        let (first, last) = tally.failure_span.unwrap_or((time, time));
+        tally.failure_span = Some((first.min(time), last.max(time)));
+    }
+
+    /// Keeps the earliest failure.
+    pub(super) fn note_failure(&mut self, failure: FailureEvidence) {
+        if self.first_failure.is_none_or(|known| failure.meta.time < known.meta.time) {
+            self.first_failure = Some(failure);
+        }
+    }
+
+    pub(super) fn into_table(self, held: Vec<Hold>, overflowed: bool) -> SocketTable {
+        SocketTable {
+            by_status: self.by_status.iter().collect(),
+            statuses_not_counted: self.by_status.not_counted,
+            other_low_word: self.other_low_word,
+            failed_sockets: self.failed_sockets,
+            addresses: self.addresses.into_iter().collect(),
+            first_failure: self.first_failure,
+            used_by_other_process: self.used_by_other_process,
+            overflowed: self.overflowed || overflowed,
+            held,
+        }
+    }
+}

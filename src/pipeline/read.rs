@@ -1,0 +1,162 @@
+//! From a buffer to its events.
+
+use std::cell::RefCell;
+
+use etl_parser::{Buffer, ErrorKind, Record, Trace};
+
+use crate::analysis::coverage::Coverage;
+use crate::event::{EventMeta, NetEvent, Place};
+use crate::providers::{self, Decoded};
+use crate::time::FileTime;
+
+/// A time stamp further away than this from where its record stands is taken for damage. Records of one processor are
+/// out of order by microseconds at most.
+const DISPLACED_100NS: i64 = FileTime::SECOND;
+
+/// An event, and what is kept of its record.
+#[derive(Debug)]
+struct Logged {
+    /// The time stamp that orders it, in ticks: never smaller than that of the event before it.
+    ticks: i64,
+    time: FileTime,
+    header_pid: Option<u32>,
+    pos: u32,
+    id: u16,
+    event: NetEvent,
+}
+
+/// The events of one buffer, in the order in which they stand.
+#[derive(Debug)]
+pub struct BufferEvents {
+    trace: u16,
+    pub(super) cpu: u16,
+    index: u32,
+    offset: u64,
+    is_compressed: bool,
+    events: Vec<Logged>,
+    /// What was read to get them.
+    pub coverage: Coverage,
+}
+
+impl BufferEvents {
+    /// Drops the events that are not wanted.
+    pub fn keep(&mut self, wanted: impl Fn(&NetEvent) -> bool) {
+        self.events.retain(|logged| wanted(&logged.event));
+    }
+
+    /// The time stamp that orders the event at `at`, in ticks; `None` behind the last one.
+    pub(super) fn ticks(&self, at: usize) -> Option<i64> {
+        self.events.get(at).map(|logged| logged.ticks)
+    }
+
+    /// The event at `at`.
+    pub(super) fn event(&self, at: usize) -> Option<(EventMeta, &NetEvent)> {
+        let Logged { time, header_pid, pos, id, event, .. } = self.events.get(at)?;
+        let within = if self.is_compressed { 0 } else { u64::from(*pos) };
+        let offset = self.offset.saturating_add(within);
+        let place = Place { trace: self.trace, cpu: self.cpu, buffer: self.index, offset, pos: *pos };
+        Some((EventMeta { time: *time, header_pid: *header_pid, id: *id, place }, event))
+    }
+}
+
+thread_local! {
+    /// Room for the events of one buffer, whose number is not known before.
+    static EVENTS: RefCell<Vec<Logged>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Reads the events of one buffer, and shows every record to `look`.
+pub fn read_events(
+    trace_number: usize,
+    trace: &Trace<'_>,
+    buffer: &Buffer<'_>,
+    mut look: impl FnMut(&Record<'_>),
+) -> BufferEvents {
+    let info = buffer.info();
+    let mut coverage = Coverage::default();
+    let mut events = EVENTS.take();
+    let mut latest = info.not_before;
+    if info.header.flags.has(etl_parser::BufferFlags::EVENTS_LOST | etl_parser::BufferFlags::BUFFER_LOST) {
+        coverage.buffers_after_loss += 1;
+    }
+    let mut records = buffer.records();
+    while let Some(item) = records.next() {
+        let record = match item {
+            Ok(record) => record,
+            Err(error) => {
+                let bytes = records.remaining_bytes() as u64;
+                if info.is_truncated() && error.kind == ErrorKind::Truncated {
+                    // The index has told that the file ends in this buffer.
+                    coverage.bytes_skipped += bytes;
+                } else {
+                    coverage.buffers_damaged += u64::from(!info.is_truncated());
+                    coverage.damage(error, bytes);
+                }
+                break;
+            }
+        };
+        coverage.records += 1;
+        look(&record);
+        let decoded = providers::decode(&record);
+        if record.header_guid() == Some(providers::afd::PROVIDER) {
+            count_afd(&record, &decoded, &mut coverage);
+        }
+        let event = match decoded {
+            Decoded::Event(event) => event,
+            Decoded::OtherPointerSize(event) => {
+                coverage.other_pointer_size += 1;
+                event
+            }
+            Decoded::NotNeeded => {
+                coverage.skipped += 1;
+                continue;
+            }
+            Decoded::Unknown => {
+                coverage.unknown += 1;
+                continue;
+            }
+            Decoded::Malformed => {
+                coverage.malformed += 1;
+                coverage.afd_malformed += u64::from(record.header_guid() == Some(providers::afd::PROVIDER));
+                continue;
+            }
+        };
+        coverage.decoded += 1;
+        let ticks = record.ticks().unwrap_or(latest);
+        latest = info.order_ticks(latest, Some(ticks));
+        let time = FileTime(trace.clock().file_time(ticks));
+        if latest != ticks && FileTime(trace.clock().file_time(latest)).since(time).saturating_abs() > DISPLACED_100NS {
+            coverage.displaced += 1;
+        }
+        events.push(Logged {
+            ticks: latest,
+            time,
+            header_pid: record.process_id(),
+            pos: record.pos(),
+            id: record.event_id().unwrap_or(0),
+            event,
+        });
+    }
+    let trace = u16::try_from(trace_number).unwrap_or(u16::MAX);
+    let (cpu, is_compressed) = (info.header.cpu(), info.is_compressed());
+    // As large as needed, while the room stays.
+    let mut kept = Vec::with_capacity(events.len());
+    kept.append(&mut events);
+    EVENTS.set(events);
+    BufferEvents { trace, cpu, index: info.index, offset: info.offset, is_compressed, events: kept, coverage }
+}
+
+fn count_afd(record: &Record<'_>, decoded: &Decoded, coverage: &mut Coverage) {
+    use crate::event::{Phase, SocketEvent};
+    coverage.afd_records += 1;
+    if record.event_id().is_some_and(providers::afd::is_bind) {
+        coverage.bind_records += 1;
+    }
+    if record.version().is_some_and(|version| version != 0) {
+        coverage.newer_afd_versions += 1;
+    }
+    if let Decoded::Event(NetEvent::Socket(SocketEvent { phase: Phase::Internal(phase), .. })) = decoded
+        && !(2..=4).contains(phase)
+    {
+        coverage.unknown_phases += 1;
+    }
+}
