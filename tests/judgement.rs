@@ -1,0 +1,176 @@
+//! What a report concludes from small hand-made traces and side files: who is blamed, how sure it is, what it advises. All
+//! synthetic.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use synth::afd::{self, Head, SockAddr};
+use synth::evtx::LogEvent;
+use synth::record::Origin;
+use synth::{Pointer, TraceBuilder, TraceOptions, tcpip};
+
+use crate::common::{run, scratch};
+
+const NO_PORT: u32 = 0xC000_0209;
+const REMOTE: SockAddr = SockAddr::V4 { address: [10, 9, 9, 9], port: 443 };
+const WINDOWS: Pointer = Pointer::Eight;
+
+/// A trace under construction. Times are in milliseconds from its start, and must not go back.
+struct Sim {
+    builder: TraceBuilder,
+    t0: i64,
+    /// The address that all sockets bind to.
+    local: [u8; 4],
+    endpoints: u64,
+}
+
+impl Sim {
+    fn new() -> Self {
+        Self::with(TraceOptions::default())
+    }
+
+    fn with(options: TraceOptions) -> Self {
+        let t0 = options.t0;
+        Self { builder: TraceBuilder::new(options), t0, local: [0; 4], endpoints: 0 }
+    }
+
+    fn at(&self, ms: i64) -> i64 {
+        self.t0 + ms * 10_000
+    }
+
+    fn head(enter_exit: u32, pid: u32, endpoint: u64) -> Head {
+        Head { enter_exit, location: 7022, process: 0xE000_0000 + u64::from(pid) * 0x100, endpoint }
+    }
+
+    /// An endpoint that nobody has used; its creation is not told.
+    fn endpoint(&mut self) -> u64 {
+        self.endpoints += 1;
+        0xF000_0000 + self.endpoints * 0x200
+    }
+
+    /// A new socket: `protocol` 6 or 17, over IPv4.
+    fn socket(&mut self, ms: i64, pid: u32, protocol: u32) -> u64 {
+        let endpoint = self.endpoint();
+        let kind = if protocol == 6 { 1 } else { 2 };
+        let payload = afd::create(WINDOWS, Self::head(afd::EXIT, pid, endpoint), 2, kind, protocol, pid, 0);
+        let at = self.at(ms);
+        self.builder.afd(0, at, pid, 1000, &payload);
+        endpoint
+    }
+
+    /// Asks for any port; gets this one, or none.
+    fn bind(&mut self, ms: i64, pid: u32, endpoint: u64, port: Option<u16>) {
+        let (at, any) = (self.at(ms), SockAddr::V4 { address: self.local, port: 0 });
+        self.builder.afd_bind(0, at, pid, Self::head(afd::ENTER, pid, endpoint), 0, Some(any));
+        let exit = Self::head(afd::EXIT, pid, endpoint);
+        match port {
+            Some(port) => {
+                let given = SockAddr::V4 { address: self.local, port };
+                self.builder.afd_bind(0, at + 5, pid, exit, 0, Some(given));
+            }
+            None => {
+                self.builder.afd_bind(0, at + 5, pid, exit, NO_PORT, None);
+            }
+        }
+    }
+
+    /// A new TCP socket that holds this port.
+    fn hold(&mut self, ms: i64, pid: u32, port: u16) -> u64 {
+        let endpoint = self.socket(ms, pid, 6);
+        self.bind(ms, pid, endpoint, Some(port));
+        endpoint
+    }
+
+    /// A new TCP socket that gets no port, and is closed.
+    fn fail(&mut self, ms: i64, pid: u32) {
+        let endpoint = self.socket(ms, pid, 6);
+        self.bind(ms, pid, endpoint, None);
+        self.close(ms, pid, endpoint);
+    }
+
+    fn close(&mut self, ms: i64, pid: u32, endpoint: u64) {
+        let at = self.at(ms) + 9;
+        self.builder.afd_close(0, at, pid, Self::head(afd::EXIT, pid, endpoint), 0);
+    }
+
+    fn tcpip(&mut self, ms: i64, pid: u32, id: u16, payload: &[u8]) {
+        let at = self.at(ms);
+        self.builder.event(0, at, Origin::new(pid, pid + 4), tcpip::PROVIDER, tcpip::descriptor(id, 0), payload);
+    }
+
+    /// A connection that was there before the trace.
+    fn existing(&mut self, ms: i64, tcb: u64, pid: u32, port: u16, state: u32) {
+        let local = SockAddr::V4 { address: [10, 0, 0, 5], port };
+        let connection = tcpip::Connection { tcb, local, remote: REMOTE, pid, start_key: 0 };
+        self.tcpip(ms, 4, 1300, &tcpip::rundown(WINDOWS, 0, connection, state));
+    }
+
+    fn write(self, path: &Path) {
+        std::fs::write(path, self.builder.finish()).unwrap();
+    }
+}
+
+/// The report of everything in a folder, and further arguments.
+fn report(folder: &Path, more: &[&str]) -> Value {
+    let mut arguments = vec!["analyze", folder.to_str().unwrap(), "-f", "json"];
+    arguments.extend(more);
+    let ran = run(arguments);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.json()
+}
+
+fn text(folder: &Path) -> String {
+    run(["analyze", folder.to_str().unwrap()]).stdout
+}
+
+/// PID, ports and pattern of each holder.
+fn holders(report: &Value) -> Vec<Value> {
+    let row = |holder: &Value| {
+        let process = usize::try_from(holder["process"].as_u64().unwrap()).unwrap();
+        json!([report["processes"][process]["pid"], holder["ports"], holder["pattern"]])
+    };
+    report["holders"].as_array().unwrap().iter().map(row).collect()
+}
+
+fn codes(report: &Value, list: &str) -> Vec<String> {
+    let rows = report.pointer(list).unwrap().as_array().unwrap();
+    rows.iter().map(|row| row["code"].as_str().unwrap().to_owned()).collect()
+}
+
+fn advice<'r>(report: &'r Value, code: &str) -> Option<&'r Value> {
+    report["recommendations"].as_array().unwrap().iter().find(|row| row["code"] == code)
+}
+
+/// A `netstat` listing of TCP rows: local port, state, PID.
+fn netstat(rows: impl IntoIterator<Item = (u16, &'static str, u32)>) -> String {
+    let mut listing = String::from(
+        "\r\nActive Connections\r\n\r\n  Proto  Local Address          Foreign Address        State           PID\r\n",
+    );
+    for (port, state, pid) in rows {
+        let remote = if state == "BOUND" { "0.0.0.0:0" } else { "10.9.9.9:443" };
+        writeln!(listing, "  TCP    10.0.0.5:{port}         {remote}        {state}     {pid}\r").unwrap();
+    }
+    listing
+}
+
+#[test]
+fn traces_of_two_machines_are_not_mixed() {
+    let folder = scratch();
+    for (name, hours, pid) in [("client.etl", 0, 1111), ("server.etl", 30, 2222)] {
+        let defaults = TraceOptions::default();
+        let boot_time = defaults.boot_time - hours * 36_000_000_000;
+        let mut sim = Sim::with(TraceOptions { boot_time, ..defaults });
+        for socket in 0..100_u16 {
+            sim.hold(10 * i64::from(socket) + hours / 10, pid, 50_000 + socket);
+        }
+        sim.write(&folder.path().join(name));
+    }
+    let report = report(folder.path(), &[]);
+    let rows: Vec<Value> =
+        report["processes"].as_array().unwrap().iter().map(|row| json!([row["pid"], row["ports_held_peak"]])).collect();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(rows.contains(&json!([1111, 100])) && rows.contains(&json!([2222, 100])), "{rows:?}");
+    let notes = report["coverage"]["notes"].to_string();
+    assert!(notes.contains("2 machines, or starts of one"), "{notes}");
+}
