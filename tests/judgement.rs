@@ -167,10 +167,30 @@ fn traces_of_two_machines_are_not_mixed() {
         sim.write(&folder.path().join(name));
     }
     let report = report(folder.path(), &[]);
-    let rows: Vec<Value> =
-        report["processes"].as_array().unwrap().iter().map(|row| json!([row["pid"], row["ports_held_peak"]])).collect();
+    let rows: Vec<Value> = report["processes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| json!([row["pid"], row["ports_held_peak"]]))
+        .collect();
     assert_eq!(rows.len(), 2, "{rows:?}");
     assert!(rows.contains(&json!([1111, 100])) && rows.contains(&json!([2222, 100])), "{rows:?}");
     let notes = report["coverage"]["notes"].to_string();
     assert!(notes.contains("2 machines, or starts of one"), "{notes}");
+}
+
+#[test]
+fn one_bind_that_both_providers_tell_of_is_one_failure() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    sim.hold(1, 700, 50_000);
+    sim.fail(10, 900);
+    let any = SockAddr::V4 { address: [0; 4], port: 0 };
+    sim.tcpip(10, 900, 1006, &tcpip::bind(WINDOWS, 0, 0, any, NO_PORT));
+    sim.write(&folder.path().join("server.etl"));
+    let report = report(folder.path(), &[]);
+    assert_eq!(report["failures"]["binds"], 1);
+    assert_eq!(report["failures"]["tcpip_refusals"], 1);
+    assert_eq!(report["verdict"]["confidence"], "low", "{}", report["verdict"]);
+    assert!(codes(&report, "/verdict/reasons").contains(&"single_failure".to_owned()));
 }

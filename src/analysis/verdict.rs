@@ -163,6 +163,8 @@ pub const EXPLAINED_PERCENT: u32 = 70;
 pub fn judge(evidence: &Evidence) -> Verdict {
     let failures = evidence.bind_failures + evidence.connect_failures;
     let direct = failures + evidence.refusals + evidence.weak_references;
+    // AFD and TCP/IP both tell of one refusal.
+    let is_single = failures.max(evidence.refusals) + evidence.weak_references == 1;
     let (tcp_full, udp_full) = evidence.pool_full_events;
     let is_exhausted = direct + tcp_full + udp_full > 0;
     let mut reasons = Vec::new();
@@ -273,7 +275,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
             format!("the owner of {weak} of {failures} failures is known from a record header or not at all"),
         );
     }
-    if direct == 1 {
+    if is_single {
         reason("single_failure", "there is one failure only".to_owned());
     }
     if evidence.began_after {
@@ -312,7 +314,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     let doubtful = evidence.wrapped || evidence.unclosed || evidence.displaced > 0 || evidence.clock_assumed;
     let whole = lossless && !doubtful;
     let (state, confidence) = if is_exhausted {
-        let confidence = if direct <= 1 || losses_are_large(evidence) {
+        let confidence = if direct == 0 || is_single || losses_are_large(evidence) {
             Confidence::Low
         } else if whole && direct > 0 && is_well_owned(evidence) {
             Confidence::High
@@ -427,6 +429,8 @@ mod tests {
     fn one_failure_or_large_losses_are_weak_evidence() {
         let single = Evidence { bind_failures: 1, well_owned: 1, ..clean() };
         assert_eq!(verdict(single), (State::Exhausted, Some(Confidence::Low), vec!["bind_failures", "single_failure"]));
+        let told_twice = Evidence { bind_failures: 1, well_owned: 1, refusals: 1, ..clean() };
+        assert_eq!(verdict(told_twice).1, Some(Confidence::Low), "by AFD and by TCP/IP");
         assert_eq!(verdict(Evidence { events_lost: 31, ..clean() }).1, Some(Confidence::Low));
         assert_eq!(verdict(Evidence { buffers_lost: 2, ..clean() }).1, Some(Confidence::Low));
     }
