@@ -167,12 +167,8 @@ fn traces_of_two_machines_are_not_mixed() {
         sim.write(&folder.path().join(name));
     }
     let report = report(folder.path(), &[]);
-    let rows: Vec<Value> = report["processes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| json!([row["pid"], row["ports_held_peak"]]))
-        .collect();
+    let rows: Vec<Value> =
+        report["processes"].as_array().unwrap().iter().map(|row| json!([row["pid"], row["ports_held_peak"]])).collect();
     assert_eq!(rows.len(), 2, "{rows:?}");
     assert!(rows.contains(&json!([1111, 100])) && rows.contains(&json!([2222, 100])), "{rows:?}");
     let notes = report["coverage"]["notes"].to_string();
@@ -193,4 +189,19 @@ fn one_bind_that_both_providers_tell_of_is_one_failure() {
     assert_eq!(report["failures"]["tcpip_refusals"], 1);
     assert_eq!(report["verdict"]["confidence"], "low", "{}", report["verdict"]);
     assert!(codes(&report, "/verdict/reasons").contains(&"single_failure".to_owned()));
+}
+
+#[test]
+fn connections_in_time_wait_on_one_port_are_one_port() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    sim.hold(1, 700, 60_000);
+    for n in 0..2000_u16 {
+        sim.existing(2, 0x5000 + u64::from(n) * 0x40, 0, 50_051, tcpip::state::TIME_WAIT);
+    }
+    sim.write(&folder.path().join("server.etl"));
+    let report = report(folder.path(), &["--pool", "50000:2000"]);
+    assert_eq!(report["verdict"]["state"], "not_seen", "{}", report["verdict"]);
+    let pool = &report["pools"][0];
+    assert_eq!((&pool["time_wait_estimate"], &pool["held_peak"]), (&json!(1), &json!(1)), "{pool}");
 }
