@@ -205,3 +205,20 @@ fn connections_in_time_wait_on_one_port_are_one_port() {
     let pool = &report["pools"][0];
     assert_eq!((&pool["time_wait_estimate"], &pool["held_peak"]), (&json!(1), &json!(1)), "{pool}");
 }
+#[test]
+fn a_failure_of_unknown_protocol_asks_for_no_dump_where_the_pool_is_explained() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    for n in 0..1000_u16 {
+        sim.hold(i64::from(n), 700, 50_000 + n);
+    }
+    sim.fail(2000, 900);
+    sim.fail(2001, 900);
+    let older = sim.endpoint();
+    sim.bind(2002, 901, older, None);
+    sim.write(&folder.path().join("server.etl"));
+    let report = report(folder.path(), &["--pool", "50000:1000"]);
+    assert_eq!(report["pools"].as_array().unwrap().len(), 2);
+    assert!(advice(&report, "memory_dump").is_none(), "{}", report["recommendations"]);
+    assert!(advice(&report, "capture").is_none());
+}

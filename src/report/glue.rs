@@ -270,6 +270,20 @@ pub(super) fn situation<'a>(
         has_listing: !side.listings.is_empty(),
         has_excluded: !side.excluded_ports.is_empty(),
         has_event_log,
-        unexplained_share: unexplained.map_or(0.0, |rows| rows.iter().map(|row| row.share_of_pool).fold(0.0, f64::max)),
+        unexplained_share: unexplained_share(conclusion, unexplained),
     }
+}
+
+/// The largest part of a full pool that nothing explains. Where a pool is known, those whose protocol or family is not known
+/// do not count: their ports are those of one that is.
+fn unexplained_share(conclusion: &Conclusion, unexplained: Option<&Vec<UnexplainedRow>>) -> f64 {
+    let is_known = |row: &&UnexplainedRow| {
+        conclusion.pools.get(row.pool).is_some_and(|pool| pool.key.protocol.is_some() && pool.key.family.is_some())
+    };
+    let rows = unexplained.map_or(&[][..], Vec::as_slice);
+    let largest = |known: bool| {
+        let shares = rows.iter().filter(|row| is_known(row) == known).map(|row| row.share_of_pool);
+        shares.reduce(f64::max)
+    };
+    largest(true).or_else(|| largest(false)).unwrap_or(0.0)
 }
