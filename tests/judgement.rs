@@ -192,20 +192,6 @@ fn one_bind_that_both_providers_tell_of_is_one_failure() {
 }
 
 #[test]
-fn connections_in_time_wait_on_one_port_are_one_port() {
-    let folder = scratch();
-    let mut sim = Sim::new();
-    sim.hold(1, 700, 60_000);
-    for n in 0..2000_u16 {
-        sim.existing(2, 0x5000 + u64::from(n) * 0x40, 0, 50_051, tcpip::state::TIME_WAIT);
-    }
-    sim.write(&folder.path().join("server.etl"));
-    let report = report(folder.path(), &["--pool", "50000:2000"]);
-    assert_eq!(report["verdict"]["state"], "not_seen", "{}", report["verdict"]);
-    let pool = &report["pools"][0];
-    assert_eq!((&pool["time_wait_estimate"], &pool["held_peak"]), (&json!(1), &json!(1)), "{pool}");
-}
-#[test]
 fn a_failure_of_unknown_protocol_asks_for_no_dump_where_the_pool_is_explained() {
     let folder = scratch();
     let mut sim = Sim::new();
@@ -221,4 +207,47 @@ fn a_failure_of_unknown_protocol_asks_for_no_dump_where_the_pool_is_explained() 
     assert_eq!(report["pools"].as_array().unwrap().len(), 2);
     assert!(advice(&report, "memory_dump").is_none(), "{}", report["recommendations"]);
     assert!(advice(&report, "capture").is_none());
+}
+
+#[test]
+fn connections_in_time_wait_on_one_port_are_one_port() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    sim.hold(1, 700, 60_000);
+    for n in 0..2000_u16 {
+        sim.existing(2, 0x5000 + u64::from(n) * 0x40, 0, 50_051, tcpip::state::TIME_WAIT);
+    }
+    sim.write(&folder.path().join("server.etl"));
+    let report = report(folder.path(), &["--pool", "50000:2000"]);
+    assert_eq!(report["verdict"]["state"], "not_seen", "{}", report["verdict"]);
+    let pool = &report["pools"][0];
+    assert_eq!((&pool["time_wait_estimate"], &pool["held_peak"]), (&json!(1), &json!(1)), "{pool}");
+}
+#[test]
+fn ports_outside_of_the_default_range_do_not_fill_it() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    for n in 0..14_000_u16 {
+        sim.hold(i64::from(n), 700, 20_000 + n);
+    }
+    sim.write(&folder.path().join("server.etl"));
+    let quiet = report(folder.path(), &[]);
+    assert_eq!(quiet["verdict"]["state"], "not_seen", "{}", quiet["verdict"]);
+}
+
+#[test]
+fn a_range_that_is_not_known_is_not_set() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    for n in 0..300_u16 {
+        sim.hold(i64::from(n), 700, 1100 + n);
+    }
+    sim.fail(400, 900);
+    sim.fail(401, 900);
+    sim.write(&folder.path().join("server.etl"));
+    let full = report(folder.path(), &[]);
+    assert!(codes(&full, "/verdict/reasons").contains(&"wider_pool".to_owned()), "{}", full["verdict"]);
+    assert!(advice(&full, "widen_pool").is_none(), "10000 to 65535 may be less than the server has");
+    let commands = advice(&full, "collect").unwrap()["commands"].to_string();
+    assert!(commands.contains("show dynamicport tcp"), "{commands}");
 }

@@ -138,6 +138,11 @@ impl PoolFinding {
         (self.state == Some(State::Exhausted)).then(|| self.range.count.saturating_sub(self.explained))
     }
 
+    /// Ports that were given out, where some lie outside of the range: the pool is larger than it is taken to be.
+    pub fn wider(&self) -> Option<(u16, u16)> {
+        self.given.filter(|given| is_outside(Some(*given), self.range))
+    }
+
     /// Where the pool is full, its range is a default, and all ports given out lie in less than half of it, nearly all of
     /// them in use (9 of 10): that part, for the pool may be no larger.
     pub fn narrower(&self) -> Option<(u16, u16)> {
@@ -148,6 +153,10 @@ impl PoolFinding {
         let is_default = self.range.source == RangeSource::Default;
         (self.state == Some(State::Exhausted) && is_default && is_part && is_used).then_some((first, last))
     }
+}
+
+fn is_outside(given: Option<(u16, u16)>, range: PoolRange) -> bool {
+    given.is_some_and(|(first, last)| !range.contains(first) || !range.contains(last))
 }
 
 /// All pools and holders.
@@ -245,7 +254,7 @@ impl Book<'_> {
         let usable = range.count.saturating_sub(set_aside);
         let state = if is_exhausted {
             Some(State::Exhausted)
-        } else if is_near(occupied_peak, usable) {
+        } else if is_near(occupied_peak, usable) && !is_outside(pool.given, range) {
             Some(State::Near)
         } else {
             None

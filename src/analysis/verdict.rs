@@ -110,6 +110,8 @@ pub struct Evidence {
     pub explained_percent: Option<u32>,
     /// The part of a full pool in which all ports lie that were given out, nearly all of them in use.
     pub narrower: Option<(u16, u16)>,
+    /// Smallest and largest port given out of a pool, some of them outside of its range.
+    pub wider: Option<(u16, u16)>,
     /// AFD events of any kind.
     pub afd_records: u64,
     /// AFD bind events, enter or exit.
@@ -299,6 +301,14 @@ pub fn judge(evidence: &Evidence) -> Verdict {
             ),
         );
     }
+    if let Some((first, last)) = evidence.wider {
+        reason(
+            "wider_pool",
+            format!(
+                "ports from {first} to {last} were given out: the pool is larger than it is taken to be; give a dynamicport listing"
+            ),
+        );
+    }
     if is_exhausted && evidence.traces > 0 && evidence.tcpip_records == 0 {
         reason(
             "no_tcpip_events",
@@ -386,6 +396,7 @@ mod tests {
             tcpip_records: 7,
             explained_percent: None,
             narrower: None,
+            wider: None,
             afd_records: 200,
             bind_records: 100,
             records: 300,

@@ -85,6 +85,7 @@ pub(super) fn weigh_pools(
     let worst = worst_pool(&conclusion.pools).filter(|pool| pool.state == Some(State::Exhausted));
     evidence.explained_percent = worst.map(explained_percent);
     evidence.narrower = worst.and_then(PoolFinding::narrower);
+    evidence.wider = worst_pool(&conclusion.pools).and_then(PoolFinding::wider);
     evidence.began_after = worst.is_some_and(PoolFinding::was_full_before);
 }
 

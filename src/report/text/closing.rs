@@ -42,8 +42,15 @@ impl Page<'_, '_> {
         }
         self.system_events()?;
         // The coverage notes tell the other doubts, with the trace and the place.
-        let told =
-            ["weak_owners", "single_failure", "began_after", "unexplained_ports", "narrower_pool", "no_tcpip_events"];
+        let told = [
+            "weak_owners",
+            "single_failure",
+            "began_after",
+            "unexplained_ports",
+            "narrower_pool",
+            "wider_pool",
+            "no_tcpip_events",
+        ];
         for reason in doubts.iter().filter(|reason| told.contains(&reason.code)) {
             self.bullet("-", &reason.text)?;
         }
