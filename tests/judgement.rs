@@ -176,6 +176,35 @@ fn traces_of_two_machines_are_not_mixed() {
 }
 
 #[test]
+fn ports_outside_of_the_default_range_do_not_fill_it() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    for n in 0..14_000_u16 {
+        sim.hold(i64::from(n), 700, 20_000 + n);
+    }
+    sim.write(&folder.path().join("server.etl"));
+    let quiet = report(folder.path(), &[]);
+    assert_eq!(quiet["verdict"]["state"], "not_seen", "{}", quiet["verdict"]);
+}
+
+#[test]
+fn a_range_that_is_not_known_is_not_set() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    for n in 0..300_u16 {
+        sim.hold(i64::from(n), 700, 1100 + n);
+    }
+    sim.fail(400, 900);
+    sim.fail(401, 900);
+    sim.write(&folder.path().join("server.etl"));
+    let full = report(folder.path(), &[]);
+    assert!(codes(&full, "/verdict/reasons").contains(&"wider_pool".to_owned()), "{}", full["verdict"]);
+    assert!(advice(&full, "widen_pool").is_none(), "10000 to 65535 may be less than the server has");
+    let commands = advice(&full, "collect").unwrap()["commands"].to_string();
+    assert!(commands.contains("show dynamicport tcp"), "{commands}");
+}
+
+#[test]
 fn one_bind_that_both_providers_tell_of_is_one_failure() {
     let folder = scratch();
     let mut sim = Sim::new();
@@ -223,31 +252,28 @@ fn connections_in_time_wait_on_one_port_are_one_port() {
     let pool = &report["pools"][0];
     assert_eq!((&pool["time_wait_estimate"], &pool["held_peak"]), (&json!(1), &json!(1)), "{pool}");
 }
-#[test]
-fn ports_outside_of_the_default_range_do_not_fill_it() {
-    let folder = scratch();
-    let mut sim = Sim::new();
-    for n in 0..14_000_u16 {
-        sim.hold(i64::from(n), 700, 20_000 + n);
+/// One of six connections is never closed; the others last 50 ms.
+fn leak_on_error(sim: &mut Sim, count: u16) {
+    for socket in 0..count {
+        let ms = 60 * i64::from(socket);
+        sim.hold(ms, 700, 50_000 + socket);
+        for short in 0..5 {
+            let endpoint = sim.hold(ms + 1 + short, 700, 49_200 + u16::try_from(short).unwrap());
+            sim.close(ms + 50, 700, endpoint);
+        }
     }
-    sim.write(&folder.path().join("server.etl"));
-    let quiet = report(folder.path(), &[]);
-    assert_eq!(quiet["verdict"]["state"], "not_seen", "{}", quiet["verdict"]);
 }
 
 #[test]
-fn a_range_that_is_not_known_is_not_set() {
+fn a_leak_among_many_short_connections_is_no_load() {
     let folder = scratch();
     let mut sim = Sim::new();
-    for n in 0..300_u16 {
-        sim.hold(i64::from(n), 700, 1100 + n);
-    }
-    sim.fail(400, 900);
-    sim.fail(401, 900);
-    sim.write(&folder.path().join("server.etl"));
-    let full = report(folder.path(), &[]);
-    assert!(codes(&full, "/verdict/reasons").contains(&"wider_pool".to_owned()), "{}", full["verdict"]);
-    assert!(advice(&full, "widen_pool").is_none(), "10000 to 65535 may be less than the server has");
-    let commands = advice(&full, "collect").unwrap()["commands"].to_string();
-    assert!(commands.contains("show dynamicport tcp"), "{commands}");
+    leak_on_error(&mut sim, 800);
+    sim.fail(50_000, 900);
+    sim.fail(50_001, 900);
+    sim.write(&folder.path().join("leak.etl"));
+    let report = report(folder.path(), &["--pool", "49152:2048"]);
+    assert_eq!(holders(&report), [json!([700, 800, "leak"])]);
+    let text = text(folder.path());
+    assert!(!text.contains("not a leak"), "{text}");
 }

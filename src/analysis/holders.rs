@@ -9,6 +9,7 @@ use super::Findings;
 use super::listings::{Listed, Usage, usage};
 use super::pools::{Moment, Pool, PoolKey, PoolRange, RangeSource};
 use super::processes::{Process, is_kernel};
+use super::tally::Ages;
 use super::transport::overlap;
 use super::verdict::{Confidence, State};
 use crate::net::Family;
@@ -214,6 +215,7 @@ struct Seen {
     unnumbered: u32,
     obtained: u64,
     released: u64,
+    ages: Ages,
     /// Ports that TCP/IP's events add: older than the trace, and acquired in it.
     older: u32,
     acquired: u32,
@@ -347,6 +349,7 @@ impl Book<'_> {
                 seen.unnumbered = seen.unnumbered.saturating_add(held.unnumbered);
                 seen.obtained += held.obtained;
                 seen.released += held.released;
+                seen.ages.add(held.ages);
             }
             for (owner, ports) in &moment.time_wait_owners {
                 let seen = subjects.entry(settled(*owner)).or_default();
@@ -438,7 +441,7 @@ impl Book<'_> {
         } else if seen.time_wait > held {
             Some(Pattern::Churn)
         } else {
-            habit(seen, process).filter(|habit| *habit != Pattern::Leak || ports >= range.count / LEAK_SHARE)
+            habit(seen, process, moment).filter(|habit| *habit != Pattern::Leak || ports >= range.count / LEAK_SHARE)
         };
         let per_minute = process.zip(moment).and_then(|(process, moment)| {
             let minutes = moment.time.since(process.tally.first_hold?) as f64 / (60 * FileTime::SECOND) as f64;
@@ -493,7 +496,7 @@ impl Book<'_> {
 const MEASURABLE_MINUTES: f64 = 0.05;
 
 /// Whether a process leaks or works, by what it gave back: until the moment at hand, and later while it lived.
-fn habit(seen: &Seen, process: Option<&Process>) -> Option<Pattern> {
+fn habit(seen: &Seen, process: Option<&Process>, moment: Option<&Moment>) -> Option<Pattern> {
     if let Some(listed) = seen.listed.filter(|listed| listed.ports > seen.bound.saturating_add(seen.acquired)) {
         // Bound and never connected, or closed by the other side alone: nobody needs such a socket for long.
         let idle = listed.bound.saturating_add(listed.close_wait);
@@ -504,8 +507,27 @@ fn habit(seen: &Seen, process: Option<&Process>) -> Option<Pattern> {
         return None;
     }
     let tally = &process?.tally;
-    let gave_back_later = process.is_some_and(Process::lasts) && tally.ports_released * 2 > tally.ports_obtained;
-    Some(if seen.released * 10 <= seen.obtained && !gave_back_later { Pattern::Leak } else { Pattern::Load })
+    let lasts = process.is_some_and(Process::lasts);
+    let is_leak = if seen.released * 10 <= seen.obtained {
+        !(lasts && tally.ports_released * 2 > tally.ports_obtained)
+    } else {
+        let gave_back_later = lasts && tally.ports_held * 2 < seen.ages.held();
+        !gave_back_later && moment.is_some_and(|moment| is_rest_kept(&seen.ages, tally.first_hold, moment.time))
+    };
+    Some(if is_leak { Pattern::Leak } else { Pattern::Load })
+}
+
+/// Whether the ports held are others than those given back: four times as old as those ever became, and taken one by one
+/// since the first, so that their mean age is near half of that time (a quarter to three quarters). What a pool of
+/// connections keeps is as old as the process's first port; what load holds at once is as old as what it gives back.
+fn is_rest_kept(ages: &Ages, first_hold: Option<FileTime>, now: FileTime) -> bool {
+    let (Some(held), Some(released), Some(first)) = (ages.of_held(now), ages.of_released(), first_hold) else {
+        return false;
+    };
+    let all = i128::from(now.since(first));
+    held >= released.saturating_mul(4)
+        && held.saturating_mul(4) >= all
+        && held.saturating_mul(4) <= all.saturating_mul(3)
 }
 
 /// Whether a listing shows sockets that are only bound: `netstat` does so with `-q` alone.

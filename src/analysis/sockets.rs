@@ -474,7 +474,7 @@ impl SocketTable {
     fn release(&mut self, endpoint: u64, now: FileTime, world: &mut World) {
         let Some(socket) = self.open.get_mut(&endpoint) else { return };
         let Some((hold, key)) = socket.held.take() else { return };
-        world.processes.tally(hold.owner).release(&hold);
+        world.processes.tally(hold.owner).release(&hold, now);
         world.ports.release(&hold, socket.connected, now);
         if let Some(tally) = self.addresses.get_mut(&key) {
             tally.ports_held = tally.ports_held.saturating_sub(1);
