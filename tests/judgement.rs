@@ -202,6 +202,19 @@ fn a_leak_among_many_short_connections_is_no_load() {
 }
 
 #[test]
+fn connections_to_a_server_are_no_ports_of_the_pool() {
+    let folder = scratch();
+    let listing = "\r\nCount Name              ProcessName Group\r\n----- ----              ----------- -----\r\n\
+        15000 Established, 5120 w3wp        {MSFT_NetTCPConnection (InstanceID = \"...\r\n\
+        \x20 120 Bound, 7312       agent       {MSFT_NetTCPConnection (InstanceID = \"...\r\n\
+        \x20 110 Established, 7312 agent       {MSFT_NetTCPConnection (InstanceID = \"...\r\n\r\n";
+    std::fs::write(folder.path().join("connections.txt"), listing).unwrap();
+    let report = report(folder.path(), &[]);
+    assert_eq!(report["verdict"]["state"], "cannot_tell");
+    assert_eq!(holders(&report), [json!([7312, 120, null])]);
+}
+
+#[test]
 fn ports_outside_of_the_default_range_do_not_fill_it() {
     let folder = scratch();
     let mut sim = Sim::new();
@@ -279,14 +292,16 @@ fn connections_in_time_wait_on_one_port_are_one_port() {
     assert_eq!((&pool["time_wait_estimate"], &pool["held_peak"]), (&json!(1), &json!(1)), "{pool}");
 }
 #[test]
-fn connections_to_a_server_are_no_ports_of_the_pool() {
+fn an_old_entry_of_a_log_that_goes_on_is_no_exhaustion() {
     let folder = scratch();
-    let listing = "\r\nCount Name              ProcessName Group\r\n----- ----              ----------- -----\r\n\
-        15000 Established, 5120 w3wp        {MSFT_NetTCPConnection (InstanceID = \"...\r\n\
-        \x20 120 Bound, 7312       agent       {MSFT_NetTCPConnection (InstanceID = \"...\r\n\
-        \x20 110 Established, 7312 agent       {MSFT_NetTCPConnection (InstanceID = \"...\r\n\r\n";
-    std::fs::write(folder.path().join("connections.txt"), listing).unwrap();
-    let report = report(folder.path(), &[]);
-    assert_eq!(report["verdict"]["state"], "cannot_tell");
-    assert_eq!(holders(&report), [json!([7312, 120, null])]);
+    let now = TraceOptions::default().start_time;
+    let day = 864_000_000_000;
+    let other = |time, record| LogEvent::other("Service Control Manager", 7036, time, record);
+    let events = [LogEvent::tcpip(4231, now - 90 * day, 1), other(now - 40 * day, 2), other(now, 3)];
+    std::fs::write(folder.path().join("System.evtx"), synth::evtx::write(&events, 8)).unwrap();
+    let old = report(folder.path(), &[]);
+    assert_eq!(old["verdict"]["state"], "cannot_tell", "{}", old["verdict"]);
+    let events = [other(now - 40 * day, 1), LogEvent::tcpip(4231, now - day / 2, 2), other(now, 3)];
+    std::fs::write(folder.path().join("System.evtx"), synth::evtx::write(&events, 8)).unwrap();
+    assert_eq!(report(folder.path(), &[])["verdict"]["state"], "exhausted");
 }

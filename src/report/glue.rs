@@ -16,7 +16,7 @@ use crate::side::facts::SideFacts;
 use crate::status::NtStatus;
 use crate::time::FileTime;
 
-/// A log without a trace is searched for a day back from its last entry of interest.
+/// A log without a trace is searched for a day back from its last entry of any kind.
 const DAY_100NS: i64 = 86_400 * FileTime::SECOND;
 
 /// Ids of the Tcpip events that say a pool is full: TCP, UDP.
@@ -34,7 +34,7 @@ pub(super) fn system_events(
     side_inputs: &[SideInput],
     span: Option<(FileTime, FileTime)>,
 ) -> Vec<SystemEventRow> {
-    let newest = side.system_events.iter().map(|event| event.time).max();
+    let newest = side.system_events.iter().map(|event| event.time).max().max(side.newest_log_entry);
     let span = span.or(newest.map(|newest| (FileTime(newest.0.saturating_sub(DAY_100NS)), newest)));
     let mut rows: Vec<SystemEventRow> = side
         .system_events
