@@ -43,6 +43,12 @@ impl Sim {
         Head { enter_exit, location: 7022, process: 0xE000_0000 + u64::from(pid) * 0x100, endpoint }
     }
 
+    fn started(&mut self, ms: i64, pid: u32, image: &str) {
+        let process = synth::process::ProcessInfo { pid, path: image.to_owned(), ..Default::default() };
+        let at = self.at(ms);
+        self.builder.process_start(0, at, &process, 0);
+    }
+
     /// An endpoint that nobody has used; its creation is not told.
     fn endpoint(&mut self) -> u64 {
         self.endpoints += 1;
@@ -215,6 +221,40 @@ fn connections_to_a_server_are_no_ports_of_the_pool() {
 }
 
 #[test]
+fn an_old_entry_of_a_log_that_goes_on_is_no_exhaustion() {
+    let folder = scratch();
+    let now = TraceOptions::default().start_time;
+    let day = 864_000_000_000;
+    let other = |time, record| LogEvent::other("Service Control Manager", 7036, time, record);
+    let events = [LogEvent::tcpip(4231, now - 90 * day, 1), other(now - 40 * day, 2), other(now, 3)];
+    std::fs::write(folder.path().join("System.evtx"), synth::evtx::write(&events, 8)).unwrap();
+    let old = report(folder.path(), &[]);
+    assert_eq!(old["verdict"]["state"], "cannot_tell", "{}", old["verdict"]);
+    let events = [other(now - 40 * day, 1), LogEvent::tcpip(4231, now - day / 2, 2), other(now, 3)];
+    std::fs::write(folder.path().join("System.evtx"), synth::evtx::write(&events, 8)).unwrap();
+    assert_eq!(report(folder.path(), &[])["verdict"]["state"], "exhausted");
+}
+
+#[test]
+fn a_holder_that_ended_after_the_listing_counts_once() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    let sockets: Vec<u64> = (0..1000).map(|n| sim.hold(i64::from(n), 700, 50_000 + n)).collect();
+    sim.fail(2000, 900);
+    sim.fail(2001, 900);
+    let path = "agent.exe".to_owned();
+    let stop = synth::process::ProcessInfo { pid: 700, path, ..Default::default() };
+    let at = sim.at(3000);
+    sim.builder.process_stop(0, at, &stop, 0);
+    sockets.into_iter().for_each(|endpoint| sim.close(3001, 700, endpoint));
+    sim.write(&folder.path().join("server.etl"));
+    let rows = (0..1000).map(|n| (50_000 + n, "ESTABLISHED", 700));
+    std::fs::write(folder.path().join("netstat.txt"), netstat(rows)).unwrap();
+    let report = report(folder.path(), &["--pool", "49152:2048"]);
+    assert_eq!(holders(&report), [json!([700, 1000, "leak"])]);
+}
+
+#[test]
 fn ports_outside_of_the_default_range_do_not_fill_it() {
     let folder = scratch();
     let mut sim = Sim::new();
@@ -291,17 +331,23 @@ fn connections_in_time_wait_on_one_port_are_one_port() {
     let pool = &report["pools"][0];
     assert_eq!((&pool["time_wait_estimate"], &pool["held_peak"]), (&json!(1), &json!(1)), "{pool}");
 }
+
 #[test]
-fn an_old_entry_of_a_log_that_goes_on_is_no_exhaustion() {
+fn a_listing_with_another_name_for_a_pid_is_of_another_process() {
     let folder = scratch();
-    let now = TraceOptions::default().start_time;
-    let day = 864_000_000_000;
-    let other = |time, record| LogEvent::other("Service Control Manager", 7036, time, record);
-    let events = [LogEvent::tcpip(4231, now - 90 * day, 1), other(now - 40 * day, 2), other(now, 3)];
-    std::fs::write(folder.path().join("System.evtx"), synth::evtx::write(&events, 8)).unwrap();
-    let old = report(folder.path(), &[]);
-    assert_eq!(old["verdict"]["state"], "cannot_tell", "{}", old["verdict"]);
-    let events = [other(now - 40 * day, 1), LogEvent::tcpip(4231, now - day / 2, 2), other(now, 3)];
-    std::fs::write(folder.path().join("System.evtx"), synth::evtx::write(&events, 8)).unwrap();
-    assert_eq!(report(folder.path(), &[])["verdict"]["state"], "exhausted");
+    let mut sim = Sim::new();
+    sim.started(0, 700, "agent.exe");
+    for n in 0..500_u16 {
+        sim.hold(1, 700, 50_000 + n);
+    }
+    sim.fail(2, 700);
+    sim.fail(3, 700);
+    sim.write(&folder.path().join("server.etl"));
+    let mut listing = netstat((0..900).map(|n| (51_000 + n, "BOUND", 700)));
+    listing.push_str(" [other.exe]\r\n");
+    std::fs::write(folder.path().join("netstat.txt"), listing).unwrap();
+    let report = report(folder.path(), &["--pool", "49152:4096"]);
+    assert_eq!(holders(&report), [json!([700, 900, null]), json!([700, 500, null])]);
+    let images: Vec<&Value> = report["processes"].as_array().unwrap().iter().map(|row| &row["image"]).collect();
+    assert_eq!(images, [&json!("agent.exe"), &json!("other.exe")]);
 }

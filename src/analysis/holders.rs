@@ -12,6 +12,7 @@ use super::processes::{Process, is_kernel};
 use super::tally::Ages;
 use super::transport::overlap;
 use super::verdict::{Confidence, State};
+use crate::event::base_name;
 use crate::net::Family;
 use crate::side::facts::{ExcludedPorts, SideFacts, SocketListing, SourceId, TcpState};
 use crate::time::FileTime;
@@ -186,7 +187,9 @@ const LEAK_SHARE: u32 = 4;
 
 /// Puts everything together.
 pub fn conclude(findings: &Findings, side: &SideFacts, lossy: bool) -> Conclusion {
-    let book = Book { findings, side, lossy, last_of_pid: last_of_pid(findings.world.processes.processes()) };
+    let processes = findings.world.processes.processes();
+    let latest_of_pid = processes.iter().enumerate().map(|(index, process)| (process.pid, index)).collect();
+    let book = Book { findings, side, lossy, last_of_pid: last_of_pid(processes), latest_of_pid };
     let mut conclusion = Conclusion::default();
     for key in PoolKey::all() {
         book.pool(key, &mut conclusion);
@@ -206,6 +209,8 @@ struct Book<'a> {
     side: &'a SideFacts,
     lossy: bool,
     last_of_pid: BTreeMap<u32, usize>,
+    /// The latest process of each PID, also one that has ended.
+    latest_of_pid: BTreeMap<u32, usize>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -241,7 +246,7 @@ impl Book<'_> {
         if !is_exhausted && visible == 0 && pool.held_peak == 0 && usage.occupied() == 0 && pool.occupied_peak.0 == 0 {
             return;
         }
-        let mut subjects = self.subjects(key, range, moment, &usage);
+        let mut subjects = self.subjects(key, range, moment, listing, &usage);
         let set_aside = self.set_aside(key, range, &mut subjects);
         let time_wait = match moment {
             Some(moment) => {
@@ -337,6 +342,7 @@ impl Book<'_> {
         key: PoolKey,
         range: PoolRange,
         moment: Option<&Moment>,
+        listing: Option<&SocketListing>,
         usage: &Usage,
     ) -> BTreeMap<Subject, Seen> {
         let processes = &self.findings.world.processes;
@@ -376,14 +382,26 @@ impl Book<'_> {
         for (pid, listed) in &usage.by_pid {
             let subject = match pid {
                 None => Subject::Nobody,
-                Some(pid) => match self.last_of_pid.get(pid) {
-                    Some(index) => Subject::Process(*index),
-                    None => Subject::Listed(*pid),
-                },
+                Some(pid) => self.listed_subject(*pid, listing),
             };
             subjects.entry(subject).or_default().listed = Some(*listed);
         }
         subjects
+    }
+
+    /// The process of the trace that a listing shows with this PID: the one that ran at the end, else the one that had ended
+    /// by then, since the listing may be older. One of another name is another process.
+    fn listed_subject(&self, pid: u32, listing: Option<&SocketListing>) -> Subject {
+        let index = self.last_of_pid.get(&pid).or_else(|| self.latest_of_pid.get(&pid));
+        let process = index.and_then(|index| self.findings.world.processes.processes().get(*index));
+        let named = process.and_then(Process::image).map(|(image, _)| image);
+        let listed = listing.and_then(|listing| listing.owners.get(&pid)).and_then(|owner| owner.image.as_deref());
+        match index {
+            Some(index) if named.zip(listed).is_none_or(|(one, other)| is_same_image(one, other)) => {
+                Subject::Process(*index)
+            }
+            _ => Subject::Listed(pid),
+        }
     }
 
     /// Ports that are excluded from the pool, or reserved.
@@ -490,6 +508,13 @@ impl Book<'_> {
         }
         (whole, Some(part))
     }
+}
+
+/// Whether two names may be of one image: with or without `.exe`, one of them possibly cut.
+fn is_same_image(one: &str, other: &str) -> bool {
+    let stem = |name: &str| base_name(name).to_lowercase().trim_end_matches(".exe").to_owned();
+    let (one, other) = (stem(one), stem(other));
+    one.starts_with(&other) || other.starts_with(&one)
 }
 
 /// Less than this many minutes tell nothing about growth.
