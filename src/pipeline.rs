@@ -47,9 +47,21 @@ pub fn scan<T: Send>(
     traces: &[Trace<'_>],
     progress: &Progress,
     read: impl Fn(usize, &Trace<'_>, &Buffer<'_>) -> T + Sync,
+    take: impl FnMut(usize, T, FileTime) + Send,
+) {
+    let all: Vec<usize> = (0..traces.len()).collect();
+    scan_some(traces, &all, progress, read, take);
+}
+
+/// As [`scan`], of those traces alone whose numbers are in `wanted`.
+pub fn scan_some<T: Send>(
+    traces: &[Trace<'_>],
+    wanted: &[usize],
+    progress: &Progress,
+    read: impl Fn(usize, &Trace<'_>, &Buffer<'_>) -> T + Sync,
     mut take: impl FnMut(usize, T, FileTime) + Send,
 ) {
-    let order = work_order(traces);
+    let order = work_order(traces, wanted);
     let batches = cut_into_batches(&order);
     let mut waiting: Vec<(usize, T, FileTime)> = Vec::new();
     for (number, batch) in batches.iter().enumerate() {
@@ -72,9 +84,9 @@ pub fn scan<T: Send>(
     }
 }
 
-fn work_order(traces: &[Trace<'_>]) -> Vec<Work> {
+fn work_order(traces: &[Trace<'_>], wanted: &[usize]) -> Vec<Work> {
     let mut order = Vec::new();
-    for (number, trace) in traces.iter().enumerate() {
+    for (number, trace) in wanted.iter().filter_map(|number| Some((*number, traces.get(*number)?))) {
         for position in trace.reading_order() {
             let Some(info) = trace.buffers().get(position) else { continue };
             let not_before = FileTime(trace.clock().file_time(info.not_before));

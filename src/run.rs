@@ -1,6 +1,6 @@
 //! Connects the steps: options in, report out, and the exit code.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -73,39 +73,43 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     }
     let mut coverages: Vec<Coverage> = traces.iter().map(Coverage::of_index).collect();
     let mut providers: Vec<BTreeSet<Guid>> = vec![BTreeSet::new(); traces.len()];
+    let boots = boots(&traces);
     let mut analysis = Analysis::new(Setting {
-        boots: boots(&traces),
+        boots: boots.clone(),
         bounds: bounds(&traces),
         ranges: PoolRanges::new(options.pool, &side.dynamic_ports),
     });
     let mut order = TimeOrder::default();
     with_threads(&options.common, &traces, |progress| {
-        pipeline::scan(
-            &traces,
-            progress,
-            |number, trace, buffer| {
-                let mut seen: HashSet<Guid> = HashSet::new();
-                let mut last = None;
-                let events = pipeline::read_events(number, trace, buffer, |record| {
-                    let guid = record.header_guid();
-                    if guid != last {
-                        last = guid;
-                        seen.extend(guid);
+        for boot in by_boot(&boots, &traces) {
+            pipeline::scan_some(
+                &traces,
+                &boot,
+                progress,
+                |number, trace, buffer| {
+                    let mut seen: HashSet<Guid> = HashSet::new();
+                    let mut last = None;
+                    let events = pipeline::read_events(number, trace, buffer, |record| {
+                        let guid = record.header_guid();
+                        if guid != last {
+                            last = guid;
+                            seen.extend(guid);
+                        }
+                    });
+                    (events, seen)
+                },
+                |number, (mut events, seen), not_before| {
+                    if let (Some(coverage), Some(providers)) = (coverages.get_mut(number), providers.get_mut(number)) {
+                        coverage.add(std::mem::take(&mut events.coverage));
+                        providers.extend(seen);
                     }
-                });
-                (events, seen)
-            },
-            |number, (mut events, seen), not_before| {
-                if let (Some(coverage), Some(providers)) = (coverages.get_mut(number), providers.get_mut(number)) {
-                    coverage.add(std::mem::take(&mut events.coverage));
-                    providers.extend(seen);
-                }
-                if let Some(trace) = traces.get(number) {
-                    order.push(number, trace, events);
-                }
-                order.release(not_before, |meta, event| analysis.observe(meta, event));
-            },
-        );
+                    if let Some(trace) = traces.get(number) {
+                        order.push(number, trace, events);
+                    }
+                    order.release(not_before, |meta, event| analysis.observe(meta, event));
+                },
+            );
+        }
     })?;
     let whole = coverages.iter().all(Coverage::is_whole);
     let trace_facts = labels
@@ -117,6 +121,11 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
         })
         .collect();
     notes.extend(unusable.iter().map(|line| format!("{line}; not used")));
+    if let Some(several) = boots.iter().max().map(|last| last + 1).filter(|count| *count > 1) {
+        notes.push(format!(
+            "the traces are of {several} machines, or starts of one: each is followed by itself, and of a pool the fullest is shown"
+        ));
+    }
     let report = Report::new(Facts { traces: trace_facts, findings: analysis.finish(), side, side_inputs, notes });
     let is_text = options.format == ReportFormat::Text;
     write_output(&options.common, is_text, |out, width| match options.format {
@@ -266,18 +275,30 @@ fn open_traces<'f>(
 /// different boots. Less is a clock that was set.
 fn boots(traces: &[Trace<'_>]) -> Vec<usize> {
     const SAME_BOOT_100NS: i64 = 60 * FileTime::SECOND;
-    let mut known: Vec<i64> = Vec::new();
+    let mut known: BTreeMap<i64, usize> = BTreeMap::new();
     traces
         .iter()
         .map(|trace| {
             let boot = trace.header().boot_time;
-            let same = known.iter().position(|other| other.saturating_sub(boot).saturating_abs() <= SAME_BOOT_100NS);
-            same.unwrap_or_else(|| {
-                known.push(boot);
-                known.len() - 1
-            })
+            let near = boot.saturating_sub(SAME_BOOT_100NS)..=boot.saturating_add(SAME_BOOT_100NS);
+            let next = known.len();
+            let same = known.range(near).next().map(|(_, number)| *number);
+            same.unwrap_or_else(|| *known.entry(boot).or_insert(next))
         })
         .collect()
+}
+
+/// The numbers of the traces of each boot, the earliest boot first. They are read one boot after the other, though traces
+/// of several machines may overlap in time: nothing goes from one to the other.
+fn by_boot(boots: &[usize], traces: &[Trace<'_>]) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (number, boot) in boots.iter().enumerate() {
+        groups.entry(*boot).or_default().push(number);
+    }
+    let start = |number: &usize| traces.get(*number).map(|trace| trace.header().start_time);
+    let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+    groups.sort_by_key(|group| group.iter().filter_map(start).min());
+    groups
 }
 
 /// Earliest start and latest end, where all headers tell both.

@@ -13,6 +13,7 @@ mod events;
 mod folders;
 mod holders;
 mod inputs;
+mod judgement;
 mod reports;
 mod robustness;
 mod scenarios;

@@ -152,7 +152,7 @@ fn collect(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
     for pool in &full {
         let (Some(protocol), Some(family)) = (pool.key.protocol, pool.key.family) else { continue };
         let (family, protocol) = (family_word(family), protocol_word(protocol));
-        if pool.range.source == RangeSource::Default {
+        if pool.range.source == RangeSource::Default || pool.wider().is_some() {
             commands.push(format!("netsh int {family} show dynamicport {protocol} >> dynamicport-{family}.txt"));
         }
         if !situation.has_excluded {
@@ -312,7 +312,8 @@ fn widen(pool: &PoolFinding, excluded: &[ExcludedPorts]) -> Option<Recommendatio
         let (family, protocol) = (family_word(family), protocol_word(protocol));
         format!("netsh int {family} set dynamicport {protocol} start={start} num={count}")
     };
-    if pool.local_address.is_some() {
+    // Where the range is not what it is taken to be, another may be narrower.
+    if pool.local_address.is_some() || pool.wider().is_some() {
         return None;
     }
     let Some(wider) = wider_range(pool.range, excluded, pool) else {

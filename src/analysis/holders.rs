@@ -9,8 +9,10 @@ use super::Findings;
 use super::listings::{Listed, Usage, usage};
 use super::pools::{Moment, Pool, PoolKey, PoolRange, RangeSource};
 use super::processes::{Process, is_kernel};
+use super::tally::Ages;
 use super::transport::overlap;
 use super::verdict::{Confidence, State};
+use crate::event::base_name;
 use crate::net::Family;
 use crate::side::facts::{ExcludedPorts, SideFacts, SocketListing, SourceId, TcpState};
 use crate::time::FileTime;
@@ -138,6 +140,11 @@ impl PoolFinding {
         (self.state == Some(State::Exhausted)).then(|| self.range.count.saturating_sub(self.explained))
     }
 
+    /// Ports that were given out, where some lie outside of the range: the pool is larger than it is taken to be.
+    pub fn wider(&self) -> Option<(u16, u16)> {
+        self.given.filter(|given| is_outside(Some(*given), self.range))
+    }
+
     /// Where the pool is full, its range is a default, and all ports given out lie in less than half of it, nearly all of
     /// them in use (9 of 10): that part, for the pool may be no larger.
     pub fn narrower(&self) -> Option<(u16, u16)> {
@@ -148,6 +155,10 @@ impl PoolFinding {
         let is_default = self.range.source == RangeSource::Default;
         (self.state == Some(State::Exhausted) && is_default && is_part && is_used).then_some((first, last))
     }
+}
+
+fn is_outside(given: Option<(u16, u16)>, range: PoolRange) -> bool {
+    given.is_some_and(|(first, last)| !range.contains(first) || !range.contains(last))
 }
 
 /// All pools and holders.
@@ -176,7 +187,9 @@ const LEAK_SHARE: u32 = 4;
 
 /// Puts everything together.
 pub fn conclude(findings: &Findings, side: &SideFacts, lossy: bool) -> Conclusion {
-    let book = Book { findings, side, lossy, last_of_pid: last_of_pid(findings.world.processes.processes()) };
+    let processes = findings.world.processes.processes();
+    let latest_of_pid = processes.iter().enumerate().map(|(index, process)| (process.pid, index)).collect();
+    let book = Book { findings, side, lossy, last_of_pid: last_of_pid(processes), latest_of_pid };
     let mut conclusion = Conclusion::default();
     for key in PoolKey::all() {
         book.pool(key, &mut conclusion);
@@ -196,6 +209,8 @@ struct Book<'a> {
     side: &'a SideFacts,
     lossy: bool,
     last_of_pid: BTreeMap<u32, usize>,
+    /// The latest process of each PID, also one that has ended.
+    latest_of_pid: BTreeMap<u32, usize>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -205,6 +220,7 @@ struct Seen {
     unnumbered: u32,
     obtained: u64,
     released: u64,
+    ages: Ages,
     /// Ports that TCP/IP's events add: older than the trace, and acquired in it.
     older: u32,
     acquired: u32,
@@ -230,7 +246,7 @@ impl Book<'_> {
         if !is_exhausted && visible == 0 && pool.held_peak == 0 && usage.occupied() == 0 && pool.occupied_peak.0 == 0 {
             return;
         }
-        let mut subjects = self.subjects(key, range, moment, &usage);
+        let mut subjects = self.subjects(key, range, moment, listing, &usage);
         let set_aside = self.set_aside(key, range, &mut subjects);
         let time_wait = match moment {
             Some(moment) => {
@@ -245,7 +261,7 @@ impl Book<'_> {
         let usable = range.count.saturating_sub(set_aside);
         let state = if is_exhausted {
             Some(State::Exhausted)
-        } else if is_near(occupied_peak, usable) {
+        } else if is_near(occupied_peak, usable) && !is_outside(pool.given, range) {
             Some(State::Near)
         } else {
             None
@@ -326,6 +342,7 @@ impl Book<'_> {
         key: PoolKey,
         range: PoolRange,
         moment: Option<&Moment>,
+        listing: Option<&SocketListing>,
         usage: &Usage,
     ) -> BTreeMap<Subject, Seen> {
         let processes = &self.findings.world.processes;
@@ -338,6 +355,7 @@ impl Book<'_> {
                 seen.unnumbered = seen.unnumbered.saturating_add(held.unnumbered);
                 seen.obtained += held.obtained;
                 seen.released += held.released;
+                seen.ages.add(held.ages);
             }
             for (owner, ports) in &moment.time_wait_owners {
                 let seen = subjects.entry(settled(*owner)).or_default();
@@ -364,14 +382,26 @@ impl Book<'_> {
         for (pid, listed) in &usage.by_pid {
             let subject = match pid {
                 None => Subject::Nobody,
-                Some(pid) => match self.last_of_pid.get(pid) {
-                    Some(index) => Subject::Process(*index),
-                    None => Subject::Listed(*pid),
-                },
+                Some(pid) => self.listed_subject(*pid, listing),
             };
             subjects.entry(subject).or_default().listed = Some(*listed);
         }
         subjects
+    }
+
+    /// The process of the trace that a listing shows with this PID: the one that ran at the end, else the one that had ended
+    /// by then, since the listing may be older. One of another name is another process.
+    fn listed_subject(&self, pid: u32, listing: Option<&SocketListing>) -> Subject {
+        let index = self.last_of_pid.get(&pid).or_else(|| self.latest_of_pid.get(&pid));
+        let process = index.and_then(|index| self.findings.world.processes.processes().get(*index));
+        let named = process.and_then(Process::image).map(|(image, _)| image);
+        let listed = listing.and_then(|listing| listing.owners.get(&pid)).and_then(|owner| owner.image.as_deref());
+        match index {
+            Some(index) if named.zip(listed).is_none_or(|(one, other)| is_same_image(one, other)) => {
+                Subject::Process(*index)
+            }
+            _ => Subject::Listed(pid),
+        }
     }
 
     /// Ports that are excluded from the pool, or reserved.
@@ -429,7 +459,7 @@ impl Book<'_> {
         } else if seen.time_wait > held {
             Some(Pattern::Churn)
         } else {
-            habit(seen, process).filter(|habit| *habit != Pattern::Leak || ports >= range.count / LEAK_SHARE)
+            habit(seen, process, moment).filter(|habit| *habit != Pattern::Leak || ports >= range.count / LEAK_SHARE)
         };
         let per_minute = process.zip(moment).and_then(|(process, moment)| {
             let minutes = moment.time.since(process.tally.first_hold?) as f64 / (60 * FileTime::SECOND) as f64;
@@ -480,11 +510,18 @@ impl Book<'_> {
     }
 }
 
+/// Whether two names may be of one image: with or without `.exe`, one of them possibly cut.
+fn is_same_image(one: &str, other: &str) -> bool {
+    let stem = |name: &str| base_name(name).to_lowercase().trim_end_matches(".exe").to_owned();
+    let (one, other) = (stem(one), stem(other));
+    one.starts_with(&other) || other.starts_with(&one)
+}
+
 /// Less than this many minutes tell nothing about growth.
 const MEASURABLE_MINUTES: f64 = 0.05;
 
 /// Whether a process leaks or works, by what it gave back: until the moment at hand, and later while it lived.
-fn habit(seen: &Seen, process: Option<&Process>) -> Option<Pattern> {
+fn habit(seen: &Seen, process: Option<&Process>, moment: Option<&Moment>) -> Option<Pattern> {
     if let Some(listed) = seen.listed.filter(|listed| listed.ports > seen.bound.saturating_add(seen.acquired)) {
         // Bound and never connected, or closed by the other side alone: nobody needs such a socket for long.
         let idle = listed.bound.saturating_add(listed.close_wait);
@@ -495,8 +532,27 @@ fn habit(seen: &Seen, process: Option<&Process>) -> Option<Pattern> {
         return None;
     }
     let tally = &process?.tally;
-    let gave_back_later = process.is_some_and(Process::lasts) && tally.ports_released * 2 > tally.ports_obtained;
-    Some(if seen.released * 10 <= seen.obtained && !gave_back_later { Pattern::Leak } else { Pattern::Load })
+    let lasts = process.is_some_and(Process::lasts);
+    let is_leak = if seen.released * 10 <= seen.obtained {
+        !(lasts && tally.ports_released * 2 > tally.ports_obtained)
+    } else {
+        let gave_back_later = lasts && tally.ports_held * 2 < seen.ages.held();
+        !gave_back_later && moment.is_some_and(|moment| is_rest_kept(&seen.ages, tally.first_hold, moment.time))
+    };
+    Some(if is_leak { Pattern::Leak } else { Pattern::Load })
+}
+
+/// Whether the ports held are others than those given back: four times as old as those ever became, and taken one by one
+/// since the first, so that their mean age is near half of that time (a quarter to three quarters). What a pool of
+/// connections keeps is as old as the process's first port; what load holds at once is as old as what it gives back.
+fn is_rest_kept(ages: &Ages, first_hold: Option<FileTime>, now: FileTime) -> bool {
+    let (Some(held), Some(released), Some(first)) = (ages.of_held(now), ages.of_released(), first_hold) else {
+        return false;
+    };
+    let all = i128::from(now.since(first));
+    held >= released.saturating_mul(4)
+        && held.saturating_mul(4) >= all
+        && held.saturating_mul(4) <= all.saturating_mul(3)
 }
 
 /// Whether a listing shows sockets that are only bound: `netstat` does so with `-q` alone.

@@ -49,8 +49,8 @@ pub fn usage(listing: &SocketListing, key: PoolKey, range: PoolRange, vague: boo
     let mut held: BTreeSet<u16> = BTreeSet::new();
     let mut waiting: BTreeSet<u16> = BTreeSet::new();
     let mut ports: BTreeSet<(Option<u32>, u16)> = BTreeSet::new();
-    // Rows without addresses: sockets that are only bound, and others. A connected socket is listed as bound too.
-    let mut grouped: BTreeMap<Option<u32>, (u32, u32)> = BTreeMap::new();
+    // Sockets of rows without addresses.
+    let mut grouped: BTreeMap<Option<u32>, u32> = BTreeMap::new();
     for socket in &listing.sockets {
         let here = socket.family == key.family || (vague && socket.family.is_none());
         if Some(socket.protocol) != key.protocol || !here {
@@ -71,29 +71,30 @@ pub fn usage(listing: &SocketListing, key: PoolKey, range: PoolRange, vague: boo
                 usage.time_wait = usage.time_wait.saturating_add(socket.count);
                 continue;
             }
-            // Ports of listeners are not in the dynamic range as a rule, and these rows do not tell.
-            None if socket.state == Some(TcpState::Listen) => continue,
+            // These rows do not tell the port. One that the process asked for is listed as bound, whatever became of the
+            // socket; those of listeners and of connections to them need not be of the pool.
+            None if socket.protocol == Protocol::Tcp && !matches!(socket.state, None | Some(TcpState::Bound)) => {}
             None => {
-                let (bound, other) = grouped.entry(socket.pid).or_default();
-                let count = if socket.state == Some(TcpState::Bound) { bound } else { other };
-                *count = count.saturating_add(socket.count);
+                let sockets = grouped.entry(socket.pid).or_default();
+                *sockets = sockets.saturating_add(socket.count);
             }
         }
         let listed = usage.by_pid.entry(socket.pid).or_default();
-        match socket.state {
-            Some(TcpState::Bound) => listed.bound += socket.count,
-            Some(TcpState::CloseWait) => listed.close_wait += socket.count,
-            Some(TcpState::Established) => listed.established += socket.count,
-            _ => {}
-        }
+        let sockets = match socket.state {
+            Some(TcpState::Bound) => &mut listed.bound,
+            Some(TcpState::CloseWait) => &mut listed.close_wait,
+            Some(TcpState::Established) => &mut listed.established,
+            _ => continue,
+        };
+        *sockets = sockets.saturating_add(socket.count);
     }
     for (pid, _) in ports {
         usage.by_pid.entry(pid).or_default().ports += 1;
     }
-    for (pid, (bound, other)) in grouped {
-        let sockets = bound.max(other);
+    for (pid, sockets) in grouped {
         usage.held = usage.held.saturating_add(sockets);
-        usage.by_pid.entry(pid).or_default().ports += sockets;
+        let listed = usage.by_pid.entry(pid).or_default();
+        listed.ports = listed.ports.saturating_add(sockets);
     }
     usage.held = usage.held.saturating_add(u32::try_from(held.len()).unwrap_or(u32::MAX));
     let only_waiting = waiting.difference(&held).count();
@@ -244,6 +245,9 @@ mod tests {
         let listing = listing(sockets, None);
         let none = usage(&listing, TCP4, DEFAULT_RANGE, false);
         assert_eq!(none, Usage::default());
+        let mut huge = listing.clone();
+        huge.sockets = vec![grouped(TcpState::Bound, u32::MAX), grouped(TcpState::Bound, 7)];
+        assert_eq!(usage(&huge, TCP4, DEFAULT_RANGE, true).occupied(), u32::MAX);
         let usage = usage(&listing, TCP4, DEFAULT_RANGE, true);
         assert_eq!((usage.held, usage.time_wait, usage.by_pid[&Some(7312)].ports), (5143, 211, 5143));
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::pools::PoolKey;
-use super::tally::Tally;
+use super::tally::{Ages, Tally};
 use crate::event::{ProcessChange, ProcessEvent, ProcessSource};
 use crate::hash::FastMap;
 use crate::time::FileTime;
@@ -163,6 +163,8 @@ pub struct Held {
     pub obtained: u64,
     /// Ports of all pools given back so far.
     pub released: u64,
+    /// How old the ports of all pools are and became.
+    pub ages: Ages,
 }
 
 /// To whom the events of an EPROCESS address belong, once that is known.
@@ -353,7 +355,7 @@ impl ProcessTable {
             let sockets = tally.held_by_pool.get(pool.index()).copied().filter(|held| *held > 0)?;
             let unnumbered = tally.unnumbered_by_pool.get(pool.index()).copied().unwrap_or(0);
             let (obtained, released) = (tally.ports_obtained, tally.ports_released);
-            Some(Held { owner, sockets, unnumbered, obtained, released })
+            Some(Held { owner, sockets, unnumbered, obtained, released, ages: tally.ages })
         };
         let mut owners = Vec::new();
         for (id, process) in (0..).zip(&self.processes) {

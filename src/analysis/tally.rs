@@ -34,6 +34,48 @@ impl OwnerSource {
     }
 }
 
+/// How old ports are: sums, so that ages at any moment follow from them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ages {
+    /// Ports held, and the sum of the times since when, in 100 ns.
+    held: (u64, i128),
+    /// Ports given back, and the sum of the times that each was held.
+    released: (u64, i128),
+}
+
+impl Ages {
+    fn hold(&mut self, since: FileTime) {
+        self.held = (self.held.0 + 1, self.held.1 + i128::from(since.0));
+    }
+
+    fn release(&mut self, since: FileTime, now: FileTime) {
+        self.held = (self.held.0.saturating_sub(1), self.held.1 - i128::from(since.0));
+        self.released = (self.released.0 + 1, self.released.1 + i128::from(now.since(since)));
+    }
+
+    /// Adds the ages of other ports.
+    pub fn add(&mut self, other: Self) {
+        for (sum, more) in [(&mut self.held, other.held), (&mut self.released, other.released)] {
+            *sum = (sum.0 + more.0, sum.1 + more.1);
+        }
+    }
+
+    /// Ports held.
+    pub fn held(&self) -> u64 {
+        self.held.0
+    }
+
+    /// Mean age at `now` of the ports held, in 100 ns.
+    pub fn of_held(&self, now: FileTime) -> Option<i128> {
+        (self.held.0 > 0).then(|| i128::from(now.0) - self.held.1 / i128::from(self.held.0))
+    }
+
+    /// Mean age that ports given back had reached, in 100 ns.
+    pub fn of_released(&self) -> Option<i128> {
+        (self.released.0 > 0).then(|| self.released.1 / i128::from(self.released.0))
+    }
+}
+
 /// What one process did with sockets, and what became of it.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
@@ -63,6 +105,8 @@ pub struct Tally {
     pub ports_obtained: u64,
     /// Ports given back.
     pub ports_released: u64,
+    /// How old the ports are and became.
+    pub ages: Ages,
     /// When the first port was obtained.
     pub first_hold: Option<FileTime>,
     /// How the owner of the failures is known. Failures that wait for a decision are not in it yet.
@@ -93,6 +137,7 @@ impl Tally {
         self.ports_held += 1;
         self.ports_held_peak = self.ports_held_peak.max(self.ports_held);
         self.ports_obtained += 1;
+        self.ages.hold(now);
         self.first_hold = Some(self.first_hold.map_or(now, |first| first.min(now)));
         if let Some(held) = self.held_by_pool.get_mut(pool.index()) {
             *held = held.saturating_add(1);
@@ -103,8 +148,9 @@ impl Tally {
     }
 
     /// A socket no longer holds its port.
-    pub fn release(&mut self, hold: &Hold) {
+    pub fn release(&mut self, hold: &Hold, now: FileTime) {
         let pool = hold.pool;
+        self.ages.release(hold.since, now);
         if let Some(held) = self.unnumbered_by_pool.get_mut(pool.index()).filter(|_| hold.port.is_none()) {
             *held = held.saturating_sub(1);
         }
@@ -142,6 +188,7 @@ impl Tally {
         }
         self.ports_obtained += other.ports_obtained;
         self.ports_released += other.ports_released;
+        self.ages.add(other.ages);
         self.first_hold = match (self.first_hold, other.first_hold) {
             (Some(one), Some(two)) => Some(one.min(two)),
             (one, two) => one.or(two),
@@ -179,14 +226,27 @@ mod tests {
         let mut tally = Tally::default();
         tally.hold(&HOLD);
         tally.hold(&HOLD);
-        tally.release(&HOLD);
+        tally.release(&HOLD, FileTime(3));
         let mut other = Tally::default();
         other.hold(&HOLD);
         other.hold(&HOLD);
         tally.add(other);
         assert_eq!((tally.ports_held, tally.ports_held_peak), (3, 3));
-        tally.release(&HOLD);
+        tally.release(&HOLD, FileTime(3));
         assert_eq!((tally.ports_held, tally.ports_held_peak), (2, 3));
+    }
+
+    #[test]
+    fn ages_are_means() {
+        let hold = |since| Hold { since: FileTime(since), ..HOLD };
+        let mut tally = Tally::default();
+        tally.hold(&hold(10));
+        tally.hold(&hold(20));
+        assert_eq!((tally.ages.of_held(FileTime(40)), tally.ages.of_released()), (Some(25), None));
+        tally.release(&hold(10), FileTime(30));
+        assert_eq!((tally.ages.of_held(FileTime(40)), tally.ages.of_released()), (Some(20), Some(20)));
+        tally.release(&hold(20), FileTime(i64::MAX));
+        assert_eq!((tally.ages.held(), tally.ages.of_held(FileTime(40))), (0, None));
     }
 
     #[test]

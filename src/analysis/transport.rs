@@ -3,7 +3,7 @@
 //! Nothing but process, port and time joins these with AFD's sockets, so they are kept apart, and put together for a
 //! moment at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::pools::{POOLS, Pool, PoolKey, PoolRange, PoolRanges};
 use super::processes::{ProcessId, ProcessTable};
@@ -47,7 +47,7 @@ impl PortOrder {
 pub struct TransportShare {
     /// Distinct ports, for each process (`None`: not known) and whether its connections were there before the trace.
     pub by_process: BTreeMap<(Option<ProcessId>, bool), u32>,
-    /// Connections that were there before the trace, in TIME_WAIT.
+    /// Distinct ports of connections that were there before the trace, in TIME_WAIT; those that something holds are not in it.
     pub time_wait: u32,
     /// All port references, before those of known sockets were taken away.
     pub in_use: u32,
@@ -335,6 +335,7 @@ impl Transport {
         };
         let range = ranges.of(key);
         let mut ports: BTreeMap<u16, (Option<ProcessId>, bool)> = BTreeMap::new();
+        let mut waiting: BTreeSet<u16> = BTreeSet::new();
         let mut add = |port: u16, process: Option<ProcessId>, since: Option<FileTime>, share: &mut TransportShare| {
             share.in_use += 1;
             let older = since.is_none();
@@ -380,7 +381,12 @@ impl Transport {
                 for holding in self.existing.values().filter(|holding| holding.family == family) {
                     if holding.waits {
                         share.in_use += 1;
-                        share.time_wait += u32::from(range.contains(holding.port));
+                        // The port of a service waits once for each of its connections; one that a socket gave back is
+                        // counted already.
+                        let is_counted = pool.holds(holding.port) || pool.time_wait.since(holding.port).is_some();
+                        if range.contains(holding.port) && !is_counted {
+                            waiting.insert(holding.port);
+                        }
                     } else {
                         add(holding.port, holding.process, None, &mut share);
                     }
@@ -392,6 +398,8 @@ impl Transport {
                 }
             }
         }
+        let only_waiting = waiting.iter().filter(|port| !ports.contains_key(port)).count();
+        share.time_wait = u32::try_from(only_waiting).unwrap_or(u32::MAX);
         for (process, older) in ports.into_values() {
             *share.by_process.entry((process, older)).or_default() += 1;
         }

@@ -110,6 +110,8 @@ pub struct Evidence {
     pub explained_percent: Option<u32>,
     /// The part of a full pool in which all ports lie that were given out, nearly all of them in use.
     pub narrower: Option<(u16, u16)>,
+    /// Smallest and largest port given out of a pool, some of them outside of its range.
+    pub wider: Option<(u16, u16)>,
     /// AFD events of any kind.
     pub afd_records: u64,
     /// AFD bind events, enter or exit.
@@ -163,6 +165,8 @@ pub const EXPLAINED_PERCENT: u32 = 70;
 pub fn judge(evidence: &Evidence) -> Verdict {
     let failures = evidence.bind_failures + evidence.connect_failures;
     let direct = failures + evidence.refusals + evidence.weak_references;
+    // AFD and TCP/IP both tell of one refusal.
+    let is_single = failures.max(evidence.refusals) + evidence.weak_references == 1;
     let (tcp_full, udp_full) = evidence.pool_full_events;
     let is_exhausted = direct + tcp_full + udp_full > 0;
     let mut reasons = Vec::new();
@@ -273,7 +277,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
             format!("the owner of {weak} of {failures} failures is known from a record header or not at all"),
         );
     }
-    if direct == 1 {
+    if is_single {
         reason("single_failure", "there is one failure only".to_owned());
     }
     if evidence.began_after {
@@ -297,6 +301,14 @@ pub fn judge(evidence: &Evidence) -> Verdict {
             ),
         );
     }
+    if let Some((first, last)) = evidence.wider {
+        reason(
+            "wider_pool",
+            format!(
+                "ports from {first} to {last} were given out: the pool is larger than it is taken to be; give a dynamicport listing"
+            ),
+        );
+    }
     if is_exhausted && evidence.traces > 0 && evidence.tcpip_records == 0 {
         reason(
             "no_tcpip_events",
@@ -312,7 +324,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     let doubtful = evidence.wrapped || evidence.unclosed || evidence.displaced > 0 || evidence.clock_assumed;
     let whole = lossless && !doubtful;
     let (state, confidence) = if is_exhausted {
-        let confidence = if direct <= 1 || losses_are_large(evidence) {
+        let confidence = if direct == 0 || is_single || losses_are_large(evidence) {
             Confidence::Low
         } else if whole && direct > 0 && is_well_owned(evidence) {
             Confidence::High
@@ -384,6 +396,7 @@ mod tests {
             tcpip_records: 7,
             explained_percent: None,
             narrower: None,
+            wider: None,
             afd_records: 200,
             bind_records: 100,
             records: 300,
@@ -427,6 +440,8 @@ mod tests {
     fn one_failure_or_large_losses_are_weak_evidence() {
         let single = Evidence { bind_failures: 1, well_owned: 1, ..clean() };
         assert_eq!(verdict(single), (State::Exhausted, Some(Confidence::Low), vec!["bind_failures", "single_failure"]));
+        let told_twice = Evidence { bind_failures: 1, well_owned: 1, refusals: 1, ..clean() };
+        assert_eq!(verdict(told_twice).1, Some(Confidence::Low), "by AFD and by TCP/IP");
         assert_eq!(verdict(Evidence { events_lost: 31, ..clean() }).1, Some(Confidence::Low));
         assert_eq!(verdict(Evidence { buffers_lost: 2, ..clean() }).1, Some(Confidence::Low));
     }

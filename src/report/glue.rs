@@ -16,7 +16,7 @@ use crate::side::facts::SideFacts;
 use crate::status::NtStatus;
 use crate::time::FileTime;
 
-/// A log without a trace is searched for a day back from its last entry of interest.
+/// A log without a trace is searched for a day back from its last entry of any kind.
 const DAY_100NS: i64 = 86_400 * FileTime::SECOND;
 
 /// Ids of the Tcpip events that say a pool is full: TCP, UDP.
@@ -34,7 +34,7 @@ pub(super) fn system_events(
     side_inputs: &[SideInput],
     span: Option<(FileTime, FileTime)>,
 ) -> Vec<SystemEventRow> {
-    let newest = side.system_events.iter().map(|event| event.time).max();
+    let newest = side.system_events.iter().map(|event| event.time).max().max(side.newest_log_entry);
     let span = span.or(newest.map(|newest| (FileTime(newest.0.saturating_sub(DAY_100NS)), newest)));
     let mut rows: Vec<SystemEventRow> = side
         .system_events
@@ -83,6 +83,7 @@ pub(super) fn weigh_pools(
     let listed = conclusion.pools.iter().filter_map(|pool| Some((pool.listing?.1, pool.usable(), pool.key.name())));
     evidence.listed = listed.max_by_key(|(used, usable, _)| u64::from(*used) * 10_000 / u64::from((*usable).max(1)));
     let worst = worst_pool(&conclusion.pools).and_then(|index| conclusion.pools.get(index));
+    evidence.wider = worst.and_then(PoolFinding::wider);
     let worst = worst.filter(|pool| pool.state == Some(State::Exhausted));
     evidence.explained_percent = worst.map(explained_percent);
     evidence.narrower = worst.and_then(PoolFinding::narrower);
@@ -268,6 +269,20 @@ pub(super) fn situation<'a>(
         has_listing: !side.listings.is_empty(),
         has_excluded: !side.excluded_ports.is_empty(),
         has_event_log,
-        unexplained_share: unexplained.map_or(0.0, |rows| rows.iter().map(|row| row.share_of_pool).fold(0.0, f64::max)),
+        unexplained_share: unexplained_share(conclusion, unexplained),
     }
+}
+
+/// The largest part of a full pool that nothing explains. Where a pool is known, those whose protocol or family is not known
+/// do not count: their ports are those of one that is.
+fn unexplained_share(conclusion: &Conclusion, unexplained: Option<&Vec<UnexplainedRow>>) -> f64 {
+    let is_known = |row: &&UnexplainedRow| {
+        conclusion.pools.get(row.pool).is_some_and(|pool| pool.key.protocol.is_some() && pool.key.family.is_some())
+    };
+    let rows = unexplained.map_or(&[][..], Vec::as_slice);
+    let largest = |known: bool| {
+        let shares = rows.iter().filter(|row| is_known(row) == known).map(|row| row.share_of_pool);
+        shares.reduce(f64::max)
+    };
+    largest(true).or_else(|| largest(false)).unwrap_or(0.0)
 }

@@ -54,6 +54,8 @@ pub struct EventLog {
     pub events: Vec<SystemEvent>,
     /// Entries read, of any kind.
     pub entries: u64,
+    /// When the newest of them was written.
+    pub newest: Option<FileTime>,
     /// Chunks and entries that could not be read.
     pub damaged: u64,
     /// More entries about ports than are kept.
@@ -99,6 +101,7 @@ impl EventLog {
     fn add(&mut self, chunk: Self) {
         self.entries = self.entries.saturating_add(chunk.entries);
         self.damaged = self.damaged.saturating_add(chunk.damaged);
+        self.newest = self.newest.max(chunk.newest);
         for event in chunk.events {
             if self.events.len() < MAX_EVENTS {
                 self.events.push(event);
@@ -124,6 +127,7 @@ fn read_chunk(bytes: Vec<u8>, settings: Arc<ParserSettings>) -> EventLog {
         match record.into_xml() {
             Ok(record) => {
                 log.entries = log.entries.saturating_add(1);
+                log.newest = log.newest.max(written.and_then(FileTime::from_timestamp));
                 log.events.extend(event(&record.data, written));
             }
             Err(_) => log.damaged = log.damaged.saturating_add(1),

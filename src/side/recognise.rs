@@ -148,7 +148,8 @@ fn of_event_log(log: event_log::EventLog) -> Recognised {
         notes.push(format!("{} more, not used", counted(log.left_out, "event")));
     }
     let note = (!notes.is_empty()).then(|| notes.join("; "));
-    Recognised { kind: Kind::Evtx, facts: SideFacts { system_events: log.events, ..SideFacts::default() }, note }
+    let facts = SideFacts { system_events: log.events, newest_log_entry: log.newest, ..SideFacts::default() };
+    Recognised { kind: Kind::Evtx, facts, note }
 }
 
 fn counted(count: u64, noun: &str) -> String {

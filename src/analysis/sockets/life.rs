@@ -328,7 +328,7 @@ impl Life<'_> {
 
     fn release(&mut self, now: FileTime) {
         let Some((hold, address)) = self.socket.held.take() else { return };
-        self.world.processes.tally(hold.owner).release(&hold);
+        self.world.processes.tally(hold.owner).release(&hold, now);
         self.world.ports.release(&hold, self.socket.connected, now);
         self.totals.release(address);
     }

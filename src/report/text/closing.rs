@@ -42,8 +42,15 @@ impl Page<'_, '_> {
         }
         self.system_events()?;
         // The coverage notes tell the other doubts, with the trace and the place.
-        let told =
-            ["weak_owners", "single_failure", "began_after", "unexplained_ports", "narrower_pool", "no_tcpip_events"];
+        let told = [
+            "weak_owners",
+            "single_failure",
+            "began_after",
+            "unexplained_ports",
+            "narrower_pool",
+            "wider_pool",
+            "no_tcpip_events",
+        ];
         for reason in doubts.iter().filter(|reason| told.contains(&reason.code)) {
             self.bullet("-", &reason.text)?;
         }
@@ -77,8 +84,9 @@ impl Page<'_, '_> {
             self.line(&format!("  ({} more entries of event logs)", in_span.len() - EVENTS_SHOWN))?;
         }
         let outside = report.system_events.len() - in_span.len();
-        if outside > 0 && !report.traces.is_empty() {
-            self.bullet("·", &format!("{} of event logs outside of the trace's span", counted_entries(outside)))?;
+        if outside > 0 {
+            let span = if report.traces.is_empty() { "the last day of the log" } else { "the trace's span" };
+            self.bullet("·", &format!("{} of event logs outside of {span}", counted_entries(outside)))?;
         }
         Ok(())
     }

@@ -125,6 +125,7 @@ impl Page<'_, '_> {
         let rate = |count: u64| minutes.map(|minutes| format!("{:.0}/min", count as f64 / minutes));
         match holder.pattern {
             Some(Pattern::Leak) if holder.released == 0 => "leak: binds without close".to_owned(),
+            Some(Pattern::Leak) if holder.released * 10 > holder.obtained => "leak: not all are closed".to_owned(),
             Some(Pattern::Leak) => "leak: hardly any close".to_owned(),
             Some(Pattern::Load) => match rate(row.binds_ok) {
                 Some(rate) => format!("load: {rate} binds"),

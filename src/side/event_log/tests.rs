@@ -41,8 +41,14 @@ fn wanted() -> Vec<SystemEvent> {
 fn entries_about_ports_by_provider_and_id() {
     for per_chunk in [100, 2, 1] {
         let read = parse(&write(&log(), per_chunk)).unwrap();
-        assert_eq!(read, EventLog { events: wanted(), entries: 9, damaged: 0, left_out: 0 }, "{per_chunk}");
+        assert_eq!(
+            read,
+            EventLog { events: wanted(), entries: 9, newest: read.newest, damaged: 0, left_out: 0 },
+            "{per_chunk}"
+        );
     }
+    let newest = parse(&write(&log(), 2)).unwrap().newest.map(|time| time.to_string());
+    assert_eq!(newest.as_deref(), Some("2026-11-14T09:14:33.1234567Z"), "of any kind");
     assert_eq!(wanted()[0].time.to_string(), "2026-11-14T09:14:25.1234567Z");
 }
 

@@ -1,0 +1,353 @@
+//! What a report concludes from small hand-made traces and side files: who is blamed, how sure it is, what it advises. All
+//! synthetic.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use synth::afd::{self, Head, SockAddr};
+use synth::evtx::LogEvent;
+use synth::record::Origin;
+use synth::{Pointer, TraceBuilder, TraceOptions, tcpip};
+
+use crate::common::{run, scratch};
+
+const NO_PORT: u32 = 0xC000_0209;
+const REMOTE: SockAddr = SockAddr::V4 { address: [10, 9, 9, 9], port: 443 };
+const WINDOWS: Pointer = Pointer::Eight;
+
+/// A trace under construction. Times are in milliseconds from its start, and must not go back.
+struct Sim {
+    builder: TraceBuilder,
+    t0: i64,
+    /// The address that all sockets bind to.
+    local: [u8; 4],
+    endpoints: u64,
+}
+
+impl Sim {
+    fn new() -> Self {
+        Self::with(TraceOptions::default())
+    }
+
+    fn with(options: TraceOptions) -> Self {
+        let t0 = options.t0;
+        Self { builder: TraceBuilder::new(options), t0, local: [0; 4], endpoints: 0 }
+    }
+
+    fn at(&self, ms: i64) -> i64 {
+        self.t0 + ms * 10_000
+    }
+
+    fn head(enter_exit: u32, pid: u32, endpoint: u64) -> Head {
+        Head { enter_exit, location: 7022, process: 0xE000_0000 + u64::from(pid) * 0x100, endpoint }
+    }
+
+    fn started(&mut self, ms: i64, pid: u32, image: &str) {
+        let process = synth::process::ProcessInfo { pid, path: image.to_owned(), ..Default::default() };
+        let at = self.at(ms);
+        self.builder.process_start(0, at, &process, 0);
+    }
+
+    /// An endpoint that nobody has used; its creation is not told.
+    fn endpoint(&mut self) -> u64 {
+        self.endpoints += 1;
+        0xF000_0000 + self.endpoints * 0x200
+    }
+
+    /// A new socket: `protocol` 6 or 17, over IPv4.
+    fn socket(&mut self, ms: i64, pid: u32, protocol: u32) -> u64 {
+        let endpoint = self.endpoint();
+        let kind = if protocol == 6 { 1 } else { 2 };
+        let payload = afd::create(WINDOWS, Self::head(afd::EXIT, pid, endpoint), 2, kind, protocol, pid, 0);
+        let at = self.at(ms);
+        self.builder.afd(0, at, pid, 1000, &payload);
+        endpoint
+    }
+
+    /// Asks for any port; gets this one, or none.
+    fn bind(&mut self, ms: i64, pid: u32, endpoint: u64, port: Option<u16>) {
+        let (at, any) = (self.at(ms), SockAddr::V4 { address: self.local, port: 0 });
+        self.builder.afd_bind(0, at, pid, Self::head(afd::ENTER, pid, endpoint), 0, Some(any));
+        let exit = Self::head(afd::EXIT, pid, endpoint);
+        match port {
+            Some(port) => {
+                let given = SockAddr::V4 { address: self.local, port };
+                self.builder.afd_bind(0, at + 5, pid, exit, 0, Some(given));
+            }
+            None => {
+                self.builder.afd_bind(0, at + 5, pid, exit, NO_PORT, None);
+            }
+        }
+    }
+
+    /// A new TCP socket that holds this port.
+    fn hold(&mut self, ms: i64, pid: u32, port: u16) -> u64 {
+        let endpoint = self.socket(ms, pid, 6);
+        self.bind(ms, pid, endpoint, Some(port));
+        endpoint
+    }
+
+    /// A new TCP socket that gets no port, and is closed.
+    fn fail(&mut self, ms: i64, pid: u32) {
+        let endpoint = self.socket(ms, pid, 6);
+        self.bind(ms, pid, endpoint, None);
+        self.close(ms, pid, endpoint);
+    }
+
+    fn close(&mut self, ms: i64, pid: u32, endpoint: u64) {
+        let at = self.at(ms) + 9;
+        self.builder.afd_close(0, at, pid, Self::head(afd::EXIT, pid, endpoint), 0);
+    }
+
+    fn tcpip(&mut self, ms: i64, pid: u32, id: u16, payload: &[u8]) {
+        let at = self.at(ms);
+        self.builder.event(0, at, Origin::new(pid, pid + 4), tcpip::PROVIDER, tcpip::descriptor(id, 0), payload);
+    }
+
+    /// A connection that was there before the trace.
+    fn existing(&mut self, ms: i64, tcb: u64, pid: u32, port: u16, state: u32) {
+        let local = SockAddr::V4 { address: [10, 0, 0, 5], port };
+        let connection = tcpip::Connection { tcb, local, remote: REMOTE, pid, start_key: 0 };
+        self.tcpip(ms, 4, 1300, &tcpip::rundown(WINDOWS, 0, connection, state));
+    }
+
+    fn write(self, path: &Path) {
+        std::fs::write(path, self.builder.finish()).unwrap();
+    }
+}
+
+/// The report of everything in a folder, and further arguments.
+fn report(folder: &Path, more: &[&str]) -> Value {
+    let mut arguments = vec!["analyze", folder.to_str().unwrap(), "-f", "json"];
+    arguments.extend(more);
+    let ran = run(arguments);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.json()
+}
+
+fn text(folder: &Path) -> String {
+    run(["analyze", folder.to_str().unwrap()]).stdout
+}
+
+/// PID, ports and pattern of each holder.
+fn holders(report: &Value) -> Vec<Value> {
+    let row = |holder: &Value| {
+        let process = usize::try_from(holder["process"].as_u64().unwrap()).unwrap();
+        json!([report["processes"][process]["pid"], holder["ports"], holder["pattern"]])
+    };
+    report["holders"].as_array().unwrap().iter().map(row).collect()
+}
+
+fn codes(report: &Value, list: &str) -> Vec<String> {
+    let rows = report.pointer(list).unwrap().as_array().unwrap();
+    rows.iter().map(|row| row["code"].as_str().unwrap().to_owned()).collect()
+}
+
+fn advice<'r>(report: &'r Value, code: &str) -> Option<&'r Value> {
+    report["recommendations"].as_array().unwrap().iter().find(|row| row["code"] == code)
+}
+
+/// A `netstat` listing of TCP rows: local port, state, PID.
+fn netstat(rows: impl IntoIterator<Item = (u16, &'static str, u32)>) -> String {
+    let mut listing = String::from(
+        "\r\nActive Connections\r\n\r\n  Proto  Local Address          Foreign Address        State           PID\r\n",
+    );
+    for (port, state, pid) in rows {
+        let remote = if state == "BOUND" { "0.0.0.0:0" } else { "10.9.9.9:443" };
+        writeln!(listing, "  TCP    10.0.0.5:{port}         {remote}        {state}     {pid}\r").unwrap();
+    }
+    listing
+}
+
+#[test]
+fn traces_of_two_machines_are_not_mixed() {
+    let folder = scratch();
+    for (name, hours, pid) in [("client.etl", 0, 1111), ("server.etl", 30, 2222)] {
+        let defaults = TraceOptions::default();
+        let boot_time = defaults.boot_time - hours * 36_000_000_000;
+        let mut sim = Sim::with(TraceOptions { boot_time, ..defaults });
+        for socket in 0..100_u16 {
+            sim.hold(10 * i64::from(socket) + hours / 10, pid, 50_000 + socket);
+        }
+        sim.write(&folder.path().join(name));
+    }
+    let report = report(folder.path(), &[]);
+    let rows: Vec<Value> =
+        report["processes"].as_array().unwrap().iter().map(|row| json!([row["pid"], row["ports_held_peak"]])).collect();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(rows.contains(&json!([1111, 100])) && rows.contains(&json!([2222, 100])), "{rows:?}");
+    let notes = report["coverage"]["notes"].to_string();
+    assert!(notes.contains("2 machines, or starts of one"), "{notes}");
+}
+
+/// One of six connections is never closed; the others last 50 ms.
+fn leak_on_error(sim: &mut Sim, count: u16) {
+    for socket in 0..count {
+        let ms = 60 * i64::from(socket);
+        sim.hold(ms, 700, 50_000 + socket);
+        for short in 0..5 {
+            let endpoint = sim.hold(ms + 1 + short, 700, 49_200 + u16::try_from(short).unwrap());
+            sim.close(ms + 50, 700, endpoint);
+        }
+    }
+}
+
+#[test]
+fn a_leak_among_many_short_connections_is_no_load() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    leak_on_error(&mut sim, 800);
+    sim.fail(50_000, 900);
+    sim.fail(50_001, 900);
+    sim.write(&folder.path().join("leak.etl"));
+    let report = report(folder.path(), &["--pool", "49152:2048"]);
+    assert_eq!(holders(&report), [json!([700, 800, "leak"])]);
+    let text = text(folder.path());
+    assert!(!text.contains("not a leak"), "{text}");
+}
+
+#[test]
+fn connections_to_a_server_are_no_ports_of_the_pool() {
+    let folder = scratch();
+    let listing = "\r\nCount Name              ProcessName Group\r\n----- ----              ----------- -----\r\n\
+        15000 Established, 5120 w3wp        {MSFT_NetTCPConnection (InstanceID = \"...\r\n\
+        \x20 120 Bound, 7312       agent       {MSFT_NetTCPConnection (InstanceID = \"...\r\n\
+        \x20 110 Established, 7312 agent       {MSFT_NetTCPConnection (InstanceID = \"...\r\n\r\n";
+    std::fs::write(folder.path().join("connections.txt"), listing).unwrap();
+    let report = report(folder.path(), &[]);
+    assert_eq!(report["verdict"]["state"], "cannot_tell");
+    assert_eq!(holders(&report), [json!([7312, 120, null])]);
+}
+
+#[test]
+fn an_old_entry_of_a_log_that_goes_on_is_no_exhaustion() {
+    let folder = scratch();
+    let now = TraceOptions::default().start_time;
+    let day = 864_000_000_000;
+    let other = |time, record| LogEvent::other("Service Control Manager", 7036, time, record);
+    let events = [LogEvent::tcpip(4231, now - 90 * day, 1), other(now - 40 * day, 2), other(now, 3)];
+    std::fs::write(folder.path().join("System.evtx"), synth::evtx::write(&events, 8)).unwrap();
+    let old = report(folder.path(), &[]);
+    assert_eq!(old["verdict"]["state"], "cannot_tell", "{}", old["verdict"]);
+    let events = [other(now - 40 * day, 1), LogEvent::tcpip(4231, now - day / 2, 2), other(now, 3)];
+    std::fs::write(folder.path().join("System.evtx"), synth::evtx::write(&events, 8)).unwrap();
+    assert_eq!(report(folder.path(), &[])["verdict"]["state"], "exhausted");
+}
+
+#[test]
+fn a_holder_that_ended_after_the_listing_counts_once() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    let sockets: Vec<u64> = (0..1000).map(|n| sim.hold(i64::from(n), 700, 50_000 + n)).collect();
+    sim.fail(2000, 900);
+    sim.fail(2001, 900);
+    let path = "agent.exe".to_owned();
+    let stop = synth::process::ProcessInfo { pid: 700, path, ..Default::default() };
+    let at = sim.at(3000);
+    sim.builder.process_stop(0, at, &stop, 0);
+    sockets.into_iter().for_each(|endpoint| sim.close(3001, 700, endpoint));
+    sim.write(&folder.path().join("server.etl"));
+    let rows = (0..1000).map(|n| (50_000 + n, "ESTABLISHED", 700));
+    std::fs::write(folder.path().join("netstat.txt"), netstat(rows)).unwrap();
+    let report = report(folder.path(), &["--pool", "49152:2048"]);
+    assert_eq!(holders(&report), [json!([700, 1000, "leak"])]);
+}
+
+#[test]
+fn ports_outside_of_the_default_range_do_not_fill_it() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    for n in 0..14_000_u16 {
+        sim.hold(i64::from(n), 700, 20_000 + n);
+    }
+    sim.write(&folder.path().join("server.etl"));
+    let quiet = report(folder.path(), &[]);
+    assert_eq!(quiet["verdict"]["state"], "not_seen", "{}", quiet["verdict"]);
+}
+
+#[test]
+fn a_range_that_is_not_known_is_not_set() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    for n in 0..300_u16 {
+        sim.hold(i64::from(n), 700, 1100 + n);
+    }
+    sim.fail(400, 900);
+    sim.fail(401, 900);
+    sim.write(&folder.path().join("server.etl"));
+    let full = report(folder.path(), &[]);
+    assert!(codes(&full, "/verdict/reasons").contains(&"wider_pool".to_owned()), "{}", full["verdict"]);
+    assert!(advice(&full, "widen_pool").is_none(), "10000 to 65535 may be less than the server has");
+    let commands = advice(&full, "collect").unwrap()["commands"].to_string();
+    assert!(commands.contains("show dynamicport tcp"), "{commands}");
+}
+
+#[test]
+fn one_bind_that_both_providers_tell_of_is_one_failure() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    sim.hold(1, 700, 50_000);
+    sim.fail(10, 900);
+    let any = SockAddr::V4 { address: [0; 4], port: 0 };
+    sim.tcpip(10, 900, 1006, &tcpip::bind(WINDOWS, 0, 0, any, NO_PORT));
+    sim.write(&folder.path().join("server.etl"));
+    let report = report(folder.path(), &[]);
+    assert_eq!(report["failures"]["binds"], 1);
+    assert_eq!(report["failures"]["tcpip_refusals"], 1);
+    assert_eq!(report["verdict"]["confidence"], "low", "{}", report["verdict"]);
+    assert!(codes(&report, "/verdict/reasons").contains(&"single_failure".to_owned()));
+}
+
+#[test]
+fn a_failure_of_unknown_protocol_asks_for_no_dump_where_the_pool_is_explained() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    for n in 0..1000_u16 {
+        sim.hold(i64::from(n), 700, 50_000 + n);
+    }
+    sim.fail(2000, 900);
+    sim.fail(2001, 900);
+    let older = sim.endpoint();
+    sim.bind(2002, 901, older, None);
+    sim.write(&folder.path().join("server.etl"));
+    let report = report(folder.path(), &["--pool", "50000:1000"]);
+    assert_eq!(report["pools"].as_array().unwrap().len(), 2);
+    assert!(advice(&report, "memory_dump").is_none(), "{}", report["recommendations"]);
+    assert!(advice(&report, "capture").is_none());
+}
+
+#[test]
+fn connections_in_time_wait_on_one_port_are_one_port() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    sim.hold(1, 700, 60_000);
+    for n in 0..2000_u16 {
+        sim.existing(2, 0x5000 + u64::from(n) * 0x40, 0, 50_051, tcpip::state::TIME_WAIT);
+    }
+    sim.write(&folder.path().join("server.etl"));
+    let report = report(folder.path(), &["--pool", "50000:2000"]);
+    assert_eq!(report["verdict"]["state"], "not_seen", "{}", report["verdict"]);
+    let pool = &report["pools"][0];
+    assert_eq!((&pool["time_wait_estimate"], &pool["held_peak"]), (&json!(1), &json!(1)), "{pool}");
+}
+
+#[test]
+fn a_listing_with_another_name_for_a_pid_is_of_another_process() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    sim.started(0, 700, "agent.exe");
+    for n in 0..500_u16 {
+        sim.hold(1, 700, 50_000 + n);
+    }
+    sim.fail(2, 700);
+    sim.fail(3, 700);
+    sim.write(&folder.path().join("server.etl"));
+    let mut listing = netstat((0..900).map(|n| (51_000 + n, "BOUND", 700)));
+    listing.push_str(" [other.exe]\r\n");
+    std::fs::write(folder.path().join("netstat.txt"), listing).unwrap();
+    let report = report(folder.path(), &["--pool", "49152:4096"]);
+    assert_eq!(holders(&report), [json!([700, 900, null]), json!([700, 500, null])]);
+    let images: Vec<&Value> = report["processes"].as_array().unwrap().iter().map(|row| &row["image"]).collect();
+    assert_eq!(images, [&json!("agent.exe"), &json!("other.exe")]);
+}
