@@ -12,6 +12,8 @@ mod equivalence;
 mod events;
 mod holders;
 mod inputs;
+#[cfg(unix)]
+mod interrupt;
 mod reports;
 mod robustness;
 mod scenarios;
