@@ -1,8 +1,9 @@
 //! From buffers to results: buffers are read on all threads, their results are taken in one order.
 //!
-//! The order is that of [`etl_parser::Trace::reading_order`], across traces by time. It depends on the files alone: batches
-//! are cut by bytes, not by threads, and each batch's results come back in place.
+//! The order is that of [`etl_parser::Trace::reading_order`], across traces by time. It depends on the files alone: threads
+//! read groups of buffers, and each group's results are taken in place.
 
+mod in_order;
 mod order;
 mod read;
 
@@ -10,15 +11,16 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use etl_parser::{Buffer, Trace};
-use rayon::prelude::*;
 
+use self::in_order::in_order;
 pub use self::order::TimeOrder;
 pub use self::read::{BufferEvents, read_events};
 use crate::time::FileTime;
 
-/// Bytes of data, decompressed, that are read before their results are taken: enough for all threads to have work, and a
-/// bound for the results of one batch.
-const BATCH_BYTES: u64 = 16 << 20;
+/// Buffers that one thread reads together, and their data, decompressed: enough for their headers to come from memory at
+/// the same time, and a bound for the results that wait.
+const GROUP_BUFFERS: usize = 16;
+const GROUP_BYTES: u64 = 4 << 20;
 
 /// How far a scan has come; read by the progress display while the scan runs.
 #[derive(Debug, Default)]
@@ -62,26 +64,17 @@ pub fn scan_some<T: Send>(
     mut take: impl FnMut(usize, T, FileTime) + Send,
 ) {
     let order = work_order(traces, wanted);
-    let batches = cut_into_batches(&order);
-    let mut waiting: Vec<(usize, T, FileTime)> = Vec::new();
-    for (number, batch) in batches.iter().enumerate() {
-        let not_before =
-            batches.get(number + 1).and_then(|next| next.first()).map_or(FileTime(i64::MAX), |work| work.not_before);
-        // While one batch is read, the results of the one before are taken.
-        let ready = std::mem::take(&mut waiting);
-        let ((), results) = rayon::join(
-            || ready.into_iter().for_each(|(trace, result, not_before)| take(trace, result, not_before)),
-            || read_batch(batch, traces, progress, &read),
-        );
+    let groups = cut_into_groups(&order);
+    let read_group = |number: usize| groups.get(number).map(|group| read_group(group, traces, progress, &read));
+    in_order(groups.len(), read_group, |number, results| {
+        let next = groups.get(number + 1).and_then(|next| next.first());
+        let not_before = next.map_or(FileTime(i64::MAX), |work| work.not_before);
+        let results = results.unwrap_or_default();
         let last = results.len().saturating_sub(1);
-        waiting.extend(results.into_iter().enumerate().map(|(index, (trace, result))| {
-            let bound = if index == last { not_before } else { FileTime(i64::MIN) };
-            (trace, result, bound)
-        }));
-    }
-    for (trace, result, not_before) in waiting {
-        take(trace, result, not_before);
-    }
+        for (index, (trace, result)) in results.into_iter().enumerate() {
+            take(trace, result, if index == last { not_before } else { FileTime(i64::MIN) });
+        }
+    });
 }
 
 fn work_order(traces: &[Trace<'_>], wanted: &[usize]) -> Vec<Work> {
@@ -100,38 +93,41 @@ fn work_order(traces: &[Trace<'_>], wanted: &[usize]) -> Vec<Work> {
     order
 }
 
-fn cut_into_batches(order: &[Work]) -> Vec<&[Work]> {
-    let mut batches = Vec::new();
+fn cut_into_groups(order: &[Work]) -> Vec<&[Work]> {
+    let mut groups = Vec::new();
     let mut rest = order;
     while !rest.is_empty() {
         let mut bytes = 0_u64;
-        let length = rest
-            .iter()
-            .position(|work| {
-                bytes += work.data_bytes;
-                bytes > BATCH_BYTES
-            })
-            .unwrap_or(rest.len())
-            .max(1);
-        let (batch, behind) = rest.split_at(length);
-        batches.push(batch);
+        let is_beyond = |(number, work): (usize, &Work)| {
+            bytes += work.data_bytes;
+            number >= GROUP_BUFFERS || bytes > GROUP_BYTES
+        };
+        let length = rest.iter().enumerate().position(is_beyond).unwrap_or(rest.len()).max(1);
+        let (group, behind) = rest.split_at(length);
+        groups.push(group);
         rest = behind;
     }
-    batches
+    groups
 }
 
-fn read_batch<T: Send>(
-    batch: &[Work],
+fn read_group<T>(
+    group: &[Work],
     traces: &[Trace<'_>],
     progress: &Progress,
-    read: &(impl Fn(usize, &Trace<'_>, &Buffer<'_>) -> T + Sync),
+    read: &impl Fn(usize, &Trace<'_>, &Buffer<'_>) -> T,
 ) -> Vec<(usize, T)> {
     thread_local! {
         /// Room to decompress into, kept from buffer to buffer.
         static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     }
-    batch
-        .par_iter()
+    let same_trace = |one: &Work, other: &Work| one.trace == other.trace;
+    for part in group.chunk_by(same_trace) {
+        if let Some(trace) = part.first().and_then(|work| traces.get(work.trace)) {
+            trace.preview(part.iter().map(|work| work.position));
+        }
+    }
+    group
+        .iter()
         .filter_map(|work| {
             let trace = traces.get(work.trace)?;
             let result = SCRATCH.with_borrow_mut(|scratch| {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anstream::{AutoStream, ColorChoice};
 use etl_parser::{Guid, Trace};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rayon::ThreadPool;
 
 use crate::analysis::coverage::Coverage;
 use crate::analysis::pools::PoolRanges;
@@ -17,8 +18,10 @@ use crate::analysis::{Analysis, Setting};
 use crate::cli::{Analyze, Cli, Color, Command, Common, EventFormat, Events, Info, InfoFormat, ReportFormat};
 use crate::error::Error;
 use crate::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter};
+use crate::indexing::{self, Indexed};
 use crate::info;
 use crate::input::{Case, InputKind, TraceFile, label};
+use crate::partial;
 use crate::pipeline::{self, Progress, TimeOrder};
 use crate::providers::afd;
 use crate::report::{self, Facts, Report, TraceFacts, json, text};
@@ -66,7 +69,8 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     let case = Case::open(&options.inputs, &options.side.named());
     refuse_to_overwrite(&options.common, &options.inputs)?;
     let Case { traces: files, side_inputs, side, mut unusable, mut notes, inputs, .. } = case;
-    let opened = open_traces(&files, &inputs, &mut unusable, &mut notes);
+    let pool = threads(&options.common)?;
+    let opened = open_traces(&pool, &files, &inputs, &mut unusable, &mut notes);
     let (labels, traces): (Vec<_>, Vec<_>) = opened.into_iter().map(|opened| (opened.path, opened.trace)).unzip();
     if traces.is_empty() && !side_inputs.iter().any(|side| side.used) {
         return Err(nothing_to_read(unusable, notes));
@@ -80,7 +84,7 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
         ranges: PoolRanges::new(options.pool, &side.dynamic_ports),
     });
     let mut order = TimeOrder::default();
-    with_threads(&options.common, &traces, |progress| {
+    with_progress(&pool, &options.common, &traces, |progress| {
         for boot in by_boot(&boots, &traces) {
             pipeline::scan_some(
                 &traces,
@@ -110,7 +114,7 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
                 },
             );
         }
-    })?;
+    });
     let whole = coverages.iter().all(Coverage::is_whole);
     let trace_facts = labels
         .into_iter()
@@ -148,7 +152,8 @@ fn list_events(options: &Events) -> Result<Outcome, Error> {
     let started = Instant::now();
     refuse_to_overwrite(&options.common, &options.inputs)?;
     let Case { traces: files, mut unusable, mut notes, inputs, .. } = Case::open(&options.inputs, &[]);
-    let opened = open_traces(&files, &inputs, &mut unusable, &mut notes);
+    let pool = threads(&options.common)?;
+    let opened = open_traces(&pool, &files, &inputs, &mut unusable, &mut notes);
     if opened.is_empty() {
         return Err(nothing_to_read(unusable, notes));
     }
@@ -163,7 +168,7 @@ fn list_events(options: &Events) -> Result<Outcome, Error> {
         until: options.until,
     };
     let mut schemas = Vec::new();
-    with_threads(&options.common, &traces, |progress| schemas = events::learn(&traces, progress))?;
+    with_progress(&pool, &options.common, &traces, |progress| schemas = events::learn(&traces, progress));
     let mut writer: Box<dyn EventWriter> = match options.format {
         EventFormat::Text => Box::new(TextWriter),
         EventFormat::Ndjson => Box::new(NdjsonWriter { paths }),
@@ -185,7 +190,8 @@ fn show_info(options: &Info) -> Result<Outcome, Error> {
     let started = Instant::now();
     refuse_to_overwrite(&options.common, &options.inputs)?;
     let Case { traces: files, mut unusable, mut notes, inputs, .. } = Case::open(&options.inputs, &[]);
-    let opened = open_traces(&files, &inputs, &mut unusable, &mut notes);
+    let pool = threads(&options.common)?;
+    let opened = open_traces(&pool, &files, &inputs, &mut unusable, &mut notes);
     if opened.is_empty() {
         return Err(nothing_to_read(unusable, notes));
     }
@@ -193,13 +199,13 @@ fn show_info(options: &Info) -> Result<Outcome, Error> {
         opened.into_iter().map(|opened| ((opened.path, opened.kind), opened.trace)).unzip();
     let mut whole = unusable.is_empty();
     let mut documents = Vec::new();
-    with_threads(&options.common, &traces, |progress| {
+    with_progress(&pool, &options.common, &traces, |progress| {
         for ((path, kind), trace) in labels.into_iter().zip(&traces) {
             let (document, coverage) = info::read(path, kind, trace, progress);
             whole &= coverage.is_whole();
             documents.push(document);
         }
-    })?;
+    });
     write_output(&options.common, options.format == InfoFormat::Text, |out, width| match options.format {
         InfoFormat::Text => documents.iter().enumerate().try_for_each(|(number, document)| {
             if number > 0 {
@@ -227,6 +233,7 @@ struct Opened<'f> {
 /// Indexes traces. What is no trace goes to `unusable`, or to `notes` where a folder held it; of identical files (a report
 /// cabinet holds a copy of the trace beside it) one is read.
 fn open_traces<'f>(
+    pool: &ThreadPool,
     files: &'f [TraceFile],
     inputs: &[(String, bool)],
     unusable: &mut Vec<String>,
@@ -234,22 +241,22 @@ fn open_traces<'f>(
 ) -> Vec<Opened<'f>> {
     let mut all = Vec::new();
     let mut useful: Vec<bool> = inputs.iter().map(|(_, used)| *used).collect();
-    for (number, file) in files.iter().enumerate() {
-        let same = files.get(..number).unwrap_or(&[]).iter().find(|other| other.file.bytes() == file.file.bytes());
-        if let Some(same) = same {
-            notes.push(format!("{}: the same as {}; read once", file.path, same.path));
-            useful.get_mut(file.input).into_iter().for_each(|useful| *useful = true);
-            continue;
-        }
-        let segments = match Trace::segments(file.file.bytes()) {
-            Ok(segments) => segments,
-            Err(error) if file.named => {
+    for (file, indexed) in files.iter().zip(pool.install(|| indexing::index(files))) {
+        let segments = match indexed {
+            Indexed::Segments(Ok(segments)) => segments,
+            Indexed::SameAs(same) => {
+                let same = files.get(same).map_or("", |same| &same.path);
+                notes.push(format!("{}: the same as {same}; read once", file.path));
+                useful.get_mut(file.input).into_iter().for_each(|useful| *useful = true);
+                continue;
+            }
+            Indexed::Segments(Err(error)) if file.named => {
                 unusable.push(format!("{}: {error}", file.path));
                 // It has been told: not a second time for the whole input.
                 useful.get_mut(file.input).into_iter().for_each(|useful| *useful = true);
                 continue;
             }
-            Err(error) => {
+            Indexed::Segments(Err(error)) => {
                 notes.push(format!("{}: {error}; not used", file.path));
                 continue;
             }
@@ -331,18 +338,20 @@ fn nothing_to_read(mut unusable: Vec<String>, notes: Vec<String>) -> Error {
     Error::Inputs(unusable)
 }
 
-/// Runs `work` on as many threads as the options ask for, with a progress bar where a terminal shows it.
-fn with_threads(common: &Common, traces: &[Trace<'_>], work: impl FnOnce(&Progress) + Send) -> Result<(), Error> {
+/// As many threads as the options ask for.
+fn threads(common: &Common) -> Result<ThreadPool, Error> {
     let threads = common.threads.map_or(0, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| Error::Usage(format!("threads cannot be started: {error}")))?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|error| Error::Usage(format!("threads cannot be started: {error}")))
+}
+
+/// Runs `work` on the threads of `pool`, with a progress bar where a terminal shows it.
+fn with_progress(pool: &ThreadPool, common: &Common, traces: &[Trace<'_>], work: impl FnOnce(&Progress) + Send) {
     let progress = Progress::default();
     let total: u64 = traces.iter().map(|trace| trace.bytes().len() as u64).sum();
     if common.no_progress || common.quiet || !io::stderr().is_terminal() {
         pool.install(|| work(&progress));
-        return Ok(());
+        return;
     }
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left") {
@@ -361,7 +370,6 @@ fn with_threads(common: &Common, traces: &[Trace<'_>], work: impl FnOnce(&Progre
         pool.install(|| work(progress));
     });
     bar.finish_and_clear();
-    Ok(())
 }
 
 /// Widest and narrowest text report on a terminal, in columns.
@@ -408,17 +416,11 @@ fn into_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>
         let result = write(&mut out)?;
         return out.flush().map(|()| result);
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.prefix(".outofports-").tempfile_in(folder)?;
-    let mut out = BufWriter::new(&mut file);
-    let result = write(&mut out)?;
-    out.flush()?;
-    drop(out);
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(result)
+    partial::write_whole(path, |file| {
+        let mut out = BufWriter::new(file);
+        let result = write(&mut out)?;
+        out.flush().map(|()| result)
+    })
 }
 
 fn warn(common: &Common, unusable: &[String]) {

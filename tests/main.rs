@@ -13,6 +13,8 @@ mod events;
 mod folders;
 mod holders;
 mod inputs;
+#[cfg(unix)]
+mod interrupt;
 mod judgement;
 mod reports;
 mod robustness;

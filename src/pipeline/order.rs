@@ -102,6 +102,8 @@ impl TimeOrder {
             };
             self.replace_first(next);
         }
+        // Of many traces one after the other, those that are over must cost nothing.
+        self.streams.retain(|stream| !stream.buffers.is_empty());
     }
 
     /// The head that is smallest without the first.

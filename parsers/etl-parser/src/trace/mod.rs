@@ -2,6 +2,7 @@
 
 mod index;
 mod place;
+mod preview;
 mod rising;
 mod start;
 

@@ -1,0 +1,106 @@
+//! Indexes the traces of a case on all threads.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use etl_parser::{Error, Trace};
+use foldhash::fast::RandomState;
+use rayon::prelude::*;
+
+use crate::hash::FastMap;
+use crate::input::TraceFile;
+
+/// From this size on, a file is brought into memory by a second thread while it is indexed.
+const LARGE_BYTES: usize = 16 << 20;
+
+/// Bytes that the system maps around a page that is touched; where it maps less, some touches are missing.
+const MAPPED_AT_ONCE: usize = 64 << 10;
+
+/// Bytes at either end of a file that tell most files apart.
+const ENDS_BYTES: usize = 4 << 10;
+
+/// A file's traces, or why there are none; or the number of an earlier file with the same bytes.
+pub(crate) enum Indexed<'f> {
+    /// What was found.
+    Segments(Result<Vec<Trace<'f>>, Error>),
+    /// The same bytes as the file of this number.
+    SameAs(usize),
+}
+
+/// Indexes files, on the current rayon pool. Of files with the same bytes the first is.
+pub(crate) fn index(files: &[TraceFile]) -> Vec<Indexed<'_>> {
+    let contents: Vec<&[u8]> = files.iter().map(|file| file.file.bytes()).collect();
+    let earlier = earlier_copies(&contents);
+    contents
+        .into_par_iter()
+        .zip(earlier)
+        .map(|(bytes, earlier)| earlier.map_or_else(|| Indexed::Segments(segments(bytes)), Indexed::SameAs))
+        .collect()
+}
+
+/// For each of `contents`, the number of the first one that is the same, where that is another.
+fn earlier_copies(contents: &[&[u8]]) -> Vec<Option<usize>> {
+    let seed = RandomState::default();
+    let ends = |bytes: &[u8]| {
+        let mut hasher = seed.build_hasher();
+        bytes.len().hash(&mut hasher);
+        bytes.get(..ENDS_BYTES).unwrap_or(bytes).hash(&mut hasher);
+        bytes.len().checked_sub(ENDS_BYTES).and_then(|at| bytes.get(at..)).hash(&mut hasher);
+        hasher.finish()
+    };
+    let hashes: Vec<u64> = contents.par_iter().map(|bytes| ends(bytes)).collect();
+    let mut firsts: FastMap<u64, Vec<usize>> = FastMap::default();
+    contents
+        .iter()
+        .zip(hashes)
+        .enumerate()
+        .map(|(number, (bytes, hash))| {
+            let alike = firsts.entry(hash).or_default();
+            let same = alike.iter().copied().find(|first| contents.get(*first) == Some(bytes));
+            if same.is_none() {
+                alike.push(number);
+            }
+            same
+        })
+        .collect()
+}
+
+/// Indexes one file. Half of the time goes into mapping its pages, which a second thread does from the end on.
+fn segments(bytes: &[u8]) -> Result<Vec<Trace<'_>>, Error> {
+    if bytes.len() < LARGE_BYTES || rayon::current_num_threads() < 2 {
+        return Trace::segments(bytes);
+    }
+    let is_done = AtomicBool::new(false);
+    let index = || {
+        let segments = Trace::segments(bytes);
+        is_done.store(true, Ordering::Relaxed);
+        segments
+    };
+    let map = || {
+        let later_half = bytes.get(bytes.len() / 2..).unwrap_or(&[]);
+        for part in later_half.rchunks(MAPPED_AT_ONCE) {
+            std::hint::black_box(part.first());
+            if is_done.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+    };
+    rayon::join(index, map).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_bytes_are_a_copy() {
+        let long = |middle: u8| {
+            let mut bytes = vec![7; 3 * ENDS_BYTES];
+            bytes[ENDS_BYTES + 5] = middle;
+            bytes
+        };
+        let (one, two) = (long(1), long(2));
+        let contents: [&[u8]; 7] = [&one, &two, &one, b"short", &two, b"short", b""];
+        assert_eq!(earlier_copies(&contents), [None, None, Some(0), None, Some(1), Some(3), None]);
+    }
+}
