@@ -201,7 +201,7 @@ fn two_hundred_rounds_in_any_encoding() {
     let text: String = (0..200).map(round).collect();
     let wide: Vec<u8> = [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     let page: Vec<u8> = text.chars().map(|c| if c == 'Ö' { 0x99 } else { u8::try_from(c).unwrap() }).collect();
-    for (bytes, note) in [(text.clone().into_bytes(), None), (wide, None), (page, guessed("850"))] {
+    for (bytes, note) in [(text.into_bytes(), None), (wide, None), (page, guessed("850"))] {
         let found = recognise(&bytes, "loop.txt");
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].kind, &found[0].note), (Kind::NetstatLoop, &note));

@@ -28,6 +28,7 @@ pub struct ProcessId(usize);
 enum NameRank {
     KernelProcess,
     Mof,
+    Live,
     /// From an event that cuts long names.
     Cut,
 }
@@ -92,7 +93,11 @@ impl Process {
     /// Image path or name as the trace tells it, and who told.
     pub fn image(&self) -> Option<(&str, ProcessSource)> {
         self.name.as_ref().map(|(rank, name)| {
-            let source = if *rank == NameRank::Mof { ProcessSource::Mof } else { ProcessSource::KernelProcess };
+            let source = match rank {
+                NameRank::Mof => ProcessSource::Mof,
+                NameRank::Live => ProcessSource::Live,
+                NameRank::KernelProcess | NameRank::Cut => ProcessSource::KernelProcess,
+            };
             (name.as_str(), source)
         })
     }
@@ -106,6 +111,7 @@ impl Process {
         let Some(image) = &event.image else { return };
         let rank = match event.source {
             ProcessSource::Mof => NameRank::Mof,
+            ProcessSource::Live => NameRank::Live,
             ProcessSource::KernelProcess if event.image_may_be_cut => NameRank::Cut,
             ProcessSource::KernelProcess => NameRank::KernelProcess,
         };
@@ -514,6 +520,16 @@ impl ProcessTable {
                 self.fall_back(fallback, tally);
             }
         }
+    }
+
+    /// What each owner did so far; what waits for the PID of an EPROCESS address is told apart.
+    pub fn tallies(&self) -> impl Iterator<Item = (Owner, &Tally)> {
+        let known = self.processes.iter().enumerate();
+        let known = known.map(|(index, process)| (Owner::Process(ProcessId(index)), &process.tally));
+        let waiting = self.epochs.iter().enumerate().flat_map(|(index, epoch)| {
+            epoch.waiting.iter().map(move |(fallback, tally)| (Owner::Eprocess(EpochId(index), *fallback), tally))
+        });
+        known.chain(waiting).chain([(Owner::Unknown, &self.unknown)])
     }
 
     /// What belongs to nobody known.

@@ -86,6 +86,7 @@ impl Report {
         let first_failure = rows.rows.iter().filter_map(|row| row.first_failure).min();
         let last_failure = rows.rows.iter().filter_map(|row| row.last_failure).max();
         let trends = trend_rows(&findings, &side, &rows);
+        let procedure = super::procedure::rows(&findings, &side, &rows);
         Self {
             schema_version: SCHEMA_VERSION,
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
@@ -105,6 +106,7 @@ impl Report {
             outages: outages.collect(),
             addresses: address_rows(&findings.sockets),
             trends,
+            procedure,
             system_events,
             side_inputs,
             ruled_out: alternatives(&symptoms),
@@ -310,9 +312,9 @@ fn trend_rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<TrendRo
 fn first_failure_evidence(sockets: &SocketTable) -> Option<Evidence> {
     sockets.first_failure.map(|failure| Evidence {
         trace: usize::from(failure.meta.place.trace),
-        buffer: failure.meta.place.buffer,
-        offset: failure.meta.place.offset,
-        position_in_buffer: failure.meta.place.pos,
+        buffer: Some(failure.meta.place.buffer),
+        offset: Some(failure.meta.place.offset),
+        position_in_buffer: Some(failure.meta.place.pos),
         cpu: failure.meta.place.cpu,
         event_id: failure.meta.id,
         event_name: providers::afd::event_name(failure.meta.id),

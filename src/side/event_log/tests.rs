@@ -67,7 +67,7 @@ fn a_damaged_chunk_costs_that_chunk() {
         assert_eq!((read.events, read.entries, read.damaged), (rest.clone(), 6, 1));
     }
     // A check sum that does not fit is told, and what can be read is.
-    let mut bytes = whole.clone();
+    let mut bytes = whole;
     bytes[second + 0x7C] ^= 1;
     let read = parse(&bytes).unwrap();
     assert_eq!((read.events, read.damaged), (wanted(), 1));
