@@ -13,6 +13,7 @@ use etl_parser::{Buffer, Trace};
 use rayon::prelude::*;
 
 pub use self::order::TimeOrder;
+pub(crate) use self::read::count;
 pub use self::read::{BufferEvents, read_events};
 use crate::time::FileTime;
 

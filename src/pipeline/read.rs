@@ -97,30 +97,9 @@ pub fn read_events(
         coverage.records += 1;
         look(&record);
         let decoded = providers::decode(&record);
-        if record.header_guid() == Some(providers::afd::PROVIDER) {
-            count_afd(&record, &decoded, &mut coverage);
-        }
-        let event = match decoded {
-            Decoded::Event(event) => event,
-            Decoded::OtherPointerSize(event) => {
-                coverage.other_pointer_size += 1;
-                event
-            }
-            Decoded::NotNeeded => {
-                coverage.skipped += 1;
-                continue;
-            }
-            Decoded::Unknown => {
-                coverage.unknown += 1;
-                continue;
-            }
-            Decoded::Malformed => {
-                coverage.malformed += 1;
-                coverage.afd_malformed += u64::from(record.header_guid() == Some(providers::afd::PROVIDER));
-                continue;
-            }
-        };
-        coverage.decoded += 1;
+        let afd =
+            (record.header_guid() == Some(providers::afd::PROVIDER)).then(|| (record.event_id(), record.version()));
+        let Some(event) = count(decoded, afd, &mut coverage) else { continue };
         let ticks = record.ticks().unwrap_or(latest);
         latest = info.order_ticks(latest, Some(ticks));
         let time = FileTime(trace.clock().file_time(ticks));
@@ -145,13 +124,42 @@ pub fn read_events(
     BufferEvents { trace, cpu, index: info.index, offset: info.offset, is_compressed, events: kept, coverage }
 }
 
-fn count_afd(record: &Record<'_>, decoded: &Decoded, coverage: &mut Coverage) {
+/// Counts what became of a record, and gives the event where it is one. `afd`: id and version where Winsock-AFD logged it.
+pub(crate) fn count(
+    decoded: Decoded,
+    afd: Option<(Option<u16>, Option<u8>)>,
+    coverage: &mut Coverage,
+) -> Option<NetEvent> {
+    if let Some((id, version)) = afd {
+        count_afd(id, version, &decoded, coverage);
+    }
+    match decoded {
+        Decoded::Event(event) => {
+            coverage.decoded += 1;
+            return Some(event);
+        }
+        Decoded::OtherPointerSize(event) => {
+            coverage.other_pointer_size += 1;
+            coverage.decoded += 1;
+            return Some(event);
+        }
+        Decoded::NotNeeded => coverage.skipped += 1,
+        Decoded::Unknown => coverage.unknown += 1,
+        Decoded::Malformed => {
+            coverage.malformed += 1;
+            coverage.afd_malformed += u64::from(afd.is_some());
+        }
+    }
+    None
+}
+
+fn count_afd(id: Option<u16>, version: Option<u8>, decoded: &Decoded, coverage: &mut Coverage) {
     use crate::event::{Phase, SocketEvent};
     coverage.afd_records += 1;
-    if record.event_id().is_some_and(providers::afd::is_bind) {
+    if id.is_some_and(providers::afd::is_bind) {
         coverage.bind_records += 1;
     }
-    if record.version().is_some_and(|version| version != 0) {
+    if version.is_some_and(|version| version != 0) {
         coverage.newer_afd_versions += 1;
     }
     if let Decoded::Event(NetEvent::Socket(SocketEvent { phase: Phase::Internal(phase), .. })) = decoded
