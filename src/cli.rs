@@ -1,12 +1,14 @@
 //! Options and help texts. Touches no file.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::pools::{PoolRange, RangeSource};
 use crate::events::{ProviderFilter, parse_provider, parse_status, parse_time};
 use crate::input::NamedSideFile;
+use crate::live::parse_duration;
 use crate::side::Kind;
 use crate::status::NtStatus;
 use crate::time::FileTime;
@@ -46,6 +48,10 @@ pub enum Command {
     Events(Events),
     /// Show what is in a trace, and whether it can answer the question
     Info(Info),
+    /// Capture on this Windows machine and report, growing while you watch; needs an administrator
+    Live(Live),
+    /// Collect a trace and what a trace cannot tell into one archive, to analyze elsewhere; needs an administrator
+    Collect(Collect),
 }
 
 /// `analyze`.
@@ -181,6 +187,89 @@ pub struct Info {
     #[allow(missing_docs)]
     pub common: Common,
 }
+
+/// `live`.
+#[derive(Debug, Args)]
+#[command(after_help = LIVE_HELP)]
+pub struct Live {
+    /// End after TIME: 90s, 10m, 2h (default: on Ctrl-C)
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+
+    /// End after N failed binds and connects
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub until_failures: Option<u64>,
+
+    /// Show what is known, and ask the machine for its sockets and handles, every TIME
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5s")]
+    pub interval: Duration,
+
+    /// Write the session to FILE too, a trace for analyze
+    #[arg(long, value_name = "FILE.etl")]
+    pub record: Option<PathBuf>,
+
+    /// Give the session N MiB of buffers; more where events are lost
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub buffer_mib: u32,
+
+    /// Take events alone: ask the machine for no sockets, processes, handles and port ranges
+    #[arg(long)]
+    pub no_poll: bool,
+
+    /// Write the report at the end as FORMAT
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
+
+    /// Take the dynamic port range to be COUNT ports from START on, for all pools (default: what the machine says)
+    #[arg(long, value_name = "START:COUNT", value_parser = parse_pool)]
+    pub pool: Option<PoolRange>,
+
+    /// Show at most N rows in each table of the text report
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub top: usize,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+}
+
+const LIVE_HELP: &str = "\
+On a terminal a table is redrawn in place; in a pipe each interval is a line of JSON, the report follows.
+With --no-progress or --quiet there is the report alone. Ctrl-C ends the capture and prints the report.
+
+Examples:
+  outofports live
+  outofports live --duration 90s -f json -o report.json
+  outofports live --until-failures 100 --record server.etl";
+
+/// `collect`.
+#[derive(Debug, Args)]
+#[command(after_help = COLLECT_HELP)]
+pub struct Collect {
+    /// The archive to write
+    #[arg(long, value_name = "FILE.zip")]
+    pub out: PathBuf,
+
+    /// Trace for TIME
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "60s")]
+    pub duration: Duration,
+
+    /// Give the session N MiB of buffers
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub buffer_mib: u32,
+
+    /// Write nothing to standard error but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+const COLLECT_HELP: &str = "\
+Runs a trace session, netstat -anobq, tasklist /svc, netsh ... show dynamicport and excludedportrange, and wevtutil epl System.
+Nothing of it changes the server.
+
+Examples:
+  outofports collect --out case.zip
+  outofports analyze case.zip";
 
 /// Options of all commands.
 #[derive(Debug, Args)]

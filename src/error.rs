@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use crate::live::trouble::Trouble;
 use crate::report::shown;
 
 /// An error that ends the program without a report, in one line for people.
@@ -13,6 +14,8 @@ pub enum Error {
     Usage(String),
     /// No input could be used: one line for each.
     Inputs(Vec<String>),
+    /// Live capture cannot go on.
+    Live(Trouble),
     /// The report could not be written.
     Output {
         /// Where to; standard output is `-`.
@@ -44,6 +47,7 @@ impl fmt::Display for Error {
         match self {
             Self::Usage(message) => f.write_str(message),
             Self::Inputs(lines) => f.write_str(&lines.join("\n")),
+            Self::Live(trouble) => trouble.fmt(f),
             Self::Output { path, source } => write!(f, "{path}: cannot be written: {}", system_message(source)),
             Self::ClosedPipe => f.write_str("the reader of the output has gone away"),
         }

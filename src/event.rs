@@ -220,6 +220,8 @@ pub enum ProcessSource {
     KernelProcess,
     /// The kernel logger's Process class (MOF).
     Mof,
+    /// A list of processes, taken while a live session ran.
+    Live,
 }
 
 impl ProcessSource {
@@ -228,6 +230,7 @@ impl ProcessSource {
         match self {
             Self::KernelProcess => "kernel_process",
             Self::Mof => "mof_process",
+            Self::Live => "live",
         }
     }
 }

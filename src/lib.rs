@@ -9,6 +9,7 @@
 //! 5. [`analysis`] follows processes and sockets through the events, and draws the verdict.
 //! 6. [`report`] turns findings into plain data and prints it: text, JSON, CSV. [`info`] does so for what a file holds.
 //! 7. [`schema`] decodes any event whose schema is known, [`events`] lists events one by one.
+//! 8. [`live`] takes events from a session on the running machine instead of a file, and asks the machine what no trace tells.
 //!
 //! [`cli`] holds the options, [`run`] connects the steps.
 
@@ -23,6 +24,7 @@ pub mod hash;
 mod indexing;
 pub mod info;
 pub mod input;
+pub mod live;
 pub mod net;
 mod partial;
 pub mod pipeline;

@@ -14,6 +14,7 @@ use etl_parser::{Buffer, Trace};
 
 use self::in_order::in_order;
 pub use self::order::TimeOrder;
+pub(crate) use self::read::count;
 pub use self::read::{BufferEvents, read_events};
 use crate::time::FileTime;
 

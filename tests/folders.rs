@@ -155,11 +155,11 @@ fn each_kind_of_side_file_is_used_for_what_it_tells() {
     assert_eq!(russian["processes"][0]["image"], "OrderGateway.exe");
     assert_eq!(russian["processes"][0]["image_source"], "netstat");
     let handles = of("handle-afd.txt");
-    assert_eq!(handles["handles"][0]["afd_handles"], 3);
+    assert_eq!(handles["procedure"][0]["afd_handles"], 3);
     let ranges = of("dynamicport-ipv4-german-850.txt");
     assert_eq!(ranges["dynamic_ports"].as_array().unwrap().len(), 2);
     let excluded = of("excludedportrange-german-850.txt");
     assert_eq!(excluded["excluded_ports"].as_array().unwrap().len(), 3);
     let processes = of("get-process.csv");
-    assert!(processes["handles"].as_array().unwrap().iter().any(|row| !row["handles"].is_null()));
+    assert!(processes["procedure"].as_array().unwrap().iter().any(|row| !row["handles"].is_null()));
 }

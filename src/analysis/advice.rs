@@ -323,7 +323,7 @@ fn widen(pool: &PoolFinding, excluded: &[ExcludedPorts]) -> Option<Recommendatio
         );
         return Some(unchanging("cannot_widen", &text, &[]));
     };
-    let assumed = if pool.range.source == RangeSource::DynamicPortFile {
+    let assumed = if matches!(pool.range.source, RangeSource::DynamicPortFile | RangeSource::Live) {
         ""
     } else {
         " (the old range is not known from the server: look it up first, to undo it)"

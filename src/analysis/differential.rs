@@ -169,33 +169,6 @@ fn describe(failures: &OtherFailures, what: &str) -> String {
     text
 }
 
-/// More handles than this in one process are suspicious, and more than this are what a process without ports left looks
-/// like. Source: Microsoft's page on port exhaustion, methods 2 and 3.
-const MANY_HANDLES: (u64, u64) = (3_000, 10_000);
-
-/// Processes that have many handles on purpose, as the same page says.
-const EXEMPT: [&str; 4] = ["system", "lsass", "store", "sqlservr"];
-
-/// Hundreds to thousands of \\Device\\Afd handles in one process are abnormal, says the same page; each is a socket.
-const MANY_AFD_HANDLES: u64 = 500;
-
-/// What the classic procedure makes of a process's handles.
-pub fn handle_remark(pid: u32, image: &str, handles: Option<u64>, afd_handles: Option<u64>) -> Option<&'static str> {
-    let image = image.to_lowercase();
-    let name = image.strip_suffix(".exe").unwrap_or(&image);
-    if super::processes::is_kernel(pid) || EXEMPT.contains(&name) {
-        return None;
-    }
-    if afd_handles.is_some_and(|count| count >= MANY_AFD_HANDLES) {
-        return Some("abnormally many sockets");
-    }
-    match handles {
-        Some(count) if count > MANY_HANDLES.1 => Some("as many as a process without ports left has"),
-        Some(count) if count > MANY_HANDLES.0 => Some("suspiciously many"),
-        _ => None,
-    }
-}
-
 /// Statuses of a conflict over a port in use.
 pub fn is_in_use(status: NtStatus) -> bool {
     matches!(status, NtStatus::ADDRESS_ALREADY_EXISTS | NtStatus::SHARING_VIOLATION)
@@ -225,19 +198,6 @@ mod tests {
             "fixed-port conflict: 214 binds met a port in use, all on port 8080, by w3wp.exe (PID 7), counted apart";
         assert_eq!(standing(&symptoms, "fixed_port_conflict"), (Standing::Seen, want.to_owned()));
         assert_eq!(standing(&symptoms, "memory_shortage").0, Standing::RuledOut);
-    }
-
-    #[test]
-    fn handles_are_remarked_on_but_for_those_who_need_many() {
-        assert_eq!(
-            handle_remark(7312, "EAConnect.exe", Some(12_000), None),
-            Some("as many as a process without ports left has")
-        );
-        assert_eq!(handle_remark(7312, "EAConnect", Some(3_001), Some(2)), Some("suspiciously many"));
-        assert_eq!(handle_remark(7312, "EAConnect.exe", None, Some(5_143)), Some("abnormally many sockets"));
-        assert_eq!(handle_remark(7312, "EAConnect.exe", Some(3_000), Some(499)), None);
-        assert_eq!(handle_remark(3340, "sqlservr.exe", Some(50_000), Some(9_000)), None);
-        assert_eq!(handle_remark(4, "System", Some(50_000), None), None);
     }
 
     #[test]

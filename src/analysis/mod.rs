@@ -97,6 +97,11 @@ impl Analysis {
         }
     }
 
+    /// What is known so far.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
     /// Ends the analysis.
     pub fn finish(self) -> Findings {
         let Self { mut world, sockets, first, now, .. } = self;

@@ -75,6 +75,8 @@ pub enum RangeSource {
     DynamicPortFile,
     /// The command line.
     Option,
+    /// The running system.
+    Live,
     /// The default of Windows Vista and later.
     Default,
 }
@@ -121,13 +123,18 @@ impl PoolRanges {
     /// The option goes before listings, listings before the default. A listing that does not tell its family stands for
     /// both, where no other tells.
     pub fn new(option: Option<PoolRange>, listings: &[DynamicPorts]) -> Self {
+        Self::told_by(RangeSource::DynamicPortFile, option, listings)
+    }
+
+    /// The same, where the listings are from `source`.
+    pub fn told_by(source: RangeSource, option: Option<PoolRange>, listings: &[DynamicPorts]) -> Self {
         let mut ranges = Self::default();
         if let Some(option) = option {
             return Self([option; POOLS]);
         }
         let (vague, exact): (Vec<_>, Vec<_>) = listings.iter().partition(|listing| listing.family.is_none());
         for listing in vague.into_iter().chain(exact) {
-            let range = PoolRange { start: listing.start, count: listing.count, source: RangeSource::DynamicPortFile };
+            let range = PoolRange { start: listing.start, count: listing.count, source };
             for (key, slot) in PoolKey::all().into_iter().zip(&mut ranges.0) {
                 if key.protocol == Some(listing.protocol) && (listing.family.is_none() || listing.family == key.family)
                 {

@@ -52,6 +52,7 @@ impl ProcessId {
 enum NameRank {
     KernelProcess,
     Mof,
+    Live,
     /// From an event that cuts long names.
     Cut,
 }
@@ -116,7 +117,11 @@ impl Process {
     /// Image path or name as the trace tells it, and who told.
     pub fn image(&self) -> Option<(&str, ProcessSource)> {
         self.name.as_ref().map(|(rank, name)| {
-            let source = if *rank == NameRank::Mof { ProcessSource::Mof } else { ProcessSource::KernelProcess };
+            let source = match rank {
+                NameRank::Mof => ProcessSource::Mof,
+                NameRank::Live => ProcessSource::Live,
+                NameRank::KernelProcess | NameRank::Cut => ProcessSource::KernelProcess,
+            };
             (name.as_str(), source)
         })
     }
@@ -130,6 +135,7 @@ impl Process {
         let Some(image) = &event.image else { return };
         let rank = match event.source {
             ProcessSource::Mof => NameRank::Mof,
+            ProcessSource::Live => NameRank::Live,
             ProcessSource::KernelProcess if event.image_may_be_cut => NameRank::Cut,
             ProcessSource::KernelProcess => NameRank::KernelProcess,
         };
@@ -577,6 +583,16 @@ impl ProcessTable {
                 self.fall_back(fallback, tally);
             }
         }
+    }
+
+    /// What each owner did so far; what waits for the PID of an EPROCESS address is told apart.
+    pub fn tallies(&self) -> impl Iterator<Item = (Owner, &Tally)> {
+        let known = (0..).zip(&self.processes);
+        let known = known.map(|(id, process)| (Owner::Process(ProcessId(id)), &process.tally));
+        let waiting = (0..).zip(&self.epochs).flat_map(|(id, epoch)| {
+            epoch.waiting.iter().map(move |(fallback, tally)| (Owner::Eprocess(EpochId(id), *fallback), tally))
+        });
+        known.chain(waiting).chain([(Owner::Unknown, &self.unknown)])
     }
 
     /// What belongs to nobody known.

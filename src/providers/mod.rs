@@ -6,7 +6,7 @@ pub mod names;
 pub mod process;
 pub mod tcpip;
 
-use etl_parser::{HookId, Record, RecordKind};
+use etl_parser::{Guid, HookId, PointerSize, Record, RecordKind};
 
 use crate::event::NetEvent;
 
@@ -28,26 +28,47 @@ pub enum Decoded {
 /// Kernel event group of process events.
 const PROCESS_GROUP: u8 = 3;
 
+/// What the header of a manifest event says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventId {
+    /// Provider.
+    pub provider: Guid,
+    /// Id.
+    pub id: u16,
+    /// Version.
+    pub version: u8,
+    /// Process in whose context it was logged.
+    pub header_pid: Option<u32>,
+}
+
+/// Whether anything that this provider tells is of use.
+fn is_needed(provider: Guid) -> bool {
+    matches!(provider, afd::PROVIDER | tcpip::PROVIDER | process::KERNEL_PROCESS)
+}
+
+/// Decodes a manifest event, wherever it comes from: a record of a trace, or a live session.
+pub fn decode_event(event: EventId, payload: &[u8], pointer_size: PointerSize) -> Decoded {
+    let EventId { provider, id, version, header_pid } = event;
+    match provider {
+        afd::PROVIDER => afd::decode(id, payload, pointer_size),
+        tcpip::PROVIDER => tcpip::decode(id, version, header_pid, payload, pointer_size),
+        process::KERNEL_PROCESS => process::decode_kernel_process(id, version, payload),
+        _ => Decoded::NotNeeded,
+    }
+}
+
 /// Decodes `record`, looking no further than its provider where that is a foreign one.
 pub fn decode(record: &Record<'_>) -> Decoded {
     match record.kind() {
         RecordKind::EventHeader => {
-            let decoder: fn(u16, u8, &Record<'_>) -> Decoded = match record.header_guid() {
-                Some(afd::PROVIDER) => {
-                    |id, _version, record| with_pointers(record, |payload, width| afd::decode(id, payload, width))
-                }
-                Some(tcpip::PROVIDER) => |id, version, record| {
-                    let header_pid = record.process_id();
-                    with_pointers(record, |payload, width| tcpip::decode(id, version, header_pid, payload, width))
-                },
-                Some(process::KERNEL_PROCESS) => |id, version, record| match record.user_data() {
-                    Ok(payload) => process::decode_kernel_process(id, version, payload),
-                    Err(_) => Decoded::Malformed,
-                },
-                _ => return Decoded::NotNeeded,
+            let Some(provider) = record.header_guid().filter(|guid| is_needed(*guid)) else {
+                return Decoded::NotNeeded;
             };
             match (record.event_id(), record.version()) {
-                (Some(id), Some(version)) => decoder(id, version, record),
+                (Some(id), Some(version)) => {
+                    let event = EventId { provider, id, version, header_pid: record.process_id() };
+                    with_pointers(record, |payload, width| decode_event(event, payload, width))
+                }
                 _ => Decoded::Malformed,
             }
         }
@@ -69,7 +90,7 @@ fn mof(record: &Record<'_>) -> Decoded {
     })
 }
 
-fn with_pointers(record: &Record<'_>, decode: impl FnOnce(&[u8], etl_parser::PointerSize) -> Decoded) -> Decoded {
+fn with_pointers(record: &Record<'_>, decode: impl FnOnce(&[u8], PointerSize) -> Decoded) -> Decoded {
     match (record.user_data(), record.pointer_size()) {
         (Ok(payload), Some(width)) => decode(payload, width),
         _ => Decoded::Malformed,

@@ -1,15 +1,13 @@
 //! From findings to a report: names joined, rows sorted, notes written.
 
-use std::collections::BTreeMap;
-
 use super::rows::{Rows, rows};
 use super::{
-    AddressRow, CoverageSummary, DynamicRow, Evidence, ExcludedRow, Failures, HandleRow, HolderRow, OutageRow, PoolRow,
+    AddressRow, CoverageSummary, DynamicRow, Evidence, ExcludedRow, Failures, HolderRow, OutageRow, PoolRow,
     Report, SCHEMA_VERSION, StatusRow, TimelineStep, Tool, TraceFacts, TrendRow, Verdict, glue,
 };
 use crate::analysis::Findings;
 use crate::analysis::advice::{is_dns_pool, recommend};
-use crate::analysis::differential::{alternatives, handle_remark};
+use crate::analysis::differential::alternatives;
 use crate::analysis::holders::{Conclusion, Subject, conclude, last_of_pid};
 use crate::analysis::listings::trends;
 use crate::analysis::sockets::SocketTable;
@@ -88,6 +86,7 @@ impl Report {
         let first_failure = rows.rows.iter().filter_map(|row| row.first_failure).min();
         let last_failure = rows.rows.iter().filter_map(|row| row.last_failure).max();
         let trends = trend_rows(&findings, &side, &rows);
+        let procedure = super::procedure::rows(&findings, &side, &rows);
         Self {
             schema_version: SCHEMA_VERSION,
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
@@ -108,10 +107,10 @@ impl Report {
             outages: outages.collect(),
             addresses: address_rows(&findings.sockets),
             trends,
+            procedure,
             system_events,
             side_inputs,
             ruled_out: alternatives(&symptoms),
-            handles: handle_rows(&side),
             dynamic_ports: dynamic_rows(&side),
             excluded_ports: excluded_rows(&side),
             recommendations,
@@ -326,31 +325,6 @@ fn trend_rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<TrendRo
     trends.collect()
 }
 
-/// Handles by process, most first; with what the classic procedure makes of them.
-fn handle_rows(side: &SideFacts) -> Vec<HandleRow> {
-    let mut rows: BTreeMap<u32, HandleRow> = BTreeMap::new();
-    for (counts, is_afd) in [(&side.handles, false), (&side.afd_handles, true)] {
-        for count in counts {
-            let row = rows.entry(count.pid).or_insert_with(|| HandleRow {
-                pid: count.pid,
-                image: None,
-                handles: None,
-                afd_handles: None,
-                remark: None,
-            });
-            row.image = row.image.take().or_else(|| count.image.clone());
-            let slot = if is_afd { &mut row.afd_handles } else { &mut row.handles };
-            *slot = Some(slot.map_or(count.count, |known| known.max(count.count)));
-        }
-    }
-    let mut rows: Vec<HandleRow> = rows.into_values().collect();
-    for row in &mut rows {
-        row.remark = handle_remark(row.pid, row.image.as_deref().unwrap_or(""), row.handles, row.afd_handles);
-    }
-    rows.sort_by_key(|row| (std::cmp::Reverse((row.afd_handles, row.handles)), row.pid));
-    rows
-}
-
 fn dynamic_rows(side: &SideFacts) -> Vec<DynamicRow> {
     let rows = side.dynamic_ports.iter().map(|ports| DynamicRow {
         protocol: ports.protocol,
@@ -381,9 +355,9 @@ fn excluded_rows(side: &SideFacts) -> Vec<ExcludedRow> {
 fn first_failure_evidence(sockets: &SocketTable) -> Option<Evidence> {
     sockets.first_failure.map(|failure| Evidence {
         trace: usize::from(failure.meta.place.trace),
-        buffer: failure.meta.place.buffer,
-        offset: failure.meta.place.offset,
-        position_in_buffer: failure.meta.place.pos,
+        buffer: Some(failure.meta.place.buffer),
+        offset: Some(failure.meta.place.offset),
+        position_in_buffer: Some(failure.meta.place.pos),
         cpu: failure.meta.place.cpu,
         event_id: failure.meta.id,
         event_name: providers::afd::event_name(failure.meta.id),

@@ -22,6 +22,8 @@ pub struct TraceFacts {
     pub clock_assumed: bool,
     /// The trace has its header record.
     pub has_header: bool,
+    /// It is a file, whose events can be listed; not a live session that wrote none.
+    pub is_file: bool,
 }
 
 impl TraceFacts {
@@ -48,7 +50,7 @@ impl TraceFacts {
             closed_cleanly: header.closed_cleanly(),
         };
         let (clock_assumed, has_header) = (trace.clock().is_assumed(), trace.has_header());
-        Self { path, summary, coverage, other_providers, clock_assumed, has_header }
+        Self { path, summary, coverage, other_providers, clock_assumed, has_header, is_file: true }
     }
 
     /// Sentences about what could not be read, or not trusted.

@@ -261,7 +261,7 @@ pub(super) fn situation<'a>(
         .collect();
     Situation {
         state,
-        traces: traces.iter().map(|trace| trace.path.as_str()).collect(),
+        traces: traces.iter().filter(|trace| trace.is_file).map(|trace| trace.path.as_str()).collect(),
         bind_records: traces.iter().map(|trace| trace.coverage.bind_records).sum(),
         pools: &conclusion.pools,
         holders,

@@ -5,6 +5,7 @@ pub mod csv;
 mod facts;
 mod glue;
 pub mod json;
+mod procedure;
 mod rows;
 pub(crate) mod table;
 pub mod text;
@@ -60,12 +61,12 @@ pub struct Report {
     pub addresses: Vec<AddressRow>,
     /// Change over the listings of loop files.
     pub trends: Vec<TrendRow>,
+    /// What the procedure by hand looks at, for each process: socket states and handles.
+    pub procedure: Vec<ProcedureRow>,
     /// Entries of event logs.
     pub system_events: Vec<SystemEventRow>,
     /// Side files.
     pub side_inputs: Vec<SideInput>,
-    /// Handles of processes, where a listing tells.
-    pub handles: Vec<HandleRow>,
     /// Dynamic port ranges that listings tell.
     pub dynamic_ports: Vec<DynamicRow>,
     /// Port ranges that listings say are excluded.
@@ -316,17 +317,6 @@ pub struct TrendRow {
     pub per_minute: Option<f64>,
 }
 
-/// Handles of one process.
-#[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
-pub struct HandleRow {
-    pub pid: u32,
-    pub image: Option<String>,
-    pub handles: Option<u64>,
-    pub afd_handles: Option<u64>,
-    pub remark: Option<&'static str>,
-}
-
 /// A dynamic port range as a listing tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
@@ -348,6 +338,25 @@ pub struct ExcludedRow {
     pub administered: bool,
 }
 
+/// Sockets by state, and handles, of one process as the last listing shows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct ProcedureRow {
+    pub pid: Option<u32>,
+    pub process: Option<usize>,
+    pub image: Option<String>,
+    pub bound: u32,
+    pub close_wait: u32,
+    pub time_wait: u32,
+    pub established: u32,
+    pub listening: u32,
+    pub other_tcp: u32,
+    pub udp: u32,
+    pub handles: Option<u64>,
+    pub afd_handles: Option<u64>,
+    pub remarks: Vec<&'static str>,
+}
+
 /// An entry of an event log.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
@@ -364,9 +373,9 @@ pub struct SystemEventRow {
 #[allow(missing_docs)]
 pub struct Evidence {
     pub trace: usize,
-    pub buffer: u32,
-    pub offset: u64,
-    pub position_in_buffer: u32,
+    pub buffer: Option<u32>,
+    pub offset: Option<u64>,
+    pub position_in_buffer: Option<u32>,
     pub cpu: u16,
     pub event_id: u16,
     pub event_name: Option<&'static str>,

@@ -4,7 +4,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// On which side of its column a text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Align {
+pub(crate) enum Align {
     Left,
     Right,
 }
@@ -14,22 +14,22 @@ const NARROWEST: usize = 8;
 
 /// A table: headings, and rows of as many cells.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     headings: Vec<(&'static str, Align)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(super) fn new(headings: &[(&'static str, Align)]) -> Self {
+    pub(crate) fn new(headings: &[(&'static str, Align)]) -> Self {
         Self { headings: headings.to_vec(), rows: Vec::new() }
     }
 
-    pub(super) fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 
     /// The lines, heading first, indented by two, none wider than `width` columns: columns of words give way.
-    pub(super) fn lines(&self, width: usize) -> Vec<String> {
+    pub(crate) fn lines(&self, width: usize) -> Vec<String> {
         let mut widths: Vec<usize> = self.headings.iter().map(|(heading, _)| heading.width()).collect();
         for row in &self.rows {
             for (column, cell) in widths.iter_mut().zip(row) {

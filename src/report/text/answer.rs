@@ -163,6 +163,7 @@ impl<'r> Page<'r, '_> {
         let source = match pool.source {
             RangeSource::DynamicPortFile => "from a listing",
             RangeSource::Option => "as given by --pool",
+            RangeSource::Live => "as the system says",
             RangeSource::Default => "the default; no listing was given",
         };
         let state = if pool.state == State::Exhausted { "was full" } else { "was nearly full" };

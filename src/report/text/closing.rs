@@ -138,9 +138,13 @@ impl Page<'_, '_> {
         self.heading("EVIDENCE", "")?;
         if let Some(evidence) = &report.evidence {
             let name = evidence.event_name.unwrap_or("?");
+            let place = match (evidence.buffer, evidence.offset) {
+                (Some(buffer), Some(offset)) => format!("buffer {buffer}, offset {offset:#x}, "),
+                _ => String::new(),
+            };
             self.paragraph(&format!(
-                "first failure: buffer {}, offset {:#x}, CPU {}, event {} ({name}), endpoint {}",
-                evidence.buffer, evidence.offset, evidence.cpu, evidence.event_id, evidence.endpoint
+                "first failure: {place}CPU {}, event {} ({name}), endpoint {}",
+                evidence.cpu, evidence.event_id, evidence.endpoint
             ))?;
             self.paragraph("the same in Network Monitor: Wscore_MicrosoftWindowsWinsockAFD.AFD_EVENT_BIND.Status.LENTStatus.Code == 0x209")?;
         }

@@ -4,6 +4,7 @@ mod answer;
 mod closing;
 mod holders;
 mod people;
+mod procedure;
 mod when;
 mod words;
 
@@ -44,7 +45,7 @@ pub fn write(report: &Report, layout: Layout, out: &mut dyn Write) -> io::Result
     page.who_holds()?;
     page.who_suffered()?;
     page.trends()?;
-    page.handles()?;
+    page.procedure()?;
     page.when()?;
     page.other_failures()?;
     page.how_sure()?;

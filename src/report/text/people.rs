@@ -64,35 +64,6 @@ impl<'r> Page<'r, '_> {
         rows
     }
 
-    /// Handles of processes, those that have most of them or that are remarkable.
-    pub(super) fn handles(&mut self) -> io::Result<()> {
-        let report = self.report;
-        if report.handles.is_empty() {
-            return Ok(());
-        }
-        self.heading("HANDLES", "a socket is an AFD handle")?;
-        let mut table = Table::new(&[
-            ("process", Align::Left),
-            ("PID", Align::Right),
-            ("handles", Align::Right),
-            ("AFD handles", Align::Right),
-            ("", Align::Left),
-        ]);
-        let count = |count: Option<u64>| count.map(grouped).unwrap_or_default();
-        for row in report.handles.iter().take(self.layout.top) {
-            table.row(vec![
-                shown(row.image.as_deref().unwrap_or("(name unknown)")),
-                row.pid.to_string(),
-                count(row.handles),
-                count(row.afd_handles),
-                row.remark.unwrap_or_default().to_owned(),
-            ]);
-        }
-        self.table(&table)?;
-        let hidden = report.handles.len().saturating_sub(self.layout.top);
-        if hidden > 0 { self.line(&format!("  ({hidden} more)")) } else { Ok(()) }
-    }
-
     pub(super) fn other_failures(&mut self) -> io::Result<()> {
         let report = self.report;
         let others: Vec<_> =

@@ -1,0 +1,354 @@
+//! The run of a capture: start, watch, end, report.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::intake::Intake;
+use super::order::Window;
+use super::poll::Poller;
+use super::session::{self, SESSION_NAME, Session};
+use super::system::{RawEvent, Refusal, SessionCounts, System};
+use super::trouble::Trouble;
+use super::watch::{self, Moment, Sources, Watch};
+use crate::analysis::coverage::Coverage;
+use crate::analysis::pools::{PoolRange, PoolRanges, RangeSource};
+use crate::analysis::verdict::counted;
+use crate::analysis::{Analysis, Setting};
+use crate::event::{EventMeta, Place};
+use crate::report::{Facts, Report, TraceFacts, TraceSummary};
+use crate::time::FileTime;
+
+/// Longest rest between two looks at the queue: at 100,000 events a second 5,000 wait.
+const REST: Duration = Duration::from_millis(50);
+
+/// Without any event for this long, what is held back is given away: nothing earlier is on its way.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// After the session was stopped, its last events are waited for no longer than this.
+const LAST_EVENTS: Duration = Duration::from_secs(60);
+
+/// A recording ends when less room than this is left.
+const LEAST_FREE_BYTES: u64 = 64 << 20;
+
+/// `EVENT_TRACE_REAL_TIME_MODE`, where the session does not tell its mode.
+const REAL_TIME_MODE: u32 = 0x100;
+
+/// What to capture.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Ends after this time.
+    pub duration: Option<Duration>,
+    /// Ends after so many bind and connect failures.
+    pub until_failures: Option<u64>,
+    /// Time between two looks at the machine.
+    pub interval: Duration,
+    /// A file that the session writes too.
+    pub record: Option<PathBuf>,
+    /// Buffers of the session.
+    pub buffer_mib: u32,
+    /// The range of all pools, where the user knows better.
+    pub pool: Option<PoolRange>,
+    /// Asks the machine for sockets, processes, handles and port ranges.
+    pub poll: bool,
+}
+
+/// A finished capture.
+#[derive(Debug)]
+pub struct Captured {
+    /// The report.
+    pub report: Report,
+    /// The capture ran to an end that was planned.
+    pub is_complete: bool,
+}
+
+/// Captures until the plan's end, or until `interrupt` is set; shows each moment to `view`.
+///
+/// # Errors
+///
+/// Why nothing could be captured. No session is left behind.
+pub fn capture(
+    system: &Arc<dyn System>,
+    plan: &Plan,
+    interrupt: &AtomicBool,
+    view: &mut dyn FnMut(&Moment),
+) -> Result<Captured, Trouble> {
+    let mut poller = Poller::new(system.as_ref());
+    if plan.poll {
+        poller.ask_for_ranges();
+    }
+    let ranges = PoolRanges::told_by(RangeSource::Live, plan.pool, &poller.facts().dynamic_ports);
+    let intake = Arc::new(Intake::default());
+    let closed = CloseOnDrop(Arc::clone(&intake));
+    let sink = Arc::clone(&intake);
+    let sink = Arc::new(move |raw: &RawEvent<'_>| sink.take(raw));
+    let started = (system.now(), system.uptime());
+    let session = Session::start(system.as_ref(), session::setup(plan.buffer_mib, plan.record.clone()), sink)?;
+    let mut run = Run {
+        system: system.as_ref(),
+        plan,
+        intake,
+        window: Window::default(),
+        analysis: Analysis::new(Setting { boots: vec![0], bounds: None, ranges }),
+        coverage: Coverage::default(),
+        started,
+        last_event: started.1,
+        counts: SessionCounts::default(),
+        watch: Watch::default(),
+        notes: Vec::new(),
+        is_complete: true,
+    };
+    if plan.poll {
+        run.look_at_processes(&mut poller);
+    }
+    let session = run.watch(session, &mut poller, interrupt, view);
+    run.end(session, &poller, view);
+    drop(closed);
+    if plan.poll {
+        poller.poll(system.now(), true);
+        run.look_at_processes(&mut poller);
+        poller.ask_for_the_rest();
+    }
+    Ok(run.report(poller))
+}
+
+/// Whatever ends the capture, the system's thread must not wait for room in the queue.
+struct CloseOnDrop(Arc<Intake>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+struct Run<'r> {
+    system: &'r dyn System,
+    plan: &'r Plan,
+    intake: Arc<Intake>,
+    window: Window,
+    analysis: Analysis,
+    coverage: Coverage,
+    /// Time of day, and time that never goes back.
+    started: (FileTime, Duration),
+    last_event: Duration,
+    counts: SessionCounts,
+    watch: Watch,
+    notes: Vec<String>,
+    is_complete: bool,
+}
+
+impl<'r> Run<'r> {
+    fn elapsed(&self) -> Duration {
+        self.system.uptime().saturating_sub(self.started.1)
+    }
+
+    /// Takes what has come; gives the number of events.
+    fn drain(&mut self, all: bool) -> usize {
+        let drained = self.intake.drain();
+        let count = drained.events.len();
+        self.coverage.add(drained.coverage);
+        for (meta, event) in drained.events {
+            self.window.push(meta, event);
+        }
+        let now = self.system.uptime();
+        if count > 0 {
+            self.last_event = now;
+        }
+        let is_quiet = now.saturating_sub(self.last_event) >= QUIET;
+        let analysis = &mut self.analysis;
+        self.window.release(all || is_quiet, |meta, event| analysis.observe(meta, event));
+        count
+    }
+
+    fn look_at_processes(&mut self, poller: &mut Poller<'_>) {
+        let place = Place { trace: 0, cpu: 0, buffer: 0, offset: 0, pos: 0 };
+        let meta = EventMeta { time: self.system.now(), header_pid: None, id: 0, place };
+        for event in poller.ask_for_processes() {
+            self.window.push(meta, event);
+        }
+    }
+
+    fn watch(
+        &mut self,
+        mut session: Session<'r>,
+        poller: &mut Poller<'_>,
+        interrupt: &AtomicBool,
+        view: &mut dyn FnMut(&Moment),
+    ) -> Session<'r> {
+        let mut next = Duration::ZERO;
+        self.notes.append(&mut session.notes);
+        loop {
+            let count = self.drain(false);
+            let elapsed = self.elapsed();
+            let is_over = self.is_over(elapsed, interrupt);
+            if elapsed >= next || is_over {
+                next = elapsed.saturating_add(self.plan.interval);
+                if self.plan.poll {
+                    poller.poll(self.system.now(), false);
+                }
+                let goes_on = self.look_at_session(&session);
+                if !is_over {
+                    self.show(poller, view);
+                }
+                if !goes_on {
+                    self.is_complete = false;
+                    return session;
+                }
+            }
+            if is_over {
+                return session;
+            }
+            // A queue that fills fast is emptied at once again.
+            if count < 1 << 12 {
+                self.system.rest(REST.min(next.saturating_sub(elapsed).max(Duration::from_millis(1))));
+            }
+        }
+    }
+
+    fn is_over(&self, elapsed: Duration, interrupt: &AtomicBool) -> bool {
+        let has_failed_enough = self.plan.until_failures.is_some_and(|most| {
+            let (binds, connects) = watch::failures(self.analysis.world());
+            binds + connects >= most
+        });
+        interrupt.load(Ordering::Relaxed)
+            || self.plan.duration.is_some_and(|duration| elapsed >= duration)
+            || has_failed_enough
+    }
+
+    /// Takes the session's counts; `false` where it cannot go on.
+    fn look_at_session(&mut self, session: &Session<'_>) -> bool {
+        match session.counts() {
+            Ok(Some(counts)) => self.counts = counts,
+            Ok(None) => {
+                self.notes.push("the session was ended from outside, or by the system: the report ends there".to_owned());
+                return false;
+            }
+            Err(refusal) => self.note(refusal.to_string()),
+        }
+        if session.is_done() {
+            self.notes.push("reading the session ended early: the report ends there".to_owned());
+            return false;
+        }
+        let free = self.plan.record.as_deref().and_then(|path| self.system.free_bytes(path));
+        if let Some(free) = free.filter(|free| *free < LEAST_FREE_BYTES) {
+            let free = free >> 20;
+            self.notes.push(format!("the disk of the recording is full ({free} MiB free): the capture was ended there"));
+            return false;
+        }
+        true
+    }
+
+    /// Notes something once.
+    fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    fn show(&mut self, poller: &Poller<'_>, view: &mut dyn FnMut(&Moment)) {
+        let elapsed = self.elapsed();
+        let moment = self.watch.moment(&Sources {
+            world: self.analysis.world(),
+            poller,
+            counts: self.counts,
+            events: self.coverage.records,
+            time: self.system.now(),
+            elapsed,
+        });
+        view(&moment);
+    }
+
+    /// Stops the session, and takes the events that it still delivers.
+    fn end(&mut self, mut session: Session<'_>, poller: &Poller<'_>, view: &mut dyn FnMut(&Moment)) {
+        match session.stop() {
+            Ok(Some(counts)) => self.counts = counts,
+            Ok(None) => {}
+            Err(refusal) => self.incomplete(&refusal),
+        }
+        let mut waiting_since = self.system.uptime();
+        while !session.is_done() {
+            if self.drain(false) > 0 {
+                waiting_since = self.system.uptime();
+            } else if self.system.uptime().saturating_sub(waiting_since) >= LAST_EVENTS {
+                self.notes.push("the last events of the session did not come".to_owned());
+                self.is_complete = false;
+                break;
+            } else {
+                self.system.rest(Duration::from_millis(5));
+            }
+        }
+        self.drain(true);
+        if session.is_done()
+            && let Err(refusal) = session.join()
+        {
+            self.incomplete(&refusal);
+        }
+        self.drain(true);
+        self.show(poller, view);
+    }
+
+    fn incomplete(&mut self, refusal: &Refusal) {
+        self.note(refusal.to_string());
+        self.is_complete = false;
+    }
+
+    fn report(mut self, poller: Poller<'_>) -> Captured {
+        self.drain(true);
+        let elapsed = self.elapsed();
+        if let Some(cost) = poller.cost(elapsed) {
+            self.notes.push(cost);
+        }
+        if self.window.late > 0 {
+            let count = counted(self.window.late, "event");
+            self.notes.push(format!("{count} came so late that later ones had been counted"));
+            self.coverage.displaced += self.window.late;
+        }
+        let trace = self.trace();
+        let (side, side_inputs, missing) = poller.finish();
+        let mut notes = self.notes;
+        notes.extend(missing);
+        let findings = self.analysis.finish();
+        let mut report = Report::new(Facts { traces: vec![trace], findings, side, side_inputs, notes });
+        if let Some(evidence) = &mut report.evidence {
+            (evidence.buffer, evidence.offset, evidence.position_in_buffer) = (None, None, None);
+        }
+        Captured { report, is_complete: self.is_complete }
+    }
+
+    /// The session, as reports speak of a trace.
+    fn trace(&self) -> TraceFacts {
+        let machine = self.system.machine();
+        let recorded = self.plan.record.as_ref();
+        let path = recorded
+            .map_or_else(|| format!("live session {SESSION_NAME}"), |path| crate::report::shown(&path.display().to_string()));
+        let summary = TraceSummary {
+            path: path.clone(),
+            bytes: recorded.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |metadata| metadata.len()),
+            os_build: machine.os_build,
+            processors: machine.processors,
+            pointer_size: 8,
+            clock: Some("qpc"),
+            log_mode: if self.counts.log_mode == 0 { REAL_TIME_MODE } else { self.counts.log_mode },
+            boot_time: machine.boot_time,
+            started: Some(self.started.0),
+            ended: Some(self.system.now()),
+            buffers: u64::from(self.counts.buffers_written),
+            buffers_damaged: 0,
+            records: self.coverage.records,
+            events_lost: self.counts.events_lost,
+            buffers_lost: self.counts.buffers_lost,
+            wrapped: Some(false),
+            closed_cleanly: self.is_complete,
+        };
+        TraceFacts {
+            path,
+            summary,
+            coverage: self.coverage.clone(),
+            other_providers: self.intake.other_providers(),
+            clock_assumed: false,
+            has_header: true,
+            is_file: recorded.is_some(),
+        }
+    }
+}

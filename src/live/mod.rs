@@ -1,0 +1,106 @@
+//! Capture on the machine that runs out of ports, while it does. See `README.md` beside this file.
+//!
+//! [`capture`] is the run: a [`session`] of our own whose events pass [`intake`] and [`order`] into the same analysis that reads
+//! files, and a [`poll`] of what only a running machine knows. [`watch`] tells one moment, [`view`] shows it. Everything that the
+//! operating system does stands behind [`system::System`].
+
+pub mod capture;
+pub mod collect;
+#[cfg(test)]
+mod fake;
+pub mod intake;
+pub mod order;
+pub mod poll;
+pub mod session;
+pub mod system;
+#[cfg(test)]
+mod tests;
+pub mod trouble;
+pub mod view;
+pub mod watch;
+#[cfg(windows)]
+pub mod windows;
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use capture::{Captured, Plan};
+use session::PanicGuard;
+use system::System;
+use trouble::Trouble;
+use watch::Moment;
+
+/// The system that this program was built for.
+///
+/// # Errors
+///
+/// Where it is not Windows.
+pub fn this_system() -> Result<Arc<dyn System>, Trouble> {
+    #[cfg(windows)]
+    return Ok(Arc::new(windows::Windows::new()));
+    #[cfg(not(windows))]
+    Err(Trouble::NotWindows)
+}
+
+/// Set by Ctrl-C, and by closing the console.
+///
+/// # Errors
+///
+/// Where Ctrl-C cannot be watched for: then nothing must be started that it could not end.
+pub fn interrupt() -> Result<Arc<AtomicBool>, Trouble> {
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&interrupt);
+    ctrlc::set_handler(move || set.store(true, Ordering::Relaxed))
+        .map_err(|error| Trouble::NoInterrupt(error.to_string()))?;
+    Ok(interrupt)
+}
+
+/// Runs a capture on this machine, and shows it on standard output unless `is_silent`.
+///
+/// # Errors
+///
+/// Why there is no report.
+pub fn run(plan: &Plan, is_silent: bool) -> Result<Captured, Trouble> {
+    let system = this_system()?;
+    let interrupt = interrupt()?;
+    let _guard = PanicGuard::new(&system);
+    let mut screen = view::Screen::new();
+    let is_terminal = io::stdout().is_terminal();
+    let mut view = |moment: &Moment| {
+        let shown = match (is_silent, is_terminal) {
+            (true, _) => Ok(()),
+            (false, true) => screen.draw(moment),
+            (false, false) => view::write_line(moment, &mut io::stdout().lock()),
+        };
+        if shown.is_err() {
+            // Nobody reads any more: the capture ends as by Ctrl-C.
+            interrupt.store(true, Ordering::Relaxed);
+        }
+    };
+    capture::capture(&system, plan, &interrupt, &mut view)
+}
+
+/// Reads `90s`, `10m`, `2h` or a number of seconds.
+///
+/// # Errors
+///
+/// What was expected.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a time, as 90s, 10m or 2h".to_owned();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let seconds = match unit.trim() {
+        "" | "s" => Some(number),
+        "m" | "min" => number.checked_mul(60),
+        "h" => number.checked_mul(3600),
+        _ => return Err(wrong()),
+    };
+    // A year.
+    match seconds.filter(|seconds| (1..=31_536_000).contains(seconds)) {
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => Err("must be from 1 second to a year".to_owned()),
+    }
+}

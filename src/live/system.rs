@@ -1,0 +1,277 @@
+//! What live capture asks of the operating system, and nothing more: everything else is the same on any system, and is tested
+//! on any.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use etl_parser::{Guid, PointerSize};
+
+use crate::net::Family;
+use crate::side::facts::{DynamicPorts, ListedSocket};
+use crate::time::FileTime;
+
+/// The session to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSetup {
+    /// Name.
+    pub name: String,
+    /// Size of one buffer.
+    pub buffer_kib: u32,
+    /// Fewest and most buffers.
+    pub buffers: (u32, u32),
+    /// A file that the session writes too.
+    pub record: Option<PathBuf>,
+    /// Providers to enable, in this order.
+    pub providers: Vec<ProviderSetup>,
+}
+
+/// A provider to enable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProviderSetup {
+    /// Its GUID.
+    pub guid: Guid,
+    /// Its name.
+    pub name: &'static str,
+    /// Any of these keywords.
+    pub keywords: u64,
+    /// Up to this level.
+    pub level: u8,
+    /// Whether it is asked to tell what there was before the session.
+    pub rundown: bool,
+    /// Whether there is nothing to learn without it.
+    pub is_needed: bool,
+}
+
+/// What a session counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SessionCounts {
+    /// Events lost.
+    pub events_lost: u32,
+    /// Buffers lost, by the reader in real time or by the file.
+    pub buffers_lost: u32,
+    /// Buffers written.
+    pub buffers_written: u32,
+    /// `EVENT_TRACE_*_MODE`.
+    pub log_mode: u32,
+}
+
+/// Part of the work with a session that may fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Starting it.
+    Start,
+    /// Enabling its providers.
+    Enable,
+    /// Opening it for reading.
+    Open,
+    /// Reading it.
+    Process,
+    /// Asking for its counts.
+    Query,
+    /// Stopping it.
+    Stop,
+    /// Asking a provider for what there was before.
+    Rundown,
+}
+
+/// What the system says when it refuses: a Win32 error code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// In which step.
+    pub step: Step,
+    /// Win32 error code.
+    pub code: u32,
+    /// The system's own words; empty where it has none.
+    pub text: String,
+}
+
+/// One event of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct RawEvent<'a> {
+    /// Provider.
+    pub provider: Guid,
+    /// Id.
+    pub id: u16,
+    /// Version.
+    pub version: u8,
+    /// Process in whose context it was logged.
+    pub header_pid: Option<u32>,
+    /// When.
+    pub time: FileTime,
+    /// Processor.
+    pub cpu: u16,
+    /// Pointers in the payload.
+    pub pointer_size: PointerSize,
+    /// Payload.
+    pub payload: &'a [u8],
+}
+
+/// Takes the events of a session, on a thread of the system.
+pub type Sink = Arc<dyn Fn(&RawEvent<'_>) + Send + Sync>;
+
+/// Reads a session's events until the session ends.
+pub trait Consumer {
+    /// Whether all events have been delivered after the session was stopped, or reading has failed.
+    fn is_done(&self) -> bool;
+
+    /// Waits until reading ends.
+    ///
+    /// # Errors
+    ///
+    /// What ended it, other than the end of the session.
+    fn join(self: Box<Self>) -> Result<(), Refusal>;
+}
+
+/// A list of sockets that the system keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// TCP connections and listeners.
+    Tcp(Family),
+    /// TCP sockets that are bound, and neither listen nor connect.
+    BoundTcp(Family),
+    /// UDP sockets.
+    Udp(Family),
+}
+
+/// A process that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningProcess {
+    /// PID.
+    pub pid: u32,
+    /// PID of its parent.
+    pub parent_pid: u32,
+    /// When it was created, where the system tells.
+    pub created: Option<FileTime>,
+    /// Path of its image, or its name alone.
+    pub image: String,
+}
+
+/// What a command left behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommandOutput {
+    /// Standard output, in whatever encoding the command has.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+    /// Exit code; `None` where it was ended.
+    pub code: Option<i32>,
+}
+
+/// The machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Build number of Windows.
+    pub os_build: Option<u32>,
+    /// Processors.
+    pub processors: Option<u32>,
+    /// When it was started.
+    pub boot_time: Option<FileTime>,
+}
+
+/// Why a source of facts cannot be had, for people.
+pub type Missing = String;
+
+/// The operating system.
+pub trait System: Send + Sync {
+    /// Makes this process the only one that uses the session name, as long as it runs; `false` where another one does.
+    fn claim(&self, name: &str) -> bool;
+
+    /// What the session of that name counts; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn query(&self, name: &str) -> Result<Option<SessionCounts>, Refusal>;
+
+    /// Ends the session of that name and gives its last counts; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn stop(&self, name: &str) -> Result<Option<SessionCounts>, Refusal>;
+
+    /// Starts a session, and begins to read it. A session that was started may be left behind by an error.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn start(&self, setup: &SessionSetup, sink: Sink) -> Result<Box<dyn Consumer>, Refusal>;
+
+    /// Asks a provider of the session to tell what there was before.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn ask_for_rundown(&self, name: &str, provider: &ProviderSetup) -> Result<(), Refusal>;
+
+    /// Whether a provider is registered on this system.
+    fn is_registered(&self, provider: Guid) -> bool;
+
+    /// Whether this process has an administrator's rights.
+    fn is_elevated(&self) -> bool;
+
+    /// The machine.
+    fn machine(&self) -> Machine;
+
+    /// The time of day.
+    fn now(&self) -> FileTime;
+
+    /// Time that has passed since some moment, never going back.
+    fn uptime(&self) -> Duration;
+
+    /// Waits.
+    fn rest(&self, time: Duration);
+
+    /// The sockets of a table.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be had.
+    fn sockets(&self, table: Table) -> Result<Vec<ListedSocket>, Missing>;
+
+    /// The processes that run.
+    ///
+    /// # Errors
+    ///
+    /// Why the list cannot be had.
+    fn processes(&self) -> Result<Vec<RunningProcess>, Missing>;
+
+    /// PID and handles of all kinds, for each process that lets itself be asked.
+    ///
+    /// # Errors
+    ///
+    /// Why they cannot be had.
+    fn handle_counts(&self) -> Result<Vec<(u32, u64)>, Missing>;
+
+    /// PID and handles to `\Device\Afd`, for each process that has some: its sockets.
+    ///
+    /// # Errors
+    ///
+    /// Why they cannot be had.
+    fn afd_handles(&self) -> Result<Vec<(u32, u64)>, Missing>;
+
+    /// PID and name of each service that runs.
+    ///
+    /// # Errors
+    ///
+    /// Why they cannot be had.
+    fn services(&self) -> Result<Vec<(u32, String)>, Missing>;
+
+    /// The dynamic port ranges, as an interface of the system tells them.
+    ///
+    /// # Errors
+    ///
+    /// Why they cannot be had.
+    fn dynamic_ports(&self) -> Result<Vec<DynamicPorts>, Missing>;
+
+    /// Runs a command, no longer than `limit`.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be run.
+    fn command(&self, program: &str, arguments: &[&str], limit: Duration) -> Result<CommandOutput, Missing>;
+
+    /// Bytes free where a file is to be written; `None` where the system does not tell.
+    fn free_bytes(&self, path: &Path) -> Option<u64>;
+}

@@ -1,0 +1,240 @@
+//! The classic procedure, by hand, in one table: sockets in BOUND, CLOSE_WAIT and TIME_WAIT, and handles, for each process.
+//!
+//! Source: Microsoft's page "Troubleshoot port exhaustion issues", its three methods to find the holder.
+
+use std::collections::BTreeMap;
+
+use super::ProcedureRow;
+use super::rows::Rows;
+use crate::analysis::Findings;
+use crate::analysis::holders::{Subject, last_of_pid};
+use crate::event::base_name;
+use crate::net::Protocol;
+use crate::side::facts::{HandleCount, SideFacts, SocketListing, SourceId, TcpState};
+
+/// Rows that are kept, those with most ports and handles. A server has a few hundred processes.
+const MAX_ROWS: usize = 500;
+
+/// Handles from which on the procedure looks at a process, and from which on it calls it suspicious.
+const MANY_HANDLES: u64 = 3_000;
+const TOO_MANY_HANDLES: u64 = 10_000;
+/// Sockets that a process has as handles: hundreds are abnormal, says the procedure.
+const MANY_AFD_HANDLES: u64 = 500;
+
+/// Processes that have many handles at all times: the procedure exempts System, lsass and database engines (it names those
+/// of Exchange and SQL Server).
+const EXEMPT: [&str; 8] = [
+    "system",
+    "lsass.exe",
+    "store.exe",
+    "microsoft.exchange.store.worker.exe",
+    "sqlservr.exe",
+    "oracle.exe",
+    "postgres.exe",
+    "mysqld.exe",
+];
+
+/// Sockets of one process in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct States {
+    bound: u32,
+    close_wait: u32,
+    time_wait: u32,
+    established: u32,
+    listening: u32,
+    other_tcp: u32,
+    udp: u32,
+}
+
+impl States {
+    fn slot(&mut self, protocol: Protocol, state: Option<&TcpState>) -> &mut u32 {
+        match (protocol, state) {
+            (Protocol::Udp, _) => &mut self.udp,
+            (_, Some(TcpState::Bound)) => &mut self.bound,
+            (_, Some(TcpState::CloseWait)) => &mut self.close_wait,
+            (_, Some(TcpState::TimeWait)) => &mut self.time_wait,
+            (_, Some(TcpState::Established)) => &mut self.established,
+            (_, Some(TcpState::Listen)) => &mut self.listening,
+            _ => &mut self.other_tcp,
+        }
+    }
+
+    /// Of each state the larger count: two tools that list the same sockets must not count them twice.
+    fn larger(self, other: Self) -> Self {
+        Self {
+            bound: self.bound.max(other.bound),
+            close_wait: self.close_wait.max(other.close_wait),
+            time_wait: self.time_wait.max(other.time_wait),
+            established: self.established.max(other.established),
+            listening: self.listening.max(other.listening),
+            other_tcp: self.other_tcp.max(other.other_tcp),
+            udp: self.udp.max(other.udp),
+        }
+    }
+
+    /// What the procedure looks for.
+    fn suspicious(&self) -> u32 {
+        self.bound.saturating_add(self.close_wait).saturating_add(self.time_wait)
+    }
+}
+
+/// The rows, those first whose sockets or handles are most suspicious.
+pub(super) fn rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<ProcedureRow> {
+    let states = states(&side.listings);
+    let (handles, afd_handles) = (by_pid(&side.handles), by_pid(&side.afd_handles));
+    let mut pids: Vec<Option<u32>> = states.keys().copied().collect();
+    pids.extend(handles.keys().chain(afd_handles.keys()).map(|pid| Some(*pid)));
+    pids.sort_unstable();
+    pids.dedup();
+    let names = names(findings, side);
+    let last = last_of_pid(findings.world.processes.processes());
+    let row = |pid: Option<u32>| {
+        let states = states.get(&pid).copied().unwrap_or_default();
+        let of = |counts: &BTreeMap<u32, u64>| pid.and_then(|pid| counts.get(&pid).copied());
+        let image = pid.and_then(|pid| names.get(&pid).copied()).map(|image| base_name(image).to_owned());
+        let subject = pid.map(|pid| last.get(&pid).map_or(Subject::Listed(pid), |index| Subject::Process(*index)));
+        let (handles, afd_handles) = (of(&handles), of(&afd_handles));
+        ProcedureRow {
+            process: subject.and_then(|subject| rows.index.get(&subject).copied()),
+            remarks: remarks(pid, image.as_deref(), handles, afd_handles),
+            pid,
+            image,
+            bound: states.bound,
+            close_wait: states.close_wait,
+            time_wait: states.time_wait,
+            established: states.established,
+            listening: states.listening,
+            other_tcp: states.other_tcp,
+            udp: states.udp,
+            handles,
+            afd_handles,
+        }
+    };
+    let mut all: Vec<(u32, ProcedureRow)> =
+        pids.into_iter().map(|pid| (states.get(&pid).map_or(0, States::suspicious), row(pid))).collect();
+    // Stable: equals stay in the order of their PIDs.
+    all.sort_by_key(|(suspicious, row)| {
+        std::cmp::Reverse((*suspicious, row.afd_handles.unwrap_or(0), row.handles.unwrap_or(0)))
+    });
+    all.truncate(MAX_ROWS);
+    all.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Sockets of the last listing of each file; where several files list a process, the larger counts.
+fn states(listings: &[SocketListing]) -> BTreeMap<Option<u32>, States> {
+    let last: BTreeMap<SourceId, &SocketListing> = listings.iter().map(|listing| (listing.source, listing)).collect();
+    let mut all: BTreeMap<Option<u32>, States> = BTreeMap::new();
+    for listing in last.into_values() {
+        let mut here: BTreeMap<Option<u32>, States> = BTreeMap::new();
+        for socket in &listing.sockets {
+            let slot = here.entry(socket.pid).or_default().slot(socket.protocol, socket.state.as_ref());
+            *slot = slot.saturating_add(socket.count);
+        }
+        for (pid, states) in here {
+            let known = all.entry(pid).or_default();
+            *known = known.larger(states);
+        }
+    }
+    all
+}
+
+fn by_pid(counts: &[HandleCount]) -> BTreeMap<u32, u64> {
+    let mut by_pid: BTreeMap<u32, u64> = BTreeMap::new();
+    for count in counts {
+        let known = by_pid.entry(count.pid).or_default();
+        *known = (*known).max(count.count);
+    }
+    by_pid
+}
+
+fn names<'a>(findings: &'a Findings, side: &'a SideFacts) -> BTreeMap<u32, &'a str> {
+    let mut names: BTreeMap<u32, &str> = side.tasks.iter().map(|task| (task.pid, task.image.as_str())).collect();
+    for (pid, owner) in side.listings.iter().flat_map(|listing| &listing.owners) {
+        if let Some(image) = &owner.image {
+            names.entry(*pid).or_insert(image);
+        }
+    }
+    for count in side.handles.iter().chain(&side.afd_handles) {
+        if let Some(image) = &count.image {
+            names.entry(count.pid).or_insert(image);
+        }
+    }
+    for process in findings.world.processes.processes().iter().filter(|process| process.lasts()) {
+        if let Some((image, _)) = process.image() {
+            names.insert(process.pid, image);
+        }
+    }
+    names
+}
+
+fn remarks(pid: Option<u32>, image: Option<&str>, handles: Option<u64>, afd_handles: Option<u64>) -> Vec<&'static str> {
+    let mut remarks = Vec::new();
+    let is_exempt =
+        pid == Some(4) || image.is_some_and(|image| EXEMPT.iter().any(|name| image.eq_ignore_ascii_case(name)));
+    let handles = handles.unwrap_or(0);
+    match handles {
+        _ if is_exempt && handles > MANY_HANDLES => remarks.push("handles_exempt"),
+        _ if handles > TOO_MANY_HANDLES => remarks.push("handles_over_10000"),
+        _ if handles > MANY_HANDLES => remarks.push("handles_over_3000"),
+        _ => {}
+    }
+    if afd_handles.unwrap_or(0) > MANY_AFD_HANDLES {
+        remarks.push("many_afd_handles");
+    }
+    remarks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::Analysis;
+    use crate::side::facts::ListedSocket;
+
+    fn socket(state: TcpState, pid: u32) -> ListedSocket {
+        ListedSocket {
+            protocol: Protocol::Tcp,
+            family: None,
+            local: None,
+            remote: None,
+            state: Some(state),
+            pid: Some(pid),
+            count: 1,
+        }
+    }
+
+    fn handles(pid: u32, image: &str, count: u64) -> HandleCount {
+        HandleCount { source: 0, pid, image: Some(image.to_owned()), count }
+    }
+
+    #[test]
+    fn states_of_the_last_listing_and_thresholds_with_their_exemptions() {
+        let listing = |source, sockets| SocketListing { source, taken: None, sockets, owners: BTreeMap::new() };
+        let side = SideFacts {
+            listings: vec![
+                listing(0, vec![socket(TcpState::Bound, 7); 90]),
+                listing(
+                    0,
+                    vec![socket(TcpState::Bound, 7), socket(TcpState::CloseWait, 7), socket(TcpState::TimeWait, 0)],
+                ),
+                listing(1, vec![socket(TcpState::Bound, 7), socket(TcpState::Bound, 7)]),
+            ],
+            handles: vec![
+                handles(7, "leaky.exe", 3_001),
+                handles(8, "huge.exe", 10_001),
+                handles(9, "sqlservr.exe", 90_000),
+                handles(10, "small.exe", 3_000),
+            ],
+            afd_handles: vec![handles(7, "leaky.exe", 501)],
+            ..SideFacts::default()
+        };
+        let rows = rows(&Analysis::default().finish(), &side, &Rows::default());
+        let of = |pid| rows.iter().find(|row| row.pid == Some(pid)).unwrap();
+        assert_eq!((of(7).bound, of(7).close_wait, of(7).established), (2, 1, 0));
+        assert_eq!(of(7).remarks, ["handles_over_3000", "many_afd_handles"]);
+        assert_eq!(of(7).image.as_deref(), Some("leaky.exe"));
+        assert_eq!(of(8).remarks, ["handles_over_10000"]);
+        assert_eq!(of(9).remarks, ["handles_exempt"]);
+        assert!(of(10).remarks.is_empty());
+        assert_eq!((of(0).time_wait, rows[0].pid), (1, Some(7)));
+    }
+}

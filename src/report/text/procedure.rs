@@ -1,0 +1,91 @@
+//! The classic procedure in one table.
+
+use std::io;
+
+use super::Page;
+use crate::analysis::verdict::grouped;
+use crate::report::table::{Align, Table};
+use crate::report::{ProcedureRow, shown};
+
+impl Page<'_, '_> {
+    pub(super) fn procedure(&mut self) -> io::Result<()> {
+        let report = self.report;
+        let notable = |row: &&ProcedureRow| {
+            row.bound + row.close_wait + row.time_wait > 0 || row.afd_handles.is_some() || !row.remarks.is_empty()
+        };
+        let rows: Vec<&ProcedureRow> = report.procedure.iter().filter(notable).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.heading("AS THE CLASSIC PROCEDURE LOOKS", "sockets by state, and handles, when last listed")?;
+        let mut columns = vec![
+            ("process", Align::Left),
+            ("PID", Align::Right),
+            ("BOUND", Align::Right),
+            ("CLOSE_WAIT", Align::Right),
+            ("TIME_WAIT", Align::Right),
+            ("connected", Align::Right),
+        ];
+        let has_handles = rows.iter().any(|row| row.handles.is_some());
+        let has_afd = rows.iter().any(|row| row.afd_handles.is_some());
+        if has_handles {
+            columns.push(("handles", Align::Right));
+        }
+        if has_afd {
+            columns.push(("of AFD", Align::Right));
+        }
+        columns.push(("", Align::Left));
+        let mut table = Table::new(&columns);
+        for row in rows.iter().take(self.layout.top) {
+            let mut cells = vec![
+                process(row),
+                row.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+                count(row.bound),
+                count(row.close_wait),
+                count(row.time_wait),
+                count(row.established),
+            ];
+            let optional = |count: Option<u64>| count.map(grouped).unwrap_or_default();
+            if has_handles {
+                cells.push(optional(row.handles));
+            }
+            if has_afd {
+                cells.push(optional(row.afd_handles));
+            }
+            let remarks: Vec<&str> = row.remarks.iter().map(|code| remark(code)).collect();
+            cells.push(remarks.join(", "));
+            table.row(cells);
+        }
+        self.table(&table)?;
+        let hidden = rows.len().saturating_sub(self.layout.top);
+        if hidden > 0 {
+            self.line(&format!("  ({hidden} more)"))?;
+        }
+        Ok(())
+    }
+}
+
+fn process(row: &ProcedureRow) -> String {
+    match (&row.image, row.pid) {
+        (Some(image), _) => shown(image),
+        (None, Some(0)) if row.time_wait > 0 => "(no owner any more)".to_owned(),
+        (None, Some(4)) => "(System)".to_owned(),
+        (None, Some(_)) => "(name unknown)".to_owned(),
+        (None, None) => "(owner not told)".to_owned(),
+    }
+}
+
+/// Nothing for none: what is there stands out.
+fn count(count: u32) -> String {
+    if count == 0 { String::new() } else { grouped(count.into()) }
+}
+
+fn remark(code: &str) -> &'static str {
+    match code {
+        "handles_over_3000" => "more than 3,000 handles",
+        "handles_over_10000" => "more than 10,000 handles",
+        "handles_exempt" => "many handles, usual here",
+        "many_afd_handles" => "hundreds of sockets",
+        _ => "",
+    }
+}
