@@ -110,6 +110,8 @@ fn cut_into_batches(order: &[Work]) -> Vec<&[Work]> {
     batches
 }
 
+// It is const; on Windows, clippy looks at what the macro makes of it.
+#[allow(clippy::missing_const_for_thread_local)]
 fn read_batch<T: Send>(
     batch: &[Work],
     traces: &[Trace<'_>],

@@ -66,7 +66,8 @@ mod tests {
     fn push(window: &mut Window, tenths: i64, cpu: u16) {
         let place = Place { trace: 0, cpu, buffer: 0, offset: 0, pos: 0 };
         let time = FileTime(1000 * FileTime::SECOND + tenths * FileTime::SECOND / 10);
-        window.push(EventMeta { time, header_pid: None, id: cpu, place }, NetEvent::Transport(TransportEvent::Deferred));
+        window
+            .push(EventMeta { time, header_pid: None, id: cpu, place }, NetEvent::Transport(TransportEvent::Deferred));
     }
 
     fn release(window: &mut Window, all: bool) -> Vec<(i64, u16)> {
