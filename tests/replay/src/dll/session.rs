@@ -221,7 +221,7 @@ pub unsafe extern "system" fn ControlTraceW(
     properties.Wnode.Anonymous1.HistoricalContext = SESSION_HANDLE;
     properties.EventsLost = number("REPLAY_EVENTS_LOST");
     properties.RealTimeBuffersLost = number("REPLAY_BUFFERS_LOST");
-    properties.BuffersWritten = 4;
+    properties.BuffersWritten = 500;
     properties.LogFileMode = 0x100;
     if code == EVENT_TRACE_CONTROL_STOP {
         state.name = None;

@@ -8,18 +8,16 @@ use serde_json::Value;
 
 /// What names the source, and may differ: the trace itself and places in it, what is left out of a trace and never delivered by a
 /// session, and what is said about the machine that reads. `[]` stands for any item of a list.
-const OF_THE_SOURCE: [&str; 9] = [
+const OF_THE_SOURCE: [&str; 7] = [
     "traces[]",
     "evidence.buffer",
     "evidence.offset",
     "evidence.position_in_buffer",
     "coverage.records_skipped",
-    "coverage.notes",
     // Build and uptime of the machine.
     "ruled_out[time_wait_497_days]",
     // Lists the events of a file.
     "recommendations[vendor]",
-    "side_inputs",
 ];
 
 /// Compares; says what differs, and how much was compared.

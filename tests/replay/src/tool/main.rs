@@ -27,6 +27,9 @@ enum Command {
         trace: PathBuf,
         /// The text file
         out: PathBuf,
+        /// Make the trace N times as long, with the same events
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        stretch: i64,
     },
     /// Copies a program, and renames libraries in its import table
     Rename {
@@ -52,7 +55,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result: Result<bool, Box<dyn Error>> = match Cli::parse().command {
-        Command::Text { trace, out } => text::write(&trace, &out).map(|()| true),
+        Command::Text { trace, out, stretch } => text::write(&trace, &out, stretch).map(|()| true),
         Command::Rename { program, out, names } => imports::rename(&program, &out, &names).map(|()| true),
         Command::Compare { live, offline, shift } => compare::reports(&live, &offline, shift),
     };

@@ -15,14 +15,14 @@ const FLUSH_100NS: i64 = 10_000_000;
 const KERNEL_PROCESS: Guid = Guid::from_u128(0x22fb_2cd6_0e7b_422b_a0c7_2fad_1fd0_e716);
 
 /// Writes the manifest events of `trace` to `out`.
-pub(crate) fn write(trace: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+pub(crate) fn write(trace: &Path, out: &Path, stretch: i64) -> Result<(), Box<dyn Error>> {
     let file = EtlFile::open(trace)?;
     let trace = Trace::new(file.bytes())?;
     let mut lines: Vec<(i64, String)> = Vec::new();
     let mut scratch = Vec::new();
     for position in trace.reading_order() {
         for record in trace.buffer(position, &mut scratch)?.records() {
-            lines.extend(line(&trace, &record?));
+            lines.extend(line(&trace, &record?, stretch));
         }
     }
     // Second by second; within each, buffer by buffer.
@@ -38,9 +38,10 @@ pub(crate) fn write(trace: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn line(trace: &Trace<'_>, record: &Record<'_>) -> Option<(i64, String)> {
+fn line(trace: &Trace<'_>, record: &Record<'_>, stretch: i64) -> Option<(i64, String)> {
     let Ok(RecordHeader::Event(header)) = record.header() else { return None };
-    let time = trace.clock().file_time(header.ticks);
+    let start = trace.header().start_time;
+    let time = start + (trace.clock().file_time(header.ticks) - start) * stretch;
     let mut line = format!(
         "{} {} {} {} {:x} {} {} {} {time} {} ",
         header.provider,
