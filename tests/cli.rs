@@ -186,12 +186,30 @@ fn a_report_cabinet_names_its_processes() {
 }
 
 #[test]
+#[cfg(not(windows))]
+fn live_capture_needs_windows_and_says_so() {
+    for arguments in [&["live", "--duration", "90s"][..], &["collect", "--out", "case.zip"]] {
+        let ran = run(arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
+        assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
+        assert!(ran.stderr.contains("needs Windows: run outofports.exe on the server"), "{ran:?}");
+    }
+    for wrong in ["--duration=soon", "--interval=0s", "--buffer-mib=0", "--until-failures=0"] {
+        let ran = run(["live", wrong]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.stderr.contains("invalid value"), "{ran:?}");
+    }
+}
+
+#[test]
 fn help_texts_are_reviewed() {
     for (name, arguments) in [
         ("help", "--help"),
         ("help-analyze", "analyze --help"),
         ("help-analyze-short", "analyze -h"),
         ("help-info", "info --help"),
+        ("help-live", "live --help"),
+        ("help-collect", "collect --help"),
     ] {
         insta::assert_snapshot!(name, command_columns(arguments));
     }

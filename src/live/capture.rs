@@ -221,7 +221,8 @@ impl<'r> Run<'r> {
         match session.counts() {
             Ok(Some(counts)) => self.counts = counts,
             Ok(None) => {
-                self.notes.push("the session was ended from outside, or by the system: the report ends there".to_owned());
+                self.notes
+                    .push("the session was ended from outside, or by the system: the report ends there".to_owned());
                 return false;
             }
             Err(refusal) => self.note(refusal.to_string()),
@@ -233,7 +234,8 @@ impl<'r> Run<'r> {
         let free = self.plan.record.as_deref().and_then(|path| self.system.free_bytes(path));
         if let Some(free) = free.filter(|free| *free < LEAST_FREE_BYTES) {
             let free = free >> 20;
-            self.notes.push(format!("the disk of the recording is full ({free} MiB free): the capture was ended there"));
+            self.notes
+                .push(format!("the disk of the recording is full ({free} MiB free): the capture was ended there"));
             return false;
         }
         true
@@ -320,8 +322,10 @@ impl<'r> Run<'r> {
     fn trace(&self) -> TraceFacts {
         let machine = self.system.machine();
         let recorded = self.plan.record.as_ref();
-        let path = recorded
-            .map_or_else(|| format!("live session {SESSION_NAME}"), |path| crate::report::shown(&path.display().to_string()));
+        let path = recorded.map_or_else(
+            || format!("live session {SESSION_NAME}"),
+            |path| crate::report::shown(&path.display().to_string()),
+        );
         let summary = TraceSummary {
             path: path.clone(),
             bytes: recorded.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |metadata| metadata.len()),

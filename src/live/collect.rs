@@ -83,7 +83,8 @@ pub fn collect(
     let folder = plan.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |error| Error::output(&plan.out, error);
     let place = tempfile::Builder::new().prefix(".outofports-").tempdir_in(folder).map_err(failed)?;
-    let mut work = Work { system: system.as_ref(), place: place.path(), files: Vec::new(), log: Vec::new(), failed: Vec::new() };
+    let mut work =
+        Work { system: system.as_ref(), place: place.path(), files: Vec::new(), log: Vec::new(), failed: Vec::new() };
     work.trace(plan, interrupt, tell).map_err(Error::Live)?;
     tell("packing");
     work.pack(&plan.out, folder).map_err(failed)?;
@@ -123,10 +124,9 @@ impl Work<'_> {
         }
         self.event_log(tell);
         match session.stop() {
-            Ok(Some(counts)) => self.log.push(format!(
-                "{TRACE}: {} events and {} buffers lost",
-                counts.events_lost, counts.buffers_lost
-            )),
+            Ok(Some(counts)) => self
+                .log
+                .push(format!("{TRACE}: {} events and {} buffers lost", counts.events_lost, counts.buffers_lost)),
             Ok(None) => self.fail(TRACE, "the session was ended from outside, or by the system"),
             Err(refusal) => self.fail(TRACE, &refusal.to_string()),
         }

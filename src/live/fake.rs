@@ -178,7 +178,10 @@ impl Fake {
 }
 
 fn u128_of(guid: Guid) -> u128 {
-    guid.to_string().chars().filter(char::is_ascii_hexdigit).fold(0, |sum, digit| sum << 4 | u128::from(digit.to_digit(16).unwrap()))
+    guid.to_string()
+        .chars()
+        .filter(char::is_ascii_hexdigit)
+        .fold(0, |sum, digit| sum << 4 | u128::from(digit.to_digit(16).unwrap()))
 }
 
 struct Reader(Arc<Mutex<Script>>);
@@ -249,7 +252,11 @@ impl System for Fake {
     }
 
     fn machine(&self) -> Machine {
-        Machine { os_build: Some(20348), processors: Some(4), boot_time: Some(FileTime(self.epoch.0 - FileTime::SECOND)) }
+        Machine {
+            os_build: Some(20348),
+            processors: Some(4),
+            boot_time: Some(FileTime(self.epoch.0 - FileTime::SECOND)),
+        }
     }
 
     fn now(&self) -> FileTime {

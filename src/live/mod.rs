@@ -6,6 +6,8 @@
 
 pub mod capture;
 pub mod collect;
+#[cfg(any(windows, test))]
+mod command;
 #[cfg(test)]
 mod fake;
 pub mod intake;
@@ -13,6 +15,8 @@ pub mod order;
 pub mod poll;
 pub mod session;
 pub mod system;
+#[cfg(any(windows, test))]
+mod tables;
 #[cfg(test)]
 mod tests;
 pub mod trouble;

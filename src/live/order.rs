@@ -1,6 +1,8 @@
 //! Puts the events of a session into the order of time: each processor's buffers are delivered when they are full or a second
 //! old, so that what happened first may come last.
 
+use std::collections::BTreeMap;
+
 use crate::event::{EventMeta, NetEvent};
 use crate::time::FileTime;
 
@@ -16,7 +18,7 @@ type Key = (FileTime, u16, u64);
 /// Events that something earlier may still precede.
 #[derive(Debug)]
 pub struct Window {
-    waiting: Vec<(Key, EventMeta, NetEvent)>,
+    waiting: BTreeMap<Key, (EventMeta, NetEvent)>,
     newest: FileTime,
     /// Everything before this time has been given away.
     released: FileTime,
@@ -28,7 +30,7 @@ pub struct Window {
 impl Default for Window {
     fn default() -> Self {
         let never = FileTime(i64::MIN);
-        Self { waiting: Vec::new(), newest: never, released: never, arrived: 0, late: 0 }
+        Self { waiting: BTreeMap::new(), newest: never, released: never, arrived: 0, late: 0 }
     }
 }
 
@@ -37,21 +39,19 @@ impl Window {
     pub fn push(&mut self, meta: EventMeta, event: NetEvent) {
         self.newest = self.newest.max(meta.time);
         self.late += u64::from(meta.time < self.released);
-        self.waiting.push(((meta.time, meta.place.cpu, self.arrived), meta, event));
+        self.waiting.insert((meta.time, meta.place.cpu, self.arrived), (meta, event));
         self.arrived += 1;
     }
 
     /// Gives the events that nothing is expected before; all of them where `all` is set: nothing more comes.
     pub fn release(&mut self, all: bool, mut observe: impl FnMut(&EventMeta, &NetEvent)) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        // Most of them are in order already, which this sort makes use of.
-        self.waiting.sort_by_key(|(key, _, _)| *key);
         let bound = if all { FileTime(i64::MAX) } else { FileTime(self.newest.0.saturating_sub(WINDOW_100NS)) };
-        let ready = self.waiting.partition_point(|((time, ..), _, _)| *time < bound);
-        let ready = ready.max(self.waiting.len().saturating_sub(MAX_WAITING));
-        for ((time, ..), meta, event) in self.waiting.drain(..ready) {
+        while let Some(first) = self.waiting.first_entry() {
+            let (time, ..) = *first.key();
+            if time >= bound && self.waiting.len() <= MAX_WAITING {
+                return;
+            }
+            let Some((_, (meta, event))) = self.waiting.pop_first() else { return };
             self.released = self.released.max(time);
             observe(&meta, &event);
         }
@@ -66,7 +66,8 @@ mod tests {
     fn push(window: &mut Window, tenths: i64, cpu: u16) {
         let place = Place { trace: 0, cpu, buffer: 0, offset: 0, pos: 0 };
         let time = FileTime(1000 * FileTime::SECOND + tenths * FileTime::SECOND / 10);
-        window.push(EventMeta { time, header_pid: None, id: cpu, place }, NetEvent::Transport(TransportEvent::Deferred));
+        window
+            .push(EventMeta { time, header_pid: None, id: cpu, place }, NetEvent::Transport(TransportEvent::Deferred));
     }
 
     fn release(window: &mut Window, all: bool) -> Vec<(i64, u16)> {

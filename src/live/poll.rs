@@ -8,7 +8,9 @@ use super::system::{Missing, System, Table};
 use crate::event::{NetEvent, ProcessChange, ProcessEvent, ProcessSource, base_name};
 use crate::input::SideInput;
 use crate::net::{Family, Protocol};
-use crate::side::facts::{DynamicPorts, ExcludedPorts, HandleCount, ListedSocket, SideFacts, SocketListing, SystemEvent, Taken};
+use crate::side::facts::{
+    DynamicPorts, ExcludedPorts, HandleCount, ListedSocket, SideFacts, SocketListing, SystemEvent, Taken,
+};
 use crate::side::tasklist::Task;
 use crate::side::{Kind, decode_text, event_log, netsh};
 use crate::time::FileTime;
@@ -148,9 +150,8 @@ impl<'s> Poller<'s> {
     /// Asks for what does not change while the session runs: port ranges.
     pub fn ask_for_ranges(&mut self) {
         let dynamic = self.system.dynamic_ports().or_else(|why| {
-            let ranges = self.netsh("dynamicport", |family, protocol| {
-                vec!["int", family, "show", "dynamicport", protocol]
-            });
+            let ranges =
+                self.netsh("dynamicport", |family, protocol| vec!["int", family, "show", "dynamicport", protocol]);
             let dynamic: Vec<DynamicPorts> = ranges.into_iter().flat_map(|ranges| ranges.dynamic).collect();
             if dynamic.is_empty() { Err(why) } else { Ok(dynamic) }
         });
@@ -232,7 +233,8 @@ impl<'s> Poller<'s> {
     }
 
     fn counted(&self, source: Source, counts: Vec<(u32, u64)>) -> Vec<HandleCount> {
-        let count = |(pid, count)| HandleCount { source: source.id(), pid, image: self.images.get(&pid).cloned(), count };
+        let count =
+            |(pid, count)| HandleCount { source: source.id(), pid, image: self.images.get(&pid).cloned(), count };
         counts.into_iter().map(count).collect()
     }
 
@@ -333,7 +335,9 @@ impl<'s> Poller<'s> {
         let why = |source: Source| {
             let parts = self.missing.iter().filter(|((of, _), _)| *of == source);
             let told: Vec<String> = parts
-                .map(|((_, part), why)| if part.is_empty() { why.clone() } else { format!("{part} are missing: {why}") })
+                .map(
+                    |((_, part), why)| if part.is_empty() { why.clone() } else { format!("{part} are missing: {why}") },
+                )
                 .collect();
             (!told.is_empty()).then(|| told.join("; "))
         };

@@ -1,6 +1,6 @@
 //! A session of our own: started, watched and ended, and never left behind.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::system::{Consumer, ProviderSetup, Refusal, SessionCounts, SessionSetup, Sink, System};
@@ -171,10 +171,10 @@ impl Drop for Session<'_> {
     }
 }
 
-fn check_file(system: &dyn System, path: &PathBuf) -> Result<(), Trouble> {
-    let bad = |why| Err(Trouble::BadFile { path: path.clone(), why });
+fn check_file(system: &dyn System, path: &Path) -> Result<(), Trouble> {
+    let bad = |why| Err(Trouble::BadFile { path: path.to_path_buf(), why });
     if path.exists() {
-        return Err(Trouble::FileExists(path.clone()));
+        return Err(Trouble::FileExists(path.to_path_buf()));
     }
     if path.to_string_lossy().encode_utf16().count() > MAX_PATH_CHARACTERS {
         return bad("its path has more than 200 characters");
@@ -183,7 +183,7 @@ fn check_file(system: &dyn System, path: &PathBuf) -> Result<(), Trouble> {
         return bad("there is no such folder");
     }
     match system.free_bytes(path) {
-        Some(free) if free < MIN_FREE_BYTES => Err(Trouble::DiskFull { path: path.clone(), free: Some(free) }),
+        Some(free) if free < MIN_FREE_BYTES => Err(Trouble::DiskFull { path: path.to_path_buf(), free: Some(free) }),
         _ => Ok(()),
     }
 }

@@ -81,7 +81,9 @@ fn without_source(mut report: Value) -> Value {
 
 #[test]
 fn live_events_give_the_report_of_the_same_trace() {
-    for name in ["modern-64", "ipv6", "connect-failures", "reused-pid", "fixed-port-conflict", "healthy", "near", "leak"] {
+    for name in
+        ["modern-64", "ipv6", "connect-failures", "reused-pid", "fixed-port-conflict", "healthy", "near", "leak"]
+    {
         let fake = Fake::new(scenario(name));
         let live = report(&fake, &plan(false));
         let (live, offline) = (without_source(live), without_source(offline(name)));
@@ -269,7 +271,10 @@ fn leaking() -> Script {
         services: vec![(1156, "Dnscache".to_owned()), (1156, "BFE".to_owned())],
         dynamic_ports: vec![range(Protocol::Tcp), range(Protocol::Udp)],
         commands: BTreeMap::from([
-            ("netsh int ipv4 show excludedportrange protocol=tcp", "\nProtocol tcp Port Exclusion Ranges\n\nStart Port    End Port\n----------    --------\n     50940       50949\n\n"),
+            (
+                "netsh int ipv4 show excludedportrange protocol=tcp",
+                "\nProtocol tcp Port Exclusion Ranges\n\nStart Port    End Port\n----------    --------\n     50940       50949\n\n",
+            ),
             ("wevtutil epl System", concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/side/system.evtx")),
         ]),
         ..Script::default()
@@ -368,13 +373,23 @@ fn a_recording_is_checked_before_and_watched() {
     let long = folder.path().join("x".repeat(200));
     assert!(fails(Script::default(), &long).contains("more than 200 characters"));
     assert!(fails(Script::default(), &folder.path().join("no/server.etl")).contains("no such folder"));
-    assert!(fails(Script { free_bytes: Some(1 << 20), ..Script::default() }, &path).contains("disk is full, 1 MiB are free"));
+    assert!(
+        fails(Script { free_bytes: Some(1 << 20), ..Script::default() }, &path)
+            .contains("disk is full, 1 MiB are free")
+    );
     let fake = Fake::new(Script { free_bytes: Some(1 << 40), ..scenario("leak") });
     let report = report(&fake, &record(&path));
     assert_eq!((&report["traces"][0]["path"], &report["traces"][0]["bytes"]), (&json!(path.to_str()), &json!(8)));
     assert!(report["recommendations"].to_string().contains("outofports events"));
     assert!(fails(Script::default(), &path).contains("exists, and is not overwritten"));
-    let full = |code| Trouble::of(super::system::Refusal { step: super::system::Step::Start, code, text: String::new() }, "", Some(&path), true);
+    let full = |code| {
+        Trouble::of(
+            super::system::Refusal { step: super::system::Step::Start, code, text: String::new() },
+            "",
+            Some(&path),
+            true,
+        )
+    };
     assert!(full(112).to_string().contains("record to another disk"));
     assert!(full(32).to_string().contains("another program has it open"));
 }
@@ -384,9 +399,18 @@ fn a_case_is_collected_and_can_be_analyzed() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("case.zip");
     let commands = BTreeMap::from([
-        ("netstat -anob", "  TCP    10.0.0.7:50000    10.0.0.1:443    ESTABLISHED     4312\n  TCP    10.0.0.7:50001    0.0.0.0:0    BOUND     4312\n [ledgersync.exe]\n"),
-        ("tasklist", "\nImage Name                     PID Services\n========================= ======== =====\nledgersync.exe                4312 N/A\n"),
-        ("netsh int ipv4 show dynamicport tcp", "\nProtocol tcp Dynamic Port Range\n---------------------------------\nStart Port      : 50000\nNumber of Ports : 1000\n\n"),
+        (
+            "netstat -anob",
+            "  TCP    10.0.0.7:50000    10.0.0.1:443    ESTABLISHED     4312\n  TCP    10.0.0.7:50001    0.0.0.0:0    BOUND     4312\n [ledgersync.exe]\n",
+        ),
+        (
+            "tasklist",
+            "\nImage Name                     PID Services\n========================= ======== =====\nledgersync.exe                4312 N/A\n",
+        ),
+        (
+            "netsh int ipv4 show dynamicport tcp",
+            "\nProtocol tcp Dynamic Port Range\n---------------------------------\nStart Port      : 50000\nNumber of Ports : 1000\n\n",
+        ),
         ("wevtutil", concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/side/system.evtx")),
     ]);
     let fake = Fake::new(Script { commands, ..Script::default() });

@@ -129,7 +129,7 @@ impl fmt::Display for Trouble {
             ),
             Self::AccessDenied(step) => write!(
                 f,
-                "access denied: {}, although this process is elevated; security software or a policy may forbid it, and netsh trace (see outofports analyze --help) may still work",
+                "access denied: {}, although this process is elevated; security software or a policy may forbid it; a capture by netsh trace may still work",
                 step.words()
             ),
             Self::AnotherRuns(name) => write!(

@@ -83,7 +83,12 @@ fn pools(moment: &Moment, width: usize, lines: &mut Vec<String>) {
             grouped(pool.held.into()),
             optional(pool.listed),
             optional(pool.time_wait),
-            format!("{}{} {:.0} %", "#".repeat(filled.min(20)), ".".repeat(20_usize.saturating_sub(filled)), pool.share * 100.0),
+            format!(
+                "{}{} {:.0} %",
+                "#".repeat(filled.min(20)),
+                ".".repeat(20_usize.saturating_sub(filled)),
+                pool.share * 100.0
+            ),
         ]);
     }
     if moment.pools.is_empty() {
@@ -105,7 +110,12 @@ fn victims(moment: &Moment, width: usize, lines: &mut Vec<String>) {
     ]);
     for victim in moment.victims.iter().take(ROWS) {
         let recent = if victim.recent == 0 { String::new() } else { format!("+{}", grouped(victim.recent)) };
-        table.row(vec![process(victim.image.as_deref(), victim.pid), pid(victim.pid), grouped(victim.failures), recent]);
+        table.row(vec![
+            process(victim.image.as_deref(), victim.pid),
+            pid(victim.pid),
+            grouped(victim.failures),
+            recent,
+        ]);
     }
     lines.push(String::new());
     lines.extend(table.lines(width));

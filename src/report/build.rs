@@ -2,8 +2,8 @@
 
 use super::rows::{Rows, rows};
 use super::{
-    AddressRow, CoverageSummary, DynamicRow, Evidence, ExcludedRow, Failures, HolderRow, OutageRow, PoolRow,
-    Report, SCHEMA_VERSION, StatusRow, TimelineStep, Tool, TraceFacts, TrendRow, Verdict, glue,
+    AddressRow, CoverageSummary, DynamicRow, Evidence, ExcludedRow, Failures, HolderRow, OutageRow, PoolRow, Report,
+    SCHEMA_VERSION, StatusRow, TimelineStep, Tool, TraceFacts, TrendRow, Verdict, glue,
 };
 use crate::analysis::Findings;
 use crate::analysis::advice::{is_dns_pool, recommend};

@@ -1,0 +1,70 @@
+//! Tools around the replaying library: events as text, renamed imports, reports compared.
+
+#![allow(clippy::print_stdout)]
+
+mod compare;
+mod imports;
+mod text;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tools for tests of live capture
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Writes the manifest events of a trace as text, in the order in which a session would deliver them
+    Text {
+        /// The trace
+        trace: PathBuf,
+        /// The text file
+        out: PathBuf,
+        /// Make the trace N times as long, with the same events
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        stretch: i64,
+    },
+    /// Copies a program, and renames libraries in its import table
+    Rename {
+        /// The program
+        program: PathBuf,
+        /// The copy
+        out: PathBuf,
+        /// OLD=NEW; NEW is not longer than OLD
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Compares the reports of a live session and of a trace with the same events, field by field
+    Compare {
+        /// Report of the session
+        live: PathBuf,
+        /// Report of the trace
+        offline: PathBuf,
+        /// Seconds by which the session's events are later
+        #[arg(long, default_value_t = 0)]
+        shift: i64,
+    },
+}
+
+fn main() -> ExitCode {
+    let result: Result<bool, Box<dyn Error>> = match Cli::parse().command {
+        Command::Text { trace, out, stretch } => text::write(&trace, &out, stretch).map(|()| true),
+        Command::Rename { program, out, names } => imports::rename(&program, &out, &names).map(|()| true),
+        Command::Compare { live, offline, shift } => compare::reports(&live, &offline, shift),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            println!("replay-tool: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
