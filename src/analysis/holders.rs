@@ -562,9 +562,47 @@ fn has_bound(listing: &SocketListing) -> bool {
 
 /// Ports of a range that listings say are excluded.
 pub fn excluded_in(excluded: &[ExcludedPorts], key: PoolKey, range: PoolRange) -> BTreeSet<u16> {
-    excluded
+    let mut spans: Vec<(u16, u16)> = excluded
         .iter()
         .filter(|ports| Some(ports.protocol) == key.protocol && (ports.family.is_none() || ports.family == key.family))
-        .flat_map(|ports| ports.start.max(range.start)..=ports.end.min(range.end()))
-        .collect()
+        .map(|ports| (ports.start.max(range.start), ports.end.min(range.end())))
+        .collect();
+    spans.sort_unstable();
+    let mut all = BTreeSet::new();
+    // Each port is met once, however often listings name it.
+    let mut next = Some(range.start);
+    for (start, end) in spans {
+        let Some(from) = next.map(|next| next.max(start)) else { break };
+        if from <= end {
+            all.extend(from..=end);
+            next = end.checked_add(1);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::pools::DEFAULT_RANGE;
+    use crate::net::Protocol;
+
+    #[test]
+    fn excluded_ports_are_met_once() {
+        let key = PoolKey::new(Protocol::Tcp, Family::Ipv4);
+        let ports = |start, end| ExcludedPorts {
+            source: 0,
+            protocol: Protocol::Tcp,
+            family: None,
+            start,
+            end,
+            administered: false,
+        };
+        let few = [ports(65_535, 65_535), ports(50_000, 50_002), ports(50_001, 50_004), ports(1, 49_153)];
+        let want = [49_152, 49_153, 50_000, 50_001, 50_002, 50_003, 50_004, 65_535];
+        assert_eq!(excluded_in(&few, key, DEFAULT_RANGE), BTreeSet::from(want));
+        // All of them each time took a quarter of an hour.
+        let many = vec![ports(1, 65_535); 100_000];
+        assert_eq!(excluded_in(&many, key, DEFAULT_RANGE).len(), 16_384);
+    }
 }
