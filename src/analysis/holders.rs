@@ -13,7 +13,7 @@ use super::tally::Ages;
 use super::transport::overlap;
 use super::verdict::{Confidence, State};
 use crate::event::base_name;
-use crate::net::Family;
+use crate::net::{Family, Protocol};
 use crate::side::facts::{ExcludedPorts, SideFacts, SocketListing, SourceId, TcpState};
 use crate::time::FileTime;
 
@@ -128,6 +128,12 @@ impl PoolFinding {
         let failed = self.failure_span.is_some();
         let hardly_any = self.given_before_failure * 100 < u64::from(self.range.count);
         failed && hardly_any && u64::from(self.explained) * 2 < u64::from(self.range.count)
+    }
+
+    /// Whether the listing that shows most of it is `netstat` without `-q`, which hides sockets that are only bound. Those of
+    /// UDP are always shown.
+    pub fn hides_bound(&self) -> bool {
+        self.key.protocol == Some(Protocol::Tcp) && self.listing.is_some_and(|(_, _, has_bound)| !has_bound)
     }
 
     /// Ports that can be given out at all.
@@ -303,7 +309,7 @@ impl Book<'_> {
     /// TCP/IP does not tell the family of a port that it gave twice: it is that of the TCP pool with most in use.
     fn is_weak_pool(&self, key: PoolKey) -> bool {
         let ports = &self.findings.world.ports;
-        let tcp = |family| PoolKey::new(crate::net::Protocol::Tcp, family);
+        let tcp = |family| PoolKey::new(Protocol::Tcp, family);
         let in_use = |key: PoolKey| {
             ports.pools.get(key.index()).map_or(0, |pool| pool.held_peak.saturating_add(ports.transport.in_use(key)))
         };
@@ -368,7 +374,7 @@ impl Book<'_> {
             }
         }
         for reservation in &self.findings.world.ports.transport.reservations {
-            if key.protocol != Some(crate::net::Protocol::Tcp) || key.family.is_none() {
+            if key.protocol != Some(Protocol::Tcp) || key.family.is_none() {
                 continue;
             }
             let start = reservation.start_in(range);
@@ -585,7 +591,6 @@ pub fn excluded_in(excluded: &[ExcludedPorts], key: PoolKey, range: PoolRange) -
 mod tests {
     use super::*;
     use crate::analysis::pools::DEFAULT_RANGE;
-    use crate::net::Protocol;
 
     #[test]
     fn excluded_ports_are_met_once() {

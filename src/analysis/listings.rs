@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(none, Usage::default());
         let mut huge = listing.clone();
         huge.sockets = vec![grouped(TcpState::Bound, u32::MAX), grouped(TcpState::Bound, 7)];
-        assert_eq!(super::usage(&huge, TCP4, DEFAULT_RANGE, true).occupied(), u32::MAX);
+        assert_eq!(usage(&huge, TCP4, DEFAULT_RANGE, true).occupied(), u32::MAX);
         let usage = usage(&listing, TCP4, DEFAULT_RANGE, true);
         assert_eq!((usage.held, usage.time_wait, usage.by_pid[&Some(7312)].ports), (5143, 211, 5143));
     }

@@ -458,7 +458,7 @@ mod tests {
         assert_eq!(verdict(Evidence { displaced: 1, ..none.clone() }).1, Some(Confidence::Medium));
         let blind = verdict(Evidence { bind_records: 0, afd_records: 0, ..none.clone() });
         assert_eq!(blind, (State::CannotTell, None, vec!["no_afd_events"]));
-        assert_eq!(verdict(Evidence { bind_records: 0, ..none.clone() }).2, vec!["no_bind_events"]);
+        assert_eq!(verdict(Evidence { bind_records: 0, ..none }).2, vec!["no_bind_events"]);
     }
 
     #[test]
@@ -468,7 +468,7 @@ mod tests {
         assert_eq!(refused, (State::Exhausted, Some(Confidence::High), vec!["tcpip_refusals"]));
         let weak = verdict(Evidence { weak_references: 2, ..none.clone() });
         assert_eq!(weak, (State::Exhausted, Some(Confidence::High), vec!["weak_references"]));
-        let logged = verdict(Evidence { traces: 0, bind_records: 0, pool_full_events: (3, 0), ..none.clone() });
+        let logged = verdict(Evidence { traces: 0, bind_records: 0, pool_full_events: (3, 0), ..none });
         assert_eq!(logged, (State::Exhausted, Some(Confidence::Low), vec!["pool_full_events", "no_trace"]));
     }
 
