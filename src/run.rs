@@ -75,7 +75,8 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     let Case { traces: files, side_inputs, side, mut unusable, mut notes, inputs, .. } = case;
     let pool = threads(&options.common)?;
     let opened = open_traces(&pool, &files, &inputs, &mut unusable, &mut notes);
-    let (labels, traces): (Vec<_>, Vec<_>) = opened.into_iter().map(|opened| (opened.path, opened.trace)).unzip();
+    let (labels, traces): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|opened| ((opened.path, opened.input), opened.trace)).unzip();
     if traces.is_empty() && !side_inputs.iter().any(|side| side.used) {
         return Err(nothing_to_read(unusable, notes));
     }
@@ -123,9 +124,9 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     let trace_facts = labels
         .into_iter()
         .zip(traces.iter().zip(coverages.into_iter().zip(providers)))
-        .map(|(path, (trace, (coverage, mut providers)))| {
+        .map(|((path, input), (trace, (coverage, mut providers)))| {
             providers.remove(&afd::PROVIDER);
-            TraceFacts::new(path, trace, coverage, providers.len() as u64)
+            TraceFacts { input, ..TraceFacts::new(path, trace, coverage, providers.len() as u64) }
         })
         .collect();
     notes.extend(unusable.iter().map(|line| format!("{line}; not used")));
@@ -275,6 +276,8 @@ fn show_info(options: &Info) -> Result<Outcome, Error> {
 /// A trace, or one segment of a file that holds several.
 struct Opened<'f> {
     path: String,
+    /// What the user named.
+    input: String,
     kind: InputKind,
     trace: Trace<'f>,
 }
@@ -315,7 +318,8 @@ fn open_traces<'f>(
         for (number, trace) in segments.into_iter().enumerate() {
             let segment = format!("{} (session {} at {:#x})", file.path, number + 1, trace.start());
             let path = if several { segment } else { file.path.clone() };
-            all.push(Opened { path, kind: file.kind, trace });
+            let input = inputs.get(file.input).map_or_else(|| path.clone(), |(label, _)| label.clone());
+            all.push(Opened { path, input, kind: file.kind, trace });
         }
     }
     for ((label, _), _) in inputs.iter().zip(useful).filter(|(_, useful)| !useful) {

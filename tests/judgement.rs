@@ -351,3 +351,81 @@ fn a_listing_with_another_name_for_a_pid_is_of_another_process() {
     let images: Vec<&Value> = report["processes"].as_array().unwrap().iter().map(|row| &row["image"]).collect();
     assert_eq!(images, [&json!("agent.exe"), &json!("other.exe")]);
 }
+
+#[test]
+fn who_holds_little_is_not_restarted_and_parts_of_windows_never() {
+    for (image, ports, want) in [
+        ("agent.exe", 100, None),
+        ("agent.exe", 1800, Some("restart_holder")),
+        ("lsass.exe", 1800, Some("restart_server")),
+    ] {
+        let folder = scratch();
+        let mut sim = Sim::new();
+        sim.started(0, 700, image);
+        for n in 0..ports {
+            sim.hold(i64::from(n), 700, 50_000 + n);
+        }
+        sim.fail(3000, 900);
+        sim.fail(3001, 900);
+        sim.write(&folder.path().join("server.etl"));
+        let report = report(folder.path(), &["--pool", "50000:2000"]);
+        let codes = codes(&report, "/recommendations");
+        let restarts: Vec<&str> = codes.iter().map(String::as_str).filter(|code| code.starts_with("restart")).collect();
+        assert_eq!(restarts, want.into_iter().collect::<Vec<_>>(), "{image}, {ports}: {codes:?}");
+    }
+}
+
+#[test]
+fn commands_can_be_pasted() {
+    let folder = scratch();
+    let inner = folder.path().join("A & B (1)");
+    std::fs::create_dir(&inner).unwrap();
+    let mut sim = Sim::new();
+    for n in 0..240_u16 {
+        sim.hold(i64::from(n), 700, 50_000 + n);
+    }
+    sim.fail(3000, 900);
+    sim.fail(3001, 900);
+    let trace = inner.join("server.etl");
+    sim.write(&trace);
+    let tasks = "\"Image Name\",\"PID\",\"Services\"\r\n\"agent.exe\",\"700\",\"x'; calc; '\"\r\n";
+    std::fs::write(inner.join("tasklist.csv"), tasks).unwrap();
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    writer.start_file("inner/server.etl", zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut writer, &std::fs::read(&trace).unwrap()).unwrap();
+    let archive = folder.path().join("case&1.zip");
+    std::fs::write(&archive, writer.finish().unwrap().into_inner()).unwrap();
+    for input in [&inner, &archive] {
+        // An undo that netsh would refuse is none.
+        let report = report(input, &["--pool", "50000:254"]);
+        let command = &advice(&report, "vendor").unwrap()["commands"][0];
+        let want = format!("outofports events \"{}\" --provider Winsock-AFD --pid 700 -f csv", input.display());
+        assert_eq!(command, &json!(want));
+        assert_eq!(advice(&report, "restart_holder").unwrap()["commands"], json!([]), "no service is named so");
+        assert_eq!(advice(&report, "widen_pool").unwrap()["undo"], Value::Null);
+        let ran = run(["events".as_ref(), input.as_os_str(), "--pid".as_ref(), "700".as_ref()]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+}
+
+#[test]
+fn a_listing_that_hides_bound_sockets_is_not_the_last_word() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    sim.hold(1, 700, 50_000);
+    sim.fail(3000, 900);
+    sim.fail(3001, 900);
+    sim.write(&folder.path().join("server.etl"));
+    let listing = netstat((0..100).map(|n| (51_000 + n, "ESTABLISHED", 800)));
+    std::fs::write(folder.path().join("netstat.txt"), listing).unwrap();
+    let ranges = "\r\nProtocol tcp Port Exclusion Ranges\r\n\r\nStart Port    End Port      \r\n----------    --------      \r\n\r\n";
+    std::fs::write(folder.path().join("excludedport-ipv4.txt"), ranges).unwrap();
+    let report = report(folder.path(), &[]);
+    let commands = &advice(&report, "confirm").expect("netstat without -q hides what is bound")["commands"];
+    assert_eq!(commands, &json!(["netstat -anobq > netstat.txt"]));
+    let collect = advice(&report, "collect").unwrap().to_string();
+    assert!(!collect.contains("excludedportrange"), "it has been given: {collect}");
+    let alternatives = report["ruled_out"].to_string();
+    assert!(!alternatives.contains("no listing of them was given"), "{alternatives}");
+    assert!(!report["unexplained"].to_string().contains("excluded_ranges"));
+}

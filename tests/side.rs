@@ -452,9 +452,13 @@ fn no_bytes_are_a_panic() {
     }
 }
 
+/// Far more than a reader needs that looks at each line a bounded number of times, on any machine; one that looks at all
+/// lines behind each would take hours.
+const HANG: std::time::Duration = std::time::Duration::from_secs(60);
+
 #[test]
-fn time_grows_with_length() {
-    // Each of these made a reader look at everything behind it, for every line.
+fn no_line_makes_a_reader_look_at_all_lines_behind_it() {
+    // Each of these once did.
     let lines = [
         "\"LocalPort\",\"OwningProcess\"\n\"x\n",
         "Count Name Group\n12 Bound {MSFT_NetTCPConnection\n",
@@ -467,14 +471,10 @@ fn time_grows_with_length() {
         "14:03:11 22.11.2026 ",
     ];
     for line in lines {
-        let took = |count: usize| {
-            let text = line.repeat(count);
-            let started = std::time::Instant::now();
-            recognise(text.as_bytes(), "x.txt");
-            started.elapsed().as_secs_f64().max(0.02)
-        };
-        let (short, long) = (took(500), took(8_000));
-        assert!(long < 16.0 * short * 6.0, "{line:?}: {short} s, then {long} s for 16 times as much");
+        let (done, is_done) = std::sync::mpsc::channel();
+        let text = line.repeat(20_000);
+        std::thread::spawn(move || done.send(recognise(text.as_bytes(), "x.txt").len()));
+        assert!(is_done.recv_timeout(HANG).is_ok(), "{line:?} takes longer than {HANG:?}");
     }
 }
 

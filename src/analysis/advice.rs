@@ -66,8 +66,8 @@ const DNS_POOL_MAX: u32 = 10_000;
 pub struct Situation<'a> {
     /// The verdict's state.
     pub state: State,
-    /// Traces in the case, as paths.
-    pub traces: Vec<&'a str>,
+    /// The input of each trace, as the user named it.
+    pub inputs: Vec<&'a str>,
     /// AFD bind events seen.
     pub bind_records: u64,
     /// Pools.
@@ -89,8 +89,19 @@ pub struct Situation<'a> {
 /// A holder is worth acting on from this part of a pool on.
 pub const BLAMED_SHARE: f64 = 0.05;
 
+/// Whose habits do not show, and who holds less than this part of a pool, is not restarted for it.
+const RESTARTED_SHARE: f64 = 0.25;
+
+/// Processes without which Windows stops.
+const OF_WINDOWS: [&str; 7] =
+    ["lsass.exe", "csrss.exe", "wininit.exe", "winlogon.exe", "services.exe", "smss.exe", "lsaiso.exe"];
+
 /// How much of a pool must be unexplained before the kernel is searched for it.
 const SEARCH_KERNEL_SHARE: f64 = 0.3;
+
+fn is_much(ports: u32, range: PoolRange) -> bool {
+    f64::from(ports) >= SEARCH_KERNEL_SHARE * f64::from(range.count)
+}
 
 /// Says what to do.
 pub fn recommend(situation: &Situation<'_>) -> Vec<Recommendation> {
@@ -135,7 +146,10 @@ fn capture(situation: &Situation<'_>) -> Recommendation {
 }
 
 fn confirm(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
-    if situation.has_listing {
+    // Half a listing is none, where much is not explained.
+    let is_half =
+        |pool: &PoolFinding| pool.hides_bound() && pool.unexplained().is_some_and(|ports| is_much(ports, pool.range));
+    if situation.has_listing && !situation.pools.iter().any(is_half) {
         return;
     }
     let has_udp = situation.pools.iter().any(|pool| pool.state.is_some() && pool.key.protocol == Some(Protocol::Udp));
@@ -173,29 +187,41 @@ fn collect(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
 }
 
 fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
-    let Some((named, trace)) = blamed(situation).zip(situation.traces.first().copied()) else { return };
+    let Some(named) = blamed(situation) else { return };
     let Some(pid) = named.pid else { return };
-    let quoted = if trace.contains(' ') { format!("\"{trace}\"") } else { trace.to_owned() };
+    let mut inputs: Vec<&str> = situation.inputs.iter().copied().filter(|input| *input != "-").collect();
+    inputs.sort_unstable();
+    inputs.dedup();
+    if inputs.is_empty() {
+        return;
+    }
+    let inputs: Vec<String> = inputs.into_iter().map(quoted).collect();
     list.push(Recommendation {
-        commands: vec![format!("outofports events {quoted} --provider Winsock-AFD --pid {pid} -f csv")],
+        commands: vec![format!("outofports events {} --provider Winsock-AFD --pid {pid} -f csv", inputs.join(" "))],
         ..unchanging("vendor", &format!("for the vendor of {}: this report, and its socket events", named.label), &[])
     });
+}
+
+/// As a command prompt takes it for one word.
+fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | '\\' | ':');
+    if path.chars().all(is_plain) { path.to_owned() } else { format!("\"{path}\"") }
+}
+
+/// The part of its pool that a holder has.
+fn share_of(situation: &Situation<'_>, named: &NamedHolder<'_>) -> f64 {
+    let pool = situation.pools.get(named.holder.pool);
+    pool.map_or(0.0, |pool| f64::from(named.holder.ports) / f64::from(pool.range.count.max(1)))
 }
 
 /// The application that holds most of a pool that is full or nearly full.
 fn blamed<'s, 'a>(situation: &'s Situation<'a>) -> Option<&'s NamedHolder<'a>> {
     situation.holders.iter().find(|named| {
         let pool = situation.pools.get(named.holder.pool);
-        share_of(named, situation.pools) >= BLAMED_SHARE
+        share_of(situation, named) >= BLAMED_SHARE
             && !named.is_kernel()
             && !pool.is_some_and(|pool| is_dns_pool(&named.image, pool, named.holder.ports))
     })
-}
-
-/// The part of its pool that a holder has, from 0 to 1.
-fn share_of(named: &NamedHolder<'_>, pools: &[PoolFinding]) -> f64 {
-    let pool = pools.get(named.holder.pool);
-    pool.map_or(0.0, |pool| f64::from(named.holder.ports) / f64::from(pool.range.count.max(1)))
 }
 
 fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
@@ -205,8 +231,7 @@ fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
         let text = format!("see which ranges are reserved: {} reserved part of the pool", top.label);
         list.push(unchanging("reservations", &text, &commands));
     }
-    let kernel_share = share_of(top, situation.pools);
-    if top.is_kernel() && top.pid.is_some() && kernel_share >= SEARCH_KERNEL_SHARE {
+    if top.is_kernel() && top.pid.is_some() && share_of(situation, top) >= SEARCH_KERNEL_SHARE {
         let commands = ["driverquery /v /fo csv > drivers.csv", "fltmc filters > filters.txt"];
         let text = "find the driver: the kernel holds the ports, on behalf of a driver (backup, antivirus, storage, tunnels) and of no application";
         list.push(unchanging("find_driver", text, &commands));
@@ -238,9 +263,22 @@ fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
             );
             list.push(unchanging("holder_ended", &text, &["schtasks /query /v /fo csv > tasks.csv"]));
         }
+        None if share_of(situation, named) < RESTARTED_SHARE => {}
+        Some(Pattern::Leak) | None if OF_WINDOWS.contains(&named.image.as_str()) => list.push(Recommendation {
+            code: "restart_server",
+            text: format!(
+                "relieve: plan a restart of the server: {} is a part of Windows that cannot be restarted alone; look for what makes it hold ports",
+                named.label
+            ),
+            commands: Vec::new(),
+            changes_state: true,
+            undo: None,
+        }),
         Some(Pattern::Leak) | None => {
             let commands = match named.services {
-                [service] => vec![format!("powershell -c \"Restart-Service -Name '{service}'\"")],
+                [service] if is_service_name(service) => {
+                    vec![format!("powershell -c \"Restart-Service -Name '{service}'\"")]
+                }
                 _ => Vec::new(),
             };
             list.push(Recommendation {
@@ -252,6 +290,11 @@ fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
             });
         }
     }
+}
+
+/// Whether a name that a file tells may stand in a command.
+fn is_service_name(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$' | ' '))
 }
 
 fn memory_dump(has_listing: bool) -> Recommendation {
@@ -323,6 +366,7 @@ fn widen(pool: &PoolFinding, excluded: &[ExcludedPorts]) -> Option<Recommendatio
         );
         return Some(unchanging("cannot_widen", &text, &[]));
     };
+    let is_settable = pool.range.start >= MIN_START && pool.range.count >= MIN_COUNT;
     let assumed = if matches!(pool.range.source, RangeSource::DynamicPortFile | RangeSource::Live) {
         ""
     } else {
@@ -338,7 +382,7 @@ fn widen(pool: &PoolFinding, excluded: &[ExcludedPorts]) -> Option<Recommendatio
         ),
         commands: vec![set(wider.start, wider.count)],
         changes_state: true,
-        undo: Some(set(pool.range.start, pool.range.count)),
+        undo: is_settable.then(|| set(pool.range.start, pool.range.count)),
     })
 }
 

@@ -13,7 +13,7 @@ use super::tally::Ages;
 use super::transport::overlap;
 use super::verdict::{Confidence, State};
 use crate::event::base_name;
-use crate::net::Family;
+use crate::net::{Family, Protocol};
 use crate::side::facts::{ExcludedPorts, SideFacts, SocketListing, SourceId, TcpState};
 use crate::time::FileTime;
 
@@ -128,6 +128,12 @@ impl PoolFinding {
         let failed = self.failure_span.is_some();
         let hardly_any = self.given_before_failure * 100 < u64::from(self.range.count);
         failed && hardly_any && u64::from(self.explained) * 2 < u64::from(self.range.count)
+    }
+
+    /// Whether the listing that shows most of it is `netstat` without `-q`, which hides sockets that are only bound. Those of
+    /// UDP are always shown.
+    pub fn hides_bound(&self) -> bool {
+        self.key.protocol == Some(Protocol::Tcp) && self.listing.is_some_and(|(_, _, has_bound)| !has_bound)
     }
 
     /// Ports that can be given out at all.
@@ -303,7 +309,7 @@ impl Book<'_> {
     /// TCP/IP does not tell the family of a port that it gave twice: it is that of the TCP pool with most in use.
     fn is_weak_pool(&self, key: PoolKey) -> bool {
         let ports = &self.findings.world.ports;
-        let tcp = |family| PoolKey::new(crate::net::Protocol::Tcp, family);
+        let tcp = |family| PoolKey::new(Protocol::Tcp, family);
         let in_use = |key: PoolKey| {
             ports.pools.get(key.index()).map_or(0, |pool| pool.held_peak.saturating_add(ports.transport.in_use(key)))
         };
@@ -368,7 +374,7 @@ impl Book<'_> {
             }
         }
         for reservation in &self.findings.world.ports.transport.reservations {
-            if key.protocol != Some(crate::net::Protocol::Tcp) || key.family.is_none() {
+            if key.protocol != Some(Protocol::Tcp) || key.family.is_none() {
                 continue;
             }
             let start = reservation.start_in(range);
@@ -562,9 +568,46 @@ fn has_bound(listing: &SocketListing) -> bool {
 
 /// Ports of a range that listings say are excluded.
 pub fn excluded_in(excluded: &[ExcludedPorts], key: PoolKey, range: PoolRange) -> BTreeSet<u16> {
-    excluded
+    let mut spans: Vec<(u16, u16)> = excluded
         .iter()
         .filter(|ports| Some(ports.protocol) == key.protocol && (ports.family.is_none() || ports.family == key.family))
-        .flat_map(|ports| ports.start.max(range.start)..=ports.end.min(range.end()))
-        .collect()
+        .map(|ports| (ports.start.max(range.start), ports.end.min(range.end())))
+        .collect();
+    spans.sort_unstable();
+    let mut all = BTreeSet::new();
+    // Each port is met once, however often listings name it.
+    let mut next = Some(range.start);
+    for (start, end) in spans {
+        let Some(from) = next.map(|next| next.max(start)) else { break };
+        if from <= end {
+            all.extend(from..=end);
+            next = end.checked_add(1);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::pools::DEFAULT_RANGE;
+
+    #[test]
+    fn excluded_ports_are_met_once() {
+        let key = PoolKey::new(Protocol::Tcp, Family::Ipv4);
+        let ports = |start, end| ExcludedPorts {
+            source: 0,
+            protocol: Protocol::Tcp,
+            family: None,
+            start,
+            end,
+            administered: false,
+        };
+        let few = [ports(65_535, 65_535), ports(50_000, 50_002), ports(50_001, 50_004), ports(1, 49_153)];
+        let want = [49_152, 49_153, 50_000, 50_001, 50_002, 50_003, 50_004, 65_535];
+        assert_eq!(excluded_in(&few, key, DEFAULT_RANGE), BTreeSet::from(want));
+        // All of them each time took a quarter of an hour.
+        let many = vec![ports(1, 65_535); 100_000];
+        assert_eq!(excluded_in(&many, key, DEFAULT_RANGE).len(), 16_384);
+    }
 }

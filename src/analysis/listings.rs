@@ -134,21 +134,16 @@ pub fn trends(listings: &[SocketListing]) -> Vec<Trend> {
     let mut trends = Vec::new();
     for (source, samples) in sources.into_iter().filter(|(_, samples)| samples.len() > 1) {
         let minutes = minutes_between(&samples);
-        let counts: Vec<BTreeMap<Kind, u32>> = samples.iter().map(|sample| by_kind(&sample.sockets)).collect();
-        let kinds: BTreeSet<&Kind> = counts.iter().flat_map(BTreeMap::keys).collect();
-        for kind in kinds {
-            let of = |sample: &BTreeMap<Kind, u32>| sample.get(kind).copied().unwrap_or(0);
-            let first = counts.first().map_or(0, of);
-            let last = counts.last().map_or(0, of);
-            let peak = counts.iter().map(of).max().unwrap_or(0);
-            if counts.iter().all(|sample| of(sample) == first) && peak < NOTABLE {
+        for (kind, change) in changes(&samples) {
+            if change.is_constant(samples.len()) && change.peak < NOTABLE {
                 continue;
             }
+            let Change { first, last, peak, .. } = change;
             trends.push(Trend {
                 source,
                 pid: kind.0,
                 protocol: kind.1,
-                state: kind.2.clone(),
+                state: kind.2,
                 samples: samples.len(),
                 first,
                 last,
@@ -165,6 +160,42 @@ pub fn trends(listings: &[SocketListing]) -> Vec<Trend> {
 }
 
 type Kind = (Option<u32>, Protocol, Option<TcpState>);
+
+/// Sockets of one kind over the listings of a file.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    first: u32,
+    last: u32,
+    peak: u32,
+    least: u32,
+    /// Listings that have any.
+    listings: usize,
+}
+
+impl Change {
+    fn is_constant(&self, samples: usize) -> bool {
+        self.listings == samples && self.least == self.peak
+    }
+}
+
+fn changes(samples: &[&SocketListing]) -> BTreeMap<Kind, Change> {
+    let mut changes: BTreeMap<Kind, Change> = BTreeMap::new();
+    for (number, sample) in samples.iter().enumerate() {
+        for (kind, count) in by_kind(&sample.sockets) {
+            let none = Change { first: 0, last: 0, peak: 0, least: u32::MAX, listings: 0 };
+            let change = changes.entry(kind).or_insert(none);
+            if number == 0 {
+                change.first = count;
+            }
+            if number + 1 == samples.len() {
+                change.last = count;
+            }
+            (change.peak, change.least) = (change.peak.max(count), change.least.min(count));
+            change.listings += 1;
+        }
+    }
+    changes
+}
 
 fn by_kind(sockets: &[ListedSocket]) -> BTreeMap<Kind, u32> {
     let mut counts: BTreeMap<Kind, u32> = BTreeMap::new();
@@ -264,5 +295,16 @@ mod tests {
         assert_eq!((trends[0].first, trends[0].peak, trends[0].last, trends[0].samples), (10, 70, 40, 3));
         assert_eq!(trends[0].per_minute, Some(15.0));
         assert!(super::trends(&listings[..1]).is_empty(), "one listing has no trend");
+    }
+
+    #[test]
+    fn a_long_loop_of_ever_other_processes_has_trends_too() {
+        let listings: Vec<SocketListing> =
+            (0..20_000).map(|pid| listing(vec![socket(50_000, TcpState::Bound, pid)], Some(1))).collect();
+        let trends = trends(&listings);
+        assert_eq!(trends.len(), MAX_TRENDS);
+        assert_eq!((trends[0].pid, trends[0].first, trends[0].last, trends[0].peak), (Some(0), 1, 0, 1));
+        let same = vec![listing(vec![socket(50_000, TcpState::Bound, 7)], None); 3];
+        assert!(super::trends(&same).is_empty(), "few, and never another number");
     }
 }

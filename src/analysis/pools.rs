@@ -310,7 +310,9 @@ impl Pool {
 
     /// Whether this moment tells more than the one kept: `in_use` ports, and a failure goes before none.
     pub fn wants_moment(&self, range: PoolRange, in_use: u32, at_failure: bool) -> bool {
-        let step = (range.count / MOMENT_STEPS).max(1);
+        // Of what was in use already, too: a file can make a pool as small, and what it holds as much, as it likes.
+        let known = self.moment.as_ref().map_or(0, |kept| kept.trigger);
+        let step = (range.count.max(known) / MOMENT_STEPS).max(1);
         match &self.moment {
             None => at_failure || in_use >= step,
             Some(kept) if kept.at_failure == at_failure => in_use >= kept.trigger.saturating_add(step),
@@ -405,5 +407,20 @@ mod tests {
         assert_eq!(pool.occupied_peak, (2, 2));
         pool.hold(Some(50_000), at(3));
         assert_eq!((pool.held(), pool.time_wait.counts(at(3))), (2, (0, 0)));
+    }
+
+    #[test]
+    fn moments_are_few_however_small_the_range() {
+        let range = PoolRange { start: 50_000, count: 1, source: RangeSource::DynamicPortFile };
+        let (mut pool, mut moments) = (Pool::default(), 0);
+        for number in 0..1_000_000 {
+            let now = FileTime(number);
+            pool.hold(None, now);
+            if pool.wants_moment(range, pool.held(), true) {
+                pool.moment = Some(pool.moment_now(now, true, Vec::new(), TransportShare::default()));
+                moments += 1;
+            }
+        }
+        assert!(moments < 1000, "{moments}");
     }
 }

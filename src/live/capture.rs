@@ -346,6 +346,7 @@ impl<'r> Run<'r> {
             closed_cleanly: self.is_complete,
         };
         TraceFacts {
+            input: path.clone(),
             path,
             summary,
             coverage: self.coverage.clone(),

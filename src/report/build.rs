@@ -58,10 +58,19 @@ impl Report {
         glue::weigh_pools(&mut evidence, &findings, &conclusion, &system_events);
         let judged = judge(&evidence);
         let has_event_log = side_inputs.iter().any(|side| side.used && side.kind == "evtx");
-        let symptoms = glue::symptoms(&findings, &conclusion, &rows, &side, &traces, &system_events, has_event_log);
-        let unexplained = glue::unexplained(&findings, &conclusion, &side, evidence.began_after);
-        let situation =
-            glue::situation(judged.state, &conclusion, &rows, &side, &traces, has_event_log, unexplained.as_ref());
+        let symptoms =
+            glue::symptoms(&findings, &conclusion, &rows, &side, &side_inputs, &traces, &system_events, has_event_log);
+        let unexplained = glue::unexplained(&findings, &conclusion, &side, &side_inputs, evidence.began_after);
+        let situation = glue::situation(
+            judged.state,
+            &conclusion,
+            &rows,
+            &side,
+            &side_inputs,
+            &traces,
+            has_event_log,
+            unexplained.as_ref(),
+        );
         let recommendations = recommend(&situation);
         let victims =
             rows.rows.iter().enumerate().filter(|(_, row)| row.bind_failures > 0).map(|(index, _)| index).collect();

@@ -12,6 +12,8 @@ use crate::time::FileTime;
 pub struct TraceFacts {
     /// As it is named in the report.
     pub path: String,
+    /// What the user named: itself, or the folder or archive that holds it.
+    pub input: String,
     /// Header and buffers.
     pub summary: TraceSummary,
     /// What was read.
@@ -50,7 +52,8 @@ impl TraceFacts {
             closed_cleanly: header.closed_cleanly(),
         };
         let (clock_assumed, has_header) = (trace.clock().is_assumed(), trace.has_header());
-        Self { path, summary, coverage, other_providers, clock_assumed, has_header, is_file: true }
+        let input = path.clone();
+        Self { input, path, summary, coverage, other_providers, clock_assumed, has_header, is_file: true }
     }
 
     /// Sentences about what could not be read, or not trusted.

@@ -12,6 +12,7 @@ use crate::analysis::pools::{PoolKey, PoolRanges};
 use crate::analysis::sockets::Operation;
 use crate::analysis::verdict::{self, NearBy, Nearly, State};
 use crate::input::SideInput;
+use crate::side::Kind;
 use crate::side::facts::SideFacts;
 use crate::status::NtStatus;
 use crate::time::FileTime;
@@ -124,6 +125,7 @@ pub(super) fn unexplained(
     findings: &Findings,
     conclusion: &Conclusion,
     side: &SideFacts,
+    side_inputs: &[SideInput],
     began_after: bool,
 ) -> Option<Vec<UnexplainedRow>> {
     let rows: Vec<UnexplainedRow> = conclusion
@@ -141,11 +143,11 @@ pub(super) fn unexplained(
                     }
                     possible.push("kernel");
                 }
-                if pool.listing.is_some_and(|(_, _, has_bound)| !has_bound) {
+                if pool.hides_bound() {
                     possible.push("bound_not_listed");
                 }
                 possible.push("ended_processes");
-                if side.excluded_ports.is_empty() {
+                if !has_excluded(side_inputs) {
                     possible.push("excluded_ranges");
                 }
                 if pool.time_wait.1 > pool.time_wait.0 {
@@ -162,23 +164,30 @@ pub(super) fn unexplained(
     (!rows.is_empty()).then_some(rows)
 }
 
+/// A listing of excluded ranges is there; it may say that there are none.
+fn has_excluded(side_inputs: &[SideInput]) -> bool {
+    side_inputs.iter().any(|side| side.used && side.kind == Kind::ExcludedPorts.name())
+}
+
 /// A part of a pool, from 0 to 1.
 pub(super) fn share(ports: u32, count: u32) -> f64 {
     (f64::from(ports) / f64::from(count.max(1))).min(1.0)
 }
 
 /// What other causes are looked for in.
+#[expect(clippy::too_many_arguments, reason = "each is of another source")]
 pub(super) fn symptoms(
     findings: &Findings,
     conclusion: &Conclusion,
     rows: &Rows,
     side: &SideFacts,
+    side_inputs: &[SideInput],
     traces: &[TraceFacts],
     events: &[SystemEventRow],
     has_event_log: bool,
 ) -> Symptoms {
     let of = |matches: &dyn Fn(NtStatus) -> bool| other_failures(findings, rows, matches);
-    let excluded = (!side.excluded_ports.is_empty()).then(|| {
+    let excluded = has_excluded(side_inputs).then(|| {
         let overlap = |pool: &PoolFinding| excluded_in(&side.excluded_ports, pool.key, pool.range).len();
         let pools = conclusion.pools.iter().filter(|pool| pool.local_address.is_none());
         let seen: usize = pools.map(overlap).sum();
@@ -190,8 +199,10 @@ pub(super) fn symptoms(
         u32::try_from(if conclusion.pools.is_empty() { default() } else { seen }).unwrap_or(u32::MAX)
     });
     let reuse = |event: &&SystemEventRow| is_tcpip(&event.provider) && event.id == TUPLE_REUSE && event.in_span;
-    let boot = traces.iter().filter_map(|trace| trace.summary.boot_time).min();
-    let end = traces.iter().filter_map(|trace| trace.summary.ended.or(trace.summary.started)).max();
+    let uptime = |trace: &TraceFacts| {
+        let end = trace.summary.ended.or(trace.summary.started)?;
+        trace.summary.boot_time.map(|boot| end.since(boot))
+    };
     Symptoms {
         bind_records: traces.iter().map(|trace| trace.coverage.bind_records).sum(),
         in_use: of(&is_in_use),
@@ -201,7 +212,7 @@ pub(super) fn symptoms(
         has_event_log,
         tuple_reuse_events: events.iter().filter(reuse).count() as u64,
         os_build: traces.iter().find_map(|trace| trace.summary.os_build),
-        uptime_100ns: boot.zip(end).map(|(boot, end)| end.since(boot)),
+        uptime_100ns: traces.iter().filter_map(uptime).max(),
     }
 }
 
@@ -234,11 +245,13 @@ fn other_failures(findings: &Findings, rows: &Rows, matches: &dyn Fn(NtStatus) -
 }
 
 /// What recommendations are drawn from.
+#[expect(clippy::too_many_arguments, reason = "each is of another source")]
 pub(super) fn situation<'a>(
     state: State,
     conclusion: &'a Conclusion,
     rows: &'a Rows,
     side: &'a SideFacts,
+    side_inputs: &[SideInput],
     traces: &'a [TraceFacts],
     has_event_log: bool,
     unexplained: Option<&Vec<UnexplainedRow>>,
@@ -261,13 +274,13 @@ pub(super) fn situation<'a>(
         .collect();
     Situation {
         state,
-        traces: traces.iter().filter(|trace| trace.is_file).map(|trace| trace.path.as_str()).collect(),
+        inputs: traces.iter().filter(|trace| trace.is_file).map(|trace| trace.input.as_str()).collect(),
         bind_records: traces.iter().map(|trace| trace.coverage.bind_records).sum(),
         pools: &conclusion.pools,
         holders,
         excluded: &side.excluded_ports,
         has_listing: !side.listings.is_empty(),
-        has_excluded: !side.excluded_ports.is_empty(),
+        has_excluded: has_excluded(side_inputs),
         has_event_log,
         unexplained_share: unexplained_share(conclusion, unexplained),
     }

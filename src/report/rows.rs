@@ -1,6 +1,6 @@
 //! The rows of processes: those of the trace, and those that listings alone know; names joined from all sources.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Destination, ProcessRow, shown};
 use crate::analysis::Findings;
@@ -117,7 +117,8 @@ pub(super) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
     let last_of_pid = last_of_pid(processes);
     let oldest = oldest_holds(findings);
     let destinations = destinations(findings);
-    let holds = |subject| conclusion.holders.iter().any(|holder| holder.subject == subject);
+    let holding: BTreeSet<Subject> = conclusion.holders.iter().map(|holder| holder.subject).collect();
+    let holds = |subject| holding.contains(&subject);
     let mut notes = Vec::new();
     let mut rows: Vec<(Subject, ProcessRow)> = Vec::new();
     for (index, process) in processes.iter().enumerate() {
@@ -133,13 +134,11 @@ pub(super) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
         }
         rows.push((subject, row));
     }
-    for holder in &conclusion.holders {
-        if let Subject::Listed(pid) = holder.subject
-            && !rows.iter().any(|(subject, _)| *subject == holder.subject)
-        {
+    for subject in &holding {
+        if let Subject::Listed(pid) = *subject {
             let mut row = row_of(Some(pid), &Tally::default());
             listed.join(&mut row, pid, false, &mut notes);
-            rows.push((holder.subject, row));
+            rows.push((*subject, row));
         }
     }
     if unknown.is_of_interest() || holds(Subject::Nobody) {
