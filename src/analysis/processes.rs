@@ -555,8 +555,9 @@ impl ProcessTable {
                 continue;
             }
             tally.settle(|source| &mut source.eprocess);
-            if let Some(process) = self.get_mut(id) {
-                process.tally.add(tally);
+            match self.get_mut(id) {
+                Some(process) => process.tally.add(tally),
+                None => self.unknown.add(tally),
             }
         }
     }

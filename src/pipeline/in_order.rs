@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
-/// Results that each thread may be ahead of what has been taken.
-const AHEAD_PER_THREAD: usize = 4;
+/// Results that each thread may be ahead of what has been taken: one in work, and one that waits.
+const AHEAD_PER_THREAD: usize = 2;
+
+/// Results more, for all threads together, so that few threads need not wait for each other.
+const AHEAD: usize = 2;
 
 /// Does `work` for each number below `count`, on all threads of the current rayon pool, and hands the results to `take`
 /// in the order of their numbers.
@@ -13,7 +16,7 @@ const AHEAD_PER_THREAD: usize = 4;
 /// No thread is set aside for taking: whichever has just finished something takes what is due, unless another one is
 /// about it.
 pub(super) fn in_order<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync, take: impl FnMut(usize, T) + Send) {
-    let ahead = AHEAD_PER_THREAD * rayon::current_num_threads();
+    let ahead = AHEAD_PER_THREAD * rayon::current_num_threads() + AHEAD;
     let line =
         Line { shelf: Mutex::default(), came: Condvar::new(), next: AtomicUsize::new(0), take: Mutex::new(take) };
     rayon::broadcast(|_| {
@@ -171,7 +174,7 @@ mod tests {
             let taken = AtomicUsize::new(0);
             let work = |number: usize| {
                 // One that is being taken is not counted yet.
-                assert!(number <= taken.load(Ordering::SeqCst) + 3 * AHEAD_PER_THREAD);
+                assert!(number <= taken.load(Ordering::SeqCst) + 3 * AHEAD_PER_THREAD + AHEAD);
                 number
             };
             in_order(300, work, |number, _| {

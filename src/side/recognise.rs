@@ -1,6 +1,7 @@
 //! Tells what a file is by what it holds.
 
 use super::facts::SideFacts;
+use super::text::is_marked_or_utf16;
 use super::{decode_text, event_log, handles, netsh, netstat, powershell, tasklist};
 
 /// How much of a file shows whether it is text.
@@ -158,7 +159,14 @@ fn counted(count: u64, noun: &str) -> String {
 
 /// Whether the bytes may be text: control characters other than those of lines are rare, UTF-16's zeros aside.
 pub fn is_text(bytes: &[u8]) -> bool {
-    let shown = decode_text(bytes.get(..SHOWN_BYTES).unwrap_or(bytes));
+    let bytes = bytes.get(..SHOWN_BYTES).unwrap_or(bytes);
+    // In all other encodings these bytes are controls, and there are no more characters than bytes: traces, of which
+    // there may be thousands, need not be decoded.
+    let is_control = |byte: &&u8| matches!(byte, 0..=8 | 0xB | 0xE..=0x19 | 0x1B..=0x1F);
+    if bytes.iter().filter(is_control).count() > bytes.len() / 100 && !is_marked_or_utf16(bytes) {
+        return false;
+    }
+    let shown = decode_text(bytes);
     let mut controls = 0_usize;
     let mut all = 0_usize;
     for character in shown.text.chars() {

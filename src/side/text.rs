@@ -45,6 +45,11 @@ pub fn decode_text(bytes: &[u8]) -> Decoded<'_> {
     }
 }
 
+/// Whether the bytes would be decoded as Unicode by their mark or their zeros.
+pub(super) fn is_marked_or_utf16(bytes: &[u8]) -> bool {
+    Encoding::for_bom(bytes).is_some() || utf16_by_shape(bytes).is_some()
+}
+
 /// Text of tools is ASCII for the most part, whatever the language: in UTF-16 every second byte is zero.
 fn utf16_by_shape(bytes: &[u8]) -> Option<&'static Encoding> {
     let pairs = bytes.get(..SHAPE_BYTES).unwrap_or(bytes).chunks_exact(2);

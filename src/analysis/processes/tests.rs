@@ -126,3 +126,20 @@ fn full_names_win_over_cut_ones() {
     table.observe(&mof, at(2));
     assert_eq!(table.processes()[0].image(), Some(("a-very-long-name.exe", ProcessSource::Mof)));
 }
+
+#[test]
+fn what_further_processes_do_counts_for_nobody_known() {
+    let mut table = ProcessTable::default();
+    let waiting = table.by_eprocess(0xE1, None, false);
+    table.tally(waiting).bind_failure(at(1));
+    for pid in 0..MAX_PROCESSES as u32 {
+        table.running(pid, at(2));
+    }
+    assert!(!table.overflowed);
+    let further = table.creator(u32::MAX, 0xE1, at(3));
+    table.tally(Owner::Process(further)).bind_failure(at(3));
+    table.finish();
+    assert!(table.overflowed);
+    assert_eq!((table.processes().len(), table.unknown().bind_failures), (MAX_PROCESSES, 2));
+    assert_eq!((table.settled(Owner::Process(further)), table.pid(further)), (None, None));
+}
