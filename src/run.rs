@@ -166,6 +166,10 @@ fn live(options: &Live) -> Result<Outcome, Error> {
         pool: options.pool,
         poll: !options.no_poll,
     };
+    if let Some(path) = options.common.output.as_deref().filter(|path| *path != Path::new("-")) {
+        // Better now than after the capture.
+        check_writable(path).map_err(|error| Error::output(path, error))?;
+    }
     let is_silent = options.common.quiet || options.common.no_progress;
     let captured = crate::live::run(&plan, is_silent).map_err(Error::Live)?;
     write_report(&options.common, options.format, options.top, &captured.report)?;
@@ -460,6 +464,18 @@ fn stream_output<T>(common: &Common, write: impl FnOnce(&mut dyn Write) -> io::R
             result.map_err(Error::stdout)
         }
     }
+}
+
+/// Whether a file can be made beside `path`, as writing it will.
+fn check_writable(path: &Path) -> io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Ok(());
+    }
+    tempfile::Builder::new().prefix(".outofports-").tempfile_in(folder_of(path)).map(drop)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn into_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {

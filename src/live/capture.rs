@@ -75,16 +75,17 @@ pub fn capture(
     view: &mut dyn FnMut(&Moment),
 ) -> Result<Captured, Trouble> {
     let mut poller = Poller::new(system.as_ref());
-    if plan.poll {
-        poller.ask_for_ranges();
-    }
-    let ranges = PoolRanges::told_by(RangeSource::Live, plan.pool, &poller.facts().dynamic_ports);
     let intake = Arc::new(Intake::default());
     let closed = CloseOnDrop(Arc::clone(&intake));
     let sink = Arc::clone(&intake);
     let sink = Arc::new(move |raw: &RawEvent<'_>| sink.take(raw));
     let started = (system.now(), system.uptime());
     let session = Session::start(system.as_ref(), session::setup(plan.buffer_mib, plan.record.clone()), sink)?;
+    // What happens meanwhile waits in the session's buffers.
+    if plan.poll {
+        poller.ask_for_ranges();
+    }
+    let ranges = PoolRanges::told_by(RangeSource::Live, plan.pool, &poller.facts().dynamic_ports);
     let mut run = Run {
         system: system.as_ref(),
         plan,
