@@ -429,3 +429,24 @@ fn a_listing_that_hides_bound_sockets_is_not_the_last_word() {
     assert!(!alternatives.contains("no listing of them was given"), "{alternatives}");
     assert!(!report["unexplained"].to_string().contains("excluded_ranges"));
 }
+
+#[test]
+fn what_is_reserved_and_what_is_excluded_add_up_to_what_both_cover() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    sim.started(0, 700, "agent.exe");
+    // The same reservation as two events tell it, and another that an exclusion covers in part.
+    for (id, start) in [(1052, 50_000), (1054, 50_000), (1052, 50_150)] {
+        let reservation = tcpip::Reservation { pid: 700, status: 0, start, count: 100, start_key: 0 };
+        sim.tcpip(1, 700, id, &tcpip::reservation(0, reservation));
+    }
+    sim.fail(2, 900);
+    sim.fail(3, 900);
+    sim.write(&folder.path().join("server.etl"));
+    let ranges = "\r\nProtocol tcp Port Exclusion Ranges\r\n\r\nStart Port    End Port      \r\n----------    --------      \r\n     50200       50299      \r\n";
+    std::fs::write(folder.path().join("excludedport-ipv4.txt"), ranges).unwrap();
+    let report = report(folder.path(), &["--pool", "50000:400"]);
+    let pool = report["pools"].as_array().unwrap().iter().find(|pool| pool["family"] == "ipv4").unwrap();
+    assert_eq!((&pool["set_aside"], &pool["explained"]), (&json!(250), &json!(250)), "{pool}");
+    assert_eq!(holders(&report)[0], json!([700, 200, "reservation"]));
+}
