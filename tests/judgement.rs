@@ -450,3 +450,18 @@ fn what_is_reserved_and_what_is_excluded_add_up_to_what_both_cover() {
     assert_eq!((&pool["set_aside"], &pool["explained"]), (&json!(250), &json!(250)), "{pool}");
     assert_eq!(holders(&report)[0], json!([700, 200, "reservation"]));
 }
+
+#[test]
+fn records_that_are_too_short_are_damage() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    sim.hold(1, 700, 50_000);
+    sim.fail(2, 900);
+    sim.fail(3, 900);
+    let at = sim.at(4);
+    sim.builder.afd(0, at, 700, 1029, &[0; 12]);
+    sim.write(&folder.path().join("server.etl"));
+    let text = text(folder.path());
+    assert!(!text.contains("nothing lost or damaged"), "{text}");
+    assert!(text.contains("but 1 record of Winsock-AFD"), "{text}");
+}
