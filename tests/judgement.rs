@@ -465,3 +465,27 @@ fn records_that_are_too_short_are_damage() {
     assert!(!text.contains("nothing lost or damaged"), "{text}");
     assert!(text.contains("but 1 record of Winsock-AFD"), "{text}");
 }
+#[test]
+fn sockets_of_both_families_may_be_what_fills_the_pool_of_one() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    for n in 0..1900_u16 {
+        // Of AF_INET6 and bound to [::], as .NET does it for both families.
+        let (at, endpoint, exit) = (sim.at(i64::from(n)), sim.endpoint(), afd::EXIT);
+        sim.builder.afd(0, at, 700, 1000, &afd::create(WINDOWS, Sim::head(exit, 700, endpoint), 23, 1, 6, 700, 0));
+        for (step, phase, port) in [(5, afd::ENTER, 0), (9, exit, 50_000 + n)] {
+            let address = SockAddr::V6 { address: [0; 16], port, scope: 0 };
+            sim.builder.afd_bind(0, at + step, 700, Sim::head(phase, 700, endpoint), 0, Some(address));
+        }
+    }
+    sim.fail(3000, 900);
+    sim.fail(3001, 900);
+    sim.write(&folder.path().join("server.etl"));
+    let report = report(folder.path(), &["--pool", "50000:2400"]);
+    let unexplained = &report["unexplained"][0];
+    assert_eq!(unexplained["pool"], 0);
+    assert!(unexplained["possible"].as_array().unwrap().contains(&json!("dual_stack")), "{unexplained}");
+    assert!(advice(&report, "memory_dump").is_none(), "{}", report["recommendations"]);
+    let ran = run(["analyze", folder.path().to_str().unwrap(), "--pool", "50000:2400"]);
+    assert!(ran.stdout.contains("WHO HOLDS THE PORTS, TCP over IPv6"), "{}", ran.stdout);
+}
