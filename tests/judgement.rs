@@ -429,3 +429,63 @@ fn a_listing_that_hides_bound_sockets_is_not_the_last_word() {
     assert!(!alternatives.contains("no listing of them was given"), "{alternatives}");
     assert!(!report["unexplained"].to_string().contains("excluded_ranges"));
 }
+
+#[test]
+fn what_is_reserved_and_what_is_excluded_add_up_to_what_both_cover() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    sim.started(0, 700, "agent.exe");
+    // The same reservation as two events tell it, and another that an exclusion covers in part.
+    for (id, start) in [(1052, 50_000), (1054, 50_000), (1052, 50_150)] {
+        let reservation = tcpip::Reservation { pid: 700, status: 0, start, count: 100, start_key: 0 };
+        sim.tcpip(1, 700, id, &tcpip::reservation(0, reservation));
+    }
+    sim.fail(2, 900);
+    sim.fail(3, 900);
+    sim.write(&folder.path().join("server.etl"));
+    let ranges = "\r\nProtocol tcp Port Exclusion Ranges\r\n\r\nStart Port    End Port      \r\n----------    --------      \r\n     50200       50299      \r\n";
+    std::fs::write(folder.path().join("excludedport-ipv4.txt"), ranges).unwrap();
+    let report = report(folder.path(), &["--pool", "50000:400"]);
+    let pool = report["pools"].as_array().unwrap().iter().find(|pool| pool["family"] == "ipv4").unwrap();
+    assert_eq!((&pool["set_aside"], &pool["explained"]), (&json!(250), &json!(250)), "{pool}");
+    assert_eq!(holders(&report)[0], json!([700, 200, "reservation"]));
+}
+
+#[test]
+fn records_that_are_too_short_are_damage() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    sim.hold(1, 700, 50_000);
+    sim.fail(2, 900);
+    sim.fail(3, 900);
+    let at = sim.at(4);
+    sim.builder.afd(0, at, 700, 1029, &[0; 12]);
+    sim.write(&folder.path().join("server.etl"));
+    let text = text(folder.path());
+    assert!(!text.contains("nothing lost or damaged"), "{text}");
+    assert!(text.contains("but 1 record of Winsock-AFD"), "{text}");
+}
+#[test]
+fn sockets_of_both_families_may_be_what_fills_the_pool_of_one() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    for n in 0..1900_u16 {
+        // Of AF_INET6 and bound to [::], as .NET does it for both families.
+        let (at, endpoint, exit) = (sim.at(i64::from(n)), sim.endpoint(), afd::EXIT);
+        sim.builder.afd(0, at, 700, 1000, &afd::create(WINDOWS, Sim::head(exit, 700, endpoint), 23, 1, 6, 700, 0));
+        for (step, phase, port) in [(5, afd::ENTER, 0), (9, exit, 50_000 + n)] {
+            let address = SockAddr::V6 { address: [0; 16], port, scope: 0 };
+            sim.builder.afd_bind(0, at + step, 700, Sim::head(phase, 700, endpoint), 0, Some(address));
+        }
+    }
+    sim.fail(3000, 900);
+    sim.fail(3001, 900);
+    sim.write(&folder.path().join("server.etl"));
+    let report = report(folder.path(), &["--pool", "50000:2400"]);
+    let unexplained = &report["unexplained"][0];
+    assert_eq!(unexplained["pool"], 0);
+    assert!(unexplained["possible"].as_array().unwrap().contains(&json!("dual_stack")), "{unexplained}");
+    assert!(advice(&report, "memory_dump").is_none(), "{}", report["recommendations"]);
+    let ran = run(["analyze", folder.path().to_str().unwrap(), "--pool", "50000:2400"]);
+    assert!(ran.stdout.contains("WHO HOLDS THE PORTS, TCP over IPv6"), "{}", ran.stdout);
+}

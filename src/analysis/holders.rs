@@ -10,7 +10,7 @@ use super::listings::{Listed, Usage, usage};
 use super::pools::{Moment, Pool, PoolKey, PoolRange, RangeSource};
 use super::processes::{Process, is_kernel};
 use super::tally::Ages;
-use super::transport::overlap;
+use super::transport::{Reservation, overlap};
 use super::verdict::{Confidence, State};
 use crate::event::base_name;
 use crate::net::{Family, Protocol};
@@ -252,8 +252,8 @@ impl Book<'_> {
         if !is_exhausted && visible == 0 && pool.held_peak == 0 && usage.occupied() == 0 && pool.occupied_peak.0 == 0 {
             return;
         }
-        let mut subjects = self.subjects(key, range, moment, listing, &usage);
-        let set_aside = self.set_aside(key, range, &mut subjects);
+        let subjects = self.subjects(key, range, moment, listing, &usage);
+        let set_aside = self.set_aside(key, range);
         let time_wait = match moment {
             Some(moment) => {
                 let rundown = moment.transport.time_wait;
@@ -373,10 +373,7 @@ impl Book<'_> {
                 *(if *older { &mut seen.older } else { &mut seen.acquired }) += ports;
             }
         }
-        for reservation in &self.findings.world.ports.transport.reservations {
-            if key.protocol != Some(Protocol::Tcp) || key.family.is_none() {
-                continue;
-            }
+        for reservation in self.reservations(key) {
             let start = reservation.start_in(range);
             let ports = overlap(range, start, u32::from(reservation.count));
             if ports > 0 {
@@ -411,11 +408,21 @@ impl Book<'_> {
     }
 
     /// Ports that are excluded from the pool, or reserved.
-    fn set_aside(&self, key: PoolKey, range: PoolRange, subjects: &mut BTreeMap<Subject, Seen>) -> u32 {
-        let excluded = excluded_in(&self.side.excluded_ports, key, range);
-        let reserved = subjects.values().fold(0_u32, |sum, seen| sum.saturating_add(seen.reserved));
+    fn set_aside(&self, key: PoolKey, range: PoolRange) -> u32 {
+        let mut spans = excluded_spans(&self.side.excluded_ports, key, range);
+        for reservation in self.reservations(key) {
+            let start = reservation.start_in(range);
+            let end = start.saturating_add(reservation.count.saturating_sub(1));
+            spans.push((start.max(range.start), end.min(range.end())));
+        }
         // A persistent reservation is listed as excluded too: it must not count twice.
-        u32::try_from(excluded.len()).unwrap_or(u32::MAX).max(reserved).min(range.count)
+        u32::try_from(ports_of(spans, range).len()).unwrap_or(u32::MAX).min(range.count)
+    }
+
+    /// Reservations in a pool: their events name no family, and are of TCP.
+    fn reservations(&self, key: PoolKey) -> impl Iterator<Item = &Reservation> {
+        let is_here = key.protocol == Some(Protocol::Tcp) && key.family.is_some();
+        self.findings.world.ports.transport.reservations.iter().filter(move |_| is_here)
     }
 
     fn holder(
@@ -568,11 +575,19 @@ fn has_bound(listing: &SocketListing) -> bool {
 
 /// Ports of a range that listings say are excluded.
 pub fn excluded_in(excluded: &[ExcludedPorts], key: PoolKey, range: PoolRange) -> BTreeSet<u16> {
-    let mut spans: Vec<(u16, u16)> = excluded
+    ports_of(excluded_spans(excluded, key, range), range)
+}
+
+fn excluded_spans(excluded: &[ExcludedPorts], key: PoolKey, range: PoolRange) -> Vec<(u16, u16)> {
+    excluded
         .iter()
         .filter(|ports| Some(ports.protocol) == key.protocol && (ports.family.is_none() || ports.family == key.family))
         .map(|ports| (ports.start.max(range.start), ports.end.min(range.end())))
-        .collect();
+        .collect()
+}
+
+/// The ports of spans, first and last, that lie in `range`.
+fn ports_of(mut spans: Vec<(u16, u16)>, range: PoolRange) -> BTreeSet<u16> {
     spans.sort_unstable();
     let mut all = BTreeSet::new();
     // Each port is met once, however often listings name it.

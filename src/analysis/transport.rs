@@ -72,7 +72,7 @@ pub struct Refusals {
 }
 
 /// A range of ports that a process reserved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reservation {
     /// Process.
     pub process: ProcessId,
@@ -132,8 +132,8 @@ pub struct Transport {
     udp: FastMap<u64, Holding>,
     /// References and holdings for each pool, roughly: TCP ports whose family is not known count for both.
     in_use: [u32; POOLS],
-    /// Port reservations.
-    pub reservations: Vec<Reservation>,
+    /// Port reservations; one that two events tell of is one.
+    pub reservations: BTreeSet<Reservation>,
     /// Refusals by pool.
     pub refusals: [Refusals; POOLS],
     /// First and last refusal or weak reference.
@@ -206,7 +206,7 @@ impl Transport {
             TransportEvent::Deferred => self.deferred = Some((header_pid, time)),
             TransportEvent::Reserved { pid, status, start, count } => {
                 if status == NtStatus::SUCCESS && count > 0 && self.reservations.len() < MAX_RESERVATIONS {
-                    self.reservations.push(Reservation { process: processes.running(pid, time), start, count });
+                    self.reservations.insert(Reservation { process: processes.running(pid, time), start, count });
                 }
             }
             TransportEvent::TimedWaitDelay(delay) => self.timed_wait_delay = Some(delay),

@@ -248,7 +248,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     }
     if evidence.malformed > 0 {
         let count = counted(evidence.malformed, "record");
-        reason("malformed_records", format!("{count} of Winsock-AFD are less than their header promises"));
+        reason("malformed_records", format!("{count} of Winsock-AFD with less than the header promises"));
     }
     if evidence.unknown_phases > 0 {
         let count = counted(evidence.unknown_phases, "Winsock-AFD event");

@@ -18,7 +18,7 @@ pub const PROVIDER: Guid = Guid::from_u128(0x2f07_e2ee_15db_40f1_90ef_9d7b_a282_
 pub fn known_version(id: u16) -> Option<u8> {
     Some(match id {
         1001 | 1002 | 1051 | 1110 | 1191 | 1193 | 1195 | 1366 | 1394 | 1397 => 0,
-        1006 | 1033 | 1050 | 1052 | 1391 | 1396 => 1,
+        1006 | 1033 | 1050 | 1052 | 1054 | 1391 | 1396 => 1,
         1013 => 2,
         1300 => 3,
         _ => return None,
@@ -51,7 +51,7 @@ pub(super) fn decode(
         1366 => Some(Some(TransportEvent::Deferred)),
         1396 => udp_bound(version, header_pid, &mut fields),
         1397 => udp_closed(&mut fields),
-        1052 => reservation(&mut fields),
+        1052 | 1054 => reservation(&mut fields),
         1110 => global_parameters(&mut fields),
         _ => return Decoded::NotNeeded,
     };
@@ -193,7 +193,7 @@ fn udp_closed(fields: &mut Fields<'_>) -> Read {
     Some(Some(TransportEvent::UdpClosed { endpoint: fields.pointer()? }))
 }
 
-/// 1052: ProcessId, Status, StartPort, NumberOfPorts.
+/// 1052, and 1054 when it is complete: ProcessId, Status, StartPort, NumberOfPorts.
 fn reservation(fields: &mut Fields<'_>) -> Read {
     let pid = fields.u32()?;
     let status = NtStatus(fields.u32()?);

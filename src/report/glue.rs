@@ -12,6 +12,7 @@ use crate::analysis::pools::{PoolKey, PoolRanges};
 use crate::analysis::sockets::Operation;
 use crate::analysis::verdict::{self, NearBy, Nearly, State};
 use crate::input::SideInput;
+use crate::net::Family;
 use crate::side::Kind;
 use crate::side::facts::SideFacts;
 use crate::status::NtStatus;
@@ -137,6 +138,9 @@ pub(super) fn unexplained(
             let mut possible = Vec::new();
             if ports > 0 {
                 let transport = &findings.world.ports.transport;
+                if takes_both(conclusion, pool, ports) {
+                    possible.push(DUAL_STACK);
+                }
                 if side.listings.is_empty() {
                     if began_after || transport.rundown_connections == 0 {
                         possible.push("bound_before_capture");
@@ -162,6 +166,17 @@ pub(super) fn unexplained(
         })
         .collect();
     (!rows.is_empty()).then_some(rows)
+}
+
+/// Sockets of IPv6 may take the port of IPv4 too.
+const DUAL_STACK: &str = "dual_stack";
+
+/// Whether sockets of IPv6 may be what takes at least half of the unexplained ports of IPv4: no event tells which of them are
+/// of both families, and many libraries open all of theirs so.
+fn takes_both(conclusion: &Conclusion, pool: &PoolFinding, unexplained: u32) -> bool {
+    let of_ipv6 = PoolKey { family: Some(Family::Ipv6), ..pool.key };
+    let held = conclusion.pools.iter().filter(|other| other.key == of_ipv6).map(|other| other.held.0).max();
+    pool.key.family == Some(Family::Ipv4) && held.is_some_and(|held| u64::from(held) * 2 >= u64::from(unexplained))
 }
 
 /// A listing of excluded ranges is there; it may say that there are none.
@@ -293,8 +308,10 @@ fn unexplained_share(conclusion: &Conclusion, unexplained: Option<&Vec<Unexplain
         conclusion.pools.get(row.pool).is_some_and(|pool| pool.key.protocol.is_some() && pool.key.family.is_some())
     };
     let rows = unexplained.map_or(&[][..], Vec::as_slice);
+    // Where sockets of IPv6 may be it, the kernel need not be searched.
+    let is_open = |row: &&UnexplainedRow| !row.possible.contains(&DUAL_STACK);
     let largest = |known: bool| {
-        let shares = rows.iter().filter(|row| is_known(row) == known).map(|row| row.share_of_pool);
+        let shares = rows.iter().filter(is_open).filter(|row| is_known(row) == known).map(|row| row.share_of_pool);
         shares.reduce(f64::max)
     };
     largest(true).or_else(|| largest(false)).unwrap_or(0.0)

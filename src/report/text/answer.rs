@@ -14,10 +14,12 @@ use crate::status::NtStatus;
 use crate::time::{FileTime, duration_text};
 
 /// Doubts that belong on the first screen.
-const FIRST_SCREEN: [&str; 11] = [
+const FIRST_SCREEN: [&str; 13] = [
     "events_lost",
     "loss_flags",
     "damaged",
+    "malformed_records",
+    "unknown_phases",
     "wrapped",
     "began_after",
     "unexplained_ports",

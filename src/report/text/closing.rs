@@ -25,7 +25,7 @@ impl Page<'_, '_> {
         }
         self.heading("HOW SURE", "")?;
         let has = |code: &str| doubts.iter().any(|reason| reason.code == code);
-        let loss = ["events_lost", "loss_flags", "damaged", "not_closed", "wrapped"];
+        let loss = ["events_lost", "loss_flags", "damaged", "malformed_records", "not_closed", "wrapped"];
         if !report.traces.is_empty() && !loss.iter().any(|code| has(code)) {
             self.bullet("+", "nothing lost or damaged; the log was closed by its session")?;
         }

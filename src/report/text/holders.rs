@@ -6,6 +6,7 @@ use super::Page;
 use super::words::{name, percent_of, pid};
 use crate::analysis::holders::{Evidence, Pattern};
 use crate::analysis::verdict::{State, counted, grouped};
+use crate::net::Family;
 use crate::report::table::{Align, Table, cut};
 use crate::report::{HolderRow, PoolRow, ProcessRow, shown};
 use crate::time::FileTime;
@@ -15,6 +16,12 @@ impl Page<'_, '_> {
         let report = self.report;
         let matters = |pool: &PoolRow| matches!(pool.state, State::Exhausted | State::Near);
         let any_matters = report.pools.iter().any(matters);
+        let unexplained = || report.unexplained.iter().flatten().filter(|row| row.possible.contains(&"dual_stack"));
+        let takes_both = |pool: &PoolRow| {
+            let mut others = unexplained().filter_map(|row| report.pools.get(row.pool));
+            pool.family == Some(Family::Ipv6) && others.any(|other| other.protocol == pool.protocol)
+        };
+        let matters = |pool: &PoolRow| matters(pool) || takes_both(pool);
         let shown: Vec<_> = report.pools.iter().enumerate().filter(|(_, pool)| !any_matters || matters(pool)).collect();
         let is_alone = shown.len() == 1 && any_matters;
         for (index, pool) in shown {
@@ -221,6 +228,7 @@ fn evidence_name(evidence: Evidence) -> &'static str {
 fn possible_text(code: &str) -> &'static str {
     match code {
         "bound_before_capture" => "bound before the capture began",
+        "dual_stack" => "taken by sockets of IPv6 that serve IPv4 too (see those of IPv6)",
         "kernel" => "held by the kernel (drivers)",
         "bound_not_listed" => "bound sockets, which netstat lists only with -q",
         "ended_processes" => "left by processes that have ended",
