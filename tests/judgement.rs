@@ -452,20 +452,6 @@ fn what_is_reserved_and_what_is_excluded_add_up_to_what_both_cover() {
 }
 
 #[test]
-fn records_that_are_too_short_are_damage() {
-    let folder = scratch();
-    let mut sim = Sim::new();
-    sim.hold(1, 700, 50_000);
-    sim.fail(2, 900);
-    sim.fail(3, 900);
-    let at = sim.at(4);
-    sim.builder.afd(0, at, 700, 1029, &[0; 12]);
-    sim.write(&folder.path().join("server.etl"));
-    let text = text(folder.path());
-    assert!(!text.contains("nothing lost or damaged"), "{text}");
-    assert!(text.contains("but 1 record of Winsock-AFD"), "{text}");
-}
-#[test]
 fn sockets_of_both_families_may_be_what_fills_the_pool_of_one() {
     let folder = scratch();
     let mut sim = Sim::new();
@@ -488,4 +474,50 @@ fn sockets_of_both_families_may_be_what_fills_the_pool_of_one() {
     assert!(advice(&report, "memory_dump").is_none(), "{}", report["recommendations"]);
     let ran = run(["analyze", folder.path().to_str().unwrap(), "--pool", "50000:2400"]);
     assert!(ran.stdout.contains("WHO HOLDS THE PORTS, TCP over IPv6"), "{}", ran.stdout);
+}
+
+#[test]
+fn records_that_are_too_short_are_damage() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    sim.hold(1, 700, 50_000);
+    sim.fail(2, 900);
+    sim.fail(3, 900);
+    let at = sim.at(4);
+    sim.builder.afd(0, at, 700, 1029, &[0; 12]);
+    sim.write(&folder.path().join("server.etl"));
+    let text = text(folder.path());
+    assert!(!text.contains("nothing lost or damaged"), "{text}");
+    assert!(text.contains("but 1 record of Winsock-AFD"), "{text}");
+}
+
+#[test]
+fn who_holds_the_ports_of_another_address_is_not_blamed() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    for n in 0..1200_u16 {
+        sim.local = [10, 0, 0, 2];
+        sim.hold(i64::from(n), 800, 50_000 + n);
+        if n < 1000 {
+            sim.local = [10, 0, 0, 1];
+            sim.hold(i64::from(n), 700, 50_000 + n);
+        } else if n < 1100 {
+            sim.local = [0; 4];
+            sim.hold(i64::from(n), 750, 50_000 + n);
+        }
+    }
+    sim.local = [10, 0, 0, 1];
+    sim.fail(2000, 900);
+    sim.fail(2001, 900);
+    sim.local = [10, 0, 0, 2];
+    sim.hold(2002, 800, 51_200);
+    sim.write(&folder.path().join("server.etl"));
+    let report = report(folder.path(), &["--pool", "50000:1300"]);
+    let index = report["pools"].as_array().unwrap().iter().position(|pool| pool["local_address"] == "10.0.0.1");
+    let index = index.expect("a row for the address that fails");
+    assert_eq!(report["pools"][index]["explained"], 1100);
+    let here = report["holders"].as_array().unwrap().iter().filter(|holder| holder["pool"] == index);
+    let ports: Vec<&Value> = here.map(|holder| &holder["ports"]).collect();
+    assert_eq!(ports, [&json!(1000), &json!(100)], "{:?}", holders(&report));
+    assert!(advice(&report, "restart_holder").unwrap()["text"].as_str().unwrap().contains("PID 700"));
 }

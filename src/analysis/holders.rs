@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Findings;
 use super::listings::{Listed, Usage, usage};
 use super::pools::{Moment, Pool, PoolKey, PoolRange, RangeSource};
-use super::processes::{Process, is_kernel};
+use super::processes::{Owner, Process, is_kernel};
 use super::tally::Ages;
 use super::transport::{Reservation, overlap};
 use super::verdict::{Confidence, State};
@@ -210,6 +210,9 @@ pub fn last_of_pid(processes: &[Process]) -> BTreeMap<u32, usize> {
     running.map(|(index, process)| (process.pid, index)).collect()
 }
 
+/// The pool of one local address, and whose sockets hold its ports.
+type AddressPart<'a> = (PoolFinding, &'a [(Owner, u32)]);
+
 struct Book<'a> {
     findings: &'a Findings,
     side: &'a SideFacts,
@@ -252,7 +255,7 @@ impl Book<'_> {
         if !is_exhausted && visible == 0 && pool.held_peak == 0 && usage.occupied() == 0 && pool.occupied_peak.0 == 0 {
             return;
         }
-        let subjects = self.subjects(key, range, moment, listing, &usage);
+        let mut subjects = self.subjects(key, range, moment, listing, &usage);
         let set_aside = self.set_aside(key, range);
         let time_wait = match moment {
             Some(moment) => {
@@ -292,7 +295,12 @@ impl Book<'_> {
             state,
             moment: moment.map(|moment| moment.time),
         };
-        let (whole, part) = self.split_by_address(finding, pool);
+        let (whole, mut part) = self.split_by_address(finding, pool);
+        if let Some((part, owners)) = &mut part {
+            let held = self.only_of_address(&mut subjects, owners);
+            part.explained = held.saturating_add(part.set_aside).min(range.count);
+        }
+        let part = part.map(|(part, _)| part);
         conclusion.pools.push(whole);
         conclusion.pools.extend(part);
         let holding_pool = conclusion.pools.len() - 1;
@@ -493,9 +501,27 @@ impl Book<'_> {
         })
     }
 
+    /// Leaves to each subject what it holds at one local address, and says how many ports that is. Listings and TCP/IP's
+    /// events are not told apart by address.
+    fn only_of_address(&self, subjects: &mut BTreeMap<Subject, Seen>, owners: &[(Owner, u32)]) -> u32 {
+        let processes = &self.findings.world.processes;
+        let mut here: BTreeMap<Subject, u32> = BTreeMap::new();
+        for (owner, sockets) in owners {
+            let subject = processes.settled(*owner).map_or(Subject::Nobody, Subject::Process);
+            let sum = here.entry(subject).or_default();
+            *sum = sum.saturating_add(*sockets);
+        }
+        for (subject, seen) in subjects {
+            let bound = here.get(subject).copied().unwrap_or(0);
+            *seen =
+                Seen { bound, unnumbered: seen.unnumbered.min(bound), older: 0, acquired: 0, listed: None, ..*seen };
+        }
+        here.values().fold(0, |sum, sockets| sum.saturating_add(*sockets))
+    }
+
     /// Where only one local address has failures while others of the same pool are still given ports, the pools differ:
     /// that address gets a row of its own.
-    fn split_by_address(&self, mut whole: PoolFinding, pool: &Pool) -> (PoolFinding, Option<PoolFinding>) {
+    fn split_by_address(&self, mut whole: PoolFinding, pool: &Pool) -> (PoolFinding, Option<AddressPart<'_>>) {
         let addresses = &self.findings.sockets.addresses;
         let here = || addresses.iter().filter(|(address, _)| address.pool() == whole.key);
         let mut failing = here().filter(|(_, tally)| tally.bind_failures > 0);
@@ -519,7 +545,7 @@ impl Book<'_> {
             whole.state = None;
             whole.failure_span = None;
         }
-        (whole, Some(part))
+        (whole, Some((part, &tally.at_failure)))
     }
 }
 

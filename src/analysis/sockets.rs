@@ -15,7 +15,9 @@ use self::totals::Totals;
 use super::World;
 use super::pools::PoolKey;
 use super::ports::Hold;
+use super::processes::Owner;
 use crate::event::{EventMeta, Phase, SocketEvent, SocketOperation};
+use crate::hash::FastMap;
 use crate::net::{Family, Protocol};
 use crate::status::NtStatus;
 use crate::time::FileTime;
@@ -61,7 +63,7 @@ impl AddressKey {
 }
 
 /// Counts for one local address.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddressTally {
     /// Binds that failed with 0xC0000209.
     pub bind_failures: u64,
@@ -73,6 +75,27 @@ pub struct AddressTally {
     pub ports_held_peak: u64,
     /// The last time that a bind to any port of this address was given one.
     pub last_given: Option<FileTime>,
+    /// Whose sockets hold a port now.
+    owners: FastMap<Owner, u32>,
+    /// Whose did at the failure with most of them, those of sockets that are bound to all addresses among them.
+    pub at_failure: Vec<(Owner, u32)>,
+    /// A failure counts as one with more from here on.
+    next_at: u64,
+}
+
+impl AddressTally {
+    fn hold(&mut self, owner: Owner) {
+        self.ports_held += 1;
+        self.ports_held_peak = self.ports_held_peak.max(self.ports_held);
+        *self.owners.entry(owner).or_default() += 1;
+    }
+
+    fn release(&mut self, owner: Owner) {
+        self.ports_held = self.ports_held.saturating_sub(1);
+        if let Some(count) = self.owners.get_mut(&owner) {
+            *count = count.saturating_sub(1);
+        }
+    }
 }
 
 /// The first failure of the case, to be found again by hand.

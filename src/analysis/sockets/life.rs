@@ -272,7 +272,7 @@ impl Life<'_> {
         self.world.processes.tally(hold.owner).hold(&hold);
         self.world.ports.hold(&hold);
         self.world.ports.consider(hold.pool, hold.since, false, &self.world.processes);
-        self.totals.hold(id);
+        self.totals.hold(id, hold.owner);
         id
     }
 
@@ -330,7 +330,7 @@ impl Life<'_> {
         let Some((hold, address)) = self.socket.held.take() else { return };
         self.world.processes.tally(hold.owner).release(&hold, now);
         self.world.ports.release(&hold, self.socket.connected, now);
-        self.totals.release(address);
+        self.totals.release(address, hold.owner);
     }
 
     /// Whose the operation is: the socket's creator's, else that of the process of the EPROCESS address, else that of a

@@ -1,7 +1,11 @@
 //! What is counted over all sockets.
 
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use super::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};
 use crate::analysis::ports::{Counts, Hold};
+use crate::analysis::processes::Owner;
 use crate::hash::FastMap;
 use crate::status::NtStatus;
 use crate::time::FileTime;
@@ -63,10 +67,9 @@ impl Totals {
     }
 
     /// A socket of this address begins to hold a port.
-    pub(super) fn hold(&mut self, id: Option<AddressId>) {
+    pub(super) fn hold(&mut self, id: Option<AddressId>, owner: Owner) {
         if let Some(tally) = self.tally(id) {
-            tally.ports_held += 1;
-            tally.ports_held_peak = tally.ports_held_peak.max(tally.ports_held);
+            tally.hold(owner);
         }
     }
 
@@ -78,9 +81,9 @@ impl Totals {
     }
 
     /// A socket of this address gives its port back.
-    pub(super) fn release(&mut self, id: Option<AddressId>) {
+    pub(super) fn release(&mut self, id: Option<AddressId>, owner: Owner) {
         if let Some(tally) = self.tally(id) {
-            tally.ports_held = tally.ports_held.saturating_sub(1);
+            tally.release(owner);
         }
     }
 
@@ -91,6 +94,29 @@ impl Totals {
         tally.bind_failures += 1;
         let (first, last) = tally.failure_span.unwrap_or((time, time));
         tally.failure_span = Some((first.min(time), last.max(time)));
+        self.keep_owners(key, id);
+    }
+
+    /// Keeps whose the ports of an address are at a failure, unless it has been kept with nearly as many.
+    fn keep_owners(&mut self, key: AddressKey, id: Option<AddressId>) {
+        let Some(ip) = key.local_address.filter(|ip| !ip.is_unspecified()) else { return };
+        let all: IpAddr = if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let all = self.known_address(&AddressKey { local_address: Some(all), ..key });
+        let tallies = || [id, all].into_iter().flatten().filter_map(|id| self.addresses.get(id.0 as usize));
+        let held: u64 = tallies().map(|(_, tally)| tally.ports_held).sum();
+        let next_at = id.and_then(|id| self.addresses.get(id.0 as usize)).map_or(0, |(_, tally)| tally.next_at);
+        if held < next_at {
+            return;
+        }
+        let mut owners: BTreeMap<Owner, u32> = BTreeMap::new();
+        for (owner, count) in tallies().flat_map(|(_, tally)| &tally.owners).filter(|(_, count)| **count > 0) {
+            let sum = owners.entry(*owner).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        if let Some(tally) = self.tally(id) {
+            tally.at_failure = owners.into_iter().collect();
+            tally.next_at = held + held / 64 + 1;
+        }
     }
 
     /// Keeps the earliest failure.
