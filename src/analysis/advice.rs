@@ -11,7 +11,7 @@ use crate::side::facts::ExcludedPorts;
 /// The capture that can answer, as commands to paste.
 pub const CAPTURE_COMMANDS: [&str; 3] = [
     "netsh trace start provider=Microsoft-Windows-Winsock-AFD keywords=0x4 level=4 provider=Microsoft-Windows-TCPIP keywords=0xffffffffffffffff level=4 provider=Microsoft-Windows-Kernel-Process keywords=0x10 level=4 maxsize=1024 tracefile=server.etl",
-    "tasklist /svc > tasklist.txt & netstat -anobq > netstat.txt & netsh int ipv4 show dynamicport tcp > dynamicport.txt",
+    "tasklist /svc > tasklist.txt & netstat -anobq > netstat.txt & netsh int ipv4 show dynamicport tcp > dynamicport-ipv4.txt",
     "netsh trace stop",
 ];
 

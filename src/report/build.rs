@@ -8,11 +8,11 @@ use super::{
 use crate::analysis::Findings;
 use crate::analysis::advice::{is_dns_pool, recommend};
 use crate::analysis::differential::alternatives;
-use crate::analysis::holders::{Conclusion, Subject, conclude, last_of_pid};
+use crate::analysis::holders::{Conclusion, Evidence as HolderEvidence, Subject, conclude, last_of_pid};
 use crate::analysis::listings::trends;
 use crate::analysis::sockets::SocketTable;
 use crate::analysis::transport::Transport;
-use crate::analysis::verdict::{self, State, counted, judge};
+use crate::analysis::verdict::{self, Confidence, State, counted, judge};
 use crate::input::SideInput;
 use crate::providers;
 use crate::side::facts::{SideFacts, TcpState};
@@ -41,20 +41,23 @@ impl Report {
         let lossy =
             evidence.events_lost + evidence.buffers_lost + evidence.buffers_after_loss + evidence.damaged_places > 0
                 || evidence.wrapped;
-        let conclusion = conclude(&findings, &side, lossy);
-        let rows = rows(&findings, &side, &conclusion);
+        let span = glue::span(&traces, &findings);
+        let system_events = glue::system_events(&side, &side_inputs, (!traces.is_empty()).then_some(span).flatten());
+        let mut conclusion = conclude(&findings, &side, lossy);
+        glue::fill_by_event_log(&mut conclusion, glue::pool_full_events(&system_events));
+        let mut rows = rows(&findings, &side, &conclusion);
         for trace in &traces {
             all_notes.extend(trace.notes());
         }
         all_notes.extend(rows.notes.iter().cloned());
         all_notes.extend(notes_of(&findings));
+        all_notes.extend(notes_of_side(&side, &conclusion));
+        rows.set_rates(span);
         for row in &rows.rows {
             evidence.bind_failures += row.bind_failures;
             evidence.connect_failures += row.connect_failures;
             evidence.well_owned += row.owner_source.created_socket + row.owner_source.eprocess;
         }
-        let span = glue::span(&traces, &findings);
-        let system_events = glue::system_events(&side, &side_inputs, (!traces.is_empty()).then_some(span).flatten());
         glue::weigh_pools(&mut evidence, &findings, &conclusion, &system_events);
         let judged = judge(&evidence);
         let has_event_log = side_inputs.iter().any(|side| side.used && side.kind == "evtx");
@@ -172,6 +175,31 @@ fn coverage_summary(traces: &[TraceFacts], notes: Vec<String>) -> CoverageSummar
     coverage
 }
 
+/// Sentences about side files that contradict each other, or the trace.
+fn notes_of_side(side: &SideFacts, conclusion: &Conclusion) -> Vec<String> {
+    let mut notes = Vec::new();
+    let ranges = dynamic_rows(side);
+    let differ = |pair: &[DynamicRow]| match pair {
+        [one, two] => (one.protocol, one.family) == (two.protocol, two.family),
+        _ => false,
+    };
+    if ranges.windows(2).any(differ) {
+        notes.push(
+            "listings of the dynamic ports differ for the same protocol and family: the last by name is used"
+                .to_owned(),
+        );
+    }
+    for (index, pool) in conclusion.pools.iter().enumerate() {
+        if glue::is_over_counted(conclusion, index) {
+            let name = pool.key.name();
+            notes.push(format!(
+                "the holders of {name} add up to more than the pool: a listing is of another time than the trace"
+            ));
+        }
+    }
+    notes
+}
+
 /// Sentences about what was not counted, or counted by assumption.
 fn notes_of(findings: &Findings) -> Vec<String> {
     let mut notes = Vec::new();
@@ -287,7 +315,11 @@ fn holder_rows(conclusion: &Conclusion, rows: &Rows) -> Vec<HolderRow> {
             share_of_pool: glue::share(holder.ports, pool.range.count),
             pool: holder.pool,
             evidence: holder.evidence,
-            confidence: holder.confidence,
+            confidence: if holder.evidence == HolderEvidence::A && glue::is_over_counted(conclusion, holder.pool) {
+                Confidence::Medium
+            } else {
+                holder.confidence
+            },
             pattern: holder.pattern.filter(|_| !is_normal),
             time_wait: holder.time_wait,
             obtained: holder.turnover.0,

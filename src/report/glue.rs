@@ -13,6 +13,7 @@ use crate::analysis::sockets::Operation;
 use crate::analysis::verdict::{self, NearBy, Nearly, State};
 use crate::input::SideInput;
 use crate::net::Family;
+use crate::net::Protocol;
 use crate::side::Kind;
 use crate::side::facts::SideFacts;
 use crate::status::NtStatus;
@@ -74,11 +75,7 @@ pub(super) fn weigh_pools(
     evidence.refusals = transport.refusals.iter().map(|refusals| refusals.binds + refusals.connects).sum();
     evidence.weak_references = transport.weak_references;
     evidence.tcpip_records = transport.port_events;
-    let full = |id: u32| {
-        let is_it = |event: &&SystemEventRow| event.in_span && is_tcpip(&event.provider) && event.id == id;
-        events.iter().filter(is_it).count() as u64
-    };
-    evidence.pool_full_events = (full(POOL_FULL.0), full(POOL_FULL.1));
+    evidence.pool_full_events = pool_full_events(events);
     let near = conclusion.pools.iter().filter(|pool| pool.state == Some(State::Near));
     evidence.nearly =
         near.map(nearly).max_by_key(|nearly| u64::from(nearly.used) * 10_000 / u64::from(nearly.usable.max(1)));
@@ -110,11 +107,45 @@ fn nearly(pool: &PoolFinding) -> Nearly {
     Nearly { by, used, usable }
 }
 
+/// How often the System log says that all TCP and all UDP ports were in use, inside the span of the traces.
+pub(super) fn pool_full_events(events: &[SystemEventRow]) -> (u64, u64) {
+    let full = |id: u32| {
+        let is_it = |event: &&SystemEventRow| event.in_span && is_tcpip(&event.provider) && event.id == id;
+        events.iter().filter(is_it).count() as u64
+    };
+    (full(POOL_FULL.0), full(POOL_FULL.1))
+}
+
+/// The System log tells the protocol that ran out of ports, and not the family: of its pools, the one with most in use was
+/// full, unless one is known to have been.
+pub(super) fn fill_by_event_log(conclusion: &mut Conclusion, (tcp, udp): (u64, u64)) {
+    for (count, protocol) in [(tcp, Protocol::Tcp), (udp, Protocol::Udp)] {
+        let pools = || conclusion.pools.iter().enumerate().filter(|(_, pool)| pool.key.protocol == Some(protocol));
+        let is_known = pools().any(|(_, pool)| pool.state == Some(State::Exhausted));
+        // The first of equals.
+        let fullest = pools().rev().max_by_key(|(_, pool)| pool.occupied_peak).map(|(index, _)| index);
+        if let Some(pool) = fullest.filter(|_| count > 0 && !is_known).and_then(|index| conclusion.pools.get_mut(index))
+        {
+            pool.state = Some(State::Exhausted);
+        }
+    }
+}
+
+/// Whether the ports of the holders of a pool add up to clearly more than it has: what is listed is then of another time
+/// than the trace.
+pub(super) fn is_over_counted(conclusion: &Conclusion, pool: usize) -> bool {
+    let held: u64 =
+        conclusion.holders.iter().filter(|holder| holder.pool == pool).map(|row| u64::from(row.ports)).sum();
+    conclusion.pools.get(pool).is_some_and(|pool| held * 20 > u64::from(pool.range.count) * 21)
+}
+
 /// The pool that speaks for the case, if one was full or nearly so: a full one first, then the one with most failures.
 pub(super) fn worst_pool(pools: &[PoolFinding]) -> Option<usize> {
     let rank = |pool: &PoolFinding| {
         let is_full = pool.state == Some(State::Exhausted);
-        (is_full, pool.failures.0 + pool.failures.1 + pool.refused.0 + pool.refused.1, pool.occupied_peak)
+        // A pool whose protocol was not seen speaks only where no other does.
+        let is_known = pool.key.protocol.is_some() && pool.key.family.is_some();
+        (is_full, is_known, pool.failures.0 + pool.failures.1 + pool.refused.0 + pool.refused.1, pool.occupied_peak)
     };
     let pools = pools.iter().enumerate().filter(|(_, pool)| pool.state.is_some());
     // The first of equals: `max_by_key` would give the last.

@@ -178,6 +178,8 @@ pub struct ProcessRow {
     pub ports_obtained: u64,
     pub ports_released: u64,
     pub held_since: Option<FileTime>,
+    pub binds_per_minute: Option<f64>,
+    pub closes_per_minute: Option<f64>,
     pub destinations: Vec<Destination>,
     pub handles: Option<u64>,
     pub afd_handles: Option<u64>,

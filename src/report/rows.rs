@@ -12,6 +12,9 @@ use crate::side::facts::{HandleCount, SideFacts};
 use crate::side::tasklist::{IMAGE_CUT_AT, Task};
 use crate::time::FileTime;
 
+/// A minute.
+const MINUTE_100NS: f64 = 600_000_000.0;
+
 /// Destinations shown for each process.
 const TOP_DESTINATIONS: usize = 5;
 
@@ -27,6 +30,17 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// Sets how many binds and closes each process had for a minute of the traces, where they last long enough to tell.
+    pub(super) fn set_rates(&mut self, span: Option<(FileTime, FileTime)>) {
+        let minutes = span.map(|(start, end)| end.since(start) as f64 / MINUTE_100NS).filter(|minutes| *minutes >= 0.1);
+        let Some(minutes) = minutes else { return };
+        for row in &mut self.rows {
+            let rate = |count: u64| Some((count as f64 / minutes * 10.0).round() / 10.0);
+            row.binds_per_minute = rate(row.binds_ok);
+            row.closes_per_minute = rate(row.sockets_closed);
+        }
+    }
+
     /// The label of a subject: `name.exe (PID 7312)`.
     pub(super) fn label(&self, subject: Subject) -> Option<String> {
         let row = self.rows.get(*self.index.get(&subject)?)?;
@@ -239,6 +253,8 @@ fn row_of(pid: Option<u32>, tally: &Tally) -> ProcessRow {
         ports_obtained: tally.ports_obtained,
         ports_released: tally.ports_released,
         held_since: None,
+        binds_per_minute: None,
+        closes_per_minute: None,
         destinations: Vec::new(),
         handles: None,
         afd_handles: None,
