@@ -1,6 +1,6 @@
 //! Files that come beside a trace and tell what a trace cannot.
 //!
-//! Each reader knows one kind by its shape, not by the name of a file nor by words, which are translated. [`recognise`] asks
+//! Each reader knows one kind by its shape, not by the name of a file nor by words, which are translated. [`recognise()`] asks
 //! all of them.
 
 pub mod event_log;
