@@ -15,9 +15,7 @@ use crate::analysis::coverage::Coverage;
 use crate::analysis::pools::PoolRanges;
 use crate::analysis::verdict::State;
 use crate::analysis::{Analysis, Setting};
-use crate::cli::{
-    Analyze, Cli, Collect, Color, Command, Common, EventFormat, Events, Info, InfoFormat, Live, ReportFormat,
-};
+use crate::cli::{Analyze, Cli, Color, Command, Common, EventFormat, Events, Info, InfoFormat, ReportFormat};
 use crate::error::Error;
 use crate::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter};
 use crate::indexing::{self, Indexed};
@@ -63,8 +61,8 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Analyze(options) => analyze(options),
         Command::Events(options) => list_events(options),
         Command::Info(options) => show_info(options),
-        Command::Live(options) => live(options),
-        Command::Collect(options) => collect(options),
+        Command::Live(options) => crate::live::commands::live(options),
+        Command::Collect(options) => crate::live::commands::collect(options),
     }
 }
 
@@ -148,58 +146,12 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     })
 }
 
-fn write_report(common: &Common, format: ReportFormat, top: usize, report: &Report) -> Result<(), Error> {
+pub(crate) fn write_report(common: &Common, format: ReportFormat, top: usize, report: &Report) -> Result<(), Error> {
     write_output(common, format == ReportFormat::Text, |out, width| match format {
         ReportFormat::Text => text::write(report, text::Layout { width, top: top.max(1) }, out),
         ReportFormat::Json => json::write(report, out),
         ReportFormat::Csv => report::csv::write(report, out),
     })
-}
-
-fn live(options: &Live) -> Result<Outcome, Error> {
-    let plan = crate::live::capture::Plan {
-        duration: options.duration,
-        until_failures: options.until_failures,
-        interval: options.interval,
-        record: options.record.as_deref().map(absolute),
-        buffer_mib: options.buffer_mib,
-        pool: options.pool,
-        poll: !options.no_poll,
-    };
-    if let Some(path) = options.common.output.as_deref().filter(|path| *path != Path::new("-")) {
-        // Better now than after the capture.
-        check_writable(path).map_err(|error| Error::output(path, error))?;
-    }
-    let is_silent = options.common.quiet || options.common.no_progress;
-    let captured = crate::live::run(&plan, is_silent).map_err(Error::Live)?;
-    write_report(&options.common, options.format, options.top, &captured.report)?;
-    Ok(if captured.is_complete { Outcome::Complete } else { Outcome::Incomplete })
-}
-
-fn collect(options: &Collect) -> Result<Outcome, Error> {
-    let system = crate::live::this_system().map_err(Error::Live)?;
-    let interrupt = crate::live::interrupt().map_err(Error::Live)?;
-    let _guard = crate::live::session::PanicGuard::new(&system);
-    let plan = crate::live::collect::Plan {
-        out: absolute(&options.out),
-        duration: options.duration,
-        buffer_mib: options.buffer_mib,
-    };
-    let mut tell = |line: &str| {
-        if !options.quiet {
-            let _ = writeln!(io::stderr(), "outofports: {line}");
-        }
-    };
-    let failed = crate::live::collect::collect(&system, &plan, &interrupt, &mut tell)?;
-    for line in &failed {
-        let _ = writeln!(io::stderr(), "outofports: {line}");
-    }
-    Ok(if failed.is_empty() { Outcome::Complete } else { Outcome::Incomplete })
-}
-
-/// As the system's services need paths, which do not know the current folder.
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn list_events(options: &Events) -> Result<Outcome, Error> {
@@ -466,15 +418,8 @@ fn stream_output<T>(common: &Common, write: impl FnOnce(&mut dyn Write) -> io::R
     }
 }
 
-/// Whether a file can be made beside `path`, as writing it will.
-fn check_writable(path: &Path) -> io::Result<()> {
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Ok(());
-    }
-    tempfile::Builder::new().prefix(".outofports-").tempfile_in(folder_of(path)).map(drop)
-}
-
-fn folder_of(path: &Path) -> &Path {
+/// The folder of a file that may not be there yet.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

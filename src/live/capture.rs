@@ -299,16 +299,13 @@ impl<'r> Run<'r> {
     fn report(mut self, poller: Poller<'_>) -> Captured {
         self.drain(true);
         let elapsed = self.elapsed();
-        if let Some(cost) = poller.cost(elapsed) {
-            self.notes.push(cost);
-        }
         if self.window.late > 0 {
             let count = counted(self.window.late, "event");
             self.notes.push(format!("{count} came so late that later ones had been counted"));
             self.coverage.displaced += self.window.late;
         }
         let trace = self.trace();
-        let (side, side_inputs, missing) = poller.finish();
+        let (side, side_inputs, missing) = poller.finish(elapsed);
         let mut notes = self.notes;
         notes.extend(missing);
         let findings = self.analysis.finish();

@@ -290,7 +290,8 @@ impl<'s> Poller<'s> {
         let folder = tempfile::tempdir().map_err(failed)?;
         let path = folder.path().join("System.evtx");
         let (file, query) = (path.display().to_string(), format!("/q:{QUERY}"));
-        let output = self.system.command("wevtutil", &["epl", "System", &file, &query], COMMAND_LIMIT)?;
+        let output = self.system.command("wevtutil", &["epl", "System", &file, &query], COMMAND_LIMIT);
+        let output = output.map_err(|why| format!("wevtutil: {why}"))?;
         if output.code != Some(0) {
             return Err("wevtutil could not export it".to_owned());
         }
@@ -317,7 +318,7 @@ impl<'s> Poller<'s> {
     }
 
     /// What polling cost, for people; `None` where nothing was polled.
-    pub fn cost(&self, elapsed: Duration) -> Option<String> {
+    fn cost(&self, elapsed: Duration) -> Option<String> {
         let elapsed = elapsed.as_secs_f64().max(0.001);
         let each = self.cost.as_secs_f64() * 1000.0 / f64::from(self.polls.max(1));
         (self.polls > 0).then(|| {
@@ -330,8 +331,8 @@ impl<'s> Poller<'s> {
         })
     }
 
-    /// The facts, their sources, and a sentence for each source that is missing.
-    pub fn finish(self) -> (SideFacts, Vec<SideInput>, Vec<String>) {
+    /// The facts, their sources, and a sentence for each source that is missing; `elapsed` since the capture began.
+    pub fn finish(self, elapsed: Duration) -> (SideFacts, Vec<SideInput>, Vec<String>) {
         let why = |source: Source| {
             let parts = self.missing.iter().filter(|((of, _), _)| *of == source);
             let told: Vec<String> = parts
@@ -349,6 +350,11 @@ impl<'s> Poller<'s> {
                 if let Some(note) = &note {
                     notes.push(format!("{}: {note}", source.name()));
                 }
+                let cost = self.cost(elapsed).filter(|_| source == Source::Sockets);
+                let note = match (note, cost) {
+                    (Some(note), Some(cost)) => Some(format!("{cost}; {note}")),
+                    (note, cost) => note.or(cost),
+                };
                 let (path, kind) = (source.name().to_owned(), source.kind().name());
                 inputs.push(SideInput { path, kind, used, note });
             }

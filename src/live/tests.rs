@@ -304,7 +304,7 @@ fn the_machine_itself_names_the_holder() {
     assert!(ids.contains(&4231), "{ids:?}");
     let inputs = report["side_inputs"].as_array().unwrap();
     assert!(inputs.iter().all(|input| input["used"] == true), "{inputs:#?}");
-    assert!(report["coverage"]["notes"].to_string().contains("polling sockets and handles took"));
+    assert!(inputs[0]["note"].as_str().unwrap().starts_with("polling sockets and handles took"), "{}", inputs[0]);
 }
 
 #[test]
@@ -319,7 +319,7 @@ fn sources_that_are_missing_are_named() {
         "live: dynamic port ranges: no dynamic ports here",
         "live: excluded port ranges: netsh lists none",
         "live: handles: no handles here",
-        "live: System log: wevtutil is not there",
+        "live: System log: wevtutil: wevtutil is not there",
     ] {
         assert!(notes.contains(words), "{words}: {notes}");
     }
@@ -342,8 +342,8 @@ fn polling_yields_on_a_sick_machine() {
     let slow = Script { poll_takes: Duration::from_millis(300), ..leaking() };
     let fake = Fake::new(slow);
     let (captured, _) = run(&fake, &Plan { duration: Some(Duration::from_secs(120)), interval: SECOND, ..plan(true) });
-    let notes = captured.unwrap().report.coverage.notes.join("\n");
-    let cost = notes.lines().find(|note| note.contains("polling")).unwrap();
+    let inputs = captured.unwrap().report.side_inputs;
+    let cost = inputs[0].note.as_deref().unwrap();
     let percent: f64 = cost.rsplit(": ").next().unwrap().trim_end_matches(" % of the time").parse().unwrap();
     assert!(percent < 8.0, "{cost}");
     let afd = fake.calls().iter().filter(|call| *call == "afd handles").count();

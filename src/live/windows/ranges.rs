@@ -38,7 +38,10 @@ pub(super) fn dynamic_ports() -> Result<Vec<DynamicPorts>, Missing> {
 }
 
 fn ask() -> Result<Vec<DynamicPorts>, Missing> {
-    let failed = |error: windows::core::Error| format!("WMI: {}", error.message().trim());
+    let failed = |error: windows::core::Error| {
+        let words = error.message();
+        format!("WMI: error {:#010x} {}", error.code().0, words.trim()).trim_end().to_owned()
+    };
     let services = connect().map_err(failed)?;
     let mut found = Vec::new();
     for (class, protocol) in [("MSFT_NetTCPSetting", Protocol::Tcp), ("MSFT_NetUDPSetting", Protocol::Udp)] {
