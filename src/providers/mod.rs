@@ -29,6 +29,7 @@ pub enum Decoded {
 const PROCESS_GROUP: u8 = 3;
 
 /// Decodes `record`, looking no further than its provider where that is a foreign one.
+#[inline]
 pub fn decode(record: &Record<'_>) -> Decoded {
     match record.kind() {
         RecordKind::EventHeader => {
