@@ -110,9 +110,7 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
                         coverage.add(std::mem::take(&mut events.coverage));
                         providers.extend(seen);
                     }
-                    if let Some(trace) = traces.get(number) {
-                        order.push(number, trace, events);
-                    }
+                    order.push(number, events);
                     order.release(not_before, |meta, event| analysis.observe(meta, event));
                 },
             );

@@ -173,7 +173,7 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
             not_expanded += failed.count() as u64;
             coverage.add(std::mem::take(&mut events.coverage));
             events.keep(|event| matches!(event, NetEvent::Process(_)));
-            order.push(number, trace, events);
+            order.push(number, events);
             order.release(not_before, |meta, event| {
                 if let NetEvent::Process(event) = event {
                     match event.change {

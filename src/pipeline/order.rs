@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use etl_parser::{Clock, Trace};
-
 use super::read::BufferEvents;
 use crate::event::{EventMeta, NetEvent};
 use crate::time::FileTime;
@@ -25,7 +23,6 @@ pub struct TimeOrder {
 struct Stream {
     trace: usize,
     cpu: u16,
-    clock: Clock,
     buffers: VecDeque<BufferEvents>,
     /// The next event of the first buffer.
     next: usize,
@@ -43,8 +40,8 @@ struct Head {
 
 impl Stream {
     fn head(&self, stream: usize) -> Option<Head> {
-        let ticks = self.buffers.front()?.ticks(self.next)?;
-        Some(Head { time: FileTime(self.clock.file_time(ticks)), trace: self.trace, ticks, cpu: self.cpu, stream })
+        let (time, ticks) = self.buffers.front()?.order(self.next)?;
+        Some(Head { time, trace: self.trace, ticks, cpu: self.cpu, stream })
     }
 
     /// Gives the next event to `observe`, and goes on to the one behind it.
@@ -54,7 +51,7 @@ impl Stream {
             observe(&meta, event);
         }
         self.next += 1;
-        if buffer.ticks(self.next).is_none() {
+        if buffer.order(self.next).is_none() {
             self.buffers.pop_front();
             self.next = 0;
         }
@@ -63,15 +60,15 @@ impl Stream {
 
 impl TimeOrder {
     /// Takes in a buffer's events. Buffers of one processor must come in their order.
-    pub fn push(&mut self, trace_number: usize, trace: &Trace<'_>, buffer: BufferEvents) {
-        if buffer.ticks(0).is_none() {
+    pub fn push(&mut self, trace_number: usize, buffer: BufferEvents) {
+        if buffer.order(0).is_none() {
             return;
         }
         let key = (trace_number, buffer.cpu);
         let at = self.streams.binary_search_by_key(&key, |stream| (stream.trace, stream.cpu));
         let at = at.unwrap_or_else(|at| {
-            let (buffers, clock) = (VecDeque::new(), *trace.clock());
-            self.streams.insert(at, Stream { trace: trace_number, cpu: buffer.cpu, clock, buffers, next: 0 });
+            let buffers = VecDeque::new();
+            self.streams.insert(at, Stream { trace: trace_number, cpu: buffer.cpu, buffers, next: 0 });
             at
         });
         if let Some(stream) = self.streams.get_mut(at) {

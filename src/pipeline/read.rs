@@ -16,8 +16,10 @@ const DISPLACED_100NS: i64 = FileTime::SECOND;
 /// An event, and what is kept of its record.
 #[derive(Debug)]
 struct Logged {
-    /// The time stamp that orders it, in ticks: never smaller than that of the event before it.
+    /// The time stamp that orders it, in ticks and as a time: never smaller than that of the event before it.
     ticks: i64,
+    order: FileTime,
+    /// Its own time.
     time: FileTime,
     header_pid: Option<u32>,
     pos: u32,
@@ -44,12 +46,14 @@ impl BufferEvents {
         self.events.retain(|logged| wanted(&logged.event));
     }
 
-    /// The time stamp that orders the event at `at`, in ticks; `None` behind the last one.
-    pub(super) fn ticks(&self, at: usize) -> Option<i64> {
-        self.events.get(at).map(|logged| logged.ticks)
+    /// The time stamp that orders the event at `at`, as a time and in ticks; `None` behind the last one.
+    #[inline]
+    pub(super) fn order(&self, at: usize) -> Option<(FileTime, i64)> {
+        self.events.get(at).map(|logged| (logged.order, logged.ticks))
     }
 
     /// The event at `at`.
+    #[inline]
     pub(super) fn event(&self, at: usize) -> Option<(EventMeta, &NetEvent)> {
         let Logged { time, header_pid, pos, id, event, .. } = self.events.get(at)?;
         let within = if self.is_compressed { 0 } else { u64::from(*pos) };
@@ -103,11 +107,11 @@ pub fn read_events(
         let ticks = record.ticks().unwrap_or(latest);
         latest = info.order_ticks(latest, Some(ticks));
         let time = FileTime(trace.clock().file_time(ticks));
-        if latest != ticks && FileTime(trace.clock().file_time(latest)).since(time).saturating_abs() > DISPLACED_100NS {
-            coverage.displaced += 1;
-        }
+        let order = if latest == ticks { time } else { FileTime(trace.clock().file_time(latest)) };
+        coverage.displaced += u64::from(order.since(time).saturating_abs() > DISPLACED_100NS);
         events.push(Logged {
             ticks: latest,
+            order,
             time,
             header_pid: record.process_id(),
             pos: record.pos(),
@@ -125,6 +129,7 @@ pub fn read_events(
 }
 
 /// Counts what became of a record, and gives the event where it is one. `afd`: id and version where Winsock-AFD logged it.
+#[inline]
 pub(crate) fn count(
     decoded: Decoded,
     afd: Option<(Option<u16>, Option<u8>)>,

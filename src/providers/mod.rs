@@ -58,6 +58,7 @@ pub fn decode_event(event: EventId, payload: &[u8], pointer_size: PointerSize) -
 }
 
 /// Decodes `record`, looking no further than its provider where that is a foreign one.
+#[inline]
 pub fn decode(record: &Record<'_>) -> Decoded {
     match record.kind() {
         RecordKind::EventHeader => {

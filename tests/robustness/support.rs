@@ -158,7 +158,7 @@ pub fn report_on(bytes: &[u8], threads: usize) -> (Value, u8) {
             |number, trace, buffer| pipeline::read_events(number, trace, buffer, |_| ()),
             |number, mut events, not_before| {
                 coverages[number].add(std::mem::take(&mut events.coverage));
-                order.push(number, &traces[number], events);
+                order.push(number, events);
                 order.release(not_before, |meta, event| analysis.observe(meta, event));
             },
         );

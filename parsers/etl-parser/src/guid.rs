@@ -1,28 +1,48 @@
+use std::cmp::Ordering;
 use std::fmt;
 
-/// A GUID as ETW stores it: `u32`, `u16`, `u16` little-endian, then eight bytes as they are.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct Guid([u8; 16]);
+/// A GUID as ETW stores it: `u32`, `u16`, `u16` little-endian, then eight bytes as they are. Ordered by these bytes.
+///
+/// Kept as two little-endian words: every record's GUID is compared with those of some providers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Guid([u64; 2]);
 
 impl Guid {
     /// The null GUID.
-    pub const ZERO: Self = Self([0; 16]);
+    pub const ZERO: Self = Self([0; 2]);
 
     /// From the 16 bytes as they stand in the file.
+    #[inline]
     pub const fn from_wire(bytes: [u8; 16]) -> Self {
-        Self(bytes)
+        let all = u128::from_le_bytes(bytes);
+        Self([all as u64, (all >> 64) as u64])
     }
 
     /// From the number that the canonical text spells, for constants:
     /// `Guid::from_u128(0xe53c6823_7bb8_44bb_90dc_3f86090d48a6)`.
     pub const fn from_u128(value: u128) -> Self {
         let b = value.to_be_bytes();
-        Self([b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]])
+        let wire =
+            [b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]];
+        Self::from_wire(wire)
     }
 
     /// The 16 bytes as they stand in the file.
     pub const fn to_wire(self) -> [u8; 16] {
-        self.0
+        let [low, high] = self.0;
+        ((high as u128) << 64 | low as u128).to_le_bytes()
+    }
+}
+
+impl Ord for Guid {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.to_wire().cmp(&other.to_wire())
+    }
+}
+
+impl PartialOrd for Guid {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -32,9 +52,10 @@ impl fmt::Display for Guid {
         // Without a formatter call for each byte: lists of events print one or more for every event.
         const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let wire = self.to_wire();
         let mut text = [b'-'; 36];
         let places = (0..36).filter(|place| !matches!(place, 8 | 13 | 18 | 23));
-        let nibbles = ORDER.iter().filter_map(|at| self.0.get(*at)).flat_map(|byte| [byte >> 4, byte & 0xF]);
+        let nibbles = ORDER.iter().filter_map(|at| wire.get(*at)).flat_map(|byte| [byte >> 4, byte & 0xF]);
         for (place, nibble) in places.zip(nibbles) {
             if let (Some(place), Some(digit)) = (text.get_mut(place), DIGITS.get(usize::from(nibble))) {
                 *place = *digit;
@@ -61,5 +82,17 @@ mod tests {
         assert_eq!(guid.to_string(), "e53c6823-7bb8-44bb-90dc-3f86090d48a6");
         assert_eq!(guid, Guid::from_u128(0xe53c_6823_7bb8_44bb_90dc_3f86_090d_48a6));
         assert_eq!(guid.to_wire(), wire);
+    }
+
+    #[test]
+    fn order_is_that_of_the_bytes() {
+        let with = |first, last| {
+            let mut bytes = [7; 16];
+            (bytes[0], bytes[15]) = (first, last);
+            Guid::from_wire(bytes)
+        };
+        let mut guids = [with(2, 0), with(1, 9), with(1, 0), with(0, 200)];
+        guids.sort();
+        assert_eq!(guids, [with(0, 200), with(1, 0), with(1, 9), with(2, 0)]);
     }
 }

@@ -54,7 +54,7 @@ pub fn report_on(
             |number, trace, buffer| pipeline::read_events(number, trace, buffer, |_| ()),
             |number, mut events, not_before| {
                 coverages[number].add(std::mem::take(&mut events.coverage));
-                order.push(number, &traces[number], events);
+                order.push(number, events);
                 order.release(not_before, |meta, event| {
                     look(meta, event);
                     analysis.observe(meta, event);
