@@ -52,7 +52,7 @@ impl Report {
         all_notes.extend(rows.notes.iter().cloned());
         all_notes.extend(notes_of(&findings));
         all_notes.extend(notes_of_side(&side, &conclusion));
-        rows.set_rates(span);
+        rows.set_rates(findings.span);
         for row in &rows.rows {
             evidence.bind_failures += row.bind_failures;
             evidence.connect_failures += row.connect_failures;

@@ -30,7 +30,8 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Sets how many binds and closes each process had for a minute of the traces, where they last long enough to tell.
+    /// Sets how many binds and closes each process had for a minute, from the first event to the last, where these are far enough apart to
+    /// tell.
     pub(super) fn set_rates(&mut self, span: Option<(FileTime, FileTime)>) {
         let minutes = span.map(|(start, end)| end.since(start) as f64 / MINUTE_100NS).filter(|minutes| *minutes >= 0.1);
         let Some(minutes) = minutes else { return };
