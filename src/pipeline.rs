@@ -10,7 +10,7 @@ mod read;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use etl_parser::{Buffer, Trace};
+use etl_parser::{Buffer, BufferInfo, Trace};
 
 use self::in_order::in_order;
 pub use self::order::TimeOrder;
@@ -30,17 +30,30 @@ pub struct Progress {
     pub bytes: AtomicU64,
 }
 
-/// One buffer to read.
+/// One buffer to read. Small: there is one for each buffer of all traces.
 #[derive(Debug, Clone, Copy)]
 struct Work {
-    trace: usize,
-    position: usize,
-    /// Bytes in the file.
-    stored_bytes: u64,
-    /// Bytes of data, decompressed.
-    data_bytes: u64,
+    /// Number of the trace.
+    trace: u32,
+    /// Position of the buffer in [`Trace::buffers`].
+    position: u32,
     /// No event of this buffer, or of a later one in the order, is before this time.
     not_before: FileTime,
+}
+
+impl Work {
+    fn trace<'t, 'a>(&self, traces: &'t [Trace<'a>]) -> Option<&'t Trace<'a>> {
+        traces.get(self.trace as usize)
+    }
+
+    fn info<'t>(&self, traces: &'t [Trace<'_>]) -> Option<&'t BufferInfo> {
+        self.trace(traces)?.buffers().get(self.position as usize)
+    }
+
+    /// Bytes of data, decompressed.
+    fn data_bytes(&self, traces: &[Trace<'_>]) -> u64 {
+        self.info(traces).map_or(0, |info| u64::from(info.stored_bytes.max(info.header.end_of_data())))
+    }
 }
 
 /// Reads all buffers of `traces` with `read`, on the current rayon pool, and hands the results to `take` in order.
@@ -65,7 +78,7 @@ pub fn scan_some<T: Send>(
     mut take: impl FnMut(usize, T, FileTime) + Send,
 ) {
     let order = work_order(traces, wanted);
-    let groups = cut_into_groups(&order);
+    let groups = cut_into_groups(&order, traces);
     let read_group = |number: usize| groups.get(number).map(|group| read_group(group, traces, progress, &read));
     in_order(groups.len(), read_group, |number, results| {
         let next = groups.get(number + 1).and_then(|next| next.first());
@@ -79,14 +92,13 @@ pub fn scan_some<T: Send>(
 }
 
 fn work_order(traces: &[Trace<'_>], wanted: &[usize]) -> Vec<Work> {
-    let mut order = Vec::new();
-    for (number, trace) in wanted.iter().filter_map(|number| Some((*number, traces.get(*number)?))) {
+    let chosen = || wanted.iter().filter_map(|number| Some((u32::try_from(*number).ok()?, traces.get(*number)?)));
+    let mut order = Vec::with_capacity(chosen().map(|(_, trace)| trace.buffers().len()).sum());
+    for (number, trace) in chosen() {
         for position in trace.reading_order() {
-            let Some(info) = trace.buffers().get(position) else { continue };
+            let (Some(info), Ok(position)) = (trace.buffers().get(position), u32::try_from(position)) else { continue };
             let not_before = FileTime(trace.clock().file_time(info.not_before));
-            let stored_bytes = u64::from(info.stored_bytes);
-            let data_bytes = stored_bytes.max(u64::from(info.header.end_of_data()));
-            order.push(Work { trace: number, position, stored_bytes, data_bytes, not_before });
+            order.push(Work { trace: number, position, not_before });
         }
     }
     // Stable: within a trace the reading order stays.
@@ -94,13 +106,13 @@ fn work_order(traces: &[Trace<'_>], wanted: &[usize]) -> Vec<Work> {
     order
 }
 
-fn cut_into_groups(order: &[Work]) -> Vec<&[Work]> {
+fn cut_into_groups<'o>(order: &'o [Work], traces: &[Trace<'_>]) -> Vec<&'o [Work]> {
     let mut groups = Vec::new();
     let mut rest = order;
     while !rest.is_empty() {
         let mut bytes = 0_u64;
         let is_beyond = |(number, work): (usize, &Work)| {
-            bytes += work.data_bytes;
+            bytes += work.data_bytes(traces);
             number >= GROUP_BUFFERS || bytes > GROUP_BYTES
         };
         let length = rest.iter().enumerate().position(is_beyond).unwrap_or(rest.len()).max(1);
@@ -123,20 +135,21 @@ fn read_group<T>(
     }
     let same_trace = |one: &Work, other: &Work| one.trace == other.trace;
     for part in group.chunk_by(same_trace) {
-        if let Some(trace) = part.first().and_then(|work| traces.get(work.trace)) {
-            trace.preview(part.iter().map(|work| work.position));
+        if let Some(trace) = part.first().and_then(|work| work.trace(traces)) {
+            trace.preview(part.iter().map(|work| work.position as usize));
         }
     }
     group
         .iter()
         .filter_map(|work| {
-            let trace = traces.get(work.trace)?;
+            let trace = work.trace(traces)?;
             let result = SCRATCH.with_borrow_mut(|scratch| {
-                let buffer = trace.buffer(work.position, scratch).ok()?;
-                Some(read(work.trace, trace, &buffer))
+                let buffer = trace.buffer(work.position as usize, scratch).ok()?;
+                Some(read(work.trace as usize, trace, &buffer))
             });
-            progress.bytes.fetch_add(work.stored_bytes, Ordering::Relaxed);
-            result.map(|result| (work.trace, result))
+            let stored = work.info(traces).map_or(0, |info| info.stored_bytes);
+            progress.bytes.fetch_add(u64::from(stored), Ordering::Relaxed);
+            result.map(|result| (work.trace as usize, result))
         })
         .collect()
 }

@@ -149,8 +149,6 @@ pub struct BufferInfo {
     pub stored_bytes: u32,
     /// The header.
     pub header: BufferHeader,
-    /// Raw time stamp of the first record, in ticks; `None` where the buffer is empty or starts with damage.
-    pub first_ticks: Option<i64>,
     /// No record of this buffer is ordered before this time, in ticks; see [`BufferInfo::order_ticks`].
     pub not_before: i64,
     /// No record of this buffer is ordered after this time, in ticks: where its processor's next buffer begins.

@@ -192,7 +192,7 @@ fn clocks_of_all_kinds_convert_exactly() {
         let trace = Trace::new(&bytes).unwrap();
         let clock: &Clock = trace.clock();
         assert_eq!((clock.kind(), clock.is_assumed()), (kind, false));
-        let t0 = trace.buffers()[0].first_ticks.unwrap();
+        let t0 = trace.buffers()[0].not_before;
         assert_eq!(clock.file_time(t0), start);
         let (ticks, later) = match kind {
             ClockKind::QPC => (14_318_180 * 3600 + 7, 36_000_000_004),

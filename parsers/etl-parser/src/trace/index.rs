@@ -139,7 +139,9 @@ impl Trace<'_> {
             error.consequence = if whole { Consequence::Nothing } else { Consequence::RestOfBuffer };
             self.note(error);
         }
-        info.first_ticks = self.first_ticks(&info);
+        // Until all are known, the first time stamp stands for both bounds; where there is none, no time is between them.
+        (info.not_before, info.not_after) =
+            self.first_ticks(&info).map_or((i64::MAX, i64::MIN), |ticks| (ticks, ticks));
         self.buffers.push(info);
         step as usize
     }
@@ -165,8 +167,9 @@ impl Trace<'_> {
     /// the other buffers are ordered at the time of the next buffer that is believed: a wrong time stamp, high or low,
     /// moves its own buffer's records and no others.
     fn bound_times(&mut self, stream: &[usize]) {
+        let first_ticks = |info: &BufferInfo| (info.not_before == info.not_after).then_some(info.not_before);
         let firsts: Vec<Option<i64>> =
-            stream.iter().map(|&position| self.buffers.get(position).and_then(|info| info.first_ticks)).collect();
+            stream.iter().map(|&position| self.buffers.get(position).and_then(first_ticks)).collect();
         let believed = longest_rising(&firsts);
         let mut next = i64::MAX;
         for ((&position, first), believed) in stream.iter().zip(firsts).zip(believed).rev() {

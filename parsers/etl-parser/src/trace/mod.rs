@@ -257,15 +257,18 @@ impl<'a> Trace<'a> {
     /// All positions of [`Trace::buffers`] by the time of their first record: the order in which to read them so that
     /// few need to be open at once. Per processor it is the order of [`Trace::streams`].
     pub fn reading_order(&self) -> Vec<usize> {
-        let mut order: Vec<(i64, usize, usize, usize)> = Vec::with_capacity(self.buffers.len());
-        for (number, stream) in self.streams.iter().enumerate() {
-            for (rank, &position) in stream.buffers.iter().enumerate() {
+        // Small parts: a long trace has many buffers.
+        let mut order: Vec<(i64, u32, u32)> = Vec::with_capacity(self.buffers.len());
+        for (number, stream) in (0..).zip(&self.streams) {
+            for (rank, &position) in (0..).zip(&stream.buffers) {
                 let not_before = self.buffers.get(position).map_or(i64::MIN, |info| info.not_before);
-                order.push((not_before, number, rank, position));
+                order.push((not_before, number, rank));
             }
         }
         order.sort_unstable();
-        order.into_iter().map(|(_, _, _, position)| position).collect()
+        let position =
+            |(_, number, rank): (i64, u32, u32)| self.streams.get(number as usize)?.buffers.get(rank as usize).copied();
+        order.into_iter().filter_map(position).collect()
     }
 
     /// All records in time order.

@@ -30,7 +30,6 @@ impl Place<'_> {
             offset: self.absolute(),
             stored_bytes: header.buffer_bytes.min(u32::try_from(self.rest.len()).unwrap_or(u32::MAX)),
             header,
-            first_ticks: None,
             not_before: i64::MIN,
             not_after: i64::MAX,
         }
