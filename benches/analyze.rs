@@ -47,15 +47,29 @@ fn compressed(c: &mut Criterion) {
     }
 }
 
-/// A folder of small traces as one case.
+/// Moves a session by so many seconds: end and start in its header record, which times count from.
+fn postpone(path: &Path, seconds: i64) {
+    let mut bytes = std::fs::read(path).unwrap();
+    for place in [120, 368] {
+        let time = bytes[place..].first_chunk_mut().unwrap();
+        *time = (i64::from_le_bytes(*time) + seconds * 10_000_000).to_le_bytes();
+    }
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// A folder of small traces as one case, one session after the other.
 fn many_small(c: &mut Criterion) {
     const FILES: u64 = 200;
-    const BYTES: u64 = 256 << 10;
+    const BYTES: u64 = 128 << 10;
     let folder = common::folder().join("small");
     std::fs::create_dir_all(&folder).unwrap();
-    let samples: Vec<Sample> = (0..FILES)
-        .map(|n| common::written(&folder.join(format!("{n:04}.etl")), BYTES + 512 * n, 1000, false))
-        .collect();
+    let sample = |number: u64| {
+        let path = folder.join(format!("{number:04}.etl"));
+        let sample = common::written(&path, BYTES, 1000, false);
+        postpone(&path, 2 * number as i64);
+        sample
+    };
+    let samples: Vec<Sample> = (0..FILES).map(sample).collect();
     let records: u64 = samples.iter().map(|sample| sample.expected.records).sum();
     let mut group = c.benchmark_group("many-small");
     group.throughput(Throughput::Elements(FILES));
