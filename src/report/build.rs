@@ -93,8 +93,7 @@ impl Report {
             failures: outage.failures,
         });
         let transport = &findings.world.ports.transport;
-        let spans = [transport.refusal_span.filter(|_| evidence.refusals > 0)];
-        let tcpip_span = spans.into_iter().flatten().next();
+        let tcpip_span = transport.refusal_span.filter(|_| evidence.refusals > 0);
         let first_failure = rows.rows.iter().filter_map(|row| row.first_failure).min();
         let last_failure = rows.rows.iter().filter_map(|row| row.last_failure).max();
         let trends = trend_rows(&findings, &side, &rows);
