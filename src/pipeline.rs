@@ -37,8 +37,6 @@ struct Work {
     trace: u32,
     /// Position of the buffer in [`Trace::buffers`].
     position: u32,
-    /// No event of this buffer, or of a later one in the order, is before this time.
-    not_before: FileTime,
 }
 
 impl Work {
@@ -48,6 +46,12 @@ impl Work {
 
     fn info<'t>(&self, traces: &'t [Trace<'_>]) -> Option<&'t BufferInfo> {
         self.trace(traces)?.buffers().get(self.position as usize)
+    }
+
+    /// No event of this buffer, or of a later one in the order, is before this time.
+    fn not_before(&self, traces: &[Trace<'_>]) -> Option<FileTime> {
+        let not_before = self.info(traces)?.not_before;
+        self.trace(traces).map(|trace| FileTime(trace.clock().file_time(not_before)))
     }
 
     /// Bytes of data, decompressed.
@@ -82,7 +86,7 @@ pub fn scan_some<T: Send>(
     let read_group = |number: usize| groups.get(number).map(|group| read_group(group, traces, progress, &read));
     in_order(groups.len(), read_group, |number, results| {
         let next = groups.get(number + 1).and_then(|next| next.first());
-        let not_before = next.map_or(FileTime(i64::MAX), |work| work.not_before);
+        let not_before = next.and_then(|work| work.not_before(traces)).unwrap_or(FileTime(i64::MAX));
         let results = results.unwrap_or_default();
         let last = results.len().saturating_sub(1);
         for (index, (trace, result)) in results.into_iter().enumerate() {
@@ -96,13 +100,14 @@ fn work_order(traces: &[Trace<'_>], wanted: &[usize]) -> Vec<Work> {
     let mut order = Vec::with_capacity(chosen().map(|(_, trace)| trace.buffers().len()).sum());
     for (number, trace) in chosen() {
         for position in trace.reading_order() {
-            let (Some(info), Ok(position)) = (trace.buffers().get(position), u32::try_from(position)) else { continue };
-            let not_before = FileTime(trace.clock().file_time(info.not_before));
-            order.push(Work { trace: number, position, not_before });
+            let Ok(position) = u32::try_from(position) else { continue };
+            order.push(Work { trace: number, position });
         }
     }
-    // Stable: within a trace the reading order stays.
-    order.sort_by_key(|work| work.not_before);
+    if wanted.len() > 1 {
+        // Stable: within a trace the reading order stays.
+        order.sort_by_key(|work| work.not_before(traces));
+    }
     order
 }
 

@@ -125,6 +125,9 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
             TraceFacts { input, ..TraceFacts::new(path, trace, coverage, providers.len() as u64) }
         })
         .collect();
+    let read = Read::of(&traces);
+    // What is left to do needs memory too, and no trace.
+    drop(traces);
     notes.extend(unusable.iter().map(|line| format!("{line}; not used")));
     if let Some(several) = boots.iter().max().map(|last| last + 1).filter(|count| *count > 1) {
         notes.push(format!(
@@ -134,7 +137,7 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     let report = Report::new(Facts { traces: trace_facts, findings: analysis.finish(), side, side_inputs, notes });
     write_report(&options.common, options.format, options.top, &report)?;
     warn(&options.common, &unusable);
-    tell_speed(&options.common, &traces, started);
+    tell_speed(&options.common, read, started);
     Ok(if options.fail_on_verdict && report.verdict.state != State::NotSeen {
         Outcome::Verdict(report.verdict.state)
     } else if whole && unusable.is_empty() {
@@ -186,7 +189,7 @@ fn list_events(options: &Events) -> Result<Outcome, Error> {
     if damaged > 0 && !options.common.quiet {
         let _ = writeln!(io::stderr(), "outofports: {damaged} damaged places could not be read: see outofports info");
     }
-    tell_speed(&options.common, &traces, started);
+    tell_speed(&options.common, Read::of(&traces), started);
     Ok(if damaged == 0 && unusable.is_empty() { Outcome::Complete } else { Outcome::Incomplete })
 }
 
@@ -223,7 +226,7 @@ fn show_info(options: &Info) -> Result<Outcome, Error> {
         },
     })?;
     warn(&options.common, &unusable);
-    tell_speed(&options.common, &traces, started);
+    tell_speed(&options.common, Read::of(&traces), started);
     Ok(if whole { Outcome::Complete } else { Outcome::Incomplete })
 }
 
@@ -443,16 +446,27 @@ fn warn(common: &Common, unusable: &[String]) {
     }
 }
 
-fn tell_speed(common: &Common, traces: &[Trace<'_>], started: Instant) {
+/// How much was read.
+#[derive(Clone, Copy)]
+struct Read {
+    traces: usize,
+    bytes: u64,
+}
+
+impl Read {
+    fn of(traces: &[Trace<'_>]) -> Self {
+        Self { traces: traces.len(), bytes: traces.iter().map(|trace| trace.bytes().len() as u64).sum() }
+    }
+}
+
+fn tell_speed(common: &Common, Read { traces, bytes }: Read, started: Instant) {
     if !common.verbose || common.quiet {
         return;
     }
-    let bytes: u64 = traces.iter().map(|trace| trace.bytes().len() as u64).sum();
     let seconds = started.elapsed().as_secs_f64();
     let _ = writeln!(
         io::stderr(),
-        "outofports: {} traces, {bytes} bytes in {seconds:.3} s, {:.0} MB/s",
-        traces.len(),
+        "outofports: {traces} traces, {bytes} bytes in {seconds:.3} s, {:.0} MB/s",
         bytes as f64 / 1e6 / seconds.max(1e-9)
     );
 }

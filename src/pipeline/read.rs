@@ -1,6 +1,6 @@
 //! From a buffer to its events.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
 use etl_parser::{Buffer, ErrorKind, Record, Trace};
 
@@ -64,8 +64,8 @@ impl BufferEvents {
 }
 
 thread_local! {
-    /// Room for the events of one buffer, whose number is not known before.
-    static EVENTS: RefCell<Vec<Logged>> = const { RefCell::new(Vec::new()) };
+    /// Events of the buffer that the thread read last: the next one will have about as many.
+    static EVENTS: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Reads the events of one buffer, and shows every record to `look`.
@@ -77,7 +77,8 @@ pub fn read_events(
 ) -> BufferEvents {
     let info = buffer.info();
     let mut coverage = Coverage::default();
-    let mut events = EVENTS.take();
+    let expected = EVENTS.get();
+    let mut events: Vec<Logged> = Vec::with_capacity(expected + expected / 16);
     let mut latest = info.not_before;
     if info.header.flags.has(etl_parser::BufferFlags::EVENTS_LOST | etl_parser::BufferFlags::BUFFER_LOST) {
         coverage.buffers_after_loss += 1;
@@ -121,11 +122,11 @@ pub fn read_events(
     }
     let trace = u16::try_from(trace_number).unwrap_or(u16::MAX);
     let (cpu, is_compressed) = (info.header.cpu(), info.is_compressed());
-    // As large as needed, while the room stays.
-    let mut kept = Vec::with_capacity(events.len());
-    kept.append(&mut events);
-    EVENTS.set(events);
-    BufferEvents { trace, cpu, index: info.index, offset: info.offset, is_compressed, events: kept, coverage }
+    EVENTS.set(events.len());
+    if events.capacity() > events.len() + events.len() / 8 {
+        events.shrink_to_fit();
+    }
+    BufferEvents { trace, cpu, index: info.index, offset: info.offset, is_compressed, events, coverage }
 }
 
 /// Counts what became of a record, and gives the event where it is one. `afd`: id and version where Winsock-AFD logged it.

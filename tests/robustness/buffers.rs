@@ -218,7 +218,7 @@ pub fn layout_of_windows_xp() -> String {
         });
         assert_eq!(read(&bytes).unwrap(), whole(sound.records), "{what}");
         let trace = Trace::new(&bytes).unwrap();
-        assert!(trace.streams().iter().all(|stream| stream.buffers.is_sorted()));
+        assert!(trace.streams().iter().all(|stream| stream.buffers().is_sorted()));
     }
     "5.1 and 5.2: all records, buffers in the order of the file".to_owned()
 }

@@ -199,7 +199,7 @@ pub fn streams(bytes: &[u8]) -> BTreeMap<u16, Vec<Vec<u8>>> {
     let mut scratch = Vec::new();
     for stream in trace.streams() {
         let records = streams.entry(stream.cpu).or_default();
-        for &position in &stream.buffers {
+        for position in stream.buffers() {
             let buffer = trace.buffer(position, &mut scratch).unwrap();
             records.extend(buffer.records().map_while(Result::ok).map(|record| record.bytes().to_vec()));
         }

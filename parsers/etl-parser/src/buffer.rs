@@ -69,8 +69,10 @@ pub struct BufferHeader {
     _current_offset: u32,
     #[br(temp)]
     _reference_count: i32,
-    /// Flush time: session clock when the kernel wrote it, file time when a relogger did. Informational.
-    pub time_stamp: i64,
+    /// Flush time: session clock when the kernel wrote it, file time when a relogger did. Of no use, and not kept: a long
+    /// trace has many headers.
+    #[br(temp)]
+    _time_stamp: i64,
     /// Number of the buffer in flush order; 0 for the header buffer.
     pub sequence_number: i64,
     #[br(temp)]

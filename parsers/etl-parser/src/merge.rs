@@ -81,7 +81,7 @@ pub struct OrderedRecords<'t, 'a> {
 #[derive(Debug)]
 struct StreamState<'t> {
     /// Buffers of the stream not opened yet.
-    waiting: std::slice::Iter<'t, usize>,
+    waiting: std::slice::Iter<'t, u32>,
     open: Option<(OpenBuffer<'t>, usize, u32)>,
     /// The next item, whose time stands in the heap.
     head: Option<Result<OrderedRecord<'t>, Error>>,
@@ -101,7 +101,7 @@ impl<'t, 'a> OrderedRecords<'t, 'a> {
         };
         for (number, stream) in trace.streams().iter().enumerate() {
             merged.streams.push(StreamState {
-                waiting: stream.buffers.iter(),
+                waiting: stream.positions().iter(),
                 open: None,
                 head: None,
                 latest: i64::MIN,
@@ -115,7 +115,7 @@ impl<'t, 'a> OrderedRecords<'t, 'a> {
     fn push_next_buffer(&mut self, number: usize) {
         let Some(stream) = self.streams.get_mut(number) else { return };
         if let Some(&position) = stream.waiting.as_slice().first() {
-            stream.latest = self.trace.buffers().get(position).map_or(stream.latest, |info| info.not_before);
+            stream.latest = self.trace.buffers().get(position as usize).map_or(stream.latest, |info| info.not_before);
             self.heads.push(Reverse((stream.latest, number)));
         }
     }
@@ -188,7 +188,7 @@ impl<'t> Iterator for OrderedRecords<'t, '_> {
                 self.deferred.push((ticks, number));
                 continue;
             }
-            let position = stream.waiting.next().copied()?;
+            let position = stream.waiting.next().copied()? as usize;
             let open = self.open(position);
             if let Some(stream) = self.streams.get_mut(number) {
                 stream.open = open.map(|open| (open, BUFFER_HEADER_BYTES, 0));

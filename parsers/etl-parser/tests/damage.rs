@@ -223,7 +223,7 @@ fn buffers_of_windows_xp_have_no_flags_and_no_sequence_numbers() {
     assert_eq!((read, damage), (records, vec![]));
     let trace = Trace::new(&bytes).unwrap();
     for stream in trace.streams() {
-        assert!(stream.buffers.is_sorted());
+        assert!(stream.buffers().is_sorted());
     }
 }
 

@@ -29,7 +29,7 @@ fn round_trip(pointer: Pointer, record: &Written<'_>, check: impl FnOnce(Record<
     let trace = Trace::new(&bytes).unwrap();
     assert_eq!(trace.damage(), []);
     let mut scratch = Vec::new();
-    let position = trace.streams().iter().find(|stream| stream.cpu == 1).unwrap().buffers[0];
+    let position = trace.streams().iter().find(|stream| stream.cpu == 1).unwrap().buffers().next().unwrap();
     let buffer = trace.buffer(position, &mut scratch).unwrap();
     let mut records = buffer.records();
     let record = records.next().unwrap().unwrap();
@@ -219,7 +219,7 @@ fn one_stream_for_each_processor_in_the_order_of_sequence_numbers() {
     assert!(!in_file_order.is_sorted(), "the file is shuffled");
     for stream in trace.streams() {
         let numbers: Vec<i64> =
-            stream.buffers.iter().map(|&position| trace.buffers()[position].header.sequence_number).collect();
+            stream.buffers().map(|position| trace.buffers()[position].header.sequence_number).collect();
         assert!(numbers.is_sorted());
     }
     let ticks: Vec<i64> = trace

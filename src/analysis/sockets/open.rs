@@ -9,7 +9,7 @@ use crate::time::FileTime;
 const MAX_SOCKETS: usize = 1 << 20;
 
 /// Below so many nothing is forgotten.
-const MIN_SOCKETS: usize = 1 << 16;
+const MIN_SOCKETS: usize = 1 << 12;
 
 /// A closed socket is remembered at least so long, for what still comes of it: its cleanup, or a completion.
 const REMEMBERED_100NS: i64 = 60 * FileTime::SECOND;

@@ -46,7 +46,7 @@ fn check_segment(trace: &Trace<'_>) {
         assert!(error.offset < trace.end(), "damage has a place in the file: {error}");
     }
     check_streams(trace);
-    let mut order = trace.reading_order();
+    let mut order: Vec<usize> = trace.reading_order().collect();
     order.sort_unstable();
     assert!(order.iter().copied().eq(0..trace.buffers().len()), "the reading order has every buffer once");
     if announced <= MAX_WALKED_BYTES {
@@ -58,7 +58,7 @@ fn check_streams(trace: &Trace<'_>) {
     let mut seen = vec![false; trace.buffers().len()];
     for stream in trace.streams() {
         let mut before = None;
-        for &position in &stream.buffers {
+        for position in stream.buffers() {
             let info = &trace.buffers()[position];
             assert!(!std::mem::replace(&mut seen[position], true), "a buffer is in one stream, once");
             assert_eq!(info.header.cpu(), stream.cpu);

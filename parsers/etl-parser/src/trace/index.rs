@@ -41,12 +41,13 @@ impl Trace<'_> {
             offset = offset.saturating_add(step.max(1));
             index = index.saturating_add(1);
         }
-        let mut streams: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
-        for (position, info) in self.buffers.iter().enumerate() {
+        let mut streams: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
+        for (position, info) in (0..).zip(&self.buffers) {
             streams.entry(info.header.cpu()).or_default().push(position);
         }
         for (cpu, mut buffers) in streams {
-            buffers.sort_by_key(|&position| self.buffers.get(position).map(|info| info.header.sequence_number));
+            buffers
+                .sort_by_key(|&position| self.buffers.get(position as usize).map(|info| info.header.sequence_number));
             self.bound_times(&buffers);
             self.streams.push(Stream { cpu, buffers });
         }
@@ -166,14 +167,14 @@ impl Trace<'_> {
     /// First time stamps rise along a stream. Where they do not, the longest rising part is believed, and the records of
     /// the other buffers are ordered at the time of the next buffer that is believed: a wrong time stamp, high or low,
     /// moves its own buffer's records and no others.
-    fn bound_times(&mut self, stream: &[usize]) {
+    fn bound_times(&mut self, stream: &[u32]) {
         let first_ticks = |info: &BufferInfo| (info.not_before == info.not_after).then_some(info.not_before);
         let firsts: Vec<Option<i64>> =
-            stream.iter().map(|&position| self.buffers.get(position).and_then(first_ticks)).collect();
+            stream.iter().map(|&position| self.buffers.get(position as usize).and_then(first_ticks)).collect();
         let believed = longest_rising(&firsts);
         let mut next = i64::MAX;
         for ((&position, first), believed) in stream.iter().zip(firsts).zip(believed).rev() {
-            let Some(info) = self.buffers.get_mut(position) else { continue };
+            let Some(info) = self.buffers.get_mut(position as usize) else { continue };
             info.not_after = next;
             info.not_before = first.filter(|_| believed).unwrap_or(next);
             next = info.not_before;

@@ -6,6 +6,10 @@ mod preview;
 mod rising;
 mod start;
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+
 use self::start::read_first_record;
 use crate::LogFileMode;
 use crate::buffer::{BUFFER_HEADER_BYTES, Buffer, BufferFlags, BufferHeader, BufferInfo, BufferType, MAX_BUFFER_BYTES};
@@ -44,8 +48,19 @@ pub struct Trace<'a> {
 pub struct Stream {
     /// Processor number.
     pub cpu: u16,
+    /// Positions in [`Trace::buffers`], in 32 bits: a long trace has many.
+    buffers: Vec<u32>,
+}
+
+impl Stream {
     /// Positions in [`Trace::buffers`].
-    pub buffers: Vec<usize>,
+    pub fn buffers(&self) -> impl ExactSizeIterator<Item = usize> + Clone {
+        self.buffers.iter().map(|position| *position as usize)
+    }
+
+    pub(crate) fn positions(&self) -> &[u32] {
+        &self.buffers
+    }
 }
 
 impl<'a> Trace<'a> {
@@ -256,19 +271,21 @@ impl<'a> Trace<'a> {
 
     /// All positions of [`Trace::buffers`] by the time of their first record: the order in which to read them so that
     /// few need to be open at once. Per processor it is the order of [`Trace::streams`].
-    pub fn reading_order(&self) -> Vec<usize> {
-        // Small parts: a long trace has many buffers.
-        let mut order: Vec<(i64, u32, u32)> = Vec::with_capacity(self.buffers.len());
-        for (number, stream) in (0..).zip(&self.streams) {
-            for (rank, &position) in (0..).zip(&stream.buffers) {
-                let not_before = self.buffers.get(position).map_or(i64::MIN, |info| info.not_before);
-                order.push((not_before, number, rank));
+    pub fn reading_order(&self) -> impl Iterator<Item = usize> {
+        let head = |number: usize, rank: usize| {
+            let position = *self.streams.get(number)?.buffers.get(rank)? as usize;
+            Some(Reverse((self.buffers.get(position)?.not_before, number, rank, position)))
+        };
+        let mut heads: BinaryHeap<_> = (0..self.streams.len()).filter_map(|number| head(number, 0)).collect();
+        std::iter::from_fn(move || {
+            let mut first = heads.peek_mut()?;
+            let Reverse((_, number, rank, position)) = *first;
+            match head(number, rank + 1) {
+                Some(next) => *first = next,
+                None => drop(PeekMut::pop(first)),
             }
-        }
-        order.sort_unstable();
-        let position =
-            |(_, number, rank): (i64, u32, u32)| self.streams.get(number as usize)?.buffers.get(rank as usize).copied();
-        order.into_iter().filter_map(position).collect()
+            Some(position)
+        })
     }
 
     /// All records in time order.

@@ -2,6 +2,10 @@
 
 /// Which of `values` belong to the longest part, not necessarily connected, that never falls; of equally long ones, one.
 pub(super) fn longest_rising(values: &[Option<i64>]) -> Vec<bool> {
+    if values.iter().flatten().is_sorted() {
+        // Nearly always, and it takes no memory.
+        return values.iter().map(Option::is_some).collect();
+    }
     // For each length, the smallest last value of a rising part of that length, and where it stands.
     let mut lasts: Vec<(i64, usize)> = Vec::new();
     let mut before: Vec<Option<usize>> = vec![None; values.len()];
