@@ -236,6 +236,45 @@ fn an_old_entry_of_a_log_that_goes_on_is_no_exhaustion() {
 }
 
 #[test]
+fn what_is_not_in_a_log_of_another_time_is_not_ruled_out() {
+    let folder = scratch();
+    let mut sim = Sim::new();
+    sim.fail(2, 900);
+    sim.fail(3, 900);
+    sim.write(&folder.path().join("server.etl"));
+    let now = TraceOptions::default().start_time;
+    let hour = 36_000_000_000;
+    let standing = |first: i64, last: i64| {
+        let other = |time, record| LogEvent::other("Service Control Manager", 7036, time, record);
+        let events = [other(now + first * hour, 1), other(now + last * hour, 2)];
+        std::fs::write(folder.path().join("System.evtx"), synth::evtx::write(&events, 8)).unwrap();
+        let report = report(folder.path(), &[]);
+        let other_causes = report["ruled_out"].as_array().unwrap();
+        other_causes.iter().find(|row| row["code"] == "tuple_reuse").unwrap()["standing"].clone()
+    };
+    assert_eq!(standing(-5, 5), "ruled_out");
+    assert_eq!(standing(-5, -1), "unknown", "it ends before the trace");
+    assert_eq!(standing(1, 5), "unknown", "it begins after the trace");
+}
+
+#[test]
+fn groups_of_sockets_without_ports_are_weak_evidence() {
+    let folder = scratch();
+    let write = |waiting: u32, bound: u32| {
+        let rows = format!(
+            "\r\nCount Name                      Group\r\n----- ----                      -----\r\n{waiting:>5} TimeWait, 0               {{}}\r\n{bound:>5} Bound, 7312               {{}}\r\n"
+        );
+        std::fs::write(folder.path().join("connections.txt"), rows).unwrap();
+        report(folder.path(), &[])["verdict"].clone()
+    };
+    // They may be connections to a server's own port.
+    let near = write(14_000, 100);
+    assert_eq!((&near["state"], &near["confidence"]), (&json!("near"), &json!("low")), "{near}");
+    assert!(near["reasons"][0]["text"].as_str().unwrap().contains("some may be a server's"), "{near}");
+    assert_eq!(write(1000, 100)["state"], "cannot_tell");
+}
+
+#[test]
 fn a_holder_that_ended_after_the_listing_counts_once() {
     let folder = scratch();
     let mut sim = Sim::new();
@@ -439,6 +478,10 @@ fn what_is_reserved_and_what_is_excluded_add_up_to_what_both_cover() {
     for (id, start) in [(1052, 50_000), (1054, 50_000), (1052, 50_150)] {
         let reservation = tcpip::Reservation { pid: 700, status: 0, start, count: 100, start_key: 0 };
         sim.tcpip(1, 700, id, &tcpip::reservation(0, reservation));
+    }
+    // What its sockets hold of it is not held twice.
+    for port in 50_000..50_010 {
+        sim.hold(1, 700, port);
     }
     sim.fail(2, 900);
     sim.fail(3, 900);

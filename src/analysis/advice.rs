@@ -405,7 +405,7 @@ mod tests {
             given_before_failure: 0,
             set_aside: 0,
             explained: 0,
-            occupied_peak: 0,
+            occupied_peak: (0, 0),
             listing: None,
             given: None,
             state: Some(State::Exhausted),

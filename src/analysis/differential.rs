@@ -42,6 +42,18 @@ pub struct OtherFailures {
     pub by: Option<String>,
 }
 
+/// Whether what is not in an event log did not happen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogReach {
+    /// There is no log.
+    #[default]
+    None,
+    /// No System log has entries of when the traces began.
+    Elsewhere,
+    /// A System log goes back to before the traces, and on into their time.
+    Whole,
+}
+
 /// What alternatives are drawn from.
 #[derive(Debug, Default)]
 pub struct Symptoms {
@@ -55,8 +67,8 @@ pub struct Symptoms {
     pub no_memory: OtherFailures,
     /// Ports of the pools that are excluded, where a listing tells.
     pub excluded: Option<u32>,
-    /// An event log is there.
-    pub has_event_log: bool,
+    /// How far event logs reach.
+    pub log_reach: LogReach,
     /// Tcpip 4227 in it.
     pub tuple_reuse_events: u64,
     /// Windows build.
@@ -120,16 +132,21 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
         ),
     };
     push("memory_shortage", memory, text);
-    let (standing, text) = match (symptoms.has_event_log, symptoms.tuple_reuse_events) {
-        (false, _) => (
+    let (standing, text) = match (symptoms.log_reach, symptoms.tuple_reuse_events) {
+        (LogReach::None, 0) => (
             Standing::Unknown,
             "reuse of a connection's addresses too soon (Tcpip 4227): no event log was given".to_owned(),
         ),
-        (true, 0) => (
+        (LogReach::Elsewhere, 0) => (
+            Standing::Unknown,
+            "reuse of a connection's addresses too soon (Tcpip 4227): no System log reaches from before the trace into it"
+                .to_owned(),
+        ),
+        (LogReach::Whole, 0) => (
             Standing::RuledOut,
             "reuse of a connection's addresses too soon: no Tcpip 4227 in the event log".to_owned(),
         ),
-        (true, count) => (
+        (_, count) => (
             Standing::Seen,
             format!(
                 "reuse of a connection's addresses too soon: Tcpip 4227, {}; alone it is no exhaustion, but many connections to one server",

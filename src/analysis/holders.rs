@@ -1,20 +1,24 @@
 //! Who holds the ports: what the trace, TCP/IP's rundown and listings say is put together for each pool, and graded.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod address;
+mod set_aside;
+
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::Serialize;
 
+pub use self::set_aside::excluded_in;
+
 use super::Findings;
 use super::listings::{Listed, Usage, usage};
-use super::pools::{Moment, Pool, PoolKey, PoolRange, RangeSource};
-use super::processes::{Owner, Process, is_kernel};
+use super::pools::{Moment, PoolKey, PoolRange, RangeSource};
+use super::processes::{Process, is_kernel};
 use super::tally::Ages;
-use super::transport::{Reservation, overlap};
 use super::verdict::{Confidence, State};
 use crate::event::base_name;
 use crate::net::{Family, Protocol};
-use crate::side::facts::{ExcludedPorts, SideFacts, SocketListing, SourceId, TcpState};
+use crate::side::facts::{SideFacts, SocketListing, SourceId, TcpState};
 use crate::time::FileTime;
 
 /// How it is known that a process holds ports (`E`, failures alone, names no holder and is never used here).
@@ -82,6 +86,19 @@ pub struct Holder {
     pub listed: Option<Listed>,
 }
 
+/// What a listing shows of a pool.
+#[derive(Debug, Clone, Copy)]
+pub struct ListedPool {
+    /// The file.
+    pub source: SourceId,
+    /// Ports in use, as far as it shows.
+    pub used: u32,
+    /// Of these, ports whose number it tells.
+    pub numbered: u32,
+    /// Whether it has sockets that are only bound.
+    pub has_bound: bool,
+}
+
 /// A pool, and what became of it.
 #[derive(Debug, Clone)]
 pub struct PoolFinding {
@@ -109,10 +126,10 @@ pub struct PoolFinding {
     pub set_aside: u32,
     /// Of the pool, what can be seen to be used at the moment that tells most: held, in TIME_WAIT, or set aside.
     pub explained: u32,
-    /// Most used at one moment, by trace, TIME_WAIT (with the longer length) or listing.
-    pub occupied_peak: u32,
-    /// The listing that shows most of it in use, how many ports, and whether it has sockets that are only bound.
-    pub listing: Option<(SourceId, u32, bool)>,
+    /// Most used at one moment, by trace, TIME_WAIT (with the shorter and the longer length) or listing.
+    pub occupied_peak: (u32, u32),
+    /// The listing that shows most of it in use.
+    pub listing: Option<ListedPool>,
     /// Smallest and largest port given to a bind that asked for any.
     pub given: Option<(u16, u16)>,
     /// State, as far as this pool alone tells; `None` where it depends on the case.
@@ -133,7 +150,7 @@ impl PoolFinding {
     /// Whether the listing that shows most of it is `netstat` without `-q`, which hides sockets that are only bound. Those of
     /// UDP are always shown.
     pub fn hides_bound(&self) -> bool {
-        self.key.protocol == Some(Protocol::Tcp) && self.listing.is_some_and(|(_, _, has_bound)| !has_bound)
+        self.key.protocol == Some(Protocol::Tcp) && self.listing.is_some_and(|listing| !listing.has_bound)
     }
 
     /// Ports that can be given out at all.
@@ -210,9 +227,6 @@ pub fn last_of_pid(processes: &[Process]) -> BTreeMap<u32, usize> {
     running.map(|(index, process)| (process.pid, index)).collect()
 }
 
-/// The pool of one local address, and whose sockets hold its ports.
-type AddressPart<'a> = (PoolFinding, &'a [(Owner, u32)]);
-
 struct Book<'a> {
     findings: &'a Findings,
     side: &'a SideFacts,
@@ -256,7 +270,7 @@ impl Book<'_> {
             return;
         }
         let mut subjects = self.subjects(key, range, moment, listing, &usage);
-        let set_aside = self.set_aside(key, range);
+        let (set_aside, idle) = self.set_aside(key, range);
         let time_wait = match moment {
             Some(moment) => {
                 let rundown = moment.transport.time_wait;
@@ -265,12 +279,13 @@ impl Book<'_> {
             None => (0, 0),
         };
         let in_trace = visible.saturating_add(time_wait.0);
-        let explained = in_trace.max(usage.occupied()).saturating_add(set_aside).min(range.count);
-        let occupied_peak = pool.occupied_peak.1.max(in_trace).max(usage.occupied());
+        let explained = in_trace.max(usage.occupied()).saturating_add(idle).min(range.count);
+        let most = |in_time_wait: u32| in_time_wait.max(in_trace).max(usage.occupied());
+        let occupied_peak = (most(pool.occupied_peak.0), most(pool.occupied_peak.1));
         let usable = range.count.saturating_sub(set_aside);
         let state = if is_exhausted {
             Some(State::Exhausted)
-        } else if is_near(occupied_peak, usable) && !is_outside(pool.given, range) {
+        } else if is_near(occupied_peak.1, usable) && !is_outside(pool.given, range) {
             Some(State::Near)
         } else {
             None
@@ -290,7 +305,12 @@ impl Book<'_> {
             set_aside,
             explained,
             occupied_peak,
-            listing: listing.map(|listing| (listing.source, usage.occupied(), has_bound(listing))),
+            listing: listing.map(|listing| ListedPool {
+                source: listing.source,
+                used: usage.occupied(),
+                numbered: usage.occupied().saturating_sub(usage.unnumbered),
+                has_bound: has_bound(listing),
+            }),
             given: pool.given,
             state,
             moment: moment.map(|moment| moment.time),
@@ -381,14 +401,9 @@ impl Book<'_> {
                 *(if *older { &mut seen.older } else { &mut seen.acquired }) += ports;
             }
         }
-        for reservation in self.reservations(key) {
-            let start = reservation.start_in(range);
-            let ports = overlap(range, start, u32::from(reservation.count));
-            if ports > 0 {
-                let subject = Subject::Process(processes.index(reservation.process));
-                let seen = subjects.entry(subject).or_default();
-                seen.reserved = seen.reserved.saturating_add(ports);
-            }
+        for (process, ports) in self.reserved(key, range) {
+            let seen = subjects.entry(Subject::Process(process)).or_default();
+            seen.reserved = seen.reserved.saturating_add(ports);
         }
         for (pid, listed) in &usage.by_pid {
             let subject = match pid {
@@ -413,24 +428,6 @@ impl Book<'_> {
             }
             _ => Subject::Listed(pid),
         }
-    }
-
-    /// Ports that are excluded from the pool, or reserved.
-    fn set_aside(&self, key: PoolKey, range: PoolRange) -> u32 {
-        let mut spans = excluded_spans(&self.side.excluded_ports, key, range);
-        for reservation in self.reservations(key) {
-            let start = reservation.start_in(range);
-            let end = start.saturating_add(reservation.count.saturating_sub(1));
-            spans.push((start.max(range.start), end.min(range.end())));
-        }
-        // A persistent reservation is listed as excluded too: it must not count twice.
-        u32::try_from(ports_of(spans, range).len()).unwrap_or(u32::MAX).min(range.count)
-    }
-
-    /// Reservations in a pool: their events name no family, and are of TCP.
-    fn reservations(&self, key: PoolKey) -> impl Iterator<Item = &Reservation> {
-        let is_here = key.protocol == Some(Protocol::Tcp) && key.family.is_some();
-        self.findings.world.ports.transport.reservations.iter().filter(move |_| is_here)
     }
 
     fn holder(
@@ -500,53 +497,6 @@ impl Book<'_> {
             listed: seen.listed,
         })
     }
-
-    /// Leaves to each subject what it holds at one local address, and says how many ports that is. Listings and TCP/IP's
-    /// events are not told apart by address.
-    fn only_of_address(&self, subjects: &mut BTreeMap<Subject, Seen>, owners: &[(Owner, u32)]) -> u32 {
-        let processes = &self.findings.world.processes;
-        let mut here: BTreeMap<Subject, u32> = BTreeMap::new();
-        for (owner, sockets) in owners {
-            let subject = processes.settled(*owner).map_or(Subject::Nobody, Subject::Process);
-            let sum = here.entry(subject).or_default();
-            *sum = sum.saturating_add(*sockets);
-        }
-        for (subject, seen) in subjects {
-            let bound = here.get(subject).copied().unwrap_or(0);
-            *seen =
-                Seen { bound, unnumbered: seen.unnumbered.min(bound), older: 0, acquired: 0, listed: None, ..*seen };
-        }
-        here.values().fold(0, |sum, sockets| sum.saturating_add(*sockets))
-    }
-
-    /// Where only one local address has failures while others of the same pool are still given ports, the pools differ:
-    /// that address gets a row of its own.
-    fn split_by_address(&self, mut whole: PoolFinding, pool: &Pool) -> (PoolFinding, Option<AddressPart<'_>>) {
-        let addresses = &self.findings.sockets.addresses;
-        let here = || addresses.iter().filter(|(address, _)| address.pool() == whole.key);
-        let mut failing = here().filter(|(_, tally)| tally.bind_failures > 0);
-        let (Some((address, tally)), None) = (failing.next(), failing.next()) else { return (whole, None) };
-        let (Some(ip), Some((first, _))) = (address.local_address, tally.failure_span) else { return (whole, None) };
-        let others_are_served = here().any(|(other, tally)| {
-            other.local_address != Some(ip) && tally.last_given.is_some_and(|given| given > first)
-        });
-        if ip.is_unspecified() || !others_are_served || pool.connect_failures > 0 {
-            return (whole, None);
-        }
-        let clamp = |ports: u64| u32::try_from(ports).unwrap_or(u32::MAX);
-        let mut part = whole.clone();
-        part.local_address = Some(ip);
-        part.held = (clamp(tally.ports_held_peak), clamp(tally.ports_held));
-        part.failures = (tally.bind_failures, 0);
-        // TCP/IP's refusals are those of the same binds.
-        whole.refused = (0, 0);
-        whole.failures.0 = whole.failures.0.saturating_sub(tally.bind_failures);
-        if whole.failures == (0, 0) && whole.refused == (0, 0) {
-            whole.state = None;
-            whole.failure_span = None;
-        }
-        (whole, Some((part, &tally.at_failure)))
-    }
 }
 
 /// Whether two names may be of one image: with or without `.exe`, one of them possibly cut.
@@ -597,58 +547,4 @@ fn is_rest_kept(ages: &Ages, first_hold: Option<FileTime>, now: FileTime) -> boo
 /// Whether a listing shows sockets that are only bound: `netstat` does so with `-q` alone.
 fn has_bound(listing: &SocketListing) -> bool {
     listing.sockets.iter().any(|socket| socket.state == Some(TcpState::Bound))
-}
-
-/// Ports of a range that listings say are excluded.
-pub fn excluded_in(excluded: &[ExcludedPorts], key: PoolKey, range: PoolRange) -> BTreeSet<u16> {
-    ports_of(excluded_spans(excluded, key, range), range)
-}
-
-fn excluded_spans(excluded: &[ExcludedPorts], key: PoolKey, range: PoolRange) -> Vec<(u16, u16)> {
-    excluded
-        .iter()
-        .filter(|ports| Some(ports.protocol) == key.protocol && (ports.family.is_none() || ports.family == key.family))
-        .map(|ports| (ports.start.max(range.start), ports.end.min(range.end())))
-        .collect()
-}
-
-/// The ports of spans, first and last, that lie in `range`.
-fn ports_of(mut spans: Vec<(u16, u16)>, range: PoolRange) -> BTreeSet<u16> {
-    spans.sort_unstable();
-    let mut all = BTreeSet::new();
-    // Each port is met once, however often listings name it.
-    let mut next = Some(range.start);
-    for (start, end) in spans {
-        let Some(from) = next.map(|next| next.max(start)) else { break };
-        if from <= end {
-            all.extend(from..=end);
-            next = end.checked_add(1);
-        }
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::analysis::pools::DEFAULT_RANGE;
-
-    #[test]
-    fn excluded_ports_are_met_once() {
-        let key = PoolKey::new(Protocol::Tcp, Family::Ipv4);
-        let ports = |start, end| ExcludedPorts {
-            source: 0,
-            protocol: Protocol::Tcp,
-            family: None,
-            start,
-            end,
-            administered: false,
-        };
-        let few = [ports(65_535, 65_535), ports(50_000, 50_002), ports(50_001, 50_004), ports(1, 49_153)];
-        let want = [49_152, 49_153, 50_000, 50_001, 50_002, 50_003, 50_004, 65_535];
-        assert_eq!(excluded_in(&few, key, DEFAULT_RANGE), BTreeSet::from(want));
-        // All of them each time took a quarter of an hour.
-        let many = vec![ports(1, 65_535); 100_000];
-        assert_eq!(excluded_in(&many, key, DEFAULT_RANGE).len(), 16_384);
-    }
 }

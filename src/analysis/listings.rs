@@ -32,6 +32,8 @@ pub struct Usage {
     pub held: u32,
     /// Distinct ports in TIME_WAIT alone.
     pub time_wait: u32,
+    /// Of both, sockets of rows that do not tell a port: it need not be one of the pool.
+    pub unnumbered: u32,
     /// By process; `None` where the listing does not tell.
     pub by_pid: BTreeMap<Option<u32>, Listed>,
 }
@@ -69,6 +71,7 @@ pub fn usage(listing: &SocketListing, key: PoolKey, range: PoolRange, vague: boo
             }
             None if waits => {
                 usage.time_wait = usage.time_wait.saturating_add(socket.count);
+                usage.unnumbered = usage.unnumbered.saturating_add(socket.count);
                 continue;
             }
             // These rows do not tell the port. One that the process asked for is listed as bound, whatever became of the
@@ -93,6 +96,7 @@ pub fn usage(listing: &SocketListing, key: PoolKey, range: PoolRange, vague: boo
     }
     for (pid, sockets) in grouped {
         usage.held = usage.held.saturating_add(sockets);
+        usage.unnumbered = usage.unnumbered.saturating_add(sockets);
         let listed = usage.by_pid.entry(pid).or_default();
         listed.ports = listed.ports.saturating_add(sockets);
     }

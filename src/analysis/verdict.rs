@@ -35,8 +35,10 @@ pub enum NearBy {
     Trace,
     /// A listing.
     Listing,
-    /// Ports in TIME_WAIT by estimate.
-    TimeWait,
+    /// A listing, by sockets whose ports it does not tell: they need not be of the pool.
+    Groups,
+    /// Ports in TIME_WAIT by estimate, if it lasts so many seconds.
+    TimeWait(i64),
 }
 
 /// A pool that was nearly full.
@@ -206,9 +208,17 @@ pub fn judge(evidence: &Evidence) -> Verdict {
             NearBy::Listing => {
                 reason("listing_nearly_full", format!("a listing shows {used} of {usable} ports in use"));
             }
-            NearBy::TimeWait => reason(
+            NearBy::Groups => reason(
+                "listing_nearly_full",
+                format!(
+                    "a listing shows {used} sockets for {usable} ports; it does not tell the ports of all, and some may be a server's"
+                ),
+            ),
+            NearBy::TimeWait(seconds) => reason(
                 "time_wait_nearly_full",
-                format!("{used} of {usable} ports were held or, by estimate, in TIME_WAIT at one moment"),
+                format!(
+                    "{used} of {usable} ports were held or, by estimate, in TIME_WAIT at one moment, if that lasts {seconds} s"
+                ),
             ),
         }
     }
@@ -336,7 +346,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         let confidence = match nearly.by {
             NearBy::Trace if whole => Confidence::High,
             NearBy::Trace | NearBy::Listing => Confidence::Medium,
-            NearBy::TimeWait => Confidence::Low,
+            NearBy::Groups | NearBy::TimeWait(_) => Confidence::Low,
         };
         (State::Near, Some(confidence))
     } else if evidence.bind_records > 0 && lossless {
@@ -480,7 +490,8 @@ mod tests {
         assert_eq!(held, (State::Near, Some(Confidence::High), vec!["pool_nearly_full", "no_failures"]));
         assert_eq!(verdict(Evidence { events_lost: 1, ..near(NearBy::Trace) }).1, Some(Confidence::Medium));
         assert_eq!(verdict(near(NearBy::Listing)).1, Some(Confidence::Medium));
-        assert_eq!(verdict(near(NearBy::TimeWait)).1, Some(Confidence::Low));
+        assert_eq!(verdict(near(NearBy::Groups)).1, Some(Confidence::Low));
+        assert_eq!(verdict(near(NearBy::TimeWait(240))).1, Some(Confidence::Low));
         let exhausted = Evidence { nearly: near(NearBy::Trace).nearly, ..clean() };
         assert_eq!(verdict(exhausted).0, State::Exhausted);
     }

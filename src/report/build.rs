@@ -290,7 +290,7 @@ fn pool_rows(conclusion: &Conclusion, case: State, evidence: &verdict::Evidence)
         time_wait_estimate_long: pool.time_wait.1,
         time_wait_seconds: pool.time_wait_seconds,
         set_aside: pool.set_aside,
-        occupied_peak: pool.occupied_peak,
+        occupied_peak: pool.occupied_peak.1,
         explained: pool.explained,
         bind_failures: pool.failures.0,
         connect_failures: pool.failures.1,

@@ -6,8 +6,8 @@ use super::rows::Rows;
 use super::{SystemEventRow, TraceFacts, UnexplainedRow};
 use crate::analysis::Findings;
 use crate::analysis::advice::{NamedHolder, Situation};
-use crate::analysis::differential::{OtherFailures, Symptoms, is_in_use};
-use crate::analysis::holders::{Conclusion, Pattern, PoolFinding, Subject, excluded_in};
+use crate::analysis::differential::{LogReach, OtherFailures, Symptoms, is_in_use};
+use crate::analysis::holders::{Conclusion, Pattern, PoolFinding, Subject, excluded_in, is_near};
 use crate::analysis::pools::{PoolKey, PoolRanges};
 use crate::analysis::sockets::Operation;
 use crate::analysis::verdict::{self, NearBy, Nearly, State};
@@ -37,7 +37,8 @@ pub(super) fn system_events(
     side_inputs: &[SideInput],
     span: Option<(FileTime, FileTime)>,
 ) -> Vec<SystemEventRow> {
-    let newest = side.system_events.iter().map(|event| event.time).max().max(side.newest_log_entry);
+    let newest_entry = side.log_spans.iter().map(|(_, newest)| *newest).max();
+    let newest = side.system_events.iter().map(|event| event.time).max().max(newest_entry);
     let span = span.or(newest.map(|newest| (FileTime(newest.0.saturating_sub(DAY_100NS)), newest)));
     let mut rows: Vec<SystemEventRow> = side
         .system_events
@@ -52,6 +53,13 @@ pub(super) fn system_events(
         .collect();
     rows.sort_by(|a, b| (a.time, a.id, &a.provider, &a.source).cmp(&(b.time, b.id, &b.provider, &b.source)));
     rows
+}
+
+/// Whether a System log goes back to before the traces began, and on from there. Without traces any does.
+fn log_reach(logs: &[(FileTime, FileTime)], traces: Option<(FileTime, FileTime)>) -> LogReach {
+    let covers =
+        |(oldest, newest): &(FileTime, FileTime)| traces.is_none_or(|(start, _)| (*oldest..=*newest).contains(&start));
+    if logs.iter().any(covers) { LogReach::Whole } else { LogReach::Elsewhere }
 }
 
 /// Start and end of the traces: as their headers say, else from the first event to the last.
@@ -79,7 +87,7 @@ pub(super) fn weigh_pools(
     let near = conclusion.pools.iter().filter(|pool| pool.state == Some(State::Near));
     evidence.nearly =
         near.map(nearly).max_by_key(|nearly| u64::from(nearly.used) * 10_000 / u64::from(nearly.usable.max(1)));
-    let listed = conclusion.pools.iter().filter_map(|pool| Some((pool.listing?.1, pool.usable(), pool.key.name())));
+    let listed = conclusion.pools.iter().filter_map(|pool| Some((pool.listing?.used, pool.usable(), pool.key.name())));
     evidence.listed = listed.max_by_key(|(used, usable, _)| u64::from(*used) * 10_000 / u64::from((*usable).max(1)));
     let worst = worst_pool(&conclusion.pools).and_then(|index| conclusion.pools.get(index));
     evidence.wider = worst.and_then(PoolFinding::wider);
@@ -96,13 +104,18 @@ fn explained_percent(pool: &PoolFinding) -> u32 {
 
 fn nearly(pool: &PoolFinding) -> Nearly {
     let usable = pool.usable();
-    let listed = pool.listing.map_or(0, |(_, used, _)| used);
-    let (by, used) = if crate::analysis::holders::is_near(pool.held.0, usable) {
+    let (listed, numbered) = pool.listing.map_or((0, 0), |listing| (listing.used, listing.numbered));
+    let (short, long) = pool.time_wait_seconds;
+    let (by, used) = if is_near(pool.held.0, usable) {
         (NearBy::Trace, pool.held.0)
-    } else if crate::analysis::holders::is_near(listed, usable) {
+    } else if is_near(numbered, usable) {
         (NearBy::Listing, listed)
+    } else if is_near(listed, usable) {
+        (NearBy::Groups, listed)
+    } else if is_near(pool.occupied_peak.0, usable) {
+        (NearBy::TimeWait(short), pool.occupied_peak.0)
     } else {
-        (NearBy::TimeWait, pool.occupied_peak)
+        (NearBy::TimeWait(long), pool.occupied_peak.1)
     };
     Nearly { by, used, usable }
 }
@@ -123,7 +136,7 @@ pub(super) fn fill_by_event_log(conclusion: &mut Conclusion, (tcp, udp): (u64, u
         let pools = || conclusion.pools.iter().enumerate().filter(|(_, pool)| pool.key.protocol == Some(protocol));
         let is_known = pools().any(|(_, pool)| pool.state == Some(State::Exhausted));
         // The first of equals.
-        let fullest = pools().rev().max_by_key(|(_, pool)| pool.occupied_peak).map(|(index, _)| index);
+        let fullest = pools().rev().max_by_key(|(_, pool)| pool.occupied_peak.1).map(|(index, _)| index);
         if let Some(pool) = fullest.filter(|_| count > 0 && !is_known).and_then(|index| conclusion.pools.get_mut(index))
         {
             pool.state = Some(State::Exhausted);
@@ -145,7 +158,7 @@ pub(super) fn worst_pool(pools: &[PoolFinding]) -> Option<usize> {
         let is_full = pool.state == Some(State::Exhausted);
         // A pool whose protocol was not seen speaks only where no other does.
         let is_known = pool.key.protocol.is_some() && pool.key.family.is_some();
-        (is_full, is_known, pool.failures.0 + pool.failures.1 + pool.refused.0 + pool.refused.1, pool.occupied_peak)
+        (is_full, is_known, pool.failures.0 + pool.failures.1 + pool.refused.0 + pool.refused.1, pool.occupied_peak.1)
     };
     let pools = pools.iter().enumerate().filter(|(_, pool)| pool.state.is_some());
     // The first of equals: `max_by_key` would give the last.
@@ -255,7 +268,7 @@ pub(super) fn symptoms(
         denied: of(&|status| status == NtStatus::ACCESS_DENIED),
         no_memory: of(&|status| status == NtStatus::INSUFFICIENT_RESOURCES),
         excluded,
-        has_event_log,
+        log_reach: if has_event_log { log_reach(&side.log_spans, span(traces, findings)) } else { LogReach::None },
         tuple_reuse_events: events.iter().filter(reuse).count() as u64,
         os_build: traces.iter().find_map(|trace| trace.summary.os_build),
         uptime_100ns: traces.iter().filter_map(uptime).max(),

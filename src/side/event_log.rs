@@ -54,8 +54,8 @@ pub struct EventLog {
     pub events: Vec<SystemEvent>,
     /// Entries read, of any kind.
     pub entries: u64,
-    /// When the newest of them was written.
-    pub newest: Option<FileTime>,
+    /// When the oldest and the newest entry of the System channel were written.
+    pub span: Option<(FileTime, FileTime)>,
     /// Chunks and entries that could not be read.
     pub damaged: u64,
     /// More entries about ports than are kept.
@@ -101,7 +101,7 @@ impl EventLog {
     fn add(&mut self, chunk: Self) {
         self.entries = self.entries.saturating_add(chunk.entries);
         self.damaged = self.damaged.saturating_add(chunk.damaged);
-        self.newest = self.newest.max(chunk.newest);
+        self.span = joined(self.span, chunk.span);
         for event in chunk.events {
             if self.events.len() < MAX_EVENTS {
                 self.events.push(event);
@@ -127,8 +127,12 @@ fn read_chunk(bytes: Vec<u8>, settings: Arc<ParserSettings>) -> EventLog {
         match record.into_xml() {
             Ok(record) => {
                 log.entries = log.entries.saturating_add(1);
-                log.newest = log.newest.max(written.and_then(FileTime::from_timestamp));
-                log.events.extend(event(&record.data, written));
+                let Some(head) = Head::of(&record.data) else { continue };
+                let time = head.time.parse().ok().or(written).and_then(FileTime::from_timestamp);
+                if head.channel.trim().eq_ignore_ascii_case("System") {
+                    log.span = joined(log.span, time.map(|time| (time, time)));
+                }
+                log.events.extend(event(head, time));
             }
             Err(_) => log.damaged = log.damaged.saturating_add(1),
         }
@@ -139,9 +143,16 @@ fn read_chunk(bytes: Vec<u8>, settings: Arc<ParserSettings>) -> EventLog {
     log
 }
 
-/// The entry, if it is one about ports. Without a time of its own it has that of its record, `written`.
-fn event(xml: &str, written: Option<Timestamp>) -> Option<SystemEvent> {
-    let head = Head::of(xml)?;
+/// The first time of both spans, and the last.
+fn joined(one: Option<(FileTime, FileTime)>, other: Option<(FileTime, FileTime)>) -> Option<(FileTime, FileTime)> {
+    match (one, other) {
+        (Some((first, last)), Some((start, end))) => Some((first.min(start), last.max(end))),
+        (one, other) => one.or(other),
+    }
+}
+
+/// The entry, if it is one about ports.
+fn event(head: Head, time: Option<FileTime>) -> Option<SystemEvent> {
     let id = head.id.trim().parse().ok()?;
     let is_known = |(provider, ids): &(&str, &[u32])| {
         let is_provider = [&head.provider, &head.source].into_iter().any(|name| name.eq_ignore_ascii_case(provider));
@@ -150,8 +161,7 @@ fn event(xml: &str, written: Option<Timestamp>) -> Option<SystemEvent> {
     if !KNOWN.iter().any(is_known) {
         return None;
     }
-    let time = head.time.parse().ok().or(written).and_then(FileTime::from_timestamp)?;
-    Some(SystemEvent { source: 0, time, provider: head.provider, id })
+    Some(SystemEvent { source: 0, time: time?, provider: head.provider, id })
 }
 
 /// What the `System` element says.
@@ -161,7 +171,9 @@ struct Head {
     /// The provider's name from before it had a manifest.
     source: String,
     id: String,
+    /// Where the entry has none, that of its record counts.
     time: String,
+    channel: String,
 }
 
 impl Head {
@@ -191,6 +203,7 @@ impl Head {
                     }
                 }
                 Event::Text(text) if is_at(&path, "EventID") => head.id.push_str(text.as_ref()),
+                Event::Text(text) if is_at(&path, "Channel") => head.channel.push_str(text.as_ref()),
                 Event::Eof => return None,
                 _ => {}
             }

@@ -27,24 +27,16 @@ pub struct SideFacts {
     pub excluded_ports: Vec<ExcludedPorts>,
     /// Entries of event logs that say something about ports.
     pub system_events: Vec<SystemEvent>,
-    /// When the newest entry of any kind was written in an event log.
-    pub newest_log_entry: Option<FileTime>,
+    /// Times of the oldest and the newest entry of each System log.
+    pub log_spans: Vec<(FileTime, FileTime)>,
 }
 
 impl SideFacts {
     /// Adds the facts of one file, which is side input number `source`.
     pub fn add(&mut self, facts: Self, source: SourceId) {
-        let Self {
-            tasks,
-            listings,
-            afd_handles,
-            handles,
-            dynamic_ports,
-            excluded_ports,
-            system_events,
-            newest_log_entry,
-        } = facts;
-        self.newest_log_entry = self.newest_log_entry.max(newest_log_entry);
+        let Self { tasks, listings, afd_handles, handles, dynamic_ports, excluded_ports, system_events, log_spans } =
+            facts;
+        self.log_spans.extend(log_spans);
         self.tasks.extend(tasks);
         self.listings.extend(listings.into_iter().map(|listing| SocketListing { source, ..listing }));
         self.afd_handles.extend(afd_handles.into_iter().map(|handles| HandleCount { source, ..handles }));

@@ -149,7 +149,8 @@ fn of_event_log(log: event_log::EventLog) -> Recognised {
         notes.push(format!("{} more, not used", counted(log.left_out, "event")));
     }
     let note = (!notes.is_empty()).then(|| notes.join("; "));
-    let facts = SideFacts { system_events: log.events, newest_log_entry: log.newest, ..SideFacts::default() };
+    let facts =
+        SideFacts { system_events: log.events, log_spans: log.span.into_iter().collect(), ..SideFacts::default() };
     Recognised { kind: Kind::Evtx, facts, note }
 }
 

@@ -43,12 +43,13 @@ fn entries_about_ports_by_provider_and_id() {
         let read = parse(&write(&log(), per_chunk)).unwrap();
         assert_eq!(
             read,
-            EventLog { events: wanted(), entries: 9, newest: read.newest, damaged: 0, left_out: 0 },
+            EventLog { events: wanted(), entries: 9, span: read.span, damaged: 0, left_out: 0 },
             "{per_chunk}"
         );
     }
-    let newest = parse(&write(&log(), 2)).unwrap().newest.map(|time| time.to_string());
-    assert_eq!(newest.as_deref(), Some("2026-11-14T09:14:33.1234567Z"), "of any kind");
+    let (oldest, newest) = parse(&write(&log(), 2)).unwrap().span.unwrap();
+    let want = ("2026-11-14T09:14:25.1234567Z".to_owned(), "2026-11-14T09:14:33.1234567Z".to_owned());
+    assert_eq!((oldest.to_string(), newest.to_string()), want, "of any kind");
     assert_eq!(wanted()[0].time.to_string(), "2026-11-14T09:14:25.1234567Z");
 }
 
