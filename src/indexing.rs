@@ -88,6 +88,16 @@ fn segments(bytes: &[u8]) -> Result<Vec<Trace<'_>>, Error> {
     rayon::join(index, map).0
 }
 
+/// Unmaps large files on all threads, when nothing is read any more.
+pub(crate) fn unmap(files: &[TraceFile]) {
+    let threads = rayon::current_num_threads();
+    let large = files.iter().filter(|file| threads > 1 && file.file.bytes().len() >= LARGE_BYTES);
+    for file in large {
+        let part = file.file.bytes().len().div_ceil(threads);
+        (0..threads).into_par_iter().for_each(|number| file.file.unmap(number * part..(number + 1) * part));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

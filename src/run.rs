@@ -138,6 +138,7 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     write_report(&options.common, options.format, options.top, &report)?;
     warn(&options.common, &unusable);
     tell_speed(&options.common, read, started);
+    pool.install(|| indexing::unmap(&files));
     Ok(if options.fail_on_verdict && report.verdict.state != State::NotSeen {
         Outcome::Verdict(report.verdict.state)
     } else if whole && unusable.is_empty() {

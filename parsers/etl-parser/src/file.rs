@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::Path;
 
 use memmap2::Mmap;
@@ -59,6 +60,30 @@ impl EtlFile {
             Bytes::Read(bytes) => bytes,
         }
     }
+
+    /// Unmaps the pages of a part of a mapped file, given in bytes; they are mapped again where they are read again.
+    ///
+    /// The end of a map unmaps all of them too, on one thread: for a file of gigabytes that takes as long as reading the
+    /// headers in it. Parts can be unmapped on several threads.
+    pub fn unmap(&self, part: Range<usize>) {
+        #[cfg(unix)]
+        if let Bytes::Mapped(map) = &self.bytes {
+            let (start, end) = (part.start.min(map.len()), part.end.min(map.len()));
+            unmap(map, start, end.saturating_sub(start));
+        }
+        #[cfg(not(unix))]
+        let _ = part;
+    }
+}
+
+#[cfg(unix)]
+#[allow(unsafe_code)]
+fn unmap(map: &Mmap, start: usize, bytes: usize) {
+    // SAFETY: the map is one of a file and is never written to, so a page that is dropped comes back with the same bytes:
+    // MADV_DONTNEED loses changes of private pages alone.
+    let done = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, bytes) };
+    // Where the system does not, the end of the map will.
+    drop(done);
 }
 
 #[allow(unsafe_code)]
