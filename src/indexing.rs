@@ -79,7 +79,7 @@ fn segments(bytes: &[u8]) -> Result<Vec<Trace<'_>>, Error> {
     let map = || {
         let later_half = bytes.get(bytes.len() / 2..).unwrap_or(&[]);
         for part in later_half.rchunks(MAPPED_AT_ONCE) {
-            std::hint::black_box(part.first());
+            std::hint::black_box(part.first().copied());
             if is_done.load(Ordering::Relaxed) {
                 break;
             }
