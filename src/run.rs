@@ -66,6 +66,10 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
     }
 }
 
+/// Provider GUIDs of a trace that are told apart. A capture of everything has some hundred; damage can make up one for each
+/// record.
+const MAX_PROVIDERS: usize = 1 << 16;
+
 fn analyze(options: &Analyze) -> Result<Outcome, Error> {
     let started = Instant::now();
     let case = Case::open(&options.inputs, &options.side.named());
@@ -108,7 +112,12 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
                 |number, (mut events, seen), not_before| {
                     if let (Some(coverage), Some(providers)) = (coverages.get_mut(number), providers.get_mut(number)) {
                         coverage.add(std::mem::take(&mut events.coverage));
-                        providers.extend(seen);
+                        for provider in seen.into_iter().filter(|provider| *provider != afd::PROVIDER) {
+                            // One more shows that there are too many.
+                            if providers.len() <= MAX_PROVIDERS {
+                                providers.insert(provider);
+                            }
+                        }
                     }
                     order.push(number, events);
                     order.release(not_before, |meta, event| analysis.observe(meta, event));
@@ -117,18 +126,22 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
         }
     });
     let whole = coverages.iter().all(Coverage::is_whole);
+    let too_many_providers = providers.iter().any(|providers| providers.len() > MAX_PROVIDERS);
     let trace_facts = labels
         .into_iter()
         .zip(traces.iter().zip(coverages.into_iter().zip(providers)))
-        .map(|((path, input), (trace, (coverage, mut providers)))| {
-            providers.remove(&afd::PROVIDER);
-            TraceFacts { input, ..TraceFacts::new(path, trace, coverage, providers.len() as u64) }
+        .map(|((path, input), (trace, (coverage, providers)))| TraceFacts {
+            input,
+            ..TraceFacts::new(path, trace, coverage, providers.len() as u64)
         })
         .collect();
     let read = Read::of(&traces);
     // What is left to do needs memory too, and no trace.
     drop(traces);
     notes.extend(unusable.iter().map(|line| format!("{line}; not used")));
+    if too_many_providers {
+        notes.push(format!("a trace names more than {MAX_PROVIDERS} providers: the rest are not counted"));
+    }
     if let Some(several) = boots.iter().max().map(|last| last + 1).filter(|count| *count > 1) {
         notes.push(format!(
             "the traces are of {several} machines, or starts of one: each is followed by itself, and of a pool the fullest is shown"

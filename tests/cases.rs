@@ -413,3 +413,19 @@ fn a_trace_without_its_first_buffer_still_names_the_victims() {
     let text = run(["analyze".as_ref(), path.as_os_str()]).stdout;
     assert!(text.contains("PORT EXHAUSTION: YES"), "{text}");
 }
+
+#[test]
+fn a_provider_for_each_record_is_counted_to_a_bound() {
+    let mut case = Case::new();
+    let mut guid = [7; 16];
+    for number in 0..66_000_u32 {
+        guid[..4].copy_from_slice(&number.to_le_bytes());
+        let at = case.at(1);
+        case.builder.event(0, at, Origin::new(1, 1), synth::Guid(guid), Descriptor::default(), &[]);
+    }
+    let report = report(case);
+    let reasons = report["verdict"]["reasons"].to_string();
+    assert!(reasons.contains("65,537 other providers"), "{reasons}");
+    let notes = report["coverage"]["notes"].to_string();
+    assert!(notes.contains("more than 65536 providers"), "{notes}");
+}
