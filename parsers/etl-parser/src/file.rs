@@ -93,3 +93,20 @@ fn map(file: &File) -> io::Result<Mmap> {
     // is read once and checked, and `EtlFile::open` documents the case of a file that shrinks.
     unsafe { Mmap::map(file) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_unmapped_is_read_again() {
+        // This source file, since it is there.
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/file.rs");
+        let file = EtlFile::open(&path).unwrap();
+        let before = file.bytes().to_vec();
+        file.unmap(0..before.len());
+        file.unmap(before.len() - 1..usize::MAX);
+        file.unmap(usize::MAX..usize::MAX);
+        assert_eq!(file.bytes(), before);
+    }
+}
