@@ -107,6 +107,17 @@ pub fn duration_text(span_100ns: i64) -> String {
     }
 }
 
+/// The first time of both spans, and the last.
+pub(crate) fn joined(
+    one: Option<(FileTime, FileTime)>,
+    other: Option<(FileTime, FileTime)>,
+) -> Option<(FileTime, FileTime)> {
+    match (one, other) {
+        (Some((first, last)), Some((start, end))) => Some((first.min(start), last.max(end))),
+        (one, other) => one.or(other),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,12 +13,12 @@ pub use self::set_aside::excluded_in;
 use super::Findings;
 use super::listings::{Listed, Usage, usage};
 use super::pools::{Moment, PoolKey, PoolRange, RangeSource};
-use super::processes::{Process, is_kernel};
+use super::processes::{Owner, Process, ProcessTable, is_kernel};
 use super::tally::Ages;
 use super::verdict::{Confidence, State};
 use crate::event::base_name;
 use crate::net::{Family, Protocol};
-use crate::side::facts::{SideFacts, SocketListing, SourceId, TcpState};
+use crate::side::facts::{SideFacts, SocketListing, TcpState};
 use crate::time::FileTime;
 
 /// How it is known that a process holds ports (`E`, failures alone, names no holder and is never used here).
@@ -59,6 +59,13 @@ pub enum Subject {
     Nobody,
 }
 
+impl Subject {
+    /// Who an owner turned out to be.
+    pub fn of(owner: Owner, processes: &ProcessTable) -> Self {
+        processes.settled(owner).map_or(Self::Nobody, Self::Process)
+    }
+}
+
 /// A process that holds ports of a pool.
 #[derive(Debug, Clone)]
 pub struct Holder {
@@ -89,8 +96,6 @@ pub struct Holder {
 /// What a listing shows of a pool.
 #[derive(Debug, Clone, Copy)]
 pub struct ListedPool {
-    /// The file.
-    pub source: SourceId,
     /// Ports in use, as far as it shows.
     pub used: u32,
     /// Of these, ports whose number it tells.
@@ -306,7 +311,6 @@ impl Book<'_> {
             explained,
             occupied_peak,
             listing: listing.map(|listing| ListedPool {
-                source: listing.source,
                 used: usage.occupied(),
                 numbered: usage.occupied().saturating_sub(usage.unnumbered),
                 has_bound: has_bound(listing),
@@ -381,10 +385,9 @@ impl Book<'_> {
     ) -> BTreeMap<Subject, Seen> {
         let processes = &self.findings.world.processes;
         let mut subjects: BTreeMap<Subject, Seen> = BTreeMap::new();
-        let settled = |owner| processes.settled(owner).map_or(Subject::Nobody, Subject::Process);
         if let Some(moment) = moment {
             for held in &moment.owners {
-                let seen = subjects.entry(settled(held.owner)).or_default();
+                let seen = subjects.entry(Subject::of(held.owner, processes)).or_default();
                 seen.bound = seen.bound.saturating_add(held.sockets);
                 seen.unnumbered = seen.unnumbered.saturating_add(held.unnumbered);
                 seen.obtained += held.obtained;
@@ -392,7 +395,7 @@ impl Book<'_> {
                 seen.ages.add(held.ages);
             }
             for (owner, ports) in &moment.time_wait_owners {
-                let seen = subjects.entry(settled(*owner)).or_default();
+                let seen = subjects.entry(Subject::of(*owner, processes)).or_default();
                 seen.time_wait = seen.time_wait.saturating_add(*ports);
             }
             for ((process, older), ports) in &moment.transport.by_process {

@@ -7,7 +7,7 @@ use super::time_wait::TimeWait;
 use super::transport::TransportShare;
 use crate::net::{Family, Protocol};
 use crate::side::facts::DynamicPorts;
-use crate::time::FileTime;
+use crate::time::{FileTime, joined};
 
 /// Number of pools, those counted whose protocol or family is not known.
 pub const POOLS: usize = 9;
@@ -295,8 +295,7 @@ impl Pool {
         if self.failure_span.is_none() {
             self.given_before_failure = self.binds_ok;
         }
-        let (first, last) = self.failure_span.unwrap_or((time, time));
-        self.failure_span = Some((first.min(time), last.max(time)));
+        self.failure_span = joined(self.failure_span, Some((time, time)));
     }
 
     /// Notes which port a bind that asked for any was given.

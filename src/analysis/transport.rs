@@ -11,7 +11,7 @@ use crate::event::{PortReference, RawPort, TransportEvent};
 use crate::hash::FastMap;
 use crate::net::{Family, Protocol};
 use crate::status::NtStatus;
-use crate::time::FileTime;
+use crate::time::{FileTime, joined};
 
 /// Endpoints, TCBs and port references that are followed at once. A machine has 65,536 ports for each of four pools.
 const MAX_FOLLOWED: usize = 1 << 20;
@@ -83,8 +83,16 @@ pub struct Reservation {
 }
 
 impl Reservation {
+    /// Its first and last port within `range`, if it has any there.
+    pub fn within(&self, range: PoolRange) -> Option<(u16, u16)> {
+        let start = self.start_in(range);
+        let end = start.saturating_add(self.count.saturating_sub(1));
+        let has_any = overlap(range, start, u32::from(self.count)) > 0;
+        has_any.then(|| (start.max(range.start), end.min(range.end())))
+    }
+
     /// First port, read so that the range exists and lies in `range` if it can.
-    pub fn start_in(&self, range: PoolRange) -> u16 {
+    fn start_in(&self, range: PoolRange) -> u16 {
         let exists = |start: u16| u32::from(start) + u32::from(self.count) <= 1 << 16;
         let [network, host] = [self.start.network(), self.start.host()];
         let overlaps = |start: u16| exists(start) && overlap(range, start, u32::from(self.count)) > 0;
@@ -98,7 +106,7 @@ impl Reservation {
 }
 
 /// How many ports of `range` lie in the `count` ports from `start` on.
-pub fn overlap(range: PoolRange, start: u16, count: u32) -> u32 {
+fn overlap(range: PoolRange, start: u16, count: u32) -> u32 {
     let end = u32::from(start) + count;
     let (from, to) = (u32::from(range.start).max(u32::from(start)), (u32::from(range.end()) + 1).min(end));
     to.saturating_sub(from)
@@ -224,8 +232,7 @@ impl Transport {
     }
 
     fn refused_at(&mut self, time: FileTime) {
-        let (first, last) = self.refusal_span.unwrap_or((time, time));
-        self.refusal_span = Some((first.min(time), last.max(time)));
+        self.refusal_span = joined(self.refusal_span, Some((time, time)));
     }
 
     fn has_room(&mut self) -> bool {

@@ -288,8 +288,7 @@ fn other_failures(findings: &Findings, rows: &Rows, matches: &dyn Fn(NtStatus) -
             if let Some(port) = port {
                 *ports.entry(port).or_default() += count;
             }
-            let subject = findings.world.processes.settled(owner).map_or(Subject::Nobody, Subject::Process);
-            *owners.entry(subject).or_default() += count;
+            *owners.entry(Subject::of(owner, &findings.world.processes)).or_default() += count;
         }
     }
     // Of equals the smallest.

@@ -12,7 +12,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::facts::SystemEvent;
 use crate::contained::contained;
-use crate::time::FileTime;
+use crate::time::{FileTime, joined};
 
 #[cfg(test)]
 mod tests;
@@ -141,14 +141,6 @@ fn read_chunk(bytes: Vec<u8>, settings: Arc<ParserSettings>) -> EventLog {
         log.damaged = 1;
     }
     log
-}
-
-/// The first time of both spans, and the last.
-fn joined(one: Option<(FileTime, FileTime)>, other: Option<(FileTime, FileTime)>) -> Option<(FileTime, FileTime)> {
-    match (one, other) {
-        (Some((first, last)), Some((start, end))) => Some((first.min(start), last.max(end))),
-        (one, other) => one.or(other),
-    }
 }
 
 /// The entry, if it is one about ports.

@@ -16,8 +16,7 @@ impl Book<'_> {
         let processes = &self.findings.world.processes;
         let mut here: BTreeMap<Subject, u32> = BTreeMap::new();
         for (owner, sockets) in owners {
-            let subject = processes.settled(*owner).map_or(Subject::Nobody, Subject::Process);
-            let sum = here.entry(subject).or_default();
+            let sum = here.entry(Subject::of(*owner, processes)).or_default();
             *sum = sum.saturating_add(*sockets);
         }
         for (subject, seen) in subjects {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Book;
 use crate::analysis::pools::{PoolKey, PoolRange};
-use crate::analysis::transport::{Reservation, overlap};
+use crate::analysis::ports::Hold;
+use crate::analysis::transport::Reservation;
 use crate::net::Protocol;
 use crate::side::facts::ExcludedPorts;
 
@@ -12,16 +13,12 @@ impl Book<'_> {
     /// Ports that are excluded from the pool, or reserved; and how many of them no socket holds at the end.
     pub(super) fn set_aside(&self, key: PoolKey, range: PoolRange) -> (u32, u32) {
         let mut spans = excluded_spans(&self.side.excluded_ports, key, range);
-        for reservation in self.reservations(key) {
-            let start = reservation.start_in(range);
-            let end = start.saturating_add(reservation.count.saturating_sub(1));
-            spans.push((start.max(range.start), end.min(range.end())));
-        }
+        spans.extend(self.reservations(key).filter_map(|reservation| reservation.within(range)));
         // A persistent reservation is listed as excluded too: it must not count twice.
         let mut ports = ports_of(spans, range);
         let all = clamp(ports.len());
         if all > 0 {
-            for port in self.findings.sockets.held().filter(|hold| hold.pool == key).filter_map(|hold| hold.port) {
+            for port in self.held(key).filter_map(|hold| hold.port) {
                 ports.remove(&port);
             }
         }
@@ -34,6 +31,11 @@ impl Book<'_> {
         self.findings.world.ports.transport.reservations.iter().filter(move |_| is_here)
     }
 
+    /// Ports of the pool that sockets hold at the end.
+    fn held(&self, key: PoolKey) -> impl Iterator<Item = &Hold> {
+        self.findings.sockets.held().filter(move |hold| hold.pool == key)
+    }
+
     /// Ports that processes have reserved, without those that their sockets hold at the end, which are counted as held.
     pub(super) fn reserved(&self, key: PoolKey, range: PoolRange) -> BTreeMap<usize, u32> {
         let processes = &self.findings.world.processes;
@@ -42,24 +44,15 @@ impl Book<'_> {
         if reservations.peek().is_none() {
             return reserved;
         }
-        let held: BTreeSet<(usize, u16)> = self
-            .findings
-            .sockets
-            .held()
-            .filter(|hold| hold.pool == key)
-            .filter_map(|hold| Some((processes.settled(hold.owner)?, hold.port?)))
-            .collect();
+        let held: BTreeSet<(usize, u16)> =
+            self.held(key).filter_map(|hold| Some((processes.settled(hold.owner)?, hold.port?))).collect();
         for reservation in reservations {
-            let start = reservation.start_in(range);
-            let ports = overlap(range, start, u32::from(reservation.count));
-            if ports == 0 {
-                continue;
-            }
+            let Some((first, last)) = reservation.within(range) else { continue };
             let process = processes.index(reservation.process);
-            let end = start.saturating_add(reservation.count.saturating_sub(1));
-            let in_use = held.range((process, start.max(range.start))..=(process, end.min(range.end()))).count();
+            let in_use = held.range((process, first)..=(process, last)).count();
+            let free = (u32::from(last - first) + 1).saturating_sub(clamp(in_use));
             let sum = reserved.entry(process).or_default();
-            *sum = sum.saturating_add(ports.saturating_sub(clamp(in_use)));
+            *sum = sum.saturating_add(free);
         }
         reserved
     }

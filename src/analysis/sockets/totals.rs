@@ -8,7 +8,7 @@ use crate::analysis::ports::{Counts, Hold};
 use crate::analysis::processes::Owner;
 use crate::hash::FastMap;
 use crate::status::NtStatus;
-use crate::time::FileTime;
+use crate::time::{FileTime, joined};
 
 /// Pairs of operation and status that are counted each. `ntstatus.h` has a few thousand, AFD gives a few dozen.
 const MAX_STATUSES: usize = 1 << 12;
@@ -92,8 +92,7 @@ impl Totals {
         let id = self.address(key);
         let Some(tally) = self.tally(id) else { return };
         tally.bind_failures += 1;
-        let (first, last) = tally.failure_span.unwrap_or((time, time));
-        tally.failure_span = Some((first.min(time), last.max(time)));
+        tally.failure_span = joined(tally.failure_span, Some((time, time)));
         self.keep_owners(key, id);
     }
 
