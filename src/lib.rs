@@ -8,7 +8,7 @@
 //! 4. [`pipeline`] reads buffers on all threads and puts their events into one order by time.
 //! 5. [`analysis`] follows processes and sockets through the events, and draws the verdict.
 //! 6. [`report`] turns findings into plain data and prints it: text, JSON, CSV. [`info`] does so for what a file holds.
-//! 7. [`schema`] decodes any event whose schema is known, [`events`] lists events one by one.
+//! 7. `etw-schema` decodes any event whose schema is known, [`events`] lists events one by one.
 //! 8. [`live`] takes events from a session on the running machine instead of a file, and asks the machine what no trace tells.
 //!
 //! [`cli`] holds the options, [`run`] connects the steps.
@@ -16,7 +16,6 @@
 pub mod analysis;
 pub mod cli;
 mod contained;
-mod cursor;
 pub mod error;
 pub mod event;
 pub mod events;
@@ -31,7 +30,6 @@ pub mod pipeline;
 pub mod providers;
 pub mod report;
 pub mod run;
-pub mod schema;
 pub mod side;
 pub mod status;
 pub mod time;

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use etl_parser::{EtlFile, Guid, Record, Trace};
-use outofports::schema::{EventKey, KeyKind, NotDecoded, SchemaError, Schemas, Source, Value};
+use etw_schema::{EventKey, KeyKind, NotDecoded, SchemaError, Schemas, Source, Value};
 use synth::record::{Descriptor, Extended, Origin, Record as Written};
 use synth::{Pointer, TraceBuilder, TraceOptions};
 

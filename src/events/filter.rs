@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::Event;
 use crate::providers::{afd, names};
 use crate::status::NtStatus;
-use crate::time::FileTime;
+use crate::time::{FileTime, from_timestamp};
 
 /// A provider as the user named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,7 +159,7 @@ pub fn parse_time(text: &str) -> Result<FileTime, String> {
         let civil: DateTime = text.parse().ok()?;
         TimeZone::UTC.to_timestamp(civil).ok()
     });
-    let file_time = timestamp.and_then(FileTime::from_timestamp);
+    let file_time = timestamp.and_then(from_timestamp);
     file_time.ok_or_else(|| format!("{text:?} is no time: 2026-11-14T09:12:04Z or \"2026-11-14 09:12:04.5\" (UTC)"))
 }
 

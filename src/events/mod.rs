@@ -8,10 +8,10 @@ mod write;
 use std::io;
 
 use etl_parser::{Guid, OrderedRecord, OrderedRecords, Record, RecordKind, Trace};
+use etw_schema::{Decoded, NotDecoded, Schemas};
 
 use crate::pipeline::{self, Progress};
 use crate::providers::names;
-use crate::schema::{Decoded, NotDecoded, Schemas};
 use crate::time::FileTime;
 
 pub use filter::{Filter, ProviderFilter, parse_provider, parse_status, parse_time};

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use etl_parser::{ExtendedItem, ExtendedValue};
+use etw_schema::{Fields, Sid, hexadecimal};
 use serde::Serialize;
 
 use super::{Event, kind_name};
 use crate::report::csv::cell;
 use crate::report::json::spelled_out;
 use crate::report::shown;
-use crate::schema::{Fields, Sid, hexadecimal};
 use crate::time::FileTime;
 
 /// Writes events, one line each.

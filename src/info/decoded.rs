@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use etl_parser::{Record, Trace};
+use etw_schema::{EventKey, NotDecoded, Schemas, Source};
 
 use super::{DecodedEvents, SourceRow};
 use crate::pipeline::{self, Progress};
-use crate::schema::{EventKey, NotDecoded, Schemas, Source};
 
 /// What became of the events of a part of a trace.
 #[derive(Debug, Default)]

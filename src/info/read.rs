@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use etl_parser::{ErrorKind, ExtendedValue, Guid, HookId, Record, RecordKind, Trace};
+use etw_schema::Schemas;
+use etw_schema::tracelogging::read_provider_traits;
 
 use super::answers::answers;
 use super::decoded;
@@ -14,8 +16,6 @@ use crate::event::{NetEvent, ProcessChange, base_name};
 use crate::input::InputKind;
 use crate::pipeline::{self, Progress, TimeOrder};
 use crate::providers::{self, afd, names};
-use crate::schema::Schemas;
-use crate::schema::tracelogging::read_provider_traits;
 use crate::time::FileTime;
 
 impl ByKind {

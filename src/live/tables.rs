@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use etw_schema::Cursor;
+
 use super::system::Table;
-use crate::cursor::Cursor;
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::side::facts::{ListedSocket, TcpState};
 

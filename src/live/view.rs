@@ -7,7 +7,7 @@ use crate::analysis::pools::PoolKey;
 use crate::analysis::verdict::grouped;
 use crate::report::shown;
 use crate::report::table::{Align, Table};
-use crate::time::duration_text;
+use crate::time::{ShownTime as _, duration_text};
 
 /// Rows of each table on a terminal.
 const ROWS: usize = 8;

@@ -1,8 +1,7 @@
 //! Reads a payload field by field. Payloads are packed: no alignment, no padding.
 
 use etl_parser::PointerSize;
-
-use crate::cursor::{Cursor, ansi_text};
+use etw_schema::{Cursor, ansi_text};
 
 /// A cursor over one event's payload. Every read that does not fit answers `None` and the event is malformed.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
 //! Classes 29 to 40: event metadata, and payloads that do not suit it.
 
 use etl_parser::{Guid, PointerSize, Record, Trace};
-use outofports::schema::event_info::{read_event_info, read_map_info};
-use outofports::schema::manifest::read_manifest;
-use outofports::schema::tracelogging::{ProviderTraits, read_event};
-use outofports::schema::{Reason, SchemaError, Schemas, Value, decode};
+use etw_schema::event_info::{read_event_info, read_map_info};
+use etw_schema::manifest::read_manifest;
+use etw_schema::tracelogging::{ProviderTraits, read_event};
+use etw_schema::{Reason, SchemaError, Schemas, Value, decode};
 use synth::record::{Descriptor, Extended, Origin, Record as Written};
 use synth::{TraceBuilder, TraceOptions};
 

@@ -46,6 +46,7 @@ mod kernel;
 mod logfile_header;
 mod merge;
 mod record;
+mod time;
 mod trace;
 
 pub use buffer::{Buffer, BufferFlags, BufferHeader, BufferInfo, BufferState, BufferType, MAX_BUFFER_BYTES};
@@ -62,6 +63,7 @@ pub use record::{
     ClassicHeader, EventHeader, HeaderType, InstanceHeader, MessageHeader, PerfinfoHeader, PointerSize, Record,
     RecordHeader, RecordKind, Records, SystemHeader,
 };
+pub use time::FileTime;
 pub use trace::{Stream, Trace};
 
 /// Compiles the example of the README.

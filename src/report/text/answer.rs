@@ -11,7 +11,7 @@ use crate::analysis::pools::RangeSource;
 use crate::analysis::verdict::{Confidence, EXPLAINED_PERCENT, State, counted, grouped};
 use crate::report::{HolderRow, PoolRow, shown};
 use crate::status::NtStatus;
-use crate::time::{FileTime, duration_text};
+use crate::time::{FileTime, ShownTime as _, duration_text};
 
 /// Doubts that belong on the first screen.
 const FIRST_SCREEN: [&str; 13] = [

@@ -10,6 +10,7 @@ use crate::analysis::verdict::{State, counted, grouped};
 use crate::event::base_name;
 use crate::net::Family;
 use crate::report::shown;
+use crate::time::ShownTime as _;
 
 /// Entries of event logs listed one by one.
 const EVENTS_SHOWN: usize = 5;

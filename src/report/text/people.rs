@@ -7,8 +7,8 @@ use super::words::{known_by, name, percent, pid};
 use crate::analysis::verdict::{counted, grouped};
 use crate::report::table::{Align, Table, cut};
 use crate::report::{ProcessRow, shown};
-use crate::status::NtStatus;
-use crate::time::FileTime;
+use crate::status::{NtStatus, shares_low_word_only};
+use crate::time::{FileTime, ShownTime as _};
 
 impl<'r> Page<'r, '_> {
     pub(super) fn who_suffered(&mut self) -> io::Result<()> {
@@ -83,7 +83,7 @@ impl<'r> Page<'r, '_> {
         for row in others.iter().take(self.layout.top) {
             let meaning = match row.status {
                 NtStatus::ADDRESS_ALREADY_EXISTS | NtStatus::SHARING_VIOLATION => "a fixed port is in use",
-                status if status.shares_low_word_only() => "same low word as 0xC0000209, another status",
+                status if shares_low_word_only(status) => "same low word as 0xC0000209, another status",
                 _ => "",
             };
             let status_name = row.name.unwrap_or("unknown status");

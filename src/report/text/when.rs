@@ -4,6 +4,7 @@ use std::io;
 
 use super::Page;
 use crate::analysis::verdict::{counted, grouped};
+use crate::time::ShownTime as _;
 
 /// Heights of one column, in eighths.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

@@ -2,7 +2,7 @@
 
 use crate::analysis::verdict::counted;
 use crate::report::{ProcessRow, TraceSummary, shown, windows_name};
-use crate::time::duration_text;
+use crate::time::{ShownTime as _, duration_text};
 
 pub(super) fn machine(trace: &TraceSummary) -> String {
     let bits = trace.pointer_size * 8;

@@ -11,7 +11,7 @@ use outofports::analysis::{Analysis, Setting};
 use outofports::event::{EventMeta, NetEvent};
 use outofports::pipeline::{self, Progress, TimeOrder};
 use outofports::report::{self, Facts, Report, TraceFacts, json, text};
-use outofports::schema::{Layout, Maps, Value, decode};
+use etw_schema::{Layout, Maps, Value, decode};
 use outofports::side::facts::SideFacts;
 use outofports::side::tasklist::Task;
 use rayon::ThreadPool;

@@ -2,62 +2,88 @@
 
 use etl_parser::{Guid, PointerSize};
 
-/// What is left of some bytes.
+/// What is left of some bytes, read front to back: for those who decode a payload by hand.
+///
+/// A read that does not fit answers `None` and takes nothing.
 #[derive(Debug, Clone)]
-pub(crate) struct Cursor<'a> {
+pub struct Cursor<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    /// At the start of `bytes`.
+    #[inline]
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(crate) fn rest(&self) -> &'a [u8] {
+    /// What was not read yet.
+    #[inline]
+    pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    pub(crate) fn remaining(&self) -> usize {
+    /// How many bytes were not read yet.
+    #[inline]
+    pub fn remaining(&self) -> usize {
         self.rest.len()
     }
 
-    pub(crate) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+    /// The next `count` bytes.
+    #[inline]
+    pub fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
         let (head, rest) = self.rest.split_at_checked(count)?;
         self.rest = rest;
         Some(head)
     }
 
-    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    /// The next `N` bytes.
+    #[inline]
+    pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(*head)
     }
 
-    pub(crate) fn u8(&mut self) -> Option<u8> {
+    /// The next byte.
+    #[inline]
+    pub fn u8(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    pub(crate) fn u16(&mut self) -> Option<u16> {
+    /// A little-endian number.
+    #[inline]
+    pub fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
 
-    pub(crate) fn u16_be(&mut self) -> Option<u16> {
+    /// A number in network order, as ports are.
+    #[inline]
+    pub fn u16_be(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }
 
-    pub(crate) fn u32(&mut self) -> Option<u32> {
+    /// A little-endian number.
+    #[inline]
+    pub fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
 
-    pub(crate) fn u64(&mut self) -> Option<u64> {
+    /// A little-endian number.
+    #[inline]
+    pub fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
 
-    pub(crate) fn guid(&mut self) -> Option<Guid> {
+    /// A GUID.
+    #[inline]
+    pub fn guid(&mut self) -> Option<Guid> {
         self.array().map(Guid::from_wire)
     }
 
-    pub(crate) fn pointer(&mut self, size: PointerSize) -> Option<u64> {
+    /// A pointer, of four or eight bytes.
+    #[inline]
+    pub fn pointer(&mut self, size: PointerSize) -> Option<u64> {
         match size {
             PointerSize::Four => self.u32().map(u64::from),
             PointerSize::Eight => self.u64(),
@@ -65,7 +91,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Bytes up to a NUL, which is taken too; `None` where there is none.
-    pub(crate) fn until_nul(&mut self) -> Option<&'a [u8]> {
+    pub fn until_nul(&mut self) -> Option<&'a [u8]> {
         let length = self.rest.iter().position(|byte| *byte == 0)?;
         let text = self.bytes(length)?;
         self.rest = self.rest.get(1..)?;
@@ -73,12 +99,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// Bytes up to a NUL, which is taken too, or all that is left.
-    pub(crate) fn until_nul_or_end(&mut self) -> &'a [u8] {
+    pub fn until_nul_or_end(&mut self) -> &'a [u8] {
         self.until_nul().unwrap_or_else(|| std::mem::take(&mut self.rest))
     }
 
     /// Whole UTF-16 units up to a NUL, which is taken too, or up to the last whole one; an odd byte is left.
-    pub(crate) fn until_utf16_nul_or_end(&mut self) -> &'a [u8] {
+    pub fn until_utf16_nul_or_end(&mut self) -> &'a [u8] {
         let units = self.rest.chunks_exact(2);
         let whole = self.rest.len() / 2;
         let length = units.take_while(|unit| *unit != [0, 0]).count();
@@ -91,13 +117,13 @@ impl<'a> Cursor<'a> {
 }
 
 /// Text of UTF-16 bytes; unpaired surrogates become U+FFFD.
-pub(crate) fn utf16_text(bytes: &[u8]) -> String {
+pub fn utf16_text(bytes: &[u8]) -> String {
     let units = bytes.chunks_exact(2).map(|unit| unit.first_chunk().map_or(0, |unit| u16::from_le_bytes(*unit)));
     char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
 /// Text in the machine's code page, which the trace does not name: UTF-8 where it is that, Windows-1252 otherwise.
-pub(crate) fn ansi_text(bytes: &[u8]) -> String {
+pub fn ansi_text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),

@@ -1,8 +1,8 @@
 use etl_parser::PointerSize;
 
-use super::super::decode::decode;
-use super::super::value::Value;
 use super::*;
+use crate::decode::decode;
+use crate::value::Value;
 
 const MANIFEST: &str = r#"<?xml version="1.0"?>
 <instrumentationManifest xmlns="http://schemas.microsoft.com/win/2004/08/events">

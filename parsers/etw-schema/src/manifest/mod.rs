@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use etl_parser::{Guid, Record, RecordHeader};
 
-use super::event::{EventKey, EventSchema, KeyKind, SchemaError};
 use crate::cursor::Cursor;
+use crate::event::{EventKey, EventSchema, KeyKind, SchemaError};
 pub use xml::read_manifest;
 
 /// Parts that a manifest may have; with 0xFF00 bytes each 4 MiB. Real ones seen have one or two.

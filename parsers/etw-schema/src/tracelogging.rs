@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use etl_parser::Guid;
 
-use super::event::{EventSchema, SchemaError, Source};
-use super::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, Scalar};
-use super::types::{InType, OutType};
 use crate::cursor::Cursor;
+use crate::event::{EventSchema, SchemaError, Source};
+use crate::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, Scalar};
+use crate::types::{InType, OutType};
 
 /// Bits of `InMeta`.
 const TYPE_MASK: u8 = 0x1F;

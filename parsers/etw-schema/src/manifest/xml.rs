@@ -9,11 +9,11 @@ use quick_xml::Reader;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 
-use super::super::event::{EventSchema, SchemaError, Source};
-use super::super::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, MapRef, Scalar};
-use super::super::map::{Map, MapEntry, MapKey, MapKind};
-use super::super::types::{InType, OutType};
 use super::Manifest;
+use crate::event::{EventSchema, SchemaError, Source};
+use crate::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, MapRef, Scalar};
+use crate::map::{Map, MapEntry, MapKey, MapKind};
+use crate::types::{InType, OutType};
 
 /// Reads the first provider of a manifest.
 ///

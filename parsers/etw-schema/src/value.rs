@@ -7,14 +7,14 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use etl_parser::Guid;
+use etl_parser::{FileTime, Guid};
+#[cfg(feature = "serde")]
 use serde::ser::SerializeMap;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
-use super::types::InType;
-use crate::net::SocketAddress;
 use crate::status::NtStatus;
-use crate::time::FileTime;
+use crate::types::InType;
 
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +48,7 @@ pub enum Value {
     /// An IP address.
     Ip(IpAddr),
     /// An IP address and port.
-    SocketAddress(SocketAddress),
+    SocketAddress(SocketAddr),
     /// A port number.
     Port(u16),
     /// An NTSTATUS.
@@ -141,7 +141,7 @@ pub struct Sid(Box<[u8]>);
 
 impl Sid {
     /// Bytes of a SID that has `count` sub-authorities.
-    pub(super) fn length(count: u8) -> usize {
+    pub(crate) fn length(count: u8) -> usize {
         8 + 4 * usize::from(count)
     }
 
@@ -185,8 +185,8 @@ impl fmt::Display for SystemTime {
     }
 }
 
-/// Bytes in hexadecimal, two digits each.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal, two capital digits each: as [`Value::Bytes`] shows them.
+pub fn hexadecimal(bytes: &[u8]) -> String {
     // Computed and not looked up, for all bytes at once: payloads of packets are most of what a list of events prints.
     let digit = |value: u8| if value < 10 { b'0' + value } else { b'A' + value - 10 };
     let mut text = vec![0; 2 * bytes.len()];
@@ -216,7 +216,7 @@ impl fmt::Display for Value {
             Self::SystemTime(time) => write!(f, "{time}"),
             Self::Sid(sid) => write!(f, "{sid}"),
             Self::Ip(ip) => write!(f, "{ip}"),
-            Self::SocketAddress(address) => write!(f, "{}", SocketAddr::new(address.ip, address.port)),
+            Self::SocketAddress(address) => write!(f, "{address}"),
             Self::Port(port) => write!(f, "{port}"),
             Self::NtStatus(status) => match status.name() {
                 Some(name) => write!(f, "{status} {name}"),
@@ -244,6 +244,7 @@ impl fmt::Display for Value {
 }
 
 /// Numbers in decimal as numbers; what people read in hexadecimal, and what JSON has no type for, as text.
+#[cfg(feature = "serde")]
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -287,6 +288,7 @@ impl Serialize for Value {
 }
 
 /// An object in field order. A name that was used before gets `#2`, `#3`: readers of JSON keep one value for a name.
+#[cfg(feature = "serde")]
 impl Serialize for Fields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
@@ -324,8 +326,8 @@ mod tests {
 
     #[test]
     fn each_value_as_text_and_as_json() {
-        let v4 = SocketAddress { ip: [10, 0, 0, 1].into(), port: 80 };
-        let v6 = SocketAddress { ip: std::net::Ipv6Addr::LOCALHOST.into(), port: 443 };
+        let v4 = SocketAddr::from(([10, 0, 0, 1], 80));
+        let v6 = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 443));
         let sid = Sid::from_bytes(&[1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0]);
         let guid = Guid::from_u128(0xe53c_6823_7bb8_44bb_90dc_3f86_090d_48a6);
         let cases = [

@@ -1,8 +1,8 @@
 use etl_parser::PointerSize;
 
-use super::super::decode::{Maps, decode};
-use super::super::value::Value;
 use super::*;
+use crate::decode::{Maps, decode};
+use crate::value::Value;
 
 /// A property of `EVENT_PROPERTY_INFO`, all numbers as they stand there.
 #[derive(Clone, Copy)]

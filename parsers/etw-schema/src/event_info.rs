@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use etl_parser::Guid;
 
-use super::event::{EventKey, EventSchema, KeyKind, SchemaError, Source};
-use super::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, MapRef, Scalar};
-use super::map::{Map, MapEntry, MapKey, MapKind};
-use super::types::{InType, OutType};
 use crate::cursor::{Cursor, utf16_text};
+use crate::event::{EventKey, EventSchema, KeyKind, SchemaError, Source};
+use crate::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, MapRef, Scalar};
+use crate::map::{Map, MapEntry, MapKey, MapKind};
+use crate::types::{InType, OutType};
 
 /// Class of the records that hold event metadata.
 pub const EVENT_METADATA: Guid = Guid::from_u128(0xbbcc_f6c1_6cd1_48c4_80ff_8394_82e3_7671);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use etl_parser::{Guid, HookId, Record, RecordKind};
 
-use super::layout::Layout;
+use crate::layout::Layout;
 
 /// What an event's schema is found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -119,7 +119,7 @@ impl EventSchema {
     }
 
     /// About how many bytes the schema takes.
-    pub(super) fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         let texts = [&self.provider_name, &self.event_name, &self.task_name, &self.opcode_name, &self.message];
         let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
         size_of::<Self>() + texts + self.layout.weight()
@@ -148,7 +148,7 @@ pub enum SchemaError {
     OutOfRange(&'static str),
     /// Structures overlap, or contain themselves.
     OverlappingStructures,
-    /// Structures nest deeper than [`super::layout::MAX_DEPTH`].
+    /// Structures nest deeper than [`crate::MAX_DEPTH`].
     TooDeep,
     /// A count or length refers to a field that is not before it.
     BadReference,

@@ -6,18 +6,17 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use etl_parser::PointerSize;
+use etl_parser::{FileTime, PointerSize};
 
-use super::decode::Reason;
-use super::types::{InType, OutType};
-use super::value::{Sid, SystemTime, Value};
+use crate::address::socket_address;
 use crate::cursor::{Cursor, ansi_text, utf16_text};
-use crate::net::SocketAddress;
+use crate::decode::Reason;
 use crate::status::NtStatus;
-use crate::time::FileTime;
+use crate::types::{InType, OutType};
+use crate::value::{Sid, SystemTime, Value};
 
 /// Reads one value. `length` is what the schema says beyond the type: UTF-16 units of strings in UTF-16, else bytes.
-pub(super) fn read(
+pub(crate) fn read(
     cursor: &mut Cursor<'_>,
     (in_type, out_type): (InType, OutType),
     length: Option<usize>,
@@ -119,7 +118,7 @@ fn binary(bytes: &[u8], out_type: OutType) -> Value {
     let meant = match out_type {
         OutType::IPV6 => <[u8; 16]>::try_from(bytes).ok().map(|bytes| Value::Ip(Ipv6Addr::from(bytes).into())),
         OutType::IPV4 => <[u8; 4]>::try_from(bytes).ok().map(|bytes| Value::Ip(Ipv4Addr::from(bytes).into())),
-        OutType::SOCKET_ADDRESS => SocketAddress::from_sockaddr(bytes).map(Value::SocketAddress),
+        OutType::SOCKET_ADDRESS => socket_address(bytes).map(Value::SocketAddress),
         _ => None,
     };
     meant.unwrap_or_else(|| Value::Bytes(bytes.to_vec()))

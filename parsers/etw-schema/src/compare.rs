@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::layout::{Content, Count, Field, Layout, Length};
-use super::types::{InType, OutType};
+use crate::layout::{Content, Count, Field, Layout, Length};
+use crate::types::{InType, OutType};
 
 /// A difference between the trace's own schema of an event and that of the built-in tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl fmt::Display for Difference {
 }
 
 /// What differs between the trace's own layout and that of a table, field by field.
-pub(super) fn differences(trace: &Layout, table: &Layout) -> Vec<Difference> {
+pub(crate) fn differences(trace: &Layout, table: &Layout) -> Vec<Difference> {
     let mut found = Vec::new();
     compare("".into(), trace.fields(), table.fields(), &mut found);
     found
@@ -100,8 +100,8 @@ fn compare(of: Arc<str>, trace: &[Field], table: &[Field], found: &mut Vec<Diffe
 
 #[cfg(test)]
 mod tests {
-    use super::super::layout::Scalar;
     use super::*;
+    use crate::layout::Scalar;
 
     fn scalar(name: &str, in_type: InType) -> Field {
         Field { name: name.into(), slot: 0, count: Count::One, content: Content::Scalar(Scalar::of(in_type)) }

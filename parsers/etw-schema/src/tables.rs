@@ -20,10 +20,10 @@ use std::sync::{Arc, LazyLock};
 
 use etl_parser::Guid;
 
-use super::event::{EventKey, EventSchema, KeyKind, Source};
-use super::layout::{Content, Count, Field, Layout, Length, MapRef, Scalar};
-use super::map::{Map, MapEntry, MapKey, MapKind};
-use super::types::{InType, OutType};
+use crate::event::{EventKey, EventSchema, KeyKind, Source};
+use crate::layout::{Content, Count, Field, Layout, Length, MapRef, Scalar};
+use crate::map::{Map, MapEntry, MapKey, MapKind};
+use crate::types::{InType, OutType};
 
 const SOURCES: [&str; 6] = [
     include_str!("tables/afd.txt"),

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use etl_parser::PointerSize;
 
-use super::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, MapRef, Scalar};
-use super::map::Map;
-use super::scalar;
-use super::types::InType;
-use super::value::{FieldValue, Fields, Value};
 use crate::cursor::Cursor;
+use crate::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, MapRef, Scalar};
+use crate::map::Map;
+use crate::scalar;
+use crate::types::InType;
+use crate::value::{FieldValue, Fields, Value};
 
 /// Values that any event may have, elements and structures included, whatever its length. Of the real events seen, none
 /// has more values than bytes.
@@ -240,9 +240,9 @@ impl Failed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::map::{MapEntry, MapKey, MapKind};
-    use super::super::types::OutType;
     use super::*;
+    use crate::map::{MapEntry, MapKey, MapKind};
+    use crate::types::OutType;
 
     fn scalar(name: &str, slot: u16, in_type: InType) -> Field {
         sized(name, slot, in_type, Length::Natural)

@@ -1,8 +1,8 @@
 use etl_parser::PointerSize;
 
-use super::super::decode::decode;
-use super::super::value::Value;
 use super::*;
+use crate::decode::decode;
+use crate::value::Value;
 
 #[test]
 fn every_line_of_every_table_is_right() {

@@ -6,15 +6,15 @@ use std::sync::{Arc, LazyLock};
 
 use etl_parser::{EventHeader, ExtendedItemType, Guid, PointerSize, Record, RecordKind};
 
-use super::compare::{self, Difference};
-use super::decode::{Maps, Payload, decode};
-use super::event::{EventKey, EventSchema, KeyKind, SchemaError, Source};
-use super::layout::{Content, Count, Field, Layout, Scalar};
-use super::manifest::{self, Manifests};
-use super::map::Map;
-use super::tracelogging::{self, ProviderTraits};
-use super::types::InType;
-use super::{event_info, tables};
+use crate::compare::{self, Difference};
+use crate::decode::{Maps, Payload, decode};
+use crate::event::{EventKey, EventSchema, KeyKind, SchemaError, Source};
+use crate::layout::{Content, Count, Field, Layout, Scalar};
+use crate::manifest::{self, Manifests};
+use crate::map::Map;
+use crate::tracelogging::{self, ProviderTraits};
+use crate::types::InType;
+use crate::{event_info, tables};
 
 /// Bytes of schemas that are kept. The most that a real trace seen has are 44,943, of 61 events and 25 maps; a trace of
 /// every provider of a server may have some hundred times that.

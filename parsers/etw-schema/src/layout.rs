@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::map::Map;
-use super::types::{InType, OutType};
+use crate::map::Map;
+use crate::types::{InType, OutType};
 
 /// How deep structures may nest. The deepest real one seen has one level; TDH's own readers stop at 32.
 pub const MAX_DEPTH: usize = 32;
@@ -32,12 +32,12 @@ impl Layout {
     }
 
     /// How many values of earlier fields are kept while a payload is decoded.
-    pub(super) fn slots(&self) -> usize {
+    pub(crate) fn slots(&self) -> usize {
         self.slots
     }
 
     /// About how many bytes the layout takes.
-    pub(super) fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         self.weight
     }
 }

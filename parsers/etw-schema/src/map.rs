@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::value::Value;
+use crate::value::Value;
 
 /// Entries of a bit map that are used. 32 bits need 32; this leaves room for groups of bits and for aliases.
 const MAX_BIT_NAMES: usize = 128;
@@ -106,7 +106,7 @@ impl Map {
     }
 
     /// About how many bytes the map takes.
-    pub(super) fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         self.entries.iter().map(|entry| size_of::<MapEntry>() + entry.name.len()).sum()
     }
 }

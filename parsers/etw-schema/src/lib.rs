@@ -14,7 +14,9 @@
 //! Schemas come from the trace, as payloads do. Offsets and references are checked, nesting, number of values and memory
 //! are bounded by named constants, and what cannot be read is told in the answer.
 
+mod address;
 mod compare;
+mod cursor;
 mod decode;
 mod event;
 pub mod event_info;
@@ -23,17 +25,20 @@ pub mod manifest;
 mod map;
 mod scalar;
 mod schemas;
+mod status;
 pub mod tables;
 pub mod tracelogging;
 mod types;
 mod value;
 
+pub use address::socket_address;
 pub use compare::{Difference, DifferenceKind};
+pub use cursor::{Cursor, ansi_text, utf16_text};
 pub use decode::{Maps, Missing, Payload, Reason, decode};
 pub use event::{EventKey, EventSchema, KeyKind, SchemaError, Source};
 pub use layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, MapRef, Scalar};
 pub use map::{Map, MapEntry, MapKey, MapKind};
 pub use schemas::{Counts, Decoded, NotDecoded, Schemas};
+pub use status::NtStatus;
 pub use types::{InType, OutType};
-pub(crate) use value::hexadecimal;
-pub use value::{FieldValue, Fields, Sid, SystemTime, Value};
+pub use value::{FieldValue, Fields, Sid, SystemTime, Value, hexadecimal};

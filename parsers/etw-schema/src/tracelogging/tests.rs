@@ -1,8 +1,8 @@
 use etl_parser::PointerSize;
 
-use super::super::decode::{Payload, Reason, decode};
-use super::super::value::Value;
 use super::*;
+use crate::decode::{Payload, Reason, decode};
+use crate::value::Value;
 
 /// The bytes of some fields.
 type Fields<'a> = Vec<&'a [u8]>;
