@@ -137,7 +137,7 @@ fn events_of_real_traces_decode_to_the_last_byte() {
     let mut table = "| file | schema from | decode exactly | of events | the others |\n".to_owned();
     table.push_str("| --- | --- | --- | --- | --- |\n");
     for (name, want) in FIGURES {
-        let file = EtlFile::open(&folder.join(name)).unwrap();
+        let file = EtlFile::open(folder.join(name)).unwrap();
         let schemas = learned(file.bytes(), |_| true);
         assert_eq!(schemas.counts().malformed, 0, "{name}");
         assert_eq!((schemas.conflicting_events().count(), schemas.conflicting_maps().count()), (0, 0), "{name}");
@@ -186,7 +186,7 @@ fn schemas_of_real_traces_are_those_that_an_independent_walk_found() {
     for (name, event_infos, map_infos, manifests) in
         [("merged-kernel-mixed-pointer.etl", 61, 25, 3), ("pktmon-compressed-ws2022.etl", 12, 9, 0)]
     {
-        let file = EtlFile::open(&folder.join(name)).unwrap();
+        let file = EtlFile::open(folder.join(name)).unwrap();
         let schemas = learned(file.bytes(), |_| true);
         let counts = schemas.counts();
         assert_eq!((counts.event_infos, counts.map_infos, counts.not_needed), (event_infos, map_infos, 0), "{name}");
@@ -203,7 +203,7 @@ fn schemas_of_real_traces_are_those_that_an_independent_walk_found() {
 fn parts_of_a_trace_may_be_learned_apart() {
     let Some(folder) = corpus() else { return };
     for name in ["merged-kernel-mixed-pointer.etl", "pktmon-compressed-ws2022.etl", "waasmedic.etl"] {
-        let file = EtlFile::open(&folder.join(name)).unwrap();
+        let file = EtlFile::open(folder.join(name)).unwrap();
         let whole = learned(file.bytes(), |_| true);
         let parts = 3;
         let mut together = Schemas::default();
@@ -219,7 +219,7 @@ fn parts_of_a_trace_may_be_learned_apart() {
 fn events_of_real_traces_become_json() {
     let Some(folder) = corpus() else { return };
     for name in ["pktmon-compressed-ws2022.etl", "windowsupdate-lost-events.etl", "mof-process-64bit-v3.etl"] {
-        let file = EtlFile::open(&folder.join(name)).unwrap();
+        let file = EtlFile::open(folder.join(name)).unwrap();
         let schemas = learned(file.bytes(), |_| true);
         each_record(
             file.bytes(),
@@ -237,7 +237,7 @@ fn events_of_real_traces_become_json() {
 #[test]
 fn self_describing_events_need_nothing_learned() {
     let Some(folder) = corpus() else { return };
-    let file = EtlFile::open(&folder.join("windowsupdate-lost-events.etl")).unwrap();
+    let file = EtlFile::open(folder.join("windowsupdate-lost-events.etl")).unwrap();
     let (nothing, all) = (Schemas::default(), learned(file.bytes(), |_| true));
     assert_eq!(figures(file.bytes(), &nothing), figures(file.bytes(), &all));
 }

@@ -54,14 +54,14 @@ impl Filter {
         }
         if self.is_default() {
             let is_event = record.kind() == RecordKind::EventHeader && provider == Some(afd::PROVIDER);
-            return is_event && record.event_id().is_some_and(afd::is_bind);
+            return is_event && record.id().is_some_and(afd::is_bind);
         }
         let by_guid = |filter: &ProviderFilter| match filter {
             ProviderFilter::Guid(guid) => provider == Some(*guid),
             ProviderFilter::Name(_) => true,
         };
         (self.providers.is_empty() || self.providers.iter().any(by_guid))
-            && (self.ids.is_empty() || record.event_id().is_some_and(|id| self.ids.contains(&id)))
+            && (self.ids.is_empty() || record.id().is_some_and(|id| self.ids.contains(&id)))
     }
 
     /// What needs the decoded event.

@@ -46,11 +46,6 @@ impl Event<'_> {
     }
 }
 
-/// Provider or kernel event class of a record.
-pub(crate) fn provider_of(record: &Record<'_>) -> Option<Guid> {
-    record.header_guid().or_else(|| record.hook().map(|hook| hook.provider()))
-}
-
 /// Learns the schemas that a trace holds, on the current rayon pool.
 pub fn learn(traces: &[Trace<'_>], progress: &Progress) -> Vec<Schemas> {
     let mut learned: Vec<Schemas> = traces.iter().map(|_| Schemas::default()).collect();
@@ -94,9 +89,9 @@ pub fn walk(
             return Ok(damaged);
         };
         let Some(item) = stream.take(&mut damaged) else { continue };
-        let Some(record) = item.record() else { continue };
-        let time = record.ticks().map(|ticks| FileTime(trace.clock().file_time(ticks)));
-        let provider = provider_of(&record);
+        let record = item.record();
+        let time = record.ticks().map(|ticks| trace.clock().file_time(ticks));
+        let provider = record.provider();
         if !filter.admits_header(&record, provider, time) {
             continue;
         }
@@ -109,16 +104,15 @@ pub fn walk(
 
 /// One trace's records, the next one at hand.
 struct Stream<'t, 'a> {
-    trace: &'t Trace<'a>,
     records: OrderedRecords<'t, 'a>,
     next: Option<OrderedRecord<'t>>,
     /// When the next one is.
-    time: Option<i64>,
+    time: Option<FileTime>,
 }
 
 impl<'t, 'a> Stream<'t, 'a> {
     fn new(trace: &'t Trace<'a>, damaged: &mut u64) -> Self {
-        let mut stream = Self { trace, records: trace.records_in_time_order(), next: None, time: None };
+        let mut stream = Self { records: trace.records(), next: None, time: None };
         stream.take(damaged);
         stream
     }
@@ -133,7 +127,7 @@ impl<'t, 'a> Stream<'t, 'a> {
                 None => break None,
             }
         };
-        self.time = self.next.as_ref().map(|record| self.trace.clock().file_time(record.ticks()));
+        self.time = self.next.as_ref().map(OrderedRecord::order_time);
         taken
     }
 }

@@ -43,7 +43,7 @@ impl EventWriter for TextWriter {
         let time = event.time.map_or_else(|| "(no time)".to_owned(), |time| time.to_string());
         let id = |id: Option<u32>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
         write!(out, "{time} CPU {} PID {} TID {} ", row.cpu, id(row.pid), id(row.tid))?;
-        match (row.provider, event.record.event_id()) {
+        match (row.provider, event.record.id()) {
             (Some(provider), Some(id)) => write!(out, "{}/{id}", printed(provider))?,
             (Some(provider), None) => write!(out, "{}", printed(provider))?,
             (None, _) => write!(out, "({})", row.kind)?,
@@ -260,7 +260,7 @@ impl Extended {
             ExtendedValue::QpcDelta(delta) => Self::QpcDelta(delta),
             ExtendedValue::ContainerId(data) => Self::ContainerId(hexadecimal(data)),
             ExtendedValue::StackKey { match_id, key } => Self::StackKey { match_id, key },
-            ExtendedValue::Other(data) => Self::Other { item_type: item.item_type.0, data: hexadecimal(data) },
+            _ => Self::Other { item_type: item.item_type.0, data: hexadecimal(item.data) },
         })
     }
 }
@@ -280,7 +280,7 @@ impl<'e> Row<'e> {
             kind: kind_name(record.kind()),
             provider: event.provider_name(),
             guid: event.provider.map(|guid| guid.to_string()),
-            id: record.event_id(),
+            id: record.id(),
             version: record.version(),
             name: event.name(),
             fields: payload.map(|payload| &payload.fields),

@@ -16,7 +16,6 @@ use crate::event::{NetEvent, ProcessChange, base_name};
 use crate::input::InputKind;
 use crate::pipeline::{self, Progress, TimeOrder};
 use crate::providers::{self, afd, names};
-use crate::time::FileTime;
 
 impl ByKind {
     fn count(&mut self, kind: RecordKind) -> &mut u64 {
@@ -97,7 +96,7 @@ impl Tally {
             let (first, last) = provider.span_ticks.unwrap_or((ticks, ticks));
             provider.span_ticks = Some((first.min(ticks), last.max(ticks)));
         }
-        let key = (record.event_id().unwrap_or(0), record.version().unwrap_or(0));
+        let key = (record.id().unwrap_or(0), record.version().unwrap_or(0));
         *provider.ids.entry(key).or_default() += 1;
     }
 
@@ -237,9 +236,9 @@ fn header(trace: &Trace<'_>) -> Header {
         perf_freq: header.perf_freq_hz,
         log_mode: header.log_file_mode.0,
         logger_name: header.logger_name.clone(),
-        boot_time: FileTime::known(header.boot_time),
-        started: FileTime::known(header.start_time),
-        ended: FileTime::known(header.end_time),
+        boot_time: header.booted(),
+        started: header.started(),
+        ended: header.ended(),
         events_lost: header.events_lost,
         buffers_lost: header.buffers_lost,
     }
@@ -250,7 +249,7 @@ fn provider_rows(trace: &Trace<'_>, tally: &Tally) -> Vec<ProviderRow> {
     let embedded = tally.schemas.embedded();
     let embedded: BTreeMap<Guid, String> =
         embedded.filter_map(|(key, schema)| Some((key.guid, schema.provider_name.as_ref()?.to_string()))).collect();
-    let time = |ticks| FileTime(trace.clock().file_time(ticks));
+    let time = |ticks| trace.clock().file_time(ticks);
     let row = |(guid, provider): (&Guid, &ProviderTally)| ProviderRow {
         guid: guid.to_string(),
         name: names::provider_name(*guid)

@@ -5,7 +5,6 @@ use etl_parser::{LogFileMode, Trace};
 use super::TraceSummary;
 use crate::analysis::coverage::Coverage;
 use crate::analysis::verdict::counted;
-use crate::time::FileTime;
 
 /// What is known of one trace once it has been read.
 #[derive(Debug)]
@@ -40,9 +39,9 @@ impl TraceFacts {
             pointer_size: trace.pointer_size().bytes(),
             clock: trace.clock().kind().name(),
             log_mode: header.log_file_mode.0,
-            boot_time: FileTime::known(header.boot_time),
-            started: FileTime::known(header.start_time),
-            ended: FileTime::known(header.end_time),
+            boot_time: header.booted(),
+            started: header.started(),
+            ended: header.ended(),
             buffers: trace.buffers().len() as u64,
             buffers_damaged: coverage.buffers_damaged,
             records: coverage.records,

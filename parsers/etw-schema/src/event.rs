@@ -40,7 +40,7 @@ impl EventKey {
             }
             RecordKind::Message | RecordKind::Other => return None,
         };
-        Some(Self { kind, guid, id: record.event_id()?, version: record.version()? })
+        Some(Self { kind, guid, id: record.id()?, version: record.version()? })
     }
 }
 

@@ -25,6 +25,8 @@ pub mod manifest;
 mod map;
 mod scalar;
 mod schemas;
+#[cfg(feature = "serde")]
+mod serialize;
 mod status;
 pub mod tables;
 pub mod tracelogging;

@@ -100,7 +100,7 @@ impl Schemas {
         match record.kind() {
             RecordKind::Classic if record.header_guid() == Some(event_info::EVENT_METADATA) => {
                 let Ok(payload) = record.user_data() else { return self.counts.malformed += 1 };
-                match record.event_id() {
+                match record.id() {
                     Some(event_info::EVENT_INFO) => self.learn_event_info(payload),
                     Some(event_info::EVENT_MAP_INFO) => self.learn_map_info(payload),
                     _ => {}

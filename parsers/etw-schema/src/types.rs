@@ -13,75 +13,137 @@ pub struct InType(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct OutType(pub u16);
 
-#[allow(missing_docs)]
 impl InType {
+    /// UTF-16 text, terminated by a NUL or as long as the schema says.
     pub const UNICODE_STRING: Self = Self(1);
+    /// Text in the machine's code page, terminated by a NUL or as long as the schema says.
     pub const ANSI_STRING: Self = Self(2);
+    /// Signed, 8 bits.
     pub const INT8: Self = Self(3);
+    /// Unsigned, 8 bits.
     pub const UINT8: Self = Self(4);
+    /// Signed, 16 bits.
     pub const INT16: Self = Self(5);
+    /// Unsigned, 16 bits.
     pub const UINT16: Self = Self(6);
+    /// Signed, 32 bits.
     pub const INT32: Self = Self(7);
+    /// Unsigned, 32 bits.
     pub const UINT32: Self = Self(8);
+    /// Signed, 64 bits.
     pub const INT64: Self = Self(9);
+    /// Unsigned, 64 bits.
     pub const UINT64: Self = Self(10);
+    /// Floating point, 32 bits.
     pub const FLOAT: Self = Self(11);
+    /// Floating point, 64 bits.
     pub const DOUBLE: Self = Self(12);
+    /// Truth value, 32 bits unless the schema says otherwise.
     pub const BOOLEAN: Self = Self(13);
+    /// Bytes, as many as the schema says.
     pub const BINARY: Self = Self(14);
+    /// GUID, 16 bytes.
     pub const GUID: Self = Self(15);
+    /// Address, as wide as the record's pointers.
     pub const POINTER: Self = Self(16);
+    /// File time, 64 bits.
     pub const FILETIME: Self = Self(17);
+    /// Date and time, eight numbers of 16 bits.
     pub const SYSTEMTIME: Self = Self(18);
+    /// Security identifier.
     pub const SID: Self = Self(19);
+    /// 32 bits, shown in hexadecimal.
     pub const HEX_INT32: Self = Self(20);
+    /// 64 bits, shown in hexadecimal.
     pub const HEX_INT64: Self = Self(21);
+    /// UTF-16 text behind its length in bytes (16 bits).
     pub const MANIFEST_COUNTED_STRING: Self = Self(22);
+    /// Text in the machine's code page behind its length in bytes (16 bits).
     pub const MANIFEST_COUNTED_ANSI_STRING: Self = Self(23);
+    /// Bytes behind their number (16 bits).
     pub const MANIFEST_COUNTED_BINARY: Self = Self(25);
+    /// MOF: UTF-16 text behind its length in bytes (16 bits).
     pub const COUNTED_STRING: Self = Self(300);
+    /// MOF: text in the machine's code page behind its length in bytes (16 bits).
     pub const COUNTED_ANSI_STRING: Self = Self(301);
+    /// MOF: the same as [`InType::COUNTED_STRING`], its length in network order.
     pub const REVERSED_COUNTED_STRING: Self = Self(302);
+    /// MOF: the same as [`InType::COUNTED_ANSI_STRING`], its length in network order.
     pub const REVERSED_COUNTED_ANSI_STRING: Self = Self(303);
+    /// MOF: UTF-16 text to the end of the payload.
     pub const NON_NULL_TERMINATED_STRING: Self = Self(304);
+    /// MOF: text in the machine's code page to the end of the payload.
     pub const NON_NULL_TERMINATED_ANSI_STRING: Self = Self(305);
+    /// MOF: one UTF-16 unit.
     pub const UNICODE_CHAR: Self = Self(306);
+    /// MOF: one character in the machine's code page.
     pub const ANSI_CHAR: Self = Self(307);
+    /// MOF: a size, as wide as the record's pointers.
     pub const SIZE_T: Self = Self(308);
+    /// MOF: bytes behind their number (32 bits).
     pub const HEX_DUMP: Self = Self(309);
+    /// MOF: a security identifier behind a `TOKEN_USER`.
     pub const WBEM_SID: Self = Self(310);
 }
 
-#[allow(missing_docs)]
 impl OutType {
+    /// As it is stored.
     pub const NULL: Self = Self(0);
+    /// Text.
     pub const STRING: Self = Self(1);
+    /// Date and time.
     pub const DATETIME: Self = Self(2);
+    /// Signed number of 8 bits.
     pub const BYTE: Self = Self(3);
+    /// Signed number of 32 bits.
     pub const INT: Self = Self(7);
+    /// Unsigned number of 32 bits.
     pub const UNSIGNED_INT: Self = Self(8);
+    /// Signed number of 64 bits.
     pub const LONG: Self = Self(9);
+    /// Truth value.
     pub const BOOLEAN: Self = Self(13);
+    /// Bytes in hexadecimal.
     pub const HEX_BINARY: Self = Self(15);
+    /// 8 bits in hexadecimal.
     pub const HEX_INT8: Self = Self(16);
+    /// 16 bits in hexadecimal.
     pub const HEX_INT16: Self = Self(17);
+    /// 32 bits in hexadecimal.
     pub const HEX_INT32: Self = Self(18);
+    /// 64 bits in hexadecimal.
     pub const HEX_INT64: Self = Self(19);
+    /// Process id.
     pub const PID: Self = Self(20);
+    /// Thread id.
     pub const TID: Self = Self(21);
+    /// Port, in network order.
     pub const PORT: Self = Self(22);
+    /// IPv4 address, in network order.
     pub const IPV4: Self = Self(23);
+    /// IPv6 address, in network order.
     pub const IPV6: Self = Self(24);
+    /// A `SOCKADDR`.
     pub const SOCKET_ADDRESS: Self = Self(25);
+    /// XML text.
     pub const XML: Self = Self(28);
+    /// Win32 error code.
     pub const WIN32_ERROR: Self = Self(30);
+    /// NTSTATUS.
     pub const NTSTATUS: Self = Self(31);
+    /// HRESULT.
     pub const HRESULT: Self = Self(32);
+    /// JSON text.
     pub const JSON: Self = Self(34);
+    /// Text in UTF-8.
     pub const UTF8: Self = Self(35);
+    /// PKCS #7 message with type information.
     pub const PKCS7: Self = Self(36);
+    /// Address of code.
     pub const CODE_POINTER: Self = Self(37);
+    /// Date and time in UTC.
     pub const DATETIME_UTC: Self = Self(38);
+    /// Not meant to be shown.
     pub const NO_PRINT: Self = Self(301);
 }
 

@@ -1,20 +1,14 @@
-//! What a field holds, for people (`Display`) and as data (`Serialize`).
+//! What a field holds, and how people see it (`Display`).
 //!
 //! `Display` gives text as it is in the trace: whoever prints it makes it safe for a terminal.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use etl_parser::{FileTime, Guid};
-#[cfg(feature = "serde")]
-use serde::ser::SerializeMap;
-#[cfg(feature = "serde")]
-use serde::{Serialize, Serializer};
-
 use crate::status::NtStatus;
 use crate::types::InType;
+use etl_parser::{FileTime, Guid};
 
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,24 +103,6 @@ impl Fields {
     /// The first field of this name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|field| &*field.name == name).map(|field| &field.value)
-    }
-
-    /// Whether no two fields have one name, as in most events.
-    fn has_distinct_names(&self) -> bool {
-        // A few names are compared in less time than they are hashed.
-        const FEW: usize = 16;
-        if self.0.len() <= FEW {
-            let mut rest = self.0.as_slice();
-            while let [first, behind @ ..] = rest {
-                if behind.iter().any(|other| other.name == first.name) {
-                    return false;
-                }
-                rest = behind;
-            }
-            return true;
-        }
-        let mut names = HashSet::with_capacity(self.0.len());
-        self.iter().all(|(name, _)| names.insert(name))
     }
 
     /// The fields in order.
@@ -243,85 +219,12 @@ impl fmt::Display for Value {
     }
 }
 
-/// Numbers in decimal as numbers; what people read in hexadecimal, and what JSON has no type for, as text.
-#[cfg(feature = "serde")]
-impl Serialize for Value {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Signed(value) => serializer.serialize_i64(*value),
-            Self::Unsigned(value) => serializer.serialize_u64(*value),
-            Self::Bool(value) => serializer.serialize_bool(*value),
-            Self::Float(value) if value.is_finite() => serializer.serialize_f32(*value),
-            Self::Double(value) if value.is_finite() => serializer.serialize_f64(*value),
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Bytes(bytes) => serializer.serialize_str(&hexadecimal(bytes)),
-            Self::Port(port) => serializer.serialize_u16(*port),
-            Self::NtStatus(status) => status.serialize(serializer),
-            Self::Win32Error(code) => serializer.serialize_u32(*code),
-            Self::Array(values) => serializer.collect_seq(values),
-            Self::Struct(fields) => fields.serialize(serializer),
-            Self::Named { name, value } => {
-                let mut map = serializer.serialize_map(Some(2))?;
-                map.serialize_entry("name", &**name)?;
-                map.serialize_entry("value", value)?;
-                map.end()
-            }
-            Self::Unknown { in_type, bytes } => {
-                let mut map = serializer.serialize_map(Some(2))?;
-                map.serialize_entry("unknown_in_type", &in_type.0)?;
-                map.serialize_entry("bytes", &hexadecimal(bytes))?;
-                map.end()
-            }
-            Self::Hex(_)
-            | Self::Pointer(_)
-            | Self::Float(_)
-            | Self::Double(_)
-            | Self::Guid(_)
-            | Self::FileTime(_)
-            | Self::SystemTime(_)
-            | Self::Sid(_)
-            | Self::Ip(_)
-            | Self::SocketAddress(_)
-            | Self::HResult(_) => serializer.collect_str(self),
-        }
-    }
-}
-
-/// An object in field order. A name that was used before gets `#2`, `#3`: readers of JSON keep one value for a name.
-#[cfg(feature = "serde")]
-impl Serialize for Fields {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        if self.has_distinct_names() {
-            self.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
-            return map.end();
-        }
-        let mut used: HashSet<String> = HashSet::with_capacity(self.0.len());
-        // Where the search for a free number goes on: n fields of one name must not cost n² tries.
-        let mut next: HashMap<&str, u32> = HashMap::new();
-        for (name, value) in self.iter() {
-            let mut key = name.to_owned();
-            while !used.insert(key.clone()) {
-                let number = next.entry(name).or_insert(2);
-                key = format!("{name}#{number}");
-                *number += 1;
-            }
-            map.serialize_entry(&key, value)?;
-        }
-        map.end()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn field(name: &str, value: Value) -> FieldValue {
         FieldValue { name: name.into(), value }
-    }
-
-    fn both(value: &Value) -> (String, String) {
-        (value.to_string(), serde_json::to_string(value).unwrap())
     }
 
     #[test]
@@ -378,20 +281,12 @@ mod tests {
             (Value::Unknown { in_type: InType(299), bytes: vec![1] }, "01", r#"{"unknown_in_type":299,"bytes":"01"}"#),
         ];
         for (value, text, json) in cases {
-            assert_eq!(both(&value), (text.to_owned(), json.to_owned()), "{value:?}");
+            assert_eq!(value.to_string(), text, "{value:?}");
+            #[cfg(feature = "serde")]
+            assert_eq!(serde_json::to_string(&value).unwrap(), json, "{value:?}");
+            #[cfg(not(feature = "serde"))]
+            let _ = json;
         }
-    }
-
-    #[test]
-    fn names_stay_apart_in_json() {
-        let names = ["a", "a", "a#2", "", "", "a"];
-        let fields = Fields(names.iter().map(|name| field(name, Value::Bool(true))).collect());
-        let json = serde_json::to_string(&fields).unwrap();
-        assert_eq!(json, r##"{"a":true,"a#2":true,"a#2#2":true,"":true,"#2":true,"a#3":true}"##);
-        let many = Fields(vec![field("same", Value::Bool(true)); 10_000]);
-        let object: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(&serde_json::to_string(&many).unwrap()).unwrap();
-        assert_eq!(object.len(), 10_000);
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl<'a> Chunk<'a> {
 
 /// Whether `record` says that it holds a part of a manifest.
 pub fn is_chunk(record: &Record<'_>) -> bool {
-    record.event_id() == Some(MANIFEST_EVENT)
+    record.id() == Some(MANIFEST_EVENT)
         && matches!(record.header(), Ok(RecordHeader::Event(header))
             if header.task == MANIFEST_EVENT && header.opcode == MANIFEST_OPCODE)
 }

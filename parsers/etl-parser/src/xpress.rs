@@ -1,15 +1,9 @@
-//! Decompression of buffers: MS-XCA "Plain LZ77" (`COMPRESSION_FORMAT_XPRESS`).
+//! The compression of buffers, for those who hold such a stream without its trace: MS-XCA "Plain LZ77"
+//! (`COMPRESSION_FORMAT_XPRESS`, number 3), the only format seen in files.
+//!
+//! [`Trace::buffer`](crate::Trace::buffer) applies it where a buffer says so.
 
 use crate::bytes::{array_at, u16_at, u32_at};
-
-/// A compression format, numbered as `COMPRESSION_FORMAT_*`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Algorithm(pub u16);
-
-impl Algorithm {
-    /// MS-XCA Plain LZ77, the only format seen in files.
-    pub const XPRESS: Self = Self(3);
-}
 
 /// Expands one MS-XCA Plain LZ77 stream into `output`, and returns how many bytes it gave.
 ///
@@ -20,6 +14,7 @@ impl Algorithm {
 /// Source: \[MS-XCA\] 2.4. 32-bit flag words, taken from the highest bit; 0 is a literal byte, 1 a match of 16 bits:
 /// length − 3 in the low 3 bits, distance − 1 in the others. Length 7 continues in a nibble (two matches share one
 /// byte), 15 in a byte, 255 in 16 bits, 0 there in 32 bits.
+#[must_use = "only as many bytes of the output are good"]
 pub fn decompress(input: &[u8], output: &mut [u8]) -> usize {
     let mut read = 0_usize;
     let mut written = 0_usize;

@@ -7,7 +7,7 @@ use crate::bytes::{align8, array_at, u64_at};
 /// Steps after which records are looked at: where they are small, the processor has fetched them anyway.
 const TRIAL_STEPS: usize = 8;
 
-/// Mean bytes of a record from which on previewing pays: four cache lines, since two of them hold its header.
+/// Mean bytes of a record from which on that pays: four cache lines, since two of them hold its header.
 const WORTHWHILE_BYTES: usize = 256;
 
 /// The last byte of an event's header that readers look at first: provider and id stand before it.
@@ -38,13 +38,14 @@ impl Walk<'_> {
 }
 
 impl Trace<'_> {
-    /// Brings the record headers of some buffers, by their positions in [`Trace::buffers`], into the processor's caches.
+    /// A hint that these buffers, by their positions in [`Trace::buffers`], are walked next: brings their record headers
+    /// into the processor's caches.
     ///
-    /// One walk over a buffer of large records waits for memory at each record, since the first word of a record says
-    /// where the next one stands. Here all buffers are walked in step, so that their waits overlap. It pays for buffers
-    /// that are opened right after, about 16 at a time; where records are small it ends at once. Compressed buffers are
-    /// left out.
-    pub fn preview(&self, positions: impl Iterator<Item = usize>) {
+    /// For readers that open many buffers, on each thread before a group of about 16. One walk over a buffer of large
+    /// records waits for memory at each record, since the first word of a record says where the next one stands; here
+    /// all buffers are walked in step, so that their waits overlap. Where records are small it ends at once. Compressed
+    /// buffers and positions that do not exist are passed over. Changes no result.
+    pub fn prefetch(&self, positions: impl Iterator<Item = usize>) {
         let plain = positions.filter_map(|position| self.buffers.get(position)).filter(|info| !info.is_compressed());
         let mut walks: Vec<Walk<'_>> = plain
             .map(|info| {
