@@ -3,8 +3,8 @@
 use std::io;
 
 use super::Page;
-use crate::analysis::verdict::{counted, grouped};
 use crate::time::ShownTime as _;
+use crate::words::{counted, grouped};
 
 /// Heights of one column, in eighths.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
