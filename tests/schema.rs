@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use etl_parser::{EtlFile, Guid, Record, Trace};
-use etw_schema::{EventKey, KeyKind, NotDecoded, SchemaError, Schemas, Source, Value};
+use etw_schema::{EventKey, KeyKind, NotDecoded, SchemaError, SchemaSource, Schemas, Value};
 use synth::record::{Descriptor, Extended, Origin, Record as Written};
 use synth::{Pointer, TraceBuilder, TraceOptions};
 
@@ -29,7 +29,7 @@ struct Tally {
 
 #[derive(Debug, Default, PartialEq)]
 struct Figures {
-    by_source: BTreeMap<Source, Tally>,
+    by_source: BTreeMap<SchemaSource, Tally>,
     /// Events that do not use up their payload, and how many.
     inexact: BTreeMap<EventKey, u64>,
     other_pointer_size: u64,
@@ -91,28 +91,32 @@ fn key(kind: KeyKind, guid: u128, id: u16, version: u8) -> EventKey {
 }
 
 /// Source; events that decode to exactly their payload's length; events.
-type BySource = (Source, u64, u64);
+type BySource = (SchemaSource, u64, u64);
 
 const FIGURES: [(&str, &[BySource]); 16] = [
     ("clr-gc-events.etl", &[]),
     ("compressed-32bit-tiny.etl", &[]),
-    ("kernel-network-win7.etl", &[(Source::Table, 8923, 8923)]),
-    ("kernel-process-win7.etl", &[(Source::Table, 10_343, 10_343)]),
-    ("lxcore-kernel.etl", &[(Source::TraceLogging, 2, 2)]),
+    ("kernel-network-win7.etl", &[(SchemaSource::Table, 8923, 8923)]),
+    ("kernel-process-win7.etl", &[(SchemaSource::Table, 10_343, 10_343)]),
+    ("lxcore-kernel.etl", &[(SchemaSource::TraceLogging, 2, 2)]),
     (
         "merged-kernel-mixed-pointer.etl",
-        &[(Source::Embedded, 34_648, 39_854), (Source::Manifest, 117, 119), (Source::Table, 4334, 4334)],
+        &[
+            (SchemaSource::Embedded, 34_648, 39_854),
+            (SchemaSource::Manifest, 117, 119),
+            (SchemaSource::Table, 4334, 4334),
+        ],
     ),
-    ("mof-image-32bit-v0.etl", &[(Source::Table, 26, 26)]),
-    ("mof-process-32bit-v1.etl", &[(Source::Table, 2, 2)]),
-    ("mof-process-32bit-v3.etl", &[(Source::Table, 8, 8)]),
-    ("mof-process-64bit-v3.etl", &[(Source::Table, 8, 8)]),
-    ("pktmon-compressed-ws2022.etl", &[(Source::Embedded, 403, 403)]),
-    ("self-describing-single.etl", &[(Source::TraceLogging, 1, 1)]),
-    ("shutdown-logger-win10.etl", &[(Source::Table, 13_944, 13_949)]),
-    ("tracelogging-ebpf.etl", &[(Source::TraceLogging, 13_841, 13_841)]),
-    ("waasmedic.etl", &[(Source::TraceLogging, 17, 17)]),
-    ("windowsupdate-lost-events.etl", &[(Source::TraceLogging, 80, 80)]),
+    ("mof-image-32bit-v0.etl", &[(SchemaSource::Table, 26, 26)]),
+    ("mof-process-32bit-v1.etl", &[(SchemaSource::Table, 2, 2)]),
+    ("mof-process-32bit-v3.etl", &[(SchemaSource::Table, 8, 8)]),
+    ("mof-process-64bit-v3.etl", &[(SchemaSource::Table, 8, 8)]),
+    ("pktmon-compressed-ws2022.etl", &[(SchemaSource::Embedded, 403, 403)]),
+    ("self-describing-single.etl", &[(SchemaSource::TraceLogging, 1, 1)]),
+    ("shutdown-logger-win10.etl", &[(SchemaSource::Table, 13_944, 13_949)]),
+    ("tracelogging-ebpf.etl", &[(SchemaSource::TraceLogging, 13_841, 13_841)]),
+    ("waasmedic.etl", &[(SchemaSource::TraceLogging, 17, 17)]),
+    ("windowsupdate-lost-events.etl", &[(SchemaSource::TraceLogging, 80, 80)]),
 ];
 
 /// All events that do not use up their payload; none runs short.
@@ -172,7 +176,7 @@ fn events_of_real_traces_decode_to_the_last_byte() {
 fn check_info(path: &Path, figures: &Figures) {
     let info = run(["info".as_ref(), path.as_os_str(), "-f".as_ref(), "json".as_ref()]).json();
     let told: Vec<serde_json::Value> = info["decoded"]["by_source"].as_array().unwrap().clone();
-    let row = |(source, tally): (&Source, &Tally)| {
+    let row = |(source, tally): (&SchemaSource, &Tally)| {
         let Tally { total, exact, leftover, short } = tally;
         let (source, events) = (source.name(), total);
         serde_json::json!({ "source": source, "events": events, "exact": exact, "leftover": leftover, "short": short })

@@ -8,7 +8,7 @@ mod write;
 use std::io;
 
 use etl_parser::{Guid, OrderedRecord, OrderedRecords, Record, RecordKind, Trace};
-use etw_schema::{Decoded, NotDecoded, Schemas};
+use etw_schema::{DecodedEvent, NotDecoded, Schemas};
 
 use crate::pipeline::{self, Progress};
 use crate::providers::names;
@@ -29,7 +29,7 @@ pub struct Event<'r> {
     /// Provider, or kernel event class; `None` for messages and unknown kinds.
     pub provider: Option<Guid>,
     /// The payload by its schema, or why there is none.
-    pub decoded: Result<Decoded, NotDecoded>,
+    pub decoded: Result<DecodedEvent, NotDecoded>,
 }
 
 impl Event<'_> {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use etl_parser::{ExtendedItem, ExtendedValue};
-use etw_schema::{Fields, Sid, hexadecimal};
+use etw_schema::{FieldValues, Sid, hexadecimal};
 use serde::Serialize;
 
 use super::{Event, kind_name};
@@ -171,7 +171,7 @@ impl EventWriter for CsvWriter {
     }
 }
 
-fn in_one_cell(fields: &Fields) -> String {
+fn in_one_cell(fields: &FieldValues) -> String {
     let mut text = String::new();
     for (position, (name, value)) in fields.iter().enumerate() {
         let separator = if position == 0 { "" } else { "; " };
@@ -201,7 +201,7 @@ struct Row<'e> {
     id: Option<u16>,
     version: Option<u8>,
     name: Option<String>,
-    fields: Option<&'e Fields>,
+    fields: Option<&'e FieldValues>,
     leftover_bytes: Option<usize>,
     missing: Option<String>,
     /// Where the schema is from, or why there is none.

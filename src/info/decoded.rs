@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use etl_parser::{Record, Trace};
-use etw_schema::{EventKey, NotDecoded, Schemas, Source};
+use etw_schema::{EventKey, NotDecoded, SchemaSource, Schemas};
 
 use super::{DecodedEvents, SourceRow};
 use crate::pipeline::{self, Progress};
@@ -11,7 +11,7 @@ use crate::pipeline::{self, Progress};
 /// What became of the events of a part of a trace.
 #[derive(Debug, Default)]
 struct Tally {
-    by_source: BTreeMap<Source, OfSource>,
+    by_source: BTreeMap<SchemaSource, OfSource>,
     without_schema: u64,
     unusable: u64,
     leftover_bytes: u64,
@@ -68,7 +68,7 @@ pub(super) fn count(trace: &Trace<'_>, schemas: &Schemas) -> DecodedEvents {
         },
         |_, part, _| all.add(part),
     );
-    let row = |(source, of_source): (&Source, &OfSource)| SourceRow {
+    let row = |(source, of_source): (&SchemaSource, &OfSource)| SourceRow {
         source: source.name(),
         events: of_source.exact + of_source.leftover + of_source.short,
         exact: of_source.exact,

@@ -8,7 +8,7 @@ use crate::types::{InType, OutType};
 
 /// A difference between the trace's own schema of an event and that of the built-in tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct LayoutDifference {
     /// Name of the field, as the trace has it.
     pub field: Arc<str>,
     /// What differs.
@@ -41,7 +41,7 @@ impl DifferenceKind {
     }
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for LayoutDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let field = &self.field;
         match &self.kind {
@@ -58,18 +58,18 @@ impl fmt::Display for Difference {
 }
 
 /// What differs between the trace's own layout and that of a table, field by field.
-pub(crate) fn differences(trace: &Layout, table: &Layout) -> Vec<Difference> {
+pub(crate) fn differences(trace: &Layout, table: &Layout) -> Vec<LayoutDifference> {
     let mut found = Vec::new();
     compare("".into(), trace.fields(), table.fields(), &mut found);
     found
 }
 
-fn compare(of: Arc<str>, trace: &[Field], table: &[Field], found: &mut Vec<Difference>) {
+fn compare(of: Arc<str>, trace: &[Field], table: &[Field], found: &mut Vec<LayoutDifference>) {
     if trace.len() != table.len() {
-        found.push(Difference { field: of, kind: DifferenceKind::Fields(trace.len(), table.len()) });
+        found.push(LayoutDifference { field: of, kind: DifferenceKind::Fields(trace.len(), table.len()) });
     }
     for (trace, table) in trace.iter().zip(table) {
-        let mut differ = |kind| found.push(Difference { field: Arc::clone(&trace.name), kind });
+        let mut differ = |kind| found.push(LayoutDifference { field: Arc::clone(&trace.name), kind });
         if trace.name != table.name {
             differ(DifferenceKind::Name(Arc::clone(&trace.name), Arc::clone(&table.name)));
         }

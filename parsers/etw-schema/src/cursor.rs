@@ -6,11 +6,11 @@ use etl_parser::{Guid, PointerSize};
 ///
 /// A read that does not fit answers `None` and takes nothing.
 #[derive(Debug, Clone)]
-pub struct Cursor<'a> {
+pub struct ByteCursor<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> ByteCursor<'a> {
     /// At the start of `bytes`.
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
@@ -136,20 +136,20 @@ mod tests {
 
     #[test]
     fn reads_that_do_not_fit_take_nothing() {
-        let mut cursor = Cursor::new(&[1, 2, 3]);
+        let mut cursor = ByteCursor::new(&[1, 2, 3]);
         assert_eq!((cursor.u32(), cursor.u64(), cursor.guid(), cursor.bytes(4)), (None, None, None, None));
         assert_eq!((cursor.u16(), cursor.remaining(), cursor.u8(), cursor.u8()), (Some(0x0201), 1, Some(3), None));
-        let mut cursor = Cursor::new(&[1, 2, 0, 0, 0]);
+        let mut cursor = ByteCursor::new(&[1, 2, 0, 0, 0]);
         assert_eq!(cursor.pointer(PointerSize::Eight), None);
         assert_eq!(cursor.pointer(PointerSize::Four), Some(0x0201));
     }
 
     #[test]
     fn strings_end_at_their_nul_or_with_the_bytes() {
-        let mut cursor = Cursor::new(b"ab\0cd");
+        let mut cursor = ByteCursor::new(b"ab\0cd");
         assert_eq!((cursor.until_nul(), cursor.until_nul()), (Some(&b"ab"[..]), None));
         assert_eq!((cursor.until_nul_or_end(), cursor.remaining()), (&b"cd"[..], 0));
-        let mut cursor = Cursor::new(b"a\0\0\0b\0\0");
+        let mut cursor = ByteCursor::new(b"a\0\0\0b\0\0");
         assert_eq!(cursor.until_utf16_nul_or_end(), b"a\0");
         assert_eq!((cursor.until_utf16_nul_or_end(), cursor.rest()), (&b"b\0"[..], &b"\0"[..]));
         assert_eq!((cursor.until_utf16_nul_or_end(), cursor.remaining()), (&b""[..], 1));

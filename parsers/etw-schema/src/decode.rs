@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use etl_parser::PointerSize;
 
-use crate::cursor::Cursor;
+use crate::cursor::ByteCursor;
 use crate::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, MapRef, Scalar};
 use crate::map::Map;
 use crate::scalar;
 use crate::types::InType;
-use crate::value::{FieldValue, Fields, Value};
+use crate::value::{FieldValue, FieldValues, Value};
 
 /// Values that any event may have, elements and structures included, whatever its length. Of the real events seen, none
 /// has more values than bytes.
@@ -34,16 +34,16 @@ pub type Maps = BTreeMap<Arc<str>, Arc<Map>>;
 
 /// What a payload holds by its layout.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Payload {
+pub struct DecodedPayload {
     /// The fields that fit.
-    pub fields: Fields,
+    pub fields: FieldValues,
     /// Bytes that no field took.
     pub leftover_bytes: usize,
     /// Why not all fields are there.
     pub missing: Option<Missing>,
 }
 
-impl Payload {
+impl DecodedPayload {
     /// Whether every field was found, and every byte taken.
     pub fn is_exact(&self) -> bool {
         self.leftover_bytes == 0 && self.missing.is_none()
@@ -56,12 +56,12 @@ pub struct Missing {
     /// Name of the field.
     pub field: Arc<str>,
     /// Why.
-    pub reason: Reason,
+    pub reason: MissingReason,
 }
 
 /// Why a field could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reason {
+pub enum MissingReason {
     /// It needs more bytes than are left.
     PayloadEnded,
     /// Its count or length is that of a field without a number.
@@ -82,21 +82,21 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let field = &self.field;
         match self.reason {
-            Reason::PayloadEnded => write!(f, "field {field} does not fit into the payload"),
-            Reason::NoReference => write!(f, "field {field} refers to a field that holds no number"),
-            Reason::UnknownType(in_type) => write!(f, "field {field} has unknown {in_type}"),
-            Reason::NoSid => write!(f, "field {field} holds no security identifier"),
-            Reason::TooDeep => write!(f, "field {field} is nested too deeply"),
-            Reason::TooManyValues => write!(f, "field {field} counts more values than the payload can hold"),
-            Reason::TooMuchText => write!(f, "field {field} repeats names too often"),
+            MissingReason::PayloadEnded => write!(f, "field {field} does not fit into the payload"),
+            MissingReason::NoReference => write!(f, "field {field} refers to a field that holds no number"),
+            MissingReason::UnknownType(in_type) => write!(f, "field {field} has unknown {in_type}"),
+            MissingReason::NoSid => write!(f, "field {field} holds no security identifier"),
+            MissingReason::TooDeep => write!(f, "field {field} is nested too deeply"),
+            MissingReason::TooManyValues => write!(f, "field {field} counts more values than the payload can hold"),
+            MissingReason::TooMuchText => write!(f, "field {field} repeats names too often"),
         }
     }
 }
 
 /// Decodes `payload`. Never fails: what cannot be read is told in the answer.
-pub fn decode(layout: &Layout, payload: &[u8], pointer_size: PointerSize, maps: Option<&Maps>) -> Payload {
+pub fn decode(layout: &Layout, payload: &[u8], pointer_size: PointerSize, maps: Option<&Maps>) -> DecodedPayload {
     let mut decoder = Decoder {
-        cursor: Cursor::new(payload),
+        cursor: ByteCursor::new(payload),
         pointer_size,
         maps,
         numbers: vec![None; layout.slots()],
@@ -105,11 +105,11 @@ pub fn decode(layout: &Layout, payload: &[u8], pointer_size: PointerSize, maps: 
     };
     let mut fields = Vec::with_capacity(layout.fields().len().min(payload.len()));
     let missing = decoder.fields(layout.fields(), 0, &mut fields).err();
-    Payload { fields: Fields(fields), leftover_bytes: decoder.cursor.remaining(), missing }
+    DecodedPayload { fields: FieldValues(fields), leftover_bytes: decoder.cursor.remaining(), missing }
 }
 
 struct Decoder<'a> {
-    cursor: Cursor<'a>,
+    cursor: ByteCursor<'a>,
     pointer_size: PointerSize,
     maps: Option<&'a Maps>,
     /// Values of fields so far, by slot.
@@ -127,7 +127,7 @@ impl Decoder<'_> {
                     *number = value.integer();
                 }
                 if !self.takes_name(&field.name) {
-                    return Err(Failed::Own(Reason::TooMuchText).of(field));
+                    return Err(Failed::Own(MissingReason::TooMuchText).of(field));
                 }
                 out.push(FieldValue { name: Arc::clone(&field.name), value });
             }
@@ -141,8 +141,8 @@ impl Decoder<'_> {
         let count = match field.count {
             Count::One => return self.one(field, depth),
             Count::Fixed(count) => Ok(u64::from(count)),
-            Count::Of(slot) => self.number(slot).ok_or(Reason::NoReference),
-            Count::Prefixed => self.cursor.u16().map(u64::from).ok_or(Reason::PayloadEnded),
+            Count::Of(slot) => self.number(slot).ok_or(MissingReason::NoReference),
+            Count::Prefixed => self.cursor.u16().map(u64::from).ok_or(MissingReason::PayloadEnded),
         };
         let count = match count {
             Ok(count) => count,
@@ -163,19 +163,19 @@ impl Decoder<'_> {
     fn one(&mut self, field: &Field, depth: usize) -> (Option<Value>, Result<(), Failed>) {
         self.values_left = match self.values_left.checked_sub(1) {
             Some(left) => left,
-            None => return (None, Err(Reason::TooManyValues.into())),
+            None => return (None, Err(MissingReason::TooManyValues.into())),
         };
         match &field.content {
-            Content::Struct(_) if depth == MAX_DEPTH => (None, Err(Reason::TooDeep.into())),
+            Content::Struct(_) if depth == MAX_DEPTH => (None, Err(MissingReason::TooDeep.into())),
             Content::Struct(members) => {
                 let mut values = Vec::new();
                 let result = self.fields(members, depth + 1, &mut values);
-                let value = (result.is_ok() || !values.is_empty()).then_some(Value::Struct(Fields(values)));
+                let value = (result.is_ok() || !values.is_empty()).then_some(Value::Struct(FieldValues(values)));
                 (value, result.map_err(Failed::Member))
             }
             Content::Scalar(scalar) => match self.scalar(scalar) {
                 Ok(value @ Value::Unknown { in_type, .. }) if scalar.length == Length::Natural => {
-                    (Some(value), Err(Reason::UnknownType(in_type).into()))
+                    (Some(value), Err(MissingReason::UnknownType(in_type).into()))
                 }
                 Ok(value) => (Some(value), Ok(())),
                 Err(reason) => (None, Err(reason.into())),
@@ -183,13 +183,13 @@ impl Decoder<'_> {
         }
     }
 
-    fn scalar(&mut self, scalar: &Scalar) -> Result<Value, Reason> {
+    fn scalar(&mut self, scalar: &Scalar) -> Result<Value, MissingReason> {
         let length = match scalar.length {
             Length::Natural => None,
             Length::Fixed(length) => Some(usize::from(length)),
             Length::Of(slot) => {
-                let length = self.number(slot).ok_or(Reason::NoReference)?;
-                Some(usize::try_from(length).map_err(|_| Reason::PayloadEnded)?)
+                let length = self.number(slot).ok_or(MissingReason::NoReference)?;
+                Some(usize::try_from(length).map_err(|_| MissingReason::PayloadEnded)?)
             }
         };
         let value = scalar::read(&mut self.cursor, (scalar.in_type, scalar.out_type), length, self.pointer_size)?;
@@ -219,12 +219,12 @@ impl Decoder<'_> {
 
 /// Why a field ended early: for its own reason, or for that of one of its members.
 enum Failed {
-    Own(Reason),
+    Own(MissingReason),
     Member(Missing),
 }
 
-impl From<Reason> for Failed {
-    fn from(reason: Reason) -> Self {
+impl From<MissingReason> for Failed {
+    fn from(reason: MissingReason) -> Self {
         Self::Own(reason)
     }
 }
@@ -257,15 +257,15 @@ mod tests {
         Field { name: name.into(), slot, count, content: Content::Struct(members) }
     }
 
-    fn run(fields: Vec<Field>, payload: &[u8]) -> Payload {
+    fn run(fields: Vec<Field>, payload: &[u8]) -> DecodedPayload {
         decode(&Layout::new(fields), payload, PointerSize::Four, None)
     }
 
-    fn shown(payload: &Payload) -> String {
+    fn shown(payload: &DecodedPayload) -> String {
         Value::Struct(payload.fields.clone()).to_string()
     }
 
-    fn missing(field: &str, reason: Reason) -> Option<Missing> {
+    fn missing(field: &str, reason: MissingReason) -> Option<Missing> {
         Some(Missing { field: field.into(), reason })
     }
 
@@ -317,7 +317,7 @@ mod tests {
         for (payload, want, leftover, field) in cases {
             let decoded = run(fields(), payload);
             assert_eq!((shown(&decoded).as_str(), decoded.leftover_bytes), (want, leftover), "{payload:?}");
-            assert_eq!(decoded.missing, missing(field, Reason::PayloadEnded), "{payload:?}");
+            assert_eq!(decoded.missing, missing(field, MissingReason::PayloadEnded), "{payload:?}");
         }
     }
 
@@ -330,10 +330,10 @@ mod tests {
             (vec![Field { count: Count::Of(0), ..scalar("itself", 0, InType::UINT8) }], "itself"),
             (vec![Field { count: Count::Of(9), ..scalar("later", 0, InType::UINT8) }], "later"),
         ] {
-            assert_eq!(run(fields, b"a\0bc").missing, missing(field, Reason::NoReference));
+            assert_eq!(run(fields, b"a\0bc").missing, missing(field, MissingReason::NoReference));
         }
         let negative = vec![scalar("n", 0, InType::INT32), sized("blob", 1, InType::BINARY, Length::Of(0))];
-        assert_eq!(run(negative, &[0xFF; 20]).missing, missing("blob", Reason::PayloadEnded));
+        assert_eq!(run(negative, &[0xFF; 20]).missing, missing("blob", MissingReason::PayloadEnded));
     }
 
     #[test]
@@ -341,7 +341,7 @@ mod tests {
         let decoded = run(vec![scalar("odd", 0, InType(299)), scalar("behind", 1, InType::UINT8)], &[1, 2, 3]);
         let unknown = Value::Unknown { in_type: InType(299), bytes: vec![1, 2, 3] };
         assert_eq!(decoded.fields.get("odd"), Some(&unknown));
-        assert_eq!(decoded.missing, missing("odd", Reason::UnknownType(InType(299))));
+        assert_eq!(decoded.missing, missing("odd", MissingReason::UnknownType(InType(299))));
         let fields = vec![sized("odd", 0, InType(299), Length::Fixed(2)), scalar("behind", 1, InType::UINT8)];
         assert_eq!(shown(&run(fields, &[1, 2, 3])), "{odd=0102, behind=3}");
     }
@@ -354,7 +354,7 @@ mod tests {
         let arrays = Field { count: Count::Fixed(65_535), ..no_bytes };
         for (field, name) in [(empty, "empty"), (nested, "empty"), (arrays, "none")] {
             let decoded = run(vec![field], &[0; 100]);
-            assert_eq!(decoded.missing, missing(name, Reason::TooManyValues));
+            assert_eq!(decoded.missing, missing(name, MissingReason::TooManyValues));
         }
     }
 
@@ -363,7 +363,7 @@ mod tests {
         let long: Arc<str> = "x".repeat(30_000).into();
         let member = Field { name: Arc::clone(&long), ..scalar("", 0, InType::UINT8) };
         let decoded = run(vec![structure("s", 1, Count::Fixed(30_000), vec![member])], &[0; 30_000]);
-        assert_eq!(decoded.missing, missing(&long, Reason::TooMuchText));
+        assert_eq!(decoded.missing, missing(&long, MissingReason::TooMuchText));
         let entry = MapEntry { key: MapKey::Number(0), name: Arc::clone(&long) };
         let map = Some(MapRef::Known(Arc::new(Map::new(MapKind::Values, vec![entry]))));
         let content = Content::Scalar(Scalar { map, ..Scalar::of(InType::UINT8) });
@@ -374,7 +374,7 @@ mod tests {
         // A short payload has no room for long names more often than its schema can spell them.
         let empty = Field { name: long, ..structure("", 0, Count::One, Vec::new()) };
         let decoded = run(vec![empty.clone(), empty.clone(), empty], &[]);
-        assert_eq!((decoded.fields.0.len(), decoded.missing.unwrap().reason), (2, Reason::TooMuchText));
+        assert_eq!((decoded.fields.0.len(), decoded.missing.unwrap().reason), (2, MissingReason::TooMuchText));
     }
 
     #[test]
@@ -382,7 +382,7 @@ mod tests {
         let inner = (0..MAX_DEPTH).fold(scalar("x", 0, InType::UINT8), |f, _| structure("s", 0, Count::One, vec![f]));
         assert!(run(vec![inner.clone()], &[1]).is_exact());
         let deeper = structure("outer", 0, Count::One, vec![inner]);
-        assert_eq!(run(vec![deeper], &[1]).missing, missing("s", Reason::TooDeep));
+        assert_eq!(run(vec![deeper], &[1]).missing, missing("s", MissingReason::TooDeep));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl fmt::Display for EventKey {
 
 /// Where a schema is from: how its fields are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Source {
+pub enum SchemaSource {
     /// Event metadata that a merge put into the trace.
     Embedded,
     /// The event describes itself.
@@ -66,7 +66,7 @@ pub enum Source {
     StringOnly,
 }
 
-impl Source {
+impl SchemaSource {
     /// In words, as data.
     pub fn name(self) -> &'static str {
         match self {
@@ -83,7 +83,7 @@ impl Source {
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventSchema {
     /// Where it is from.
-    pub source: Source,
+    pub source: SchemaSource,
     /// Name of the provider, or of the event class.
     pub provider_name: Option<Arc<str>>,
     /// GUID of the provider's group, which TraceLogging providers may have.
@@ -104,7 +104,7 @@ pub struct EventSchema {
 
 impl EventSchema {
     /// A schema of a layout, without names.
-    pub fn new(source: Source, layout: Layout) -> Self {
+    pub fn new(source: SchemaSource, layout: Layout) -> Self {
         Self {
             source,
             provider_name: None,
@@ -182,7 +182,7 @@ mod tests {
     fn events_are_called_by_their_name_or_by_task_and_opcode() {
         let title = |names: [&str; 3]| {
             let [event, task, opcode] = names.map(|name| (!name.is_empty()).then(|| Arc::from(name)));
-            let schema = EventSchema::new(Source::Embedded, Layout::default());
+            let schema = EventSchema::new(SchemaSource::Embedded, Layout::default());
             EventSchema { event_name: event, task_name: task, opcode_name: opcode, ..schema }.title()
         };
         for (names, want) in [

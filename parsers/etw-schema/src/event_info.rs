@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use etl_parser::Guid;
 
-use crate::cursor::{Cursor, utf16_text};
-use crate::event::{EventKey, EventSchema, KeyKind, SchemaError, Source};
+use crate::cursor::{ByteCursor, utf16_text};
+use crate::event::{EventKey, EventSchema, KeyKind, SchemaError, SchemaSource};
 use crate::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, MapRef, Scalar};
 use crate::map::{Map, MapEntry, MapKey, MapKind};
 use crate::types::{InType, OutType};
@@ -61,7 +61,7 @@ pub fn read_event_info(bytes: &[u8]) -> Result<Option<(EventKey, EventSchema)>, 
         _ => return Ok(None),
     };
     let (layout, mut texts) = read_layout(bytes, &head)?;
-    let mut schema = EventSchema::new(Source::Embedded, layout);
+    let mut schema = EventSchema::new(SchemaSource::Embedded, layout);
     schema.map_provider = Some(head.provider);
     schema.provider_name = texts.at(head.provider_name, "provider name")?;
     schema.task_name = texts.at(head.task_name, "task name")?;
@@ -93,10 +93,10 @@ struct Head {
 
 impl Head {
     fn read(bytes: &[u8]) -> Result<Self, SchemaError> {
-        Self::fields(&mut Cursor::new(bytes)).ok_or(SchemaError::Ends("properties"))
+        Self::fields(&mut ByteCursor::new(bytes)).ok_or(SchemaError::Ends("properties"))
     }
 
-    fn fields(cursor: &mut Cursor<'_>) -> Option<Self> {
+    fn fields(cursor: &mut ByteCursor<'_>) -> Option<Self> {
         let (provider, event) = (cursor.guid()?, cursor.guid()?);
         let (id, version) = (cursor.u16()?, cursor.u8()?);
         let _channel_and_level = cursor.u16()?;
@@ -147,7 +147,7 @@ struct Property {
 
 impl Property {
     fn read(bytes: &[u8]) -> Option<Self> {
-        let mut cursor = Cursor::new(bytes);
+        let mut cursor = ByteCursor::new(bytes);
         Some(Self {
             flags: cursor.u32()?,
             name: cursor.u32()?,
@@ -261,7 +261,7 @@ impl<'a> Texts<'a> {
         }
         let offset = usize::try_from(offset).ok().filter(|offset| *offset >= self.first);
         let behind = offset.and_then(|offset| self.bytes.get(offset..)).ok_or(SchemaError::OutOfRange(what))?;
-        let mut cursor = Cursor::new(behind);
+        let mut cursor = ByteCursor::new(behind);
         let text = cursor.until_utf16_nul_or_end();
         let taken = behind.len() - cursor.remaining();
         if taken == text.len() {
@@ -281,7 +281,7 @@ impl<'a> Texts<'a> {
 ///
 /// Where any offset in it is not one that its writer can have meant.
 pub fn read_map_info(payload: &[u8]) -> Result<(Guid, Arc<str>, Map), SchemaError> {
-    let mut cursor = Cursor::new(payload);
+    let mut cursor = ByteCursor::new(payload);
     let provider = cursor.guid().ok_or(SchemaError::Ends("map"))?;
     let bytes = cursor.rest();
     let mut head = || Some([cursor.u32()?, cursor.u32()?, cursor.u32()?, cursor.u32()?]);
@@ -298,7 +298,7 @@ pub fn read_map_info(payload: &[u8]) -> Result<(Guid, Arc<str>, Map), SchemaErro
         _ => MapKind::Values,
     };
     let mut entry = |entry: &[u8]| {
-        let mut cursor = Cursor::new(entry);
+        let mut cursor = ByteCursor::new(entry);
         let (output, input) = (cursor.u32().unwrap_or(0), cursor.u32().unwrap_or(0));
         let key = if has_texts {
             MapKey::Text(texts.at(input, "map entry")?.unwrap_or_default().to_string())

@@ -9,29 +9,29 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use etl_parser::{FileTime, PointerSize};
 
 use crate::address::socket_address;
-use crate::cursor::{Cursor, ansi_text, utf16_text};
-use crate::decode::Reason;
+use crate::cursor::{ByteCursor, ansi_text, utf16_text};
+use crate::decode::MissingReason;
 use crate::status::NtStatus;
 use crate::types::{InType, OutType};
 use crate::value::{Sid, SystemTime, Value};
 
 /// Reads one value. `length` is what the schema says beyond the type: UTF-16 units of strings in UTF-16, else bytes.
 pub(crate) fn read(
-    cursor: &mut Cursor<'_>,
+    cursor: &mut ByteCursor<'_>,
     (in_type, out_type): (InType, OutType),
     length: Option<usize>,
     pointer_size: PointerSize,
-) -> Result<Value, Reason> {
-    read_fitting(cursor, (in_type, out_type), length, pointer_size).ok_or(Reason::PayloadEnded)?
+) -> Result<Value, MissingReason> {
+    read_fitting(cursor, (in_type, out_type), length, pointer_size).ok_or(MissingReason::PayloadEnded)?
 }
 
 /// `None` where the value does not fit into what is left.
 fn read_fitting(
-    cursor: &mut Cursor<'_>,
+    cursor: &mut ByteCursor<'_>,
     (in_type, out_type): (InType, OutType),
     length: Option<usize>,
     pointer_size: PointerSize,
-) -> Option<Result<Value, Reason>> {
+) -> Option<Result<Value, MissingReason>> {
     let number = |unsigned: u64, bytes: usize| number(in_type, out_type, unsigned, bytes);
     Some(Ok(match in_type {
         InType::UNICODE_STRING => match length {
@@ -65,13 +65,13 @@ fn read_fitting(
             Value::SystemTime(SystemTime(words.map(u16::from_le_bytes)))
         }
         InType::SID => sid(cursor)?,
-        InType::MANIFEST_COUNTED_STRING | InType::COUNTED_STRING => utf16(counted(cursor, Cursor::u16)?),
-        InType::REVERSED_COUNTED_STRING => utf16(counted(cursor, Cursor::u16_be)?),
+        InType::MANIFEST_COUNTED_STRING | InType::COUNTED_STRING => utf16(counted(cursor, ByteCursor::u16)?),
+        InType::REVERSED_COUNTED_STRING => utf16(counted(cursor, ByteCursor::u16_be)?),
         InType::MANIFEST_COUNTED_ANSI_STRING | InType::COUNTED_ANSI_STRING => {
-            ansi(counted(cursor, Cursor::u16)?, out_type)
+            ansi(counted(cursor, ByteCursor::u16)?, out_type)
         }
-        InType::REVERSED_COUNTED_ANSI_STRING => ansi(counted(cursor, Cursor::u16_be)?, out_type),
-        InType::MANIFEST_COUNTED_BINARY => binary(counted(cursor, Cursor::u16)?, out_type),
+        InType::REVERSED_COUNTED_ANSI_STRING => ansi(counted(cursor, ByteCursor::u16_be)?, out_type),
+        InType::MANIFEST_COUNTED_BINARY => binary(counted(cursor, ByteCursor::u16)?, out_type),
         InType::NON_NULL_TERMINATED_STRING => utf16(cursor.bytes(cursor.remaining() & !1)?),
         InType::NON_NULL_TERMINATED_ANSI_STRING => ansi(cursor.bytes(cursor.remaining())?, out_type),
         InType::UNICODE_CHAR => Value::Text(utf16_text(cursor.bytes(2)?)),
@@ -90,7 +90,7 @@ fn read_fitting(
 }
 
 /// Bytes behind a 16-bit count of bytes. Where they do not fit, nothing is taken.
-fn counted<'a>(cursor: &mut Cursor<'a>, count: fn(&mut Cursor<'a>) -> Option<u16>) -> Option<&'a [u8]> {
+fn counted<'a>(cursor: &mut ByteCursor<'a>, count: fn(&mut ByteCursor<'a>) -> Option<u16>) -> Option<&'a [u8]> {
     let mut ahead = cursor.clone();
     let length = count(&mut ahead)?;
     let bytes = ahead.bytes(usize::from(length))?;
@@ -157,7 +157,7 @@ fn number(in_type: InType, out_type: OutType, unsigned: u64, bytes: usize) -> Va
     }
 }
 
-fn sid(cursor: &mut Cursor<'_>) -> Option<Value> {
+fn sid(cursor: &mut ByteCursor<'_>) -> Option<Value> {
     let count = *cursor.rest().get(1)?;
     cursor.bytes(Sid::length(count)).map(|bytes| Value::Sid(Sid::from_bytes(bytes)))
 }
@@ -166,7 +166,7 @@ fn sid(cursor: &mut Cursor<'_>) -> Option<Value> {
 ///
 /// The SID counts where a plausible one stands there (revision 1, at most 15 sub-authorities), whatever the pointers
 /// are: loggers in user mode leave them zero.
-fn wbem_sid(cursor: &mut Cursor<'_>, pointer_size: PointerSize) -> Option<Result<Value, Reason>> {
+fn wbem_sid(cursor: &mut ByteCursor<'_>, pointer_size: PointerSize) -> Option<Result<Value, MissingReason>> {
     let mut behind = cursor.clone();
     let plausible = behind.bytes(2 * pointer_size.bytes()).is_some()
         && matches!(behind.rest(), [1, count, ..] if *count <= 15 && behind.remaining() >= Sid::length(*count));
@@ -179,7 +179,7 @@ fn wbem_sid(cursor: &mut Cursor<'_>, pointer_size: PointerSize) -> Option<Result
             cursor.bytes(4)?;
             Ok(Value::Bytes(Vec::new()))
         }
-        _ => Err(Reason::NoSid),
+        _ => Err(MissingReason::NoSid),
     })
 }
 
@@ -190,8 +190,13 @@ mod tests {
     /// In-type, out-type, length, bytes, and what they show as.
     type Case<'a> = (u16, u16, Option<usize>, &'a [u8], &'a str);
 
-    fn one(in_type: InType, out_type: OutType, length: Option<usize>, bytes: &[u8]) -> (Result<Value, Reason>, usize) {
-        let mut cursor = Cursor::new(bytes);
+    fn one(
+        in_type: InType,
+        out_type: OutType,
+        length: Option<usize>,
+        bytes: &[u8],
+    ) -> (Result<Value, MissingReason>, usize) {
+        let mut cursor = ByteCursor::new(bytes);
         let value = read(&mut cursor, (in_type, out_type), length, PointerSize::Eight);
         (value, cursor.remaining())
     }
@@ -340,7 +345,7 @@ mod tests {
         ];
         for (in_type, length, bytes) in cases {
             let result = one(InType(in_type), OutType::NULL, length, bytes);
-            assert_eq!(result, (Err(Reason::PayloadEnded), bytes.len()), "in-type {in_type}");
+            assert_eq!(result, (Err(MissingReason::PayloadEnded), bytes.len()), "in-type {in_type}");
         }
     }
 
@@ -352,9 +357,9 @@ mod tests {
             assert_eq!(shown(InType::WBEM_SID, OutType::NULL, None, &bytes), "S-1-5-18");
         }
         let many = [&[7; 16][..], &[1, 16, 0, 0, 0, 0, 0, 5]].concat();
-        assert_eq!(one(InType::WBEM_SID, OutType::NULL, None, &many).0, Err(Reason::NoSid));
+        assert_eq!(one(InType::WBEM_SID, OutType::NULL, None, &many).0, Err(MissingReason::NoSid));
         let narrow = [&[7; 8][..], &sid].concat();
-        let mut cursor = Cursor::new(&narrow);
+        let mut cursor = ByteCursor::new(&narrow);
         let value = read(&mut cursor, (InType::WBEM_SID, OutType::NULL), None, PointerSize::Four).unwrap();
         assert_eq!((value.to_string(), cursor.remaining()), ("S-1-5-18".into(), 0));
     }

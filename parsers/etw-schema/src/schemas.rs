@@ -6,9 +6,9 @@ use std::sync::{Arc, LazyLock};
 
 use etl_parser::{EventHeader, ExtendedItemType, Guid, PointerSize, Record, RecordKind};
 
-use crate::compare::{self, Difference};
-use crate::decode::{Maps, Payload, decode};
-use crate::event::{EventKey, EventSchema, KeyKind, SchemaError, Source};
+use crate::compare::{self, LayoutDifference};
+use crate::decode::{DecodedPayload, Maps, decode};
+use crate::event::{EventKey, EventSchema, KeyKind, SchemaError, SchemaSource};
 use crate::layout::{Content, Count, Field, Layout, Scalar};
 use crate::manifest::{self, Manifests};
 use crate::map::Map;
@@ -33,13 +33,13 @@ pub struct Schemas {
     manifests: Manifests,
     conflicting_events: BTreeSet<EventKey>,
     conflicting_maps: BTreeSet<(Guid, Arc<str>)>,
-    counts: Counts,
+    counts: LearnedCounts,
     learned_bytes: usize,
 }
 
 /// What was found of schemas in a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
+pub struct LearnedCounts {
     /// Records with a `TRACE_EVENT_INFO`.
     pub event_infos: u64,
     /// Records with an `EVENT_MAP_INFO`.
@@ -58,11 +58,11 @@ pub struct Counts {
 
 /// A decoded event.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Decoded {
+pub struct DecodedEvent {
     /// The schema by which it was decoded, with the names of provider, event, task and opcode.
     pub schema: Arc<EventSchema>,
     /// The fields, leftover bytes, and what is missing.
-    pub payload: Payload,
+    pub payload: DecodedPayload,
     /// The payload was written with another pointer size than the header says.
     pub other_pointer_size: bool,
     /// The table knows no such version; the event was decoded as one of this version.
@@ -221,8 +221,8 @@ impl Schemas {
     /// # Errors
     ///
     /// Where no schema is known, or the event's own or its header is damaged. A payload that does not suit its schema
-    /// is no error: see [`Payload`].
-    pub fn decode(&self, record: &Record<'_>) -> Result<Decoded, NotDecoded> {
+    /// is no error: see [`DecodedPayload`].
+    pub fn decode(&self, record: &Record<'_>) -> Result<DecodedEvent, NotDecoded> {
         let found = self.find(record)?;
         let bytes = record.user_data().map_err(NotDecoded::BadRecord)?;
         let size = record.pointer_size().unwrap_or(PointerSize::Eight);
@@ -235,7 +235,7 @@ impl Schemas {
                 (payload, other_pointer_size) = (other, true);
             }
         }
-        Ok(Decoded { schema: found.schema, payload, other_pointer_size, as_version: found.as_version })
+        Ok(DecodedEvent { schema: found.schema, payload, other_pointer_size, as_version: found.as_version })
     }
 
     fn find(&self, record: &Record<'_>) -> Result<Found<'_>, NotDecoded> {
@@ -266,7 +266,7 @@ impl Schemas {
     }
 
     /// Where the trace's own metadata differ from the built-in tables, by event.
-    pub fn differences(&self) -> Vec<(EventKey, Vec<Difference>)> {
+    pub fn differences(&self) -> Vec<(EventKey, Vec<LayoutDifference>)> {
         let differing = |(key, schema): (&EventKey, &Arc<EventSchema>)| {
             let (table, version) = tables::find(key)?;
             let differences = compare::differences(&schema.layout, &table.layout);
@@ -296,12 +296,12 @@ impl Schemas {
     }
 
     /// What was found.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> LearnedCounts {
         self.counts
     }
 }
 
-impl Counts {
+impl LearnedCounts {
     fn add(&mut self, other: Self) {
         self.event_infos += other.event_infos;
         self.map_infos += other.map_infos;
@@ -373,5 +373,5 @@ fn is_string_only(record: &Record<'_>) -> bool {
 static STRING_ONLY: LazyLock<Arc<EventSchema>> = LazyLock::new(|| {
     let content = Content::Scalar(Scalar::of(InType::UNICODE_STRING));
     let field = Field { name: "String".into(), slot: 0, count: Count::One, content };
-    Arc::new(EventSchema::new(Source::StringOnly, Layout::new(vec![field])))
+    Arc::new(EventSchema::new(SchemaSource::StringOnly, Layout::new(vec![field])))
 });

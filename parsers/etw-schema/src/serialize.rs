@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::value::{Fields, Value, hexadecimal};
+use crate::value::{FieldValues, Value, hexadecimal};
 
 /// Numbers in decimal as numbers; what people read in hexadecimal, and what JSON has no type for, as text.
 impl Serialize for Value {
@@ -51,7 +51,7 @@ impl Serialize for Value {
 }
 
 /// An object in field order. A name that was used before gets `#2`, `#3`: readers of JSON keep one value for a name.
-impl Serialize for Fields {
+impl Serialize for FieldValues {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         if has_distinct_names(self) {
@@ -74,7 +74,7 @@ impl Serialize for Fields {
     }
 }
 /// Whether no two fields have one name, as in most events.
-fn has_distinct_names(fields: &Fields) -> bool {
+fn has_distinct_names(fields: &FieldValues) -> bool {
     // A few names are compared in less time than they are hashed.
     const FEW: usize = 16;
     if fields.0.len() <= FEW {
@@ -103,10 +103,10 @@ mod tests {
     #[test]
     fn names_stay_apart_in_json() {
         let names = ["a", "a", "a#2", "", "", "a"];
-        let fields = Fields(names.iter().map(|name| named(name)).collect());
+        let fields = FieldValues(names.iter().map(|name| named(name)).collect());
         let json = serde_json::to_string(&fields).unwrap();
         assert_eq!(json, r##"{"a":true,"a#2":true,"a#2#2":true,"":true,"#2":true,"a#3":true}"##);
-        let many = Fields(vec![named("same"); 10_000]);
+        let many = FieldValues(vec![named("same"); 10_000]);
         let object: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(&serde_json::to_string(&many).unwrap()).unwrap();
         assert_eq!(object.len(), 10_000);

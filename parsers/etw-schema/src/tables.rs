@@ -20,7 +20,7 @@ use std::sync::{Arc, LazyLock};
 
 use etl_parser::Guid;
 
-use crate::event::{EventKey, EventSchema, KeyKind, Source};
+use crate::event::{EventKey, EventSchema, KeyKind, SchemaSource};
 use crate::layout::{Content, Count, Field, Layout, Length, MapRef, Scalar};
 use crate::map::{Map, MapEntry, MapKey, MapKind};
 use crate::types::{InType, OutType};
@@ -34,8 +34,8 @@ const SOURCES: [&str; 6] = [
     include_str!("tables/kernel.txt"),
 ];
 
-static TABLES: LazyLock<Tables> = LazyLock::new(|| {
-    let mut tables = Tables::default();
+static TABLES: LazyLock<BuiltIn> = LazyLock::new(|| {
+    let mut tables = BuiltIn::default();
     for source in SOURCES {
         // A test holds that no line of these is wrong.
         tables.read(source);
@@ -58,7 +58,7 @@ pub fn keys() -> impl Iterator<Item = &'static EventKey> {
 }
 
 #[derive(Debug, Default)]
-struct Tables {
+struct BuiltIn {
     events: HashMap<EventKey, Arc<EventSchema>>,
     /// By key without version: the version from which on others only append.
     open_ended: HashMap<EventKey, (u8, Arc<EventSchema>)>,
@@ -73,7 +73,7 @@ struct Scope {
     shapes: HashMap<String, Vec<String>>,
 }
 
-impl Tables {
+impl BuiltIn {
     /// Reads a table; gives the lines that are wrong.
     fn read<'a>(&mut self, text: &'a str) -> Vec<&'a str> {
         let mut scope = None;
@@ -127,7 +127,7 @@ impl Tables {
         let mut words = rest.split_whitespace();
         let name = words.next()?;
         let key = EventKey { kind: scope.kind, guid: scope.guid, id, version };
-        let mut schema = EventSchema::new(Source::Table, scope.layout(words)?);
+        let mut schema = EventSchema::new(SchemaSource::Table, scope.layout(words)?);
         schema.provider_name = Some(Arc::clone(&scope.name));
         schema.event_name = (name != "-").then(|| name.into());
         let schema = Arc::new(schema);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use etl_parser::Guid;
 
-use crate::cursor::Cursor;
-use crate::event::{EventSchema, SchemaError, Source};
+use crate::cursor::ByteCursor;
+use crate::event::{EventSchema, SchemaError, SchemaSource};
 use crate::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, Scalar};
 use crate::types::{InType, OutType};
 
@@ -76,7 +76,7 @@ pub fn read_event(bytes: &[u8], traits: &ProviderTraits) -> Result<EventSchema, 
     while cursor.remaining() > 0 {
         fields.push(read_field(&mut cursor, 0)?);
     }
-    let mut schema = EventSchema::new(Source::TraceLogging, Layout::new(fields));
+    let mut schema = EventSchema::new(SchemaSource::TraceLogging, Layout::new(fields));
     schema.event_name = Some(text(name));
     schema.provider_name = Some(Arc::clone(&traits.name)).filter(|name| !name.is_empty());
     schema.provider_group = traits.group;
@@ -84,14 +84,14 @@ pub fn read_event(bytes: &[u8], traits: &ProviderTraits) -> Result<EventSchema, 
 }
 
 /// What is behind the leading 16-bit size, as far as that says. The item may be longer than the metadata.
-fn sized(bytes: &[u8]) -> Result<Cursor<'_>, SchemaError> {
+fn sized(bytes: &[u8]) -> Result<ByteCursor<'_>, SchemaError> {
     let size = bytes.first_chunk().map(|size| usize::from(u16::from_le_bytes(*size)));
     let size = size.ok_or(SchemaError::Ends("size"))?;
-    bytes.get(2..size).map(Cursor::new).ok_or(SchemaError::OutOfRange("size"))
+    bytes.get(2..size).map(ByteCursor::new).ok_or(SchemaError::OutOfRange("size"))
 }
 
 /// Seven bits a byte, until one with the highest bit clear.
-fn skip_tags(cursor: &mut Cursor<'_>) -> Option<()> {
+fn skip_tags(cursor: &mut ByteCursor<'_>) -> Option<()> {
     while cursor.u8()? & 0x80 != 0 {}
     Some(())
 }
@@ -100,7 +100,7 @@ fn text(bytes: &[u8]) -> Arc<str> {
     String::from_utf8_lossy(bytes).into()
 }
 
-fn read_field(cursor: &mut Cursor<'_>, depth: usize) -> Result<Field, SchemaError> {
+fn read_field(cursor: &mut ByteCursor<'_>, depth: usize) -> Result<Field, SchemaError> {
     let name = text(cursor.until_nul().ok_or(SchemaError::Ends("field name"))?);
     let in_meta = cursor.u8().ok_or(SchemaError::Ends("field type"))?;
     let mut out_meta = 0;

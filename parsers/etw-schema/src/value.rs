@@ -54,7 +54,7 @@ pub enum Value {
     /// Several of one type.
     Array(Vec<Value>),
     /// A structure.
-    Struct(Fields),
+    Struct(FieldValues),
     /// A value that its field's map names.
     Named {
         /// What the map says.
@@ -97,9 +97,9 @@ pub struct FieldValue {
 
 /// The fields of an event or a structure, in the order of the payload.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Fields(pub Vec<FieldValue>);
+pub struct FieldValues(pub Vec<FieldValue>);
 
-impl Fields {
+impl FieldValues {
     /// The first field of this name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|field| &*field.name == name).map(|field| &field.value)
@@ -269,7 +269,7 @@ mod tests {
             (Value::HResult(0x8007_0005), "0x80070005", r#""0x80070005""#),
             (Value::Array(vec![Value::Unsigned(1), Value::Unsigned(2)]), "[1, 2]", "[1,2]"),
             (
-                Value::Struct(Fields(vec![field("a", Value::Signed(1)), field("b", Value::Bool(false))])),
+                Value::Struct(FieldValues(vec![field("a", Value::Signed(1)), field("b", Value::Bool(false))])),
                 "{a=1, b=false}",
                 r#"{"a":1,"b":false}"#,
             ),

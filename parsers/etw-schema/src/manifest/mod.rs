@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use etl_parser::{Guid, Record, RecordHeader};
 
-use crate::cursor::Cursor;
+use crate::cursor::ByteCursor;
 use crate::event::{EventKey, EventSchema, KeyKind, SchemaError};
 pub use xml::read_manifest;
 
@@ -89,7 +89,7 @@ struct Chunk<'a> {
 
 impl<'a> Chunk<'a> {
     fn read(payload: &'a [u8]) -> Option<Self> {
-        let mut cursor = Cursor::new(payload);
+        let mut cursor = ByteCursor::new(payload);
         let format = cursor.u8()?;
         let version = (cursor.u8()?, cursor.u8()?);
         let magic = cursor.u8()?;

@@ -10,7 +10,7 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 
 use super::Manifest;
-use crate::event::{EventSchema, SchemaError, Source};
+use crate::event::{EventSchema, SchemaError, SchemaSource};
 use crate::layout::{Content, Count, Field, Layout, Length, MAX_DEPTH, MapRef, Scalar};
 use crate::map::{Map, MapEntry, MapKey, MapKind};
 use crate::types::{InType, OutType};
@@ -196,7 +196,7 @@ impl Document {
         let mut manifest = Manifest { provider_name, events: HashMap::new() };
         for event in events {
             let layout = event.template.and_then(|tid| layouts.get(&tid).map(Arc::clone)).unwrap_or_default();
-            let mut schema = EventSchema::new(Source::Manifest, Layout::default());
+            let mut schema = EventSchema::new(SchemaSource::Manifest, Layout::default());
             schema.layout = layout;
             schema.provider_name = manifest.provider_name.clone();
             schema.event_name = event.symbol;

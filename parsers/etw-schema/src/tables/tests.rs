@@ -6,7 +6,7 @@ use crate::value::Value;
 
 #[test]
 fn every_line_of_every_table_is_right() {
-    let mut tables = Tables::default();
+    let mut tables = BuiltIn::default();
     for source in SOURCES {
         assert_eq!(tables.read(source), Vec::<&str>::new());
     }
@@ -45,10 +45,10 @@ fn wrong_lines_are_told() {
         "provider x P",
         "class",
     ] {
-        assert_eq!(Tables::default().read(&format!("{head}{line}")), [line]);
+        assert_eq!(BuiltIn::default().read(&format!("{head}{line}")), [line]);
     }
-    assert_eq!(Tables::default().read("1.0 early"), ["1.0 early"]);
-    assert_eq!(Tables::default().read(&format!("{head}1.0 a\n1.0 b")), ["1.0 b"]);
+    assert_eq!(BuiltIn::default().read("1.0 early"), ["1.0 early"]);
+    assert_eq!(BuiltIn::default().read(&format!("{head}1.0 a\n1.0 b")), ["1.0 b"]);
 }
 
 fn shown(guid: u128, kind: KeyKind, (id, version): (u16, u8), payload: &[u8], size: PointerSize) -> String {

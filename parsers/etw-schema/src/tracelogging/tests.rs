@@ -1,7 +1,7 @@
 use etl_parser::PointerSize;
 
 use super::*;
-use crate::decode::{Payload, Reason, decode};
+use crate::decode::{DecodedPayload, MissingReason, decode};
 use crate::value::Value;
 
 /// The bytes of some fields.
@@ -18,7 +18,7 @@ fn read(bytes: &[u8]) -> Result<EventSchema, SchemaError> {
     read_event(bytes, &ProviderTraits::default())
 }
 
-fn run(fields: &[&[u8]], payload: &[u8]) -> Payload {
+fn run(fields: &[&[u8]], payload: &[u8]) -> DecodedPayload {
     decode(&read(&event(fields)).unwrap().layout, payload, PointerSize::Eight, None)
 }
 
@@ -119,7 +119,7 @@ fn types_that_nobody_describes_keep_their_number() {
         let in_type = InType(FOREIGN | u16::from(kind));
         assert_eq!(decoded.fields.0.len(), 1);
         assert_eq!(decoded.fields.get("f"), Some(&Value::Unknown { in_type, bytes: vec![1, 2, 3] }));
-        assert_eq!(decoded.missing.unwrap().reason, Reason::UnknownType(in_type));
+        assert_eq!(decoded.missing.unwrap().reason, MissingReason::UnknownType(in_type));
     }
 }
 
@@ -159,20 +159,25 @@ fn metadata_that_ends_early_is_told() {
 
 #[test]
 fn hostile_counts_and_lengths_end() {
-    let cases: [(&str, Fields<'_>, &[u8], Reason); 8] = [
-        ("structure of nothing", vec![&[b's', 0, 0x38 | CHAIN, 0, 0xFF, 0xFF]], &[], Reason::TooManyValues),
+    let cases: [(&str, Fields<'_>, &[u8], MissingReason); 8] = [
+        ("structure of nothing", vec![&[b's', 0, 0x38 | CHAIN, 0, 0xFF, 0xFF]], &[], MissingReason::TooManyValues),
         (
             "arrays within arrays",
             vec![&[b's', 0, 0x38 | CHAIN, 1, 0xFF, 0xFF], &[b't', 0, 0x38 | CHAIN, 0, 0xFF, 0xFF]],
             &[0; 64],
-            Reason::TooManyValues,
+            MissingReason::TooManyValues,
         ),
-        ("binary beyond the end", vec![&[b'b', 0, 14]], &[9, 0, 1], Reason::PayloadEnded),
-        ("counted text beyond the end", vec![&[b'b', 0, 22]], &[0xFF, 0xFF, 1], Reason::PayloadEnded),
-        ("SID of 255 parts", vec![&[b'b', 0, 19]], &[1, 255, 0, 0, 0, 0, 0, 5, 0, 0], Reason::PayloadEnded),
-        ("array beyond the end", vec![&[b'b', 0, 8 | VARIABLE_COUNT]], &[0xFF, 0xFF, 1, 0], Reason::PayloadEnded),
-        ("no count", vec![&[b'b', 0, 8 | VARIABLE_COUNT]], &[1], Reason::PayloadEnded),
-        ("no payload", vec![&[b'b', 0, 8]], &[], Reason::PayloadEnded),
+        ("binary beyond the end", vec![&[b'b', 0, 14]], &[9, 0, 1], MissingReason::PayloadEnded),
+        ("counted text beyond the end", vec![&[b'b', 0, 22]], &[0xFF, 0xFF, 1], MissingReason::PayloadEnded),
+        ("SID of 255 parts", vec![&[b'b', 0, 19]], &[1, 255, 0, 0, 0, 0, 0, 5, 0, 0], MissingReason::PayloadEnded),
+        (
+            "array beyond the end",
+            vec![&[b'b', 0, 8 | VARIABLE_COUNT]],
+            &[0xFF, 0xFF, 1, 0],
+            MissingReason::PayloadEnded,
+        ),
+        ("no count", vec![&[b'b', 0, 8 | VARIABLE_COUNT]], &[1], MissingReason::PayloadEnded),
+        ("no payload", vec![&[b'b', 0, 8]], &[], MissingReason::PayloadEnded),
     ];
     for (what, fields, payload, want) in cases {
         assert_eq!(run(&fields, payload).missing.map(|missing| missing.reason), Some(want), "{what}");
