@@ -10,7 +10,7 @@ use outofports::case::boots;
 use outofports::event::{EventMeta, NetEvent};
 use outofports::pipeline::{Observer, replay};
 use outofports::report::{self, Report, json, text};
-use outofports::schema::{Layout, Maps, Value, decode};
+use etw_schema::{Layout, Maps, Value, decode};
 use outofports::side::tasklist::Task;
 use outofports::{Case, Error, NoProgress, Options};
 use rayon::ThreadPool;
