@@ -53,6 +53,11 @@ impl EtlFile {
         Ok(Self { bytes: Bytes::Read(bytes) })
     }
 
+    /// A file whose bytes are in memory already.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self { bytes: Bytes::Read(bytes) }
+    }
+
     /// All bytes of the file.
     pub fn bytes(&self) -> &[u8] {
         match &self.bytes {
