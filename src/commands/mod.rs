@@ -13,10 +13,12 @@ use etl_parser::{Guid, Trace};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::ThreadPool;
 
+use crate::case::facts::TraceFacts;
 use crate::case::indexing::{self, Indexed};
 use crate::case::{Case, InputKind, TraceFile, label};
 use crate::cli::{Analyze, Cli, Color, Command, Common, EventFormat, Events, Info, InfoFormat, ReportFormat};
-use crate::diagnosis::verdict::State;
+use crate::diagnosis::state::State;
+use crate::diagnosis::{Facts, diagnose};
 use crate::error::Error;
 use crate::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter};
 use crate::info;
@@ -26,7 +28,7 @@ use crate::output;
 use crate::pipeline::coverage::Coverage;
 use crate::pipeline::{self, Progress, TimeOrder};
 use crate::providers::afd;
-use crate::report::{self, Facts, Report, TraceFacts, json, text};
+use crate::report::{self, Report, json, text};
 use crate::time::FileTime;
 
 /// How a run ended that wrote what it was asked for.
@@ -149,7 +151,8 @@ fn analyze(options: &Analyze) -> Result<Outcome, Error> {
             "the traces are of {several} machines, or starts of one: each is followed by itself, and of a pool the fullest is shown"
         ));
     }
-    let report = Report::new(Facts { traces: trace_facts, findings: analysis.finish(), side, side_inputs, notes });
+    let report =
+        Report::new(diagnose(Facts { traces: trace_facts, findings: analysis.finish(), side, side_inputs, notes }));
     write_report(&options.common, options.format, options.top, &report)?;
     warn(&options.common, &unusable);
     tell_speed(&options.common, read, started);

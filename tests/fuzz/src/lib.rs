@@ -6,11 +6,13 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use etl_parser::{PointerSize, Trace};
+use outofports::case::facts::TraceFacts;
+use outofports::diagnosis::{Facts, diagnose};
 use outofports::event::{EventMeta, NetEvent};
 use outofports::machine::{Analysis, Setting};
 use outofports::pipeline::coverage::Coverage;
 use outofports::pipeline::{self, Progress, TimeOrder};
-use outofports::report::{self, Facts, Report, TraceFacts, json, text};
+use outofports::report::{self, Report, json, text};
 use outofports::schema::{Layout, Maps, Value, decode};
 use outofports::side::facts::SideFacts;
 use outofports::side::tasklist::Task;
@@ -70,13 +72,13 @@ pub fn report_on(
         assert!(coverage.bind_records <= coverage.afd_records && coverage.afd_records <= coverage.records);
     }
     let facts = |(number, (trace, coverage))| TraceFacts::new(format!("trace-{number}"), trace, coverage, 0);
-    Report::new(Facts {
+    Report::new(diagnose(Facts {
         traces: traces.iter().zip(coverages).enumerate().map(facts).collect(),
         findings: analysis.finish(),
         side: SideFacts { tasks, ..SideFacts::default() },
         side_inputs: Vec::new(),
         notes: Vec::new(),
-    })
+    }))
 }
 
 /// What must hold of pools and holders: no share above the whole, no holder that is nowhere, no failure lost.
