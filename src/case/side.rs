@@ -166,7 +166,9 @@ impl Opening<'_> {
         }
         // Folders hold logs of all kinds.
         let says_something = |found: &Recognised| {
-            found.kind != Kind::Evtx || promised.is_some() || !found.facts.system_events.is_empty()
+            let facts = &found.facts;
+            let tells = !facts.system_events.is_empty() || !facts.afd_logs.is_empty();
+            found.kind != Kind::Evtx || promised.is_some() || tells
         };
         let found: Vec<Recognised> = found.into_iter().filter(says_something).collect();
         let is_told = !found.is_empty();

@@ -197,8 +197,7 @@ pub fn read(
     trace: &Trace<'_>,
     progress: &dyn Progress,
 ) -> Result<(Info, Coverage), Stopped> {
-    let mut reading = Reading::default();
-    let coverages = replay(std::slice::from_ref(trace), &[vec![0]], progress, &mut reading)?;
+    let (reading, coverages) = replay(std::slice::from_ref(trace), &[vec![0]], progress, Reading::default)?;
     let coverage = coverages.into_iter().next().unwrap_or_default();
     let Reading { tally, processes, starts, rundowns } = reading;
     let counts = tally.schemas.counts();

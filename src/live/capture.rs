@@ -165,7 +165,7 @@ impl<'r> Run<'r> {
     }
 
     fn look_at_processes(&mut self, poller: &mut Poller<'_>) {
-        let place = Place { trace: 0, cpu: 0, buffer: 0, offset: 0, pos: 0 };
+        let place = Place::default();
         let meta = EventMeta { time: self.system.now(), header_pid: None, id: 0, place };
         for event in poller.ask_for_processes() {
             self.window.push(meta, event);

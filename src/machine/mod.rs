@@ -69,7 +69,12 @@ impl Analysis {
 
     /// Takes in one event.
     pub fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
-        let boot = self.boots.get(usize::from(meta.place.trace)).copied();
+        // A log does not tell of which start its entries are: they go with the trace at hand.
+        let boot = if meta.place.entry.is_some() {
+            self.boot
+        } else {
+            Some(self.boots.get(usize::from(meta.place.trace)).copied().unwrap_or_default())
+        };
         if self.boot.is_some() && boot != self.boot {
             self.sockets.restart(self.now, &mut self.world);
             self.world.processes.restart();

@@ -178,6 +178,8 @@ pub struct Held {
 pub enum Decided {
     /// To its process.
     Eprocess,
+    /// To its process, which a record header names whose place in the driver makes it reliable.
+    Location,
     /// It is System's: to the process that a record header named.
     Fallback,
     /// It is System's, and no header named another.
@@ -200,6 +202,8 @@ impl EpochId {
 #[derive(Debug, Clone, Default)]
 struct Epoch {
     process: Option<ProcessId>,
+    /// The process is known by a record header alone, one that is reliable.
+    by_location: bool,
     waiting: BTreeMap<Fallback, Tally>,
 }
 
@@ -311,6 +315,35 @@ impl ProcessTable {
         }
     }
 
+    /// Notes that a record header names the process of the object at `eprocess`, where that is reliable. What other events
+    /// say about the address goes before it.
+    pub fn located(&mut self, pid: u32, eprocess: u64, time: FileTime) {
+        if eprocess == 0 {
+            return;
+        }
+        let current = self.by_eprocess.get(&eprocess).copied();
+        let known = current.and_then(|epoch| self.process_of(epoch));
+        if known.and_then(|known| self.get(known)).is_some_and(Process::is_alive) {
+            return;
+        }
+        let id = self.running(pid, time);
+        // Another object than the one that the PID is known to have: one of the two is wrong, and nothing follows.
+        if self.get(id).and_then(|process| process.eprocess).is_some_and(|other| other != eprocess) {
+            return;
+        }
+        if let Some(epoch) = current.filter(|_| known.is_none()) {
+            self.resolve(epoch, id, true);
+        } else if let Some(epoch) = self.begin_epoch(eprocess, Some(id)).and_then(|epoch| self.epochs.get_mut(epoch.index())) {
+            epoch.by_location = true;
+        }
+    }
+
+    /// Whether the process behind an EPROCESS address is known by a record header alone.
+    pub fn is_by_location(&self, eprocess: u64) -> bool {
+        let epoch = self.by_eprocess.get(&eprocess).and_then(|epoch| self.epochs.get(epoch.index()));
+        epoch.is_some_and(|epoch| epoch.by_location)
+    }
+
     /// PID of a process.
     pub fn pid(&self, id: ProcessId) -> Option<u32> {
         self.get(id).map(|process| process.pid)
@@ -397,8 +430,10 @@ impl ProcessTable {
     /// How an EPROCESS address has been decided that was not yet when it was asked for; `None` where it still waits.
     pub fn decided(&self, owner: Owner) -> Option<Decided> {
         let Owner::Eprocess(id, fallback) = owner else { return None };
-        let process = self.epochs.get(id.index())?.process?;
+        let epoch = self.epochs.get(id.index())?;
+        let process = epoch.process?;
         Some(match (self.pid(process).is_some_and(is_kernel), fallback) {
+            (false, _) if epoch.by_location => Decided::Location,
             (false, _) => Decided::Eprocess,
             (true, Some(_)) => Decided::Fallback,
             (true, None) => Decided::Nobody,
@@ -411,10 +446,7 @@ impl ProcessTable {
             ProcessChange::Start => self.start(event, time),
             ProcessChange::End => self.end(event, time),
             ProcessChange::Rundown => self.rundown(event, time),
-            ProcessChange::Defunct => match self.latest(event.pid) {
-                Some((id, _)) => id,
-                None => self.insert(event.pid, time),
-            },
+            ProcessChange::Defunct => self.defunct(event, time),
         };
         if event.change != ProcessChange::End
             && let Some(eprocess) = event.eprocess
@@ -497,6 +529,23 @@ impl ProcessTable {
         }
     }
 
+    /// The object of a process that has ended was there when the session asked.
+    fn defunct(&mut self, event: &ProcessEvent, time: FileTime) -> ProcessId {
+        // A PID is free again when the object is gone, not before: it is this process's.
+        let id = match self.latest(event.pid) {
+            Some((id, _)) => id,
+            None => self.insert(event.pid, time),
+        };
+        let exited = event.exited.filter(|exited| *exited <= time);
+        if let (Some(process), Some(exited)) = (self.get_mut(id), exited)
+            && process.ended.is_none()
+            && process.started.is_none_or(|started| started <= exited)
+        {
+            process.ended = Some(exited);
+        }
+        id
+    }
+
     fn process_of(&self, epoch: EpochId) -> Option<ProcessId> {
         self.epochs.get(epoch.index()).and_then(|epoch| epoch.process)
     }
@@ -511,7 +560,12 @@ impl ProcessTable {
         }
         if let Some(epoch) = self.by_eprocess.get(&eprocess).copied() {
             match self.process_of(epoch) {
-                Some(known) if known == id => return,
+                Some(known) if known == id => {
+                    if let Some(epoch) = self.epochs.get_mut(epoch.index()) {
+                        epoch.by_location = false;
+                    }
+                    return;
+                }
                 // The address belongs to another process now.
                 Some(known) => {
                     if let Some(process) = self.get_mut(known) {
@@ -519,7 +573,7 @@ impl ProcessTable {
                     }
                 }
                 None => {
-                    self.resolve(epoch, id);
+                    self.resolve(epoch, id, false);
                     return;
                 }
             }
@@ -532,7 +586,7 @@ impl ProcessTable {
         let id = u32::try_from(number).ok().filter(|_| number < MAX_EPOCHS).map(EpochId);
         self.overflowed |= id.is_none();
         if id.is_some() {
-            self.epochs.push(Epoch { process, waiting: BTreeMap::new() });
+            self.epochs.push(Epoch { process, ..Epoch::default() });
         }
         match id {
             Some(id) => self.by_eprocess.insert(eprocess, id),
@@ -542,10 +596,10 @@ impl ProcessTable {
         id
     }
 
-    fn resolve(&mut self, epoch: EpochId, id: ProcessId) {
+    fn resolve(&mut self, epoch: EpochId, id: ProcessId, by_location: bool) {
         let kernel = self.pid(id).is_some_and(is_kernel);
         let Some(epoch) = self.epochs.get_mut(epoch.index()) else { return };
-        epoch.process = Some(id);
+        (epoch.process, epoch.by_location) = (Some(id), by_location);
         let waiting = std::mem::take(&mut epoch.waiting);
         self.waiting = self.waiting.saturating_sub(waiting.len());
         for (fallback, mut tally) in waiting {
@@ -554,7 +608,7 @@ impl ProcessTable {
                 self.fall_back(fallback, tally);
                 continue;
             }
-            tally.settle(|source| &mut source.eprocess);
+            tally.settle(|source| if by_location { &mut source.header_location } else { &mut source.eprocess });
             match self.get_mut(id) {
                 Some(process) => process.tally.add(tally),
                 None => self.unknown.add(tally),

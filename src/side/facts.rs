@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::tasklist::Task;
+use crate::event::{LogEntry, LoggedEvent};
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::time::FileTime;
 
@@ -29,13 +30,47 @@ pub struct SideFacts {
     pub system_events: Vec<SystemEvent>,
     /// Times of the oldest and the newest entry of each System log.
     pub log_spans: Vec<(FileTime, FileTime)>,
+    /// Socket events of logs of Winsock-AFD's channel, in no order.
+    pub socket_events: Vec<LoggedEvent>,
+    /// What else these logs hold.
+    pub afd_logs: Vec<AfdLog>,
+}
+
+/// A log of Winsock-AFD's channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AfdLog {
+    /// The file.
+    pub source: SourceId,
+    /// Entries of Winsock-AFD.
+    pub entries: u64,
+    /// Of these, binds, enter and exit.
+    pub binds: u64,
+    /// Of these, entries that the analysis uses.
+    pub used: u64,
+    /// Entries that it would use, of a version that no source describes or with fields missing.
+    pub unknown: u64,
+    /// Entries that it would use, and that are too many to keep.
+    pub left_out: u64,
 }
 
 impl SideFacts {
     /// Adds the facts of one file, which is side input number `source`.
     pub fn add(&mut self, facts: Self, source: SourceId) {
-        let Self { tasks, listings, afd_handles, handles, dynamic_ports, excluded_ports, system_events, log_spans } =
-            facts;
+        let Self {
+            tasks,
+            listings,
+            afd_handles,
+            handles,
+            dynamic_ports,
+            excluded_ports,
+            system_events,
+            log_spans,
+            socket_events,
+            afd_logs,
+        } = facts;
+        let of_source = |logged: LoggedEvent| LoggedEvent { entry: LogEntry { source, ..logged.entry }, ..logged };
+        self.socket_events.extend(socket_events.into_iter().map(of_source));
+        self.afd_logs.extend(afd_logs.into_iter().map(|log| AfdLog { source, ..log }));
         self.log_spans.extend(log_spans);
         self.tasks.extend(tasks);
         self.listings.extend(listings.into_iter().map(|listing| SocketListing { source, ..listing }));

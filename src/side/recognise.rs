@@ -139,8 +139,24 @@ pub fn recognise(bytes: &[u8], name: &str) -> Vec<Recognised> {
 
 fn of_event_log(log: event_log::EventLog) -> Recognised {
     let mut notes = Vec::new();
-    if log.events.is_empty() {
-        notes.push(format!("none of its {} is about ports", counted(log.entries, "event")));
+    match log.afd {
+        Some(afd) => {
+            let others = log.entries.saturating_sub(afd.entries);
+            notes.push(format!("{} of Winsock-AFD, {} used", counted(afd.entries, "event"), afd.used));
+            if afd.unknown > 0 {
+                notes.push(format!("{} in a form that is not known", counted(afd.unknown, "event")));
+            }
+            if afd.left_out > 0 {
+                notes.push(format!("{} more, not used", counted(afd.left_out, "event")));
+            }
+            if others > 0 && log.events.is_empty() {
+                notes.push(format!("none of the {} of other providers is about ports", counted(others, "event")));
+            }
+        }
+        None if log.events.is_empty() => {
+            notes.push(format!("none of its {} is about ports", counted(log.entries, "event")));
+        }
+        None => {}
     }
     if log.damaged > 0 {
         notes.push(format!("{} could not be read", counted(log.damaged, "damaged place")));
@@ -149,8 +165,13 @@ fn of_event_log(log: event_log::EventLog) -> Recognised {
         notes.push(format!("{} more, not used", counted(log.left_out, "event")));
     }
     let note = (!notes.is_empty()).then(|| notes.join("; "));
-    let facts =
-        SideFacts { system_events: log.events, log_spans: log.span.into_iter().collect(), ..SideFacts::default() };
+    let facts = SideFacts {
+        system_events: log.events,
+        log_spans: log.span.into_iter().collect(),
+        socket_events: log.socket_events,
+        afd_logs: log.afd.into_iter().collect(),
+        ..SideFacts::default()
+    };
     Recognised { kind: Kind::Evtx, facts, note }
 }
 
