@@ -48,6 +48,8 @@
 //! Schemas come from the trace, as payloads do. Offsets and references are checked, nesting, number of values and memory
 //! are bounded by named constants, and what cannot be read is told in the answer.
 
+#![forbid(unsafe_code)]
+
 mod address;
 mod compare;
 mod cursor;
@@ -78,3 +80,8 @@ pub use schemas::{DecodedEvent, LearnedCounts, NotDecoded, Schemas};
 pub use status::NtStatus;
 pub use types::{InType, OutType};
 pub use value::{FieldValue, FieldValues, Sid, SystemTime, Value, hexadecimal};
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
