@@ -157,13 +157,13 @@ impl Schemas {
         let mut scratch = Vec::new();
         for position in trace.reading_order() {
             if let Ok(buffer) = trace.buffer(position, &mut scratch) {
-                buffer.records().filter_map(Result::ok).for_each(|record| schemas.learn(&record));
+                buffer.records().filter_map(Result::ok).for_each(|record| schemas.learn(record));
             }
         }
         schemas
     }
 
-    /// Takes in what a record, given as `&Record` or as `&OrderedRecord`, says about schemas; most say nothing.
+    /// Takes in what a record, given as `Record`, `&Record` or `&OrderedRecord`, says about schemas; most say nothing.
     ///
     /// May be called before or while events are decoded: those decoded earlier lack the schemas that come later.
     pub fn learn<'r>(&mut self, record: impl Into<Record<'r>>) {
@@ -289,7 +289,7 @@ impl Schemas {
         self.conflicting_maps.extend(later.conflicting_maps);
     }
 
-    /// Decodes an event, given as `&Record` or as `&OrderedRecord`.
+    /// Decodes an event, given as `Record`, `&Record` or `&OrderedRecord`.
     ///
     /// The first of these that there is counts: the header's word that the payload is one string, the event's own
     /// description (TraceLogging), metadata that a merge put into the trace, a manifest in the trace, the built-in tables.

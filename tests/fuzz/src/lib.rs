@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use etl_parser::{PointerSize, Trace};
+use etw_schema::{Layout, Maps, Value, decode};
 use outofports::event::{EventMeta, NetEvent};
 use outofports::machine::{Analysis, Setting};
 use outofports::pipeline::coverage::Coverage;
 use outofports::pipeline::{self, Progress, TimeOrder};
 use outofports::report::{self, Facts, Report, TraceFacts, json, text};
-use etw_schema::{Layout, Maps, Value, decode};
 use outofports::side::facts::SideFacts;
 use outofports::side::tasklist::Task;
 use rayon::ThreadPool;
