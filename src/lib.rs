@@ -14,24 +14,31 @@
 //!
 //! [`cli`] holds the options, [`commands`] has one file for each subcommand.
 
+pub mod analyze;
 pub mod case;
 pub mod cli;
 pub mod commands;
 pub mod diagnosis;
-pub mod error;
 pub mod event;
 pub mod events;
-mod foreign;
+pub mod foreign;
 pub mod hash;
 pub mod info;
 pub mod live;
 pub mod machine;
 pub mod net;
-mod output;
+pub mod output;
 pub mod pipeline;
+pub mod progress;
 pub mod providers;
 pub mod report;
 pub mod side;
 pub mod status;
+pub mod terminal;
 pub mod time;
 pub mod words;
+
+pub use analyze::{Analyzed, Options, analyze};
+pub use case::{Case, Error};
+pub use progress::{NoProgress, Progress, Stopped};
+pub use report::Format;

@@ -10,7 +10,8 @@ use std::io;
 use etl_parser::{Guid, OrderedRecord, OrderedRecords, Record, RecordKind, Trace};
 use etw_schema::{DecodedEvent, NotDecoded, Schemas};
 
-use crate::pipeline::{self, Progress};
+use crate::pipeline;
+use crate::progress::{Progress, Stopped};
 use crate::providers::names;
 use crate::time::FileTime;
 
@@ -47,7 +48,12 @@ impl Event<'_> {
 }
 
 /// Learns the schemas that a trace holds, on the current rayon pool.
-pub fn learn(traces: &[Trace<'_>], progress: &Progress) -> Vec<Schemas> {
+///
+/// # Errors
+///
+/// [`Stopped`] where `progress` says so.
+pub fn learn(traces: &[Trace<'_>], progress: &dyn Progress) -> Result<Vec<Schemas>, Stopped> {
+    progress.expect(traces.iter().map(|trace| trace.bytes().len() as u64).sum());
     let mut learned: Vec<Schemas> = traces.iter().map(|_| Schemas::default()).collect();
     pipeline::scan(
         traces,
@@ -62,8 +68,8 @@ pub fn learn(traces: &[Trace<'_>], progress: &Progress) -> Vec<Schemas> {
                 learned.absorb(schemas);
             }
         },
-    );
-    learned
+    )?;
+    Ok(learned)
 }
 
 /// Shows the events that `filter` lets through to `show`, in time order across all traces. Gives how many places could

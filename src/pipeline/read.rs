@@ -41,11 +41,6 @@ pub struct BufferEvents {
 }
 
 impl BufferEvents {
-    /// Drops the events that are not wanted.
-    pub fn keep(&mut self, wanted: impl Fn(&NetEvent) -> bool) {
-        self.events.retain(|logged| wanted(&logged.event));
-    }
-
     /// The time stamp that orders the event at `at`, as a time and in ticks; `None` behind the last one.
     #[inline]
     pub(super) fn order(&self, at: usize) -> Option<(FileTime, i64)> {
@@ -68,12 +63,13 @@ thread_local! {
     static EVENTS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Reads the events of one buffer, and shows every record to `look`.
+/// Reads the events of one buffer, shows every record to `look`, and keeps what `wants` says.
 pub fn read_events(
     trace_number: usize,
     trace: &Trace<'_>,
     buffer: &Buffer<'_>,
     mut look: impl FnMut(&Record<'_>),
+    wants: impl Fn(&NetEvent) -> bool,
 ) -> BufferEvents {
     let info = buffer.info();
     let mut coverage = Coverage::default();
@@ -109,6 +105,9 @@ pub fn read_events(
         let time = trace.clock().file_time(ticks);
         let order = if latest == ticks { time } else { trace.clock().file_time(latest) };
         coverage.displaced += u64::from(order.since(time).saturating_abs() > DISPLACED_100NS);
+        if !wants(&event) {
+            continue;
+        }
         events.push(Logged {
             ticks: latest,
             order,

@@ -11,7 +11,7 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 
 use super::facts::SystemEvent;
-use crate::foreign::contained;
+use crate::foreign;
 use crate::time::{FileTime, from_timestamp, joined};
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ pub fn parse(bytes: &[u8]) -> Option<EventLog> {
         whole.resize(CHUNK_BYTES, 0);
         let settings = Arc::clone(&settings);
         // No chunk is known that makes the crate panic; one that does costs that chunk.
-        match contained(move || read_chunk(whole, settings)) {
+        match foreign::call(move || read_chunk(whole, settings)) {
             Some(read) => log.add(read),
             None => log.damaged = log.damaged.saturating_add(1),
         }

@@ -6,7 +6,6 @@ mod holders;
 mod people;
 mod procedure;
 mod when;
-mod words;
 
 use std::io::{self, Write};
 
@@ -26,6 +25,13 @@ pub struct Layout {
     pub width: usize,
     /// Rows of each table.
     pub top: usize,
+}
+
+impl Default for Layout {
+    /// As in a file: [`DEFAULT_WIDTH`], 20 rows.
+    fn default() -> Self {
+        Self { width: DEFAULT_WIDTH, top: 20 }
+    }
 }
 
 const HEADING: Style = Style::new().bold();
@@ -60,7 +66,7 @@ struct Page<'r, 'w> {
     out: &'w mut dyn Write,
 }
 
-impl<'r> Page<'r, '_> {
+impl Page<'_, '_> {
     fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "{text}")
     }
