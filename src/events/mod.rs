@@ -60,7 +60,7 @@ pub fn learn(traces: &[Trace<'_>], progress: &dyn Progress) -> Result<Vec<Schema
         progress,
         |_, _, buffer| {
             let mut schemas = Schemas::default();
-            buffer.records().filter_map(Result::ok).for_each(|record| schemas.learn(&record));
+            buffer.records().filter_map(Result::ok).for_each(|record| schemas.learn(record));
             schemas
         },
         |number, schemas, _| {
@@ -101,7 +101,7 @@ pub fn walk(
         if !filter.admits_header(&record, provider, time) {
             continue;
         }
-        let event = Event { trace: number, time, record, provider, decoded: schemas.decode(&record) };
+        let event = Event { trace: number, time, record, provider, decoded: schemas.decode(record) };
         if filter.admits(&event) {
             show(&event)?;
         }

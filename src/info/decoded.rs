@@ -39,7 +39,7 @@ impl Tally {
             }
             // What has no key is no event: a message, or of a kind that no source describes.
             Err(NotDecoded::NotKnown) => self.without_schema += u64::from(EventKey::of(record).is_some()),
-            Err(NotDecoded::BadSchema(_) | NotDecoded::BadRecord(_)) => self.unusable += 1,
+            Err(_) => self.unusable += 1,
         }
     }
 

@@ -1,7 +1,8 @@
 //! Event metadata that a merge puts into a trace: `TRACE_EVENT_INFO` and `EVENT_MAP_INFO`.
 //!
 //! Sources: Microsoft's pages on `TRACE_EVENT_INFO`, `EVENT_PROPERTY_INFO` and `EVENT_MAP_INFO`; that merges store them
-//! raw, and under which key, is from PerfView `RegisteredTraceEventParser.cs`; both confirmed on real files (FORMAT.md).
+//! raw, and under which key, is from PerfView `RegisteredTraceEventParser.cs`; both confirmed on real files
+//! (etl-parser's FORMAT.md).
 
 use std::sync::Arc;
 

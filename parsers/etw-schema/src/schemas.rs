@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use etl_parser::{EventHeader, ExtendedItemType, Guid, PointerSize, Record, RecordKind};
+use etl_parser::{EventHeader, ExtendedItemType, Guid, PointerSize, Record, RecordKind, Trace};
 
 use crate::compare::{self, LayoutDifference};
-use crate::decode::{DecodedPayload, Maps, decode};
+use crate::decode::{DecodedPayload, Maps, Missing, decode};
 use crate::event::{EventKey, EventSchema, KeyKind, SchemaError, SchemaSource};
 use crate::layout::{Content, Count, Field, Layout, Scalar};
 use crate::manifest::{self, Manifests};
 use crate::map::Map;
 use crate::tracelogging::{self, ProviderTraits};
 use crate::types::InType;
+use crate::value::FieldValues;
 use crate::{event_info, tables};
 
 /// Bytes of schemas that are kept. The most that a real trace seen has are 44,943, of 61 events and 25 maps; a trace of
@@ -37,8 +38,9 @@ pub struct Schemas {
     learned_bytes: usize,
 }
 
-/// What was found of schemas in a trace.
+/// What was found of schemas in a trace, in records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct LearnedCounts {
     /// Records with a `TRACE_EVENT_INFO`.
     pub event_infos: u64,
@@ -58,6 +60,7 @@ pub struct LearnedCounts {
 
 /// A decoded event.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct DecodedEvent {
     /// The schema by which it was decoded, with the names of provider, event, task and opcode.
     pub schema: Arc<EventSchema>,
@@ -69,8 +72,36 @@ pub struct DecodedEvent {
     pub as_version: Option<u8>,
 }
 
+impl DecodedEvent {
+    /// What the event is called: its name, or `Task/Opcode`, as far as the schema has them ([`EventSchema::title`]).
+    pub fn name(&self) -> Option<String> {
+        self.schema.title()
+    }
+
+    /// Name of the provider or event class; `None` where the schema has none, or an empty one.
+    pub fn provider_name(&self) -> Option<&str> {
+        self.schema.provider_name.as_deref().filter(|name| !name.is_empty())
+    }
+
+    /// The fields that could be read, in the order of the payload.
+    pub fn fields(&self) -> &FieldValues {
+        &self.payload.fields
+    }
+
+    /// The first field that could not be read, and why; `None` where all were.
+    pub fn missing(&self) -> Option<&Missing> {
+        self.payload.missing.as_ref()
+    }
+
+    /// Bytes of the payload that no field took.
+    pub fn leftover_bytes(&self) -> usize {
+        self.payload.leftover_bytes
+    }
+}
+
 /// Why an event was not decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NotDecoded {
     /// No schema is known.
     NotKnown,
@@ -93,10 +124,53 @@ impl fmt::Display for NotDecoded {
 impl std::error::Error for NotDecoded {}
 
 impl Schemas {
-    /// Takes in what `record` says about schemas; most records say nothing.
+    /// Everything that a trace says about its events' schemas.
+    ///
+    /// Reads all of it once, on one thread; records that are damaged are passed over, as their damage is told where the
+    /// trace is read. To learn on several threads, let each [`learn`](Schemas::learn) from buffers of its own, and
+    /// [`absorb`](Schemas::absorb) the parts in [`Trace::reading_order`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/synthetic/modern-64.etl");
+    /// # if !std::path::Path::new(path).exists() { return Ok(()) }
+    /// let file = etl_parser::EtlFile::open(path)?;
+    /// let trace = file.trace()?;
+    /// let schemas = etw_schema::Schemas::from_trace(&trace);
+    /// let mut decoded = 0;
+    /// for record in trace.records() {
+    ///     let record = record?;
+    ///     if let Ok(event) = schemas.decode(&record) {
+    ///         println!("{} {}", record.time(), event.name().unwrap_or_default());
+    ///         for (name, value) in event.fields().iter() {
+    ///             println!("  {name} = {value}");
+    ///         }
+    ///         decoded += 1;
+    ///     }
+    /// }
+    /// assert!(decoded > 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_trace(trace: &Trace<'_>) -> Self {
+        let mut schemas = Self::default();
+        let mut scratch = Vec::new();
+        for position in trace.reading_order() {
+            if let Ok(buffer) = trace.buffer(position, &mut scratch) {
+                buffer.records().filter_map(Result::ok).for_each(|record| schemas.learn(record));
+            }
+        }
+        schemas
+    }
+
+    /// Takes in what a record, given as `Record`, `&Record` or `&OrderedRecord`, says about schemas; most say nothing.
     ///
     /// May be called before or while events are decoded: those decoded earlier lack the schemas that come later.
-    pub fn learn(&mut self, record: &Record<'_>) {
+    pub fn learn<'r>(&mut self, record: impl Into<Record<'r>>) {
+        self.learn_record(&record.into());
+    }
+
+    fn learn_record(&mut self, record: &Record<'_>) {
         match record.kind() {
             RecordKind::Classic if record.header_guid() == Some(event_info::EVENT_METADATA) => {
                 let Ok(payload) = record.user_data() else { return self.counts.malformed += 1 };
@@ -215,14 +289,21 @@ impl Schemas {
         self.conflicting_maps.extend(later.conflicting_maps);
     }
 
-    /// Decodes an event: by metadata in the trace where there are any, else by its own, else by a manifest in the trace,
-    /// else by the built-in tables.
+    /// Decodes an event, given as `Record`, `&Record` or `&OrderedRecord`.
+    ///
+    /// The first of these that there is counts: the header's word that the payload is one string, the event's own
+    /// description (TraceLogging), metadata that a merge put into the trace, a manifest in the trace, the built-in tables.
     ///
     /// # Errors
     ///
-    /// Where no schema is known, or the event's own or its header is damaged. A payload that does not suit its schema
-    /// is no error: see [`DecodedPayload`].
-    pub fn decode(&self, record: &Record<'_>) -> Result<DecodedEvent, NotDecoded> {
+    /// [`NotDecoded::NotKnown`] where no schema is known, [`NotDecoded::BadSchema`] where the event's own is damaged,
+    /// [`NotDecoded::BadRecord`] where its header is. A payload that does not suit its schema is no error: see
+    /// [`DecodedEvent::missing`] and [`DecodedEvent::leftover_bytes`].
+    pub fn decode<'r>(&self, record: impl Into<Record<'r>>) -> Result<DecodedEvent, NotDecoded> {
+        self.decode_record(&record.into())
+    }
+
+    fn decode_record(&self, record: &Record<'_>) -> Result<DecodedEvent, NotDecoded> {
         let found = self.find(record)?;
         let bytes = record.user_data().map_err(NotDecoded::BadRecord)?;
         let size = record.pointer_size().unwrap_or(PointerSize::Eight);

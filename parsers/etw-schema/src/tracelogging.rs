@@ -1,8 +1,8 @@
 //! TraceLogging: events that bring their own schema, in extended items of the event header.
 //!
 //! Sources: Microsoft's `TraceLoggingProvider.h` and tracelogging repository (event metadata, provider traits, types),
-//! `evntcons.h`; confirmed on real files (FORMAT.md). Types share numbers with `TDH_INTYPE_*` up to 23 with few
-//! exceptions; ways to show them have numbers of their own.
+//! `evntcons.h`; confirmed on real files (etl-parser's FORMAT.md). Types share numbers with `TDH_INTYPE_*` up to 23 with
+//! few exceptions; ways to show them have numbers of their own.
 
 use std::sync::Arc;
 

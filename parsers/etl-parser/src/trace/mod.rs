@@ -45,6 +45,7 @@ pub struct Trace<'a> {
 
 /// The buffers of one processor in the order in which they were filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stream {
     /// Processor number.
     pub cpu: u16,
