@@ -9,7 +9,7 @@
 //! 5. [`machine`] follows processes, sockets and ports through the events.
 //! 6. [`diagnosis`] says what that means: verdict, holders, other causes, what to do next.
 //! 7. [`report`] turns the diagnosis into plain data and prints it: text, JSON, CSV. [`info`] does so for what a file holds.
-//! 8. [`schema`] decodes any event whose schema is known, [`events`] lists events one by one.
+//! 8. `etw-schema` decodes any event whose schema is known, [`events`] lists events one by one.
 //! 9. [`live`] takes events from a session on the running machine instead of a file, and asks the machine what no trace tells.
 //!
 //! [`cli`] holds the options, [`commands`] has one file for each subcommand. Both, [`terminal`] and [`live`] come with the feature
@@ -21,7 +21,6 @@ pub mod case;
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod commands;
-mod cursor;
 pub mod diagnosis;
 pub mod event;
 pub mod events;
@@ -37,7 +36,6 @@ pub mod pipeline;
 pub mod progress;
 pub mod providers;
 pub mod report;
-pub mod schema;
 pub mod side;
 pub mod status;
 #[cfg(feature = "cli")]

@@ -38,10 +38,9 @@ pub fn by_boot(boots: &[usize], traces: &[Trace<'_>]) -> Vec<Vec<usize>> {
 
 /// Earliest start and latest end, where all headers tell both.
 pub fn bounds(traces: &[Trace<'_>]) -> Option<(FileTime, FileTime)> {
-    let known = |time: i64| FileTime::known(time);
     let spans: Option<Vec<(FileTime, FileTime)>> = traces
         .iter()
-        .map(|trace| known(trace.header().start_time).zip(known(trace.header().end_time)))
+        .map(|trace| trace.header().started().zip(trace.header().ended()))
         .map(|span| span.filter(|(start, end)| start <= end))
         .collect();
     spans?.into_iter().reduce(|(start, end), (other, later)| (start.min(other), end.max(later)))

@@ -180,7 +180,7 @@ fn unmap(files: &[TraceFile]) {
     let large = files.iter().filter(|file| threads > 1 && file.file.bytes().len() >= LARGE_BYTES);
     for file in large {
         let part = file.file.bytes().len().div_ceil(threads);
-        (0..threads).into_par_iter().for_each(|number| file.file.unmap(number * part..(number + 1) * part));
+        (0..threads).into_par_iter().for_each(|number| file.file.release(number * part..(number + 1) * part));
     }
 }
 

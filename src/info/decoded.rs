@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use etl_parser::{Record, Trace};
+use etw_schema::{EventKey, NotDecoded, SchemaSource, Schemas};
 
 use super::{DecodedEvents, SourceRow};
 use crate::pipeline;
 use crate::progress::{Progress, Stopped};
-use crate::schema::{EventKey, NotDecoded, Schemas, Source};
 
 /// What became of the events of a part of a trace.
 #[derive(Debug, Default)]
 struct Tally {
-    by_source: BTreeMap<Source, OfSource>,
+    by_source: BTreeMap<SchemaSource, OfSource>,
     without_schema: u64,
     unusable: u64,
     leftover_bytes: u64,
@@ -70,7 +70,7 @@ pub(super) fn count(trace: &Trace<'_>, schemas: &Schemas, progress: &dyn Progres
         },
         |_, part, _| all.add(part),
     )?;
-    let row = |(source, of_source): (&Source, &OfSource)| SourceRow {
+    let row = |(source, of_source): (&SchemaSource, &OfSource)| SourceRow {
         source: source.name(),
         events: of_source.exact + of_source.leftover + of_source.short,
         exact: of_source.exact,

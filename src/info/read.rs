@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use etl_parser::{ExtendedValue, Guid, HookId, Record, RecordKind, Trace};
+use etw_schema::Schemas;
+use etw_schema::tracelogging::read_provider_traits;
 
 use super::answers::answers;
 use super::decoded;
@@ -14,9 +16,6 @@ use crate::pipeline::coverage::Coverage;
 use crate::pipeline::{Observer, replay};
 use crate::progress::{Progress, Stopped};
 use crate::providers::{self, afd, names};
-use crate::schema::Schemas;
-use crate::schema::tracelogging::read_provider_traits;
-use crate::time::FileTime;
 use crate::words::counted;
 
 impl ByKind {
@@ -98,7 +97,7 @@ impl Tally {
             let (first, last) = provider.span_ticks.unwrap_or((ticks, ticks));
             provider.span_ticks = Some((first.min(ticks), last.max(ticks)));
         }
-        let key = (record.event_id().unwrap_or(0), record.version().unwrap_or(0));
+        let key = (record.id().unwrap_or(0), record.version().unwrap_or(0));
         *provider.ids.entry(key).or_default() += 1;
     }
 
@@ -254,9 +253,9 @@ fn header(trace: &Trace<'_>) -> Header {
         perf_freq: header.perf_freq_hz,
         log_mode: header.log_file_mode.0,
         logger_name: header.logger_name.clone(),
-        boot_time: FileTime::known(header.boot_time),
-        started: FileTime::known(header.start_time),
-        ended: FileTime::known(header.end_time),
+        boot_time: header.booted(),
+        started: header.started(),
+        ended: header.ended(),
         events_lost: header.events_lost,
         buffers_lost: header.buffers_lost,
     }
@@ -267,7 +266,7 @@ fn provider_rows(trace: &Trace<'_>, tally: &Tally) -> Vec<ProviderRow> {
     let embedded = tally.schemas.embedded();
     let embedded: BTreeMap<Guid, String> =
         embedded.filter_map(|(key, schema)| Some((key.guid, schema.provider_name.as_ref()?.to_string()))).collect();
-    let time = |ticks| FileTime(trace.clock().file_time(ticks));
+    let time = |ticks| trace.clock().file_time(ticks);
     let row = |(guid, provider): (&Guid, &ProviderTally)| ProviderRow {
         guid: guid.to_string(),
         name: names::provider_name(*guid)

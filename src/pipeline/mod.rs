@@ -51,7 +51,7 @@ impl Work {
     /// No event of this buffer, or of a later one in the order, is before this time.
     fn not_before(&self, traces: &[Trace<'_>]) -> Option<FileTime> {
         let not_before = self.info(traces)?.not_before;
-        self.trace(traces).map(|trace| FileTime(trace.clock().file_time(not_before)))
+        self.trace(traces).map(|trace| trace.clock().file_time(not_before))
     }
 
     /// Bytes of data, decompressed.
@@ -173,7 +173,7 @@ fn read_group<T>(
     let same_trace = |one: &Work, other: &Work| one.trace == other.trace;
     for part in group.chunk_by(same_trace) {
         if let Some(trace) = part.first().and_then(|work| work.trace(traces)) {
-            trace.preview(part.iter().map(|work| work.position as usize));
+            trace.prefetch(part.iter().map(|work| work.position as usize));
         }
     }
     group

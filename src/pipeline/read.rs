@@ -98,13 +98,12 @@ pub fn read_events(
         coverage.records += 1;
         look(&record);
         let decoded = providers::decode(&record);
-        let afd =
-            (record.header_guid() == Some(providers::afd::PROVIDER)).then(|| (record.event_id(), record.version()));
+        let afd = (record.header_guid() == Some(providers::afd::PROVIDER)).then(|| (record.id(), record.version()));
         let Some(event) = count(decoded, afd, &mut coverage) else { continue };
         let ticks = record.ticks().unwrap_or(latest);
         latest = info.order_ticks(latest, Some(ticks));
-        let time = FileTime(trace.clock().file_time(ticks));
-        let order = if latest == ticks { time } else { FileTime(trace.clock().file_time(latest)) };
+        let time = trace.clock().file_time(ticks);
+        let order = if latest == ticks { time } else { trace.clock().file_time(latest) };
         coverage.displaced += u64::from(order.since(time).saturating_abs() > DISPLACED_100NS);
         if !wants(&event) {
             continue;
@@ -115,7 +114,7 @@ pub fn read_events(
             time,
             header_pid: record.process_id(),
             pos: record.pos(),
-            id: record.event_id().unwrap_or(0),
+            id: record.id().unwrap_or(0),
             event,
         });
     }

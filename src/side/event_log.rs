@@ -12,7 +12,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::facts::SystemEvent;
 use crate::foreign;
-use crate::time::{FileTime, joined};
+use crate::time::{FileTime, from_timestamp, joined};
 
 #[cfg(test)]
 mod tests;
@@ -128,7 +128,7 @@ fn read_chunk(bytes: Vec<u8>, settings: Arc<ParserSettings>) -> EventLog {
             Ok(record) => {
                 log.entries = log.entries.saturating_add(1);
                 let Some(head) = Head::of(&record.data) else { continue };
-                let time = head.time.parse().ok().or(written).and_then(FileTime::from_timestamp);
+                let time = head.time.parse().ok().or(written).and_then(from_timestamp);
                 if head.channel.trim().eq_ignore_ascii_case("System") {
                     log.span = joined(log.span, time.map(|time| (time, time)));
                 }

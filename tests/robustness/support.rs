@@ -108,9 +108,9 @@ pub fn read(bytes: &[u8]) -> Result<Outcome, Error> {
         }
         let mut latest = i64::MIN;
         let mut ordered = 0;
-        for item in trace.records_in_time_order().flatten() {
-            assert!(item.ticks() >= latest, "time goes back");
-            latest = item.ticks();
+        for item in trace.records().flatten() {
+            assert!(item.order_ticks() >= latest, "time goes back");
+            latest = item.order_ticks();
             ordered += 1;
         }
         assert_eq!(ordered, outcome.records - before, "the order by time has every record once");
@@ -189,10 +189,10 @@ pub fn is_prefix(part: &BTreeMap<u16, Vec<Vec<u8>>>, whole: &BTreeMap<u16, Vec<V
 /// The steps of [`numbered`] in the order of time.
 pub fn steps_by_time(bytes: &[u8]) -> Vec<i64> {
     let trace = Trace::new(bytes).unwrap();
-    let items = trace.records_in_time_order().flatten();
+    let items = trace.records().flatten();
     items
         .filter_map(|item| {
-            let record = item.record()?;
+            let record = item.record();
             let payload = record.user_data().ok()?;
             let is_numbered = record.hook().is_some_and(|hook| hook.0 == 0x0F2E);
             is_numbered.then(|| i64::from_le_bytes(payload[..8].try_into().unwrap()))

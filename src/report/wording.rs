@@ -1,0 +1,121 @@
+//! Words and numbers that every face of a report says alike.
+
+use super::{ProcessRow, TraceSummary};
+use crate::time::{ShownTime as _, duration_text};
+use crate::words::counted;
+use crate::words::{shown, windows_name};
+
+/// System, processors and pointer size of the machine that wrote the trace.
+pub(crate) fn machine(trace: &TraceSummary) -> String {
+    let bits = trace.pointer_size * 8;
+    let (Some(build), Some(processors)) = (trace.os_build, trace.processors) else {
+        return format!("system not told, {bits}-bit");
+    };
+    let system = match windows_name(build) {
+        Some(name) => format!("{name} ({build})"),
+        None => format!("Windows build {build}"),
+    };
+    format!("{system}, {}, {bits}-bit", counted(processors.into(), "CPU"))
+}
+
+/// When the trace was taken, and for how long; `None` where its start is not known.
+pub(crate) fn span(trace: &TraceSummary) -> Option<String> {
+    let started = trace.started?;
+    Some(match trace.ended {
+        Some(ended) if ended >= started => {
+            let length = duration_text(ended.since(started));
+            let end = if ended.to_date() == started.to_date() { ended.to_clock() } else { ended.to_date_and_time() };
+            format!("{} – {end} UTC ({length})", started.to_date_and_time())
+        }
+        _ => format!("{} UTC – not closed", started.to_date_and_time()),
+    })
+}
+
+/// The image, or what stands for it.
+pub(crate) fn name(row: &ProcessRow) -> String {
+    match (&row.image, row.pid) {
+        (Some(image), _) => shown(image),
+        (None, Some(0)) => "(Idle)".to_owned(),
+        (None, Some(4)) => "(System)".to_owned(),
+        (None, Some(_)) => "(name unknown)".to_owned(),
+        (None, None) => "(owner unknown)".to_owned(),
+    }
+}
+
+/// The PID, or a dash.
+pub(crate) fn pid(row: &ProcessRow) -> String {
+    row.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string())
+}
+
+/// Image and PID, as part of a sentence.
+pub(crate) fn who(row: &ProcessRow) -> String {
+    match row.pid {
+        Some(pid) => format!("{} (PID {pid})", name(row)),
+        None => "a process that the trace does not tell".to_owned(),
+    }
+}
+
+/// How the owner of most of a row's failures is known.
+pub(crate) fn known_by(row: &ProcessRow) -> String {
+    let source = row.owner_source;
+    let ways = [
+        (source.created_socket, "socket creation"),
+        (source.eprocess, "EPROCESS"),
+        (source.header_pid, "record header"),
+        (source.unknown, "not known"),
+    ];
+    let mut ways: Vec<_> = ways.into_iter().filter(|(count, _)| *count > 0).collect();
+    ways.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    match ways.as_slice() {
+        [] => String::new(),
+        [(_, way)] => (*way).to_owned(),
+        [(_, way), ..] => format!("mostly {way}"),
+    }
+}
+
+/// A share with at most one decimal; never rounded up to 100 %, nor down to 0 %.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "-".to_owned();
+    }
+    let per_mille = u128::from(part) * 1000 / u128::from(whole);
+    match per_mille {
+        0 if part > 0 => "<0.1 %".to_owned(),
+        1000.. => "100 %".to_owned(),
+        0 => "0 %".to_owned(),
+        _ => format!("{}.{} %", per_mille / 10, per_mille % 10),
+    }
+}
+
+/// A part of a pool.
+pub(crate) fn percent_of(part: u32, whole: u32) -> String {
+    percent(part.into(), whole.into())
+}
+
+/// With a capital.
+pub(crate) fn sentence_start(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}
+
+/// With a capital and a full stop.
+pub(crate) fn sentence(text: &str) -> String {
+    format!("{}.", sentence_start(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_not_rounded_to_certainty() {
+        assert_eq!(percent(9999, 10000), "99.9 %");
+        assert_eq!(percent(1, 10000), "<0.1 %");
+        assert_eq!(percent(5, 5), "100 %");
+        assert_eq!(percent(0, 5), "0 %");
+        assert_eq!(percent(0, 0), "-");
+    }
+}
