@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use crate::live::trouble::Trouble;
+use crate::live::error::LiveError;
 use crate::words::{shown, system_message};
 
 /// An error that ends the program without a report, in one line for people.
@@ -15,7 +15,7 @@ pub enum Error {
     /// No input could be used: one line for each.
     Inputs(Vec<String>),
     /// Live capture cannot go on.
-    Live(Trouble),
+    Live(LiveError),
     /// The report could not be written.
     Output {
         /// Where to; standard output is `-`.

@@ -5,6 +5,7 @@
 
 mod cases;
 mod cli;
+mod codes;
 mod common;
 mod corpus;
 mod damaged;

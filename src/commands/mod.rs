@@ -22,7 +22,7 @@ use crate::diagnosis::{Facts, diagnose};
 use crate::error::Error;
 use crate::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter};
 use crate::info;
-use crate::machine::pools::PoolRanges;
+use crate::machine::ranges::PoolRanges;
 use crate::machine::{Analysis, Setting};
 use crate::output;
 use crate::pipeline::coverage::Coverage;

@@ -10,7 +10,7 @@ use crate::schema::{EventKey, NotDecoded, Schemas, Source};
 
 /// What became of the events of a part of a trace.
 #[derive(Debug, Default)]
-struct Tally {
+struct DecodedCounts {
     by_source: BTreeMap<Source, OfSource>,
     without_schema: u64,
     unusable: u64,
@@ -24,7 +24,7 @@ struct OfSource {
     short: u64,
 }
 
-impl Tally {
+impl DecodedCounts {
     fn look(&mut self, record: &Record<'_>, schemas: &Schemas) {
         match schemas.decode(record) {
             Ok(decoded) => {
@@ -57,12 +57,12 @@ impl Tally {
 
 /// Decodes all events of a trace on the current rayon pool, by the schemas that were learned from it.
 pub(super) fn count(trace: &Trace<'_>, schemas: &Schemas) -> DecodedEvents {
-    let mut all = Tally::default();
+    let mut all = DecodedCounts::default();
     pipeline::scan(
         std::slice::from_ref(trace),
         &Progress::default(),
         |_, _, buffer| {
-            let mut part = Tally::default();
+            let mut part = DecodedCounts::default();
             buffer.records().filter_map(Result::ok).for_each(|record| part.look(&record, schemas));
             part
         },

@@ -12,9 +12,9 @@ use std::time::Duration;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use super::error::LiveError;
 use super::session::{self, Session};
 use super::system::{RawEvent, System};
-use super::trouble::Trouble;
 use crate::error::Error;
 
 /// `netstat -b` looks into every process that has a socket: minutes on a busy server.
@@ -78,7 +78,7 @@ pub fn collect(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Vec<String>, Error> {
     if plan.out.exists() {
-        return Err(Error::Live(Trouble::FileExists(plan.out.clone())));
+        return Err(Error::Live(LiveError::FileExists(plan.out.clone())));
     }
     let folder = plan.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |error| Error::output(&plan.out, error);
@@ -102,7 +102,7 @@ struct Work<'w> {
 
 impl Work<'_> {
     /// Traces, and lists everything while the trace runs.
-    fn trace(&mut self, plan: &Plan, interrupt: &AtomicBool, tell: &mut dyn FnMut(&str)) -> Result<(), Trouble> {
+    fn trace(&mut self, plan: &Plan, interrupt: &AtomicBool, tell: &mut dyn FnMut(&str)) -> Result<(), LiveError> {
         const TRACE: &str = "server.etl";
         let path = self.place.join(TRACE);
         let setup = session::setup(plan.buffer_mib, Some(path.clone()));

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use etl_parser::{Consequence, Error, ErrorKind, Trace};
+use outofports::case::facts::TraceFacts;
+use outofports::diagnosis::{Facts, diagnose};
 use outofports::machine::{Analysis, Setting};
 use outofports::pipeline::coverage::Coverage;
 use outofports::pipeline::{self, Progress, TimeOrder};
-use outofports::report::{Facts, Report, TraceFacts};
+use outofports::report::Report;
 use outofports::side::facts::SideFacts;
 use serde_json::Value;
 use synth::record::{Origin, Record};
@@ -169,13 +171,13 @@ pub fn report_on(bytes: &[u8], threads: usize) -> (Value, u8) {
     }
     let code = u8::from(!coverages.iter().all(Coverage::is_whole));
     let facts = |(number, (trace, coverage))| TraceFacts::new(format!("trace-{number}"), trace, coverage, 0);
-    let report = Report::new(Facts {
+    let report = Report::new(diagnose(Facts {
         traces: traces.iter().zip(coverages).enumerate().map(facts).collect(),
         findings: analysis.finish(),
         side: SideFacts::default(),
         side_inputs: Vec::new(),
         notes: Vec::new(),
-    });
+    }));
     (serde_json::to_value(report).unwrap(), code)
 }
 

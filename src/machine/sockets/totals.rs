@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};
+use super::values::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};
 use crate::hash::FastMap;
-use crate::machine::ports::{Counts, Hold};
-use crate::machine::processes::Owner;
+use crate::machine::counts::Counts;
+use crate::machine::hold::Hold;
+use crate::machine::owner::Owner;
 use crate::status::NtStatus;
 use crate::time::{FileTime, joined};
 
