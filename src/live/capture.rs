@@ -69,7 +69,7 @@ pub struct Captured {
 ///
 /// # Errors
 ///
-/// Why nothing could be captured. No session is left behind.
+/// [`LiveError`]: why nothing could be captured. No session is left behind.
 pub fn capture(
     system: &Arc<dyn System>,
     plan: &Plan,

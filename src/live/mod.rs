@@ -40,7 +40,7 @@ use watch::StateNow;
 ///
 /// # Errors
 ///
-/// Where it is not Windows.
+/// [`LiveError::NotWindows`].
 pub fn this_system() -> Result<Arc<dyn System>, LiveError> {
     #[cfg(windows)]
     return Ok(Arc::new(windows::Windows::new()));
@@ -52,7 +52,7 @@ pub fn this_system() -> Result<Arc<dyn System>, LiveError> {
 ///
 /// # Errors
 ///
-/// Where Ctrl-C cannot be watched for: then nothing must be started that it could not end.
+/// [`LiveError::NoInterrupt`], where Ctrl-C cannot be watched for: then nothing must be started that it could not end.
 pub fn interrupt() -> Result<Arc<AtomicBool>, LiveError> {
     let interrupt = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&interrupt);
@@ -65,7 +65,7 @@ pub fn interrupt() -> Result<Arc<AtomicBool>, LiveError> {
 ///
 /// # Errors
 ///
-/// Why there is no report.
+/// [`LiveError`]: why there is no report.
 pub fn run(plan: &Plan, is_silent: bool) -> Result<Captured, LiveError> {
     let system = this_system()?;
     let interrupt = interrupt()?;
@@ -90,7 +90,7 @@ pub fn run(plan: &Plan, is_silent: bool) -> Result<Captured, LiveError> {
 ///
 /// # Errors
 ///
-/// What was expected.
+/// A sentence about what was expected.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a time, as 90s, 10m or 2h".to_owned();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

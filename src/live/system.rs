@@ -119,7 +119,7 @@ pub trait Consumer {
     ///
     /// # Errors
     ///
-    /// What ended it, other than the end of the session.
+    /// [`Refusal`]: what ended it, other than the end of the session.
     fn join(self: Box<Self>) -> Result<(), Refusal>;
 }
 
@@ -181,28 +181,28 @@ pub trait System: Send + Sync {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// [`Refusal`]: the step, and what the system says.
     fn query(&self, name: &str) -> Result<Option<SessionCounts>, Refusal>;
 
     /// Ends the session of that name and gives its last counts; `None` where there is none.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// [`Refusal`]: the step, and what the system says.
     fn stop(&self, name: &str) -> Result<Option<SessionCounts>, Refusal>;
 
     /// Starts a session, and begins to read it. A session that was started may be left behind by an error.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// [`Refusal`]: the step, and what the system says.
     fn start(&self, setup: &SessionSetup, sink: Sink) -> Result<Box<dyn Consumer>, Refusal>;
 
     /// Asks a provider of the session to tell what there was before.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// [`Refusal`]: the step, and what the system says.
     fn ask_for_rundown(&self, name: &str, provider: &ProviderSetup) -> Result<(), Refusal>;
 
     /// Whether a provider is registered on this system.
@@ -227,42 +227,42 @@ pub trait System: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Why it cannot be had.
+    /// [`WhyMissing`], for people.
     fn sockets(&self, table: SocketList) -> Result<Vec<ListedSocket>, WhyMissing>;
 
     /// The processes that run.
     ///
     /// # Errors
     ///
-    /// Why the list cannot be had.
+    /// [`WhyMissing`], for people.
     fn processes(&self) -> Result<Vec<RunningProcess>, WhyMissing>;
 
     /// PID and handles of all kinds, for each process that lets itself be asked.
     ///
     /// # Errors
     ///
-    /// Why they cannot be had.
+    /// [`WhyMissing`], for people.
     fn handle_counts(&self) -> Result<Vec<(u32, u64)>, WhyMissing>;
 
     /// PID and handles to `\Device\Afd`, for each process that has some: its sockets.
     ///
     /// # Errors
     ///
-    /// Why they cannot be had.
+    /// [`WhyMissing`], for people.
     fn afd_handles(&self) -> Result<Vec<(u32, u64)>, WhyMissing>;
 
     /// PID and name of each service that runs.
     ///
     /// # Errors
     ///
-    /// Why they cannot be had.
+    /// [`WhyMissing`], for people.
     fn services(&self) -> Result<Vec<(u32, String)>, WhyMissing>;
 
     /// The dynamic port ranges, as an interface of the system tells them.
     ///
     /// # Errors
     ///
-    /// Why they cannot be had.
+    /// [`WhyMissing`], for people.
     fn dynamic_ports(&self) -> Result<Vec<DynamicPorts>, WhyMissing>;
 
     /// Runs a command, no longer than `limit`.

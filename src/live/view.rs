@@ -16,7 +16,7 @@ const ROWS: usize = 8;
 ///
 /// # Errors
 ///
-/// What writing says.
+/// The [`io::Error`] of `out`, as it is.
 pub fn write_line(moment: &StateNow, out: &mut dyn Write) -> io::Result<()> {
     let line = crate::report::json::spelled_out(serde_json::to_vec(moment)?);
     out.write_all(&line)?;
@@ -176,7 +176,7 @@ impl Screen {
     ///
     /// # Errors
     ///
-    /// What writing says.
+    /// The [`io::Error`] of `out`, as it is.
     pub fn draw(&mut self, moment: &StateNow) -> io::Result<()> {
         let (height, width) = self.terminal.size();
         let lines = screen(moment, usize::from(width).max(40), usize::from(height).max(10));
