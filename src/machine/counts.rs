@@ -6,19 +6,19 @@ use crate::hash::FastMap;
 
 /// How often each of many things happened, as many as `MAX` of them.
 #[derive(Debug)]
-pub struct Counts<K, const MAX: usize> {
+pub struct BoundedCounts<K, const MAX: usize> {
     counts: FastMap<K, u64>,
     /// Happenings of things that came when there were too many already.
     pub not_counted: u64,
 }
 
-impl<K, const MAX: usize> Default for Counts<K, MAX> {
+impl<K, const MAX: usize> Default for BoundedCounts<K, MAX> {
     fn default() -> Self {
         Self { counts: FastMap::default(), not_counted: 0 }
     }
 }
 
-impl<K: Hash + Eq + Copy, const MAX: usize> Counts<K, MAX> {
+impl<K: Hash + Eq + Copy, const MAX: usize> BoundedCounts<K, MAX> {
     /// It happened once more.
     pub fn add(&mut self, key: K) {
         let is_full = self.counts.len() >= MAX;

@@ -1,6 +1,6 @@
 //! What happens to ports, pool by pool: who holds them, what was refused, where connections go.
 
-use super::counts::Counts;
+use super::counts::BoundedCounts;
 use super::hold::Hold;
 use super::owner::Owner;
 use super::pool_key::{POOLS, PoolKey};
@@ -35,9 +35,9 @@ pub struct Ports {
     /// Over time.
     pub timeline: Timeline,
     /// Connects, for each owner and remote address.
-    pub destinations: Counts<(Owner, SocketAddress), MAX_DESTINATIONS>,
+    pub destinations: BoundedCounts<(Owner, SocketAddress), MAX_DESTINATIONS>,
     /// Binds that failed with another status than 0xC0000209.
-    pub conflicts: Counts<Conflict, MAX_CONFLICTS>,
+    pub conflicts: BoundedCounts<Conflict, MAX_CONFLICTS>,
     held: u64,
 }
 

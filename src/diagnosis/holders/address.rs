@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Book, Seen, Subject};
+use super::habits::Seen;
+use super::{Book, Subject};
 use crate::diagnosis::pools::PoolFinding;
 use crate::machine::owner::Owner;
 use crate::machine::pools::Pool;

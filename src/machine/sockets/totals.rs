@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::values::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};
 use crate::hash::FastMap;
-use crate::machine::counts::Counts;
+use crate::machine::counts::BoundedCounts;
 use crate::machine::hold::Hold;
 use crate::machine::owner::Owner;
 use crate::status::NtStatus;
@@ -24,7 +24,7 @@ pub(super) struct AddressId(u32);
 /// Counts over all sockets.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
-    by_status: Counts<(Operation, NtStatus), MAX_STATUSES>,
+    by_status: BoundedCounts<(Operation, NtStatus), MAX_STATUSES>,
     other_low_word: u64,
     pub(super) failed_sockets: u64,
     address_ids: FastMap<AddressKey, AddressId>,
