@@ -6,6 +6,7 @@
 mod beside;
 mod cases;
 mod cli;
+mod codes;
 mod common;
 mod corpus;
 mod damaged;
