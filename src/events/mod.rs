@@ -36,13 +36,13 @@ pub struct Event<'r> {
 impl Event<'_> {
     /// Name of the provider: as the schema has it, or as the built-in list has it.
     pub fn provider_name(&self) -> Option<&str> {
-        let by_schema = self.decoded.as_ref().ok().and_then(|decoded| decoded.schema.provider_name.as_deref());
-        by_schema.filter(|name| !name.is_empty()).or_else(|| names::provider_name(self.provider?))
+        let by_schema = self.decoded.as_ref().ok().and_then(DecodedEvent::provider_name);
+        by_schema.or_else(|| names::provider_name(self.provider?))
     }
 
     /// What the event is called.
     pub fn name(&self) -> Option<String> {
-        let by_schema = self.decoded.as_ref().ok().and_then(|decoded| decoded.schema.title());
+        let by_schema = self.decoded.as_ref().ok().and_then(DecodedEvent::name);
         by_schema.or_else(|| names::hook_name(self.record.hook()?))
     }
 }
