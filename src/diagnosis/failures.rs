@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::evidence::VerdictEvidence;
 use crate::machine::Findings;
-use crate::status::NtStatus;
+use crate::status::{NtStatus, shares_low_word_only};
 
 /// Failures in numbers.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -54,7 +54,7 @@ impl StatusMeaning {
     fn of(status: NtStatus) -> Option<Self> {
         match status {
             NtStatus::ADDRESS_ALREADY_EXISTS | NtStatus::SHARING_VIOLATION => Some(Self::FixedPortInUse),
-            status if status.shares_low_word_only() => Some(Self::SameLowWord),
+            status if shares_low_word_only(status) => Some(Self::SameLowWord),
             _ => None,
         }
     }

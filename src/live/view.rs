@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::watch::StateNow;
 use crate::machine::pool_key::PoolKey;
-use crate::time::duration_text;
+use crate::time::{ShownTime as _, duration_text};
 use crate::words::grouped;
 use crate::words::shown;
 use crate::words::table::{Align, Table};
@@ -16,7 +16,7 @@ const ROWS: usize = 8;
 ///
 /// # Errors
 ///
-/// The [`io::Error`] of `out`, as it is.
+/// What writing says.
 pub fn write_line(moment: &StateNow, out: &mut dyn Write) -> io::Result<()> {
     let line = crate::report::json::spelled_out(serde_json::to_vec(moment)?);
     out.write_all(&line)?;
@@ -176,7 +176,7 @@ impl Screen {
     ///
     /// # Errors
     ///
-    /// The [`io::Error`] of `out`, as it is.
+    /// What writing says.
     pub fn draw(&mut self, moment: &StateNow) -> io::Result<()> {
         let (height, width) = self.terminal.size();
         let lines = screen(moment, usize::from(width).max(40), usize::from(height).max(10));

@@ -9,6 +9,8 @@ pub mod summary;
 pub mod text;
 pub(crate) mod wording;
 
+use std::io;
+
 use serde::Serialize;
 
 pub use crate::case::facts::TraceSummary;
@@ -375,4 +377,40 @@ pub struct CoverageSummary {
     /// All records; the sum of decoded, skipped, unknown and malformed ones.
     #[serde(skip)]
     pub records: u64,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One document.
+    Json,
+    /// One row for each process.
+    Csv,
+}
+
+impl Report {
+    /// Writes the report; text as wide as for a file.
+    ///
+    /// # Errors
+    ///
+    /// What writing says.
+    pub fn write(&self, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
+        self.write_with(format, text::Layout::default(), out)
+    }
+
+    /// As [`Report::write`]; `layout` is that of text.
+    ///
+    /// # Errors
+    ///
+    /// What writing says.
+    pub fn write_with(&self, format: Format, layout: text::Layout, out: &mut dyn io::Write) -> io::Result<()> {
+        match format {
+            Format::Text => text::write(self, layout, out),
+            Format::Json => json::write(self, out),
+            Format::Csv => csv::write(self, out),
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::diagnosis::state::{Confidence, State};
 use crate::event::base_name;
 use crate::machine::ranges::RangeSource;
 use crate::status::NtStatus;
-use crate::time::{FileTime, duration_text};
+use crate::time::{FileTime, ShownTime as _, duration_text};
 use crate::words::{counted, grouped, shown};
 
 /// The answer in a line.

@@ -1,7 +1,7 @@
 //! Words and numbers that every face of a report says alike.
 
 use super::{ProcessRow, TraceSummary};
-use crate::time::duration_text;
+use crate::time::{ShownTime as _, duration_text};
 use crate::words::counted;
 use crate::words::{shown, windows_name};
 

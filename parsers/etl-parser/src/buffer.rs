@@ -60,6 +60,7 @@ pub struct BufferState(pub u32);
 #[binread]
 #[br(little)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct BufferHeader {
     /// Bytes from this buffer to the next one in the file.
     pub buffer_bytes: u32,
@@ -142,6 +143,7 @@ impl BufferHeader {
 
 /// Where a buffer stands, and what its header says.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct BufferInfo {
     /// Number of the buffer in the file, from 0; gaps stand for damage.
     pub index: u32,
@@ -192,7 +194,7 @@ pub struct Buffer<'a> {
     pub(crate) end: usize,
     /// Whether `bytes` is a copy, so that positions in it are not positions in the file.
     pub(crate) decompressed: bool,
-    pub(crate) layout: crate::record::Layout,
+    pub(crate) dialect: crate::record::Dialect,
 }
 
 impl<'a> Buffer<'a> {

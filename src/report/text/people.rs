@@ -7,7 +7,7 @@ use crate::diagnosis::StatusMeaning;
 use crate::report::ProcessRow;
 use crate::report::wording::{known_by, name, percent, pid};
 use crate::status::NtStatus;
-use crate::time::FileTime;
+use crate::time::{FileTime, ShownTime as _};
 use crate::words::shown;
 use crate::words::table::{Align, Table, cut};
 use crate::words::{counted, grouped};
