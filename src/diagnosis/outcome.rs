@@ -10,7 +10,7 @@ use super::pools::{PoolFinding, is_dns_pool, share};
 use super::state::{Confidence, State};
 use super::unexplained::UnexplainedRow;
 use super::verdict::{EXPLAINED_PERCENT, judge};
-use crate::machine::processes::is_kernel;
+use crate::machine::owner::is_kernel;
 use crate::net::Family;
 use crate::time::FileTime;
 

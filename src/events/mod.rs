@@ -36,13 +36,13 @@ pub struct Event<'r> {
 impl Event<'_> {
     /// Name of the provider: as the schema has it, or as the built-in list has it.
     pub fn provider_name(&self) -> Option<&str> {
-        let by_schema = self.decoded.as_ref().ok().and_then(|decoded| decoded.schema.provider_name.as_deref());
-        by_schema.filter(|name| !name.is_empty()).or_else(|| names::provider_name(self.provider?))
+        let by_schema = self.decoded.as_ref().ok().and_then(DecodedEvent::provider_name);
+        by_schema.or_else(|| names::provider_name(self.provider?))
     }
 
     /// What the event is called.
     pub fn name(&self) -> Option<String> {
-        let by_schema = self.decoded.as_ref().ok().and_then(|decoded| decoded.schema.title());
+        let by_schema = self.decoded.as_ref().ok().and_then(DecodedEvent::name);
         by_schema.or_else(|| names::hook_name(self.record.hook()?))
     }
 }
@@ -60,7 +60,7 @@ pub fn learn(traces: &[Trace<'_>], progress: &dyn Progress) -> Result<Vec<Schema
         progress,
         |_, _, buffer| {
             let mut schemas = Schemas::default();
-            buffer.records().filter_map(Result::ok).for_each(|record| schemas.learn(&record));
+            buffer.records().filter_map(Result::ok).for_each(|record| schemas.learn(record));
             schemas
         },
         |number, schemas, _| {
@@ -101,7 +101,7 @@ pub fn walk(
         if !filter.admits_header(&record, provider, time) {
             continue;
         }
-        let event = Event { trace: number, time, record, provider, decoded: schemas.decode(&record) };
+        let event = Event { trace: number, time, record, provider, decoded: schemas.decode(record) };
         if filter.admits(&event) {
             show(&event)?;
         }

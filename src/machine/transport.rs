@@ -5,8 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::pools::{POOLS, Pool, PoolKey, PoolRange, PoolRanges};
-use super::processes::{ProcessId, ProcessTable};
+use super::moment::TransportShare;
+use super::owner::ProcessId;
+use super::pool_key::{POOLS, PoolKey};
+use super::pools::Pool;
+use super::processes::ProcessTable;
+use super::ranges::{PoolRange, PoolRanges};
 use crate::event::{PortReference, RawPort, TransportEvent};
 use crate::hash::FastMap;
 use crate::net::{Family, Protocol};
@@ -39,26 +43,6 @@ impl PortOrder {
             Self::Network => port.network(),
             Self::Host => port.host(),
         }
-    }
-}
-
-/// What TCP/IP's events add to a pool at one moment: ports that no socket holds that the trace saw binding.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TransportShare {
-    /// Distinct ports, for each process (`None`: not known) and whether its connections were there before the trace.
-    pub by_process: BTreeMap<(Option<ProcessId>, bool), u32>,
-    /// Distinct ports of connections that were there before the trace, in TIME_WAIT; those that something holds are not in it.
-    pub time_wait: u32,
-    /// All port references, before those of known sockets were taken away.
-    pub in_use: u32,
-    /// Ports taken again since a socket gave them back: they are not in TIME_WAIT any more.
-    pub taken_again: Vec<u16>,
-}
-
-impl TransportShare {
-    /// Distinct ports.
-    pub fn ports(&self) -> u32 {
-        self.by_process.values().fold(0, |sum, ports| sum.saturating_add(*ports))
     }
 }
 
@@ -512,7 +496,7 @@ mod tests {
 
     #[test]
     fn a_reservation_is_read_in_the_order_that_makes_sense() {
-        let range = super::super::pools::DEFAULT_RANGE;
+        let range = super::super::ranges::DEFAULT_RANGE;
         let process = ProcessTable::default().running(1, FileTime(0));
         let reservation = |raw| Reservation { process, start: RawPort(raw), count: 4000 };
         assert_eq!(reservation(50_000).start_in(range), 50_000);

@@ -1,12 +1,12 @@
 //! One socket, from create to close.
 
 use super::totals::{AddressId, Totals};
-use super::{AddressKey, FailureEvidence, Operation, is_legacy};
+use super::values::{AddressKey, FailureEvidence, Operation, is_legacy};
 use crate::event::{EventMeta, SocketEvent, SocketOperation};
-use crate::machine::World;
-use crate::machine::ports::Hold;
-use crate::machine::processes::{Decided, Owner, ProcessId, is_kernel};
+use crate::machine::hold::Hold;
+use crate::machine::owner::{Decided, Owner, ProcessId, is_kernel};
 use crate::machine::timeline::Happening;
+use crate::machine::world::World;
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::providers::afd;
 use crate::status::NtStatus;
