@@ -14,7 +14,6 @@ use etl_parser::{ExtendedItemType, Guid, HookId, PointerSize, Record, RecordKind
 use etw_schema::event_info::{self, EVENT_METADATA};
 use etw_schema::{EventKey, EventSchema, KeyKind};
 
-use self::named::NamedFields;
 use crate::event::NetEvent;
 
 /// What a record turned out to be.

@@ -22,9 +22,16 @@ fn findings(sockets: u64, are_created: bool) -> Findings {
     let mut observe = |id, status, endpoint, operation| {
         pos += 0x60;
         let time = FileTime(START + i64::from(pos) * 10_000);
-        let place = Place { trace: 0, cpu: 0, buffer: 1, offset: 0x1_0000 + u64::from(pos), pos };
+        let place = Place { buffer: 1, offset: 0x1_0000 + u64::from(pos), pos, ..Place::default() };
         let meta = EventMeta { time, header_pid: Some(100), id, place };
-        let event = SocketEvent { eprocess: 0, endpoint, phase: Phase::Exit, status: Some(status), operation };
+        let event = SocketEvent {
+            eprocess: 0,
+            endpoint,
+            phase: Phase::Exit,
+            location: None,
+            status: Some(status),
+            operation,
+        };
         analysis.observe(&meta, &NetEvent::Socket(event));
     };
     for endpoint in 1..=sockets {
@@ -58,6 +65,8 @@ fn sound() -> TraceFacts {
         buffers_lost: 0,
         wrapped: Some(false),
         closed_cleanly: true,
+        time_zone_bias_minutes: None,
+        speaks: true,
     };
     TraceFacts {
         path: summary.path.clone(),
@@ -66,6 +75,7 @@ fn sound() -> TraceFacts {
         coverage,
         other_providers: 0,
         clock_assumed: false,
+        clock_set_back: false,
         has_header: true,
         is_file: true,
     }
@@ -94,7 +104,7 @@ fn case_of(code: ReasonCode) -> (TraceFacts, Findings) {
 
 fn report((trace, findings): (TraceFacts, Findings)) -> Report {
     let (side, side_inputs, notes) = (SideFacts::default(), Vec::new(), Vec::new());
-    Report::new(diagnose(Facts { traces: vec![trace], findings, side, side_inputs, notes }))
+    Report::new(diagnose(Facts { traces: vec![trace], findings, side, side_inputs, logs: LogsRead::default(), notes }))
 }
 
 fn lowering(report: &Report) -> Vec<ReasonCode> {

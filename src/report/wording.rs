@@ -27,6 +27,9 @@ pub(crate) fn span(trace: &TraceSummary) -> Option<String> {
             let end = if ended.to_date() == started.to_date() { ended.to_clock() } else { ended.to_date_and_time() };
             format!("{} – {end} UTC ({length})", started.to_date_and_time())
         }
+        Some(_) if trace.closed_cleanly => {
+            format!("{} UTC – an end before the start: the clock was set back", started.to_date_and_time())
+        }
         _ => format!("{} UTC – not closed", started.to_date_and_time()),
     })
 }
@@ -61,6 +64,7 @@ pub(crate) fn known_by(row: &ProcessRow) -> String {
     let ways = [
         (source.created_socket, "socket creation"),
         (source.eprocess, "EPROCESS"),
+        (source.header_location, "reliable record header"),
         (source.header_pid, "record header"),
         (source.unknown, "not known"),
     ];

@@ -89,9 +89,15 @@ impl Page<'_, '_> {
                 (Some(buffer), Some(offset)) => format!("buffer {buffer}, offset {offset:#x}, "),
                 _ => String::new(),
             };
+            let log = evidence.log.and_then(|log| report.side_inputs.get(log)).map(|log| shown(base_name(&log.path)));
+            let entry = match (log, evidence.log_record) {
+                (Some(log), Some(record)) => format!("{log}, record {record}, "),
+                _ => String::new(),
+            };
+            let cpu = evidence.cpu.map_or_else(String::new, |cpu| format!("CPU {cpu}, "));
             self.paragraph(&format!(
-                "first failure: {place}CPU {}, event {} ({name}), endpoint {}",
-                evidence.cpu, evidence.event_id, evidence.endpoint
+                "first failure: {entry}{place}{cpu}event {} ({name}), endpoint {}",
+                evidence.event_id, evidence.endpoint
             ))?;
             self.paragraph("the same in Network Monitor: Wscore_MicrosoftWindowsWinsockAFD.AFD_EVENT_BIND.Status.LENTStatus.Code == 0x209")?;
         }
