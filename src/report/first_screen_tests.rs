@@ -8,7 +8,9 @@ use crate::diagnosis::state::Confidence;
 use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, NetEvent, Phase, Place, SocketEvent, SocketOperation};
 use crate::machine::{Analysis, Findings};
+use crate::pipeline::LogsRead;
 use crate::pipeline::coverage::Coverage;
+use crate::providers::afd;
 use crate::side::facts::SideFacts;
 use crate::status::NtStatus;
 use crate::time::FileTime;
@@ -82,8 +84,8 @@ fn sound() -> TraceFacts {
 }
 
 /// The facts of a case with this doubt and no other that lowers the confidence.
-fn case_of(code: ReasonCode) -> (TraceFacts, Findings) {
-    let (mut trace, mut found) = (sound(), findings(20, true));
+fn case_of(code: ReasonCode) -> (TraceFacts, Findings, LogsRead) {
+    let (mut trace, mut found, mut logs) = (sound(), findings(20, true), LogsRead::default());
     let (summary, coverage) = (&mut trace.summary, &mut trace.coverage);
     match code {
         ReasonCode::EventsLost => summary.events_lost = 5,
@@ -92,19 +94,22 @@ fn case_of(code: ReasonCode) -> (TraceFacts, Findings) {
         ReasonCode::MalformedRecords => coverage.afd_malformed = 1,
         ReasonCode::UnknownPhases => coverage.unknown_phases = 1,
         ReasonCode::DisplacedEvents => coverage.displaced = 1,
+        ReasonCode::UnknownVersions => _ = coverage.unknown_versions.insert((afd::PROVIDER, 1030, 1), 2),
         ReasonCode::ClockAssumed => trace.clock_assumed = true,
+        ReasonCode::ClockSetBack => trace.clock_set_back = true,
+        ReasonCode::AfdLog => logs = LogsRead { used: 40, failures: 20, ..logs },
         ReasonCode::Wrapped => summary.wrapped = Some(true),
         ReasonCode::NotClosed => summary.closed_cleanly = false,
         ReasonCode::WeakOwners => found = findings(20, false),
         ReasonCode::SingleFailure => found = findings(1, true),
         _ => panic!("{code} lowers the confidence, and no case has it alone"),
     }
-    (trace, found)
+    (trace, found, logs)
 }
 
-fn report((trace, findings): (TraceFacts, Findings)) -> Report {
+fn report((trace, findings, logs): (TraceFacts, Findings, LogsRead)) -> Report {
     let (side, side_inputs, notes) = (SideFacts::default(), Vec::new(), Vec::new());
-    Report::new(diagnose(Facts { traces: vec![trace], findings, side, side_inputs, logs: LogsRead::default(), notes }))
+    Report::new(diagnose(Facts { traces: vec![trace], findings, side, side_inputs, logs, notes }))
 }
 
 fn lowering(report: &Report) -> Vec<ReasonCode> {
@@ -123,7 +128,7 @@ fn first_screen(report: &Report) -> String {
 
 #[test]
 fn each_doubt_that_lowers_the_confidence_is_told_on_the_first_screen() {
-    let clean = report((sound(), findings(20, true)));
+    let clean = report((sound(), findings(20, true), LogsRead::default()));
     assert_eq!((clean.verdict.confidence, lowering(&clean)), (Some(Confidence::High), Vec::new()));
     assert!(first_screen(&clean).contains("confidence: high"), "{}", first_screen(&clean));
     for code in ReasonCode::ALL.iter().copied().filter(|code| code.lowers() != Lowers::Nothing) {
