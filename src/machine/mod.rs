@@ -10,6 +10,7 @@ pub mod pools;
 pub mod ports;
 pub mod processes;
 pub mod ranges;
+pub mod reservation;
 pub mod sockets;
 pub mod tally;
 pub mod time_wait;
