@@ -360,8 +360,13 @@ impl<W: Witness> Life<'_, W> {
     /// The same, and the witness is told: the operation was its owner's from its request on.
     fn told_owner(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) -> Attribution {
         let whose = self.owner(operation, meta, event);
-        let from = self.socket.pending(operation).enter.map_or(meta.time, |enter| enter.time);
-        self.witness.owned(Endpoint::Socket(self.endpoint), from, meta.time, whose);
+        let (endpoint, now) = (Endpoint::Socket(self.endpoint), meta.time);
+        if self.socket.closed.is_some() {
+            self.witness.lingered(endpoint, now);
+        } else {
+            let from = self.socket.pending(operation).enter.map_or(now, |enter| enter.time);
+            self.witness.owned(endpoint, from, now, whose);
+        }
         whose
     }
 
