@@ -140,7 +140,9 @@ impl TransportEvent {
                 reference.acquirer
             }
             Self::Existing { tcb, .. } | Self::Connection { tcb, .. } | Self::State { tcb, .. } => tcb,
-            Self::Endpoint { endpoint, .. } | Self::UdpBound { endpoint, .. } | Self::UdpClosed { endpoint } => endpoint,
+            Self::Endpoint { endpoint, .. } | Self::UdpBound { endpoint, .. } | Self::UdpClosed { endpoint } => {
+                endpoint
+            }
             Self::Refused { .. } | Self::Deferred | Self::Reserved { .. } | Self::TimedWaitDelay(_) => return None,
         })
     }

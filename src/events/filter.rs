@@ -91,9 +91,8 @@ impl Filter {
         let Ok(decoded) = &event.decoded else { return false };
         let found = decoded.payload.fields.iter().filter(|(name, _)| is_status(name));
         let mut found = found.filter_map(|(_, value)| value.integer());
-        let is_wanted = |value: u64| {
-            self.statuses.iter().flat_map(|wanted| &wanted.0).any(|status| u64::from(status.0) == value)
-        };
+        let is_wanted =
+            |value: u64| self.statuses.iter().flat_map(|wanted| &wanted.0).any(|status| u64::from(status.0) == value);
         found.any(is_wanted)
     }
 
@@ -150,8 +149,9 @@ pub fn parse_status(text: &str) -> Result<StatusFilter, String> {
     let number = hexadecimal.map_or_else(|| text.parse().ok(), |digits| u32::from_str_radix(digits, 16).ok());
     if let Some(error) = number.filter(|number| hexadecimal.is_none() && WINSOCK_ERRORS.contains(number)) {
         let statuses = of_winsock_error(error);
-        let statuses = statuses
-            .ok_or_else(|| format!("Winsock error {error} is not known here (10013, 10048 and 10055 are): give the NTSTATUS"));
+        let statuses = statuses.ok_or_else(|| {
+            format!("Winsock error {error} is not known here (10013, 10048 and 10055 are): give the NTSTATUS")
+        });
         return statuses.map(|statuses| StatusFilter(statuses.to_vec()));
     }
     // Some tools print an NTSTATUS as a negative number.
@@ -225,7 +225,9 @@ mod tests {
 
     #[test]
     fn images_are_called_with_and_without_their_ending() {
-        assert!(is_called("Agent.exe", "agent") && is_called("agent.exe", "AGENT.EXE") && is_called("System", "system"));
+        assert!(
+            is_called("Agent.exe", "agent") && is_called("agent.exe", "AGENT.EXE") && is_called("System", "system")
+        );
         assert!(!is_called("agent.exe", "age") && !is_called("agent", "agent.exe"));
     }
 

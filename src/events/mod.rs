@@ -165,7 +165,8 @@ impl Learned {
     /// The owner of an event: as it counted where it is a failure, else of its endpoint, else of its EPROCESS address.
     fn owner(&self, event: &Event<'_>) -> Option<RecordOwner<'_>> {
         let owners = self.owners.as_ref()?;
-        let decoded = event.decoded.as_ref().ok().filter(|decoded| decoded.schema.source != SchemaSource::TraceLogging)?;
+        let decoded =
+            event.decoded.as_ref().ok().filter(|decoded| decoded.schema.source != SchemaSource::TraceLogging)?;
         let field = |name: &str| decoded.payload.fields.get(name)?.integer().filter(|address| *address != 0);
         let time = event.time?;
         let is_of = |provider: Guid| event.provider == Some(provider);

@@ -64,7 +64,8 @@ pub struct RecordOwner<'o> {
 
 impl RecordOwner<'_> {
     /// Nobody known.
-    pub(super) const UNKNOWN: RecordOwner<'static> = RecordOwner { pid: None, image: None, source: OwnerSource::Unknown };
+    pub(super) const UNKNOWN: RecordOwner<'static> =
+        RecordOwner { pid: None, image: None, source: OwnerSource::Unknown };
 }
 
 /// Number of an owner.
@@ -342,7 +343,8 @@ impl Owners {
     pub(super) fn endpoint(&self, trace: usize, endpoint: Endpoint, time: FileTime) -> Option<RecordOwner<'_>> {
         let boot = self.boots.get(trace).and_then(|boot| u32::try_from(*boot).ok())?;
         let (space, address) = space(boot, endpoint);
-        let behind = self.spans.partition_point(|span| (span.space, span.address, span.start) <= (space, address, time));
+        let behind =
+            self.spans.partition_point(|span| (span.space, span.address, span.start) <= (space, address, time));
         let span = self.spans.get(behind.checked_sub(1)?)?;
         let is_it = (span.space, span.address) == (space, address) && time <= span.end;
         is_it.then(|| self.of_number(span.owner)).filter(|owner| owner.pid.is_some())
@@ -355,7 +357,8 @@ impl Owners {
             return None;
         }
         let of_address = self.processes.by_eprocess.get(&address)?.iter().map(|number| *number as usize);
-        let mut alive = of_address.filter(|number| self.processes.lives.get(*number).is_some_and(|life| life.lived(time)));
+        let mut alive =
+            of_address.filter(|number| self.processes.lives.get(*number).is_some_and(|life| life.lived(time)));
         let process = alive.next().filter(|_| alive.next().is_none());
         process.map(|process| self.processes.owner(Some(process), OwnerSource::Eprocess))
     }

@@ -62,7 +62,13 @@ pub struct Ambiguous {
 impl fmt::Display for Ambiguous {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<String> = self.names.iter().map(|name| shown(name)).collect();
-        write!(f, "--provider {}: {} providers of the trace have that in their name: {}", shown(&self.text), names.len(), names.join(", "))
+        write!(
+            f,
+            "--provider {}: {} providers of the trace have that in their name: {}",
+            shown(&self.text),
+            names.len(),
+            names.join(", ")
+        )
     }
 }
 
@@ -182,7 +188,8 @@ mod tests {
     #[test]
     fn by_full_name_short_name_or_a_part() {
         let own = Guid::from_u128(7);
-        let all = providers(&[(afd::PROVIDER, None), (tcpip::PROVIDER, None), (MOF_TCPIP, None), (own, Some("My-AFD-Log"))]);
+        let all =
+            providers(&[(afd::PROVIDER, None), (tcpip::PROVIDER, None), (MOF_TCPIP, None), (own, Some("My-AFD-Log"))]);
         for text in ["Microsoft-Windows-Winsock-AFD", "winsock-afd", "SOCK-A"] {
             assert_eq!(named(&all, text), [afd::PROVIDER], "{text}");
         }
