@@ -15,23 +15,21 @@
 //! # }
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
-use etl_parser::{Guid, Record, Trace};
+use etl_parser::{Guid, Record};
 
 use crate::case::facts::TraceFacts;
-use crate::case::{Case, Contents, Error, NotUsed, Opened, boots};
+use crate::case::{Case, Contents, Error, NotUsed, Opened};
 use crate::diagnosis::{Facts, diagnose};
-use crate::event::{EventMeta, LoggedEvent, NetEvent};
+use crate::event::{EventMeta, NetEvent};
 use crate::machine::ranges::{PoolRange, PoolRanges};
-use crate::machine::{Analysis, Setting};
+use crate::machine::sources::{Followed, Follower, Sources};
 use crate::pipeline::coverage::Coverage;
-use crate::pipeline::{Logs, Observer, Once, Threads, replay, speaking};
+use crate::pipeline::{Observer, Threads, replay};
 use crate::progress::Progress;
 use crate::providers::afd;
 use crate::report::Report;
-use crate::side::facts::SideFacts;
-use crate::time::{FileTime, joined};
 use crate::words::counted;
 
 /// Provider GUIDs of a trace that are told apart. A capture of everything has some hundred; damage can make up one for each
@@ -85,36 +83,27 @@ fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progr
     }
     let (labels, traces): (Vec<_>, Vec<_>) =
         opened.into_iter().map(|opened| ((opened.path, opened.input), opened.trace)).unzip();
-    let boots = boots::boots(&traces);
-    // Of a trace alone it does not matter beforehand.
-    let speaking = if traces.len() > 1 { speaking(&traces, progress)? } else { vec![true] };
-    let plan = Plan::new(&traces, &boots, &speaking);
-    let logged = logged(&contents.side);
+    let sources = Sources::of(&traces, &contents.side, progress)?;
     let ranges = PoolRanges::new(options.pool, &contents.side.dynamic_ports);
-    let watch = || Watched {
-        analysis: Analysis::new(Setting { boots: boots.clone(), bounds: plan.bounds(&logged), ranges }),
-        providers: vec![BTreeSet::new(); traces.len()],
-        logs: Logs::new(&logged),
-        once: plan.overlap.then(Once::default),
-        plan: &plan,
-    };
-    let (watched, coverages) = replay(&traces, &boots::by_boot(&boots, &traces), progress, watch)?;
-    let Watched { mut analysis, providers, mut logs, once, .. } = watched;
-    logs.rest(|meta, event| analysis.observe(meta, event));
-    let logs = logs.read;
+    let watch =
+        || Watched { follower: Follower::new(&sources, ranges), providers: vec![BTreeSet::new(); traces.len()] };
+    let (watched, coverages) = replay(&traces, sources.groups(), progress, watch)?;
+    let Watched { follower, providers } = watched;
+    let (findings, (), Followed { logs, repeated }) = follower.finish();
     if logs.repeated > 0 {
         let count = counted(logs.repeated, "event");
-        notes.push(format!("{count} of the log of Winsock-AFD's channel are of the time of the traces, which tell them too: counted once"));
+        notes.push(format!(
+            "{count} of the log of Winsock-AFD's channel are of the time of the traces, which tell them too: counted once"
+        ));
     }
-    if let Some(repeated) = once.map(|once| once.repeated).filter(|repeated| *repeated > 0) {
-        let count = counted(repeated, "event");
-        notes.push(format!("{count} stand in two traces of the case: counted once"));
+    if repeated > 0 {
+        notes.push(format!("{} stand in two traces of the case: counted once", counted(repeated, "event")));
     }
     notes.extend(unusable.iter().map(|not_used| format!("{not_used}; not used")));
     if providers.iter().any(|providers| providers.len() > MAX_PROVIDERS) {
         notes.push(format!("a trace names more than {MAX_PROVIDERS} providers: the rest are not counted"));
     }
-    let several = plan.speaking_boots();
+    let several = sources.starts();
     if several > 1 {
         notes.push(format!(
             "the traces are of {several} machines, or starts of one: each is followed by itself, and of a pool the fullest is shown"
@@ -132,7 +121,7 @@ fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progr
     drop(traces);
     let report = Report::new(diagnose(Facts {
         traces: facts,
-        findings: analysis.finish(),
+        findings,
         side: contents.side.clone(),
         side_inputs: contents.side_inputs.clone(),
         logs,
@@ -141,80 +130,10 @@ fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progr
     Ok(Analyzed { report, unusable, is_complete, traces: count, bytes })
 }
 
-/// What is known of the traces of a case beside each other.
-struct Plan<'t, 'a> {
-    traces: &'t [Trace<'a>],
-    boots: &'t [usize],
-    /// Those that tell something about sockets or ports; all, where none does.
-    speaking: Vec<bool>,
-    /// Those whose events belong to the machine that the case is about: they tell about ports, or are of the same start as one
-    /// that does. Another one's processes would give names to foreign PIDs.
-    belonging: Vec<bool>,
-    /// Two of these may tell of the same events.
-    overlap: bool,
-}
-
-impl<'t, 'a> Plan<'t, 'a> {
-    fn new(traces: &'t [Trace<'a>], boots: &'t [usize], speaking: &[bool]) -> Self {
-        let any = speaking.contains(&true);
-        let speaking: Vec<bool> = speaking.iter().map(|speaks| *speaks || !any).collect();
-        let mut of_boots = BTreeMap::new();
-        for boot in boots.iter().zip(&speaking).filter(|(_, speaks)| **speaks).map(|(boot, _)| boot) {
-            *of_boots.entry(*boot).or_insert(0_usize) += 1;
-        }
-        let overlap = of_boots.values().any(|traces| *traces > 1);
-        let belonging = boots.iter().map(|boot| of_boots.contains_key(boot)).collect();
-        Self { traces, boots, speaking, belonging, overlap }
-    }
-
-    fn speaks(&self, trace: usize) -> bool {
-        self.speaking.get(trace).copied().unwrap_or(true)
-    }
-
-    fn boot(&self, trace: usize) -> usize {
-        self.boots.get(trace).copied().unwrap_or_default()
-    }
-
-    fn belongs(&self, trace: usize) -> bool {
-        self.belonging.get(trace).copied().unwrap_or(true)
-    }
-
-    /// Starts of machines that the traces tell of.
-    fn speaking_boots(&self) -> usize {
-        let boots = (0..self.traces.len()).filter(|trace| self.speaks(*trace)).map(|trace| self.boot(trace));
-        boots.collect::<BTreeSet<usize>>().len()
-    }
-
-    /// Start and end of these traces and of the logs beside them, where all of them tell both.
-    fn bounds(&self, logged: &[LoggedEvent]) -> Option<(FileTime, FileTime)> {
-        let speaking = (0..).zip(self.traces).filter(|(number, _)| self.speaks(*number)).map(|(_, trace)| trace);
-        let of_log = logged.first().map(|first| first.time).zip(logged.last().map(|last| last.time));
-        if self.traces.is_empty() {
-            return of_log;
-        }
-        boots::bounds(speaking).and_then(|bounds| joined(Some(bounds), of_log))
-    }
-}
-
-/// The socket events of all logs, each once, by time.
-fn logged(side: &SideFacts) -> Vec<LoggedEvent> {
-    let mut logged = side.socket_events.clone();
-    logged.sort_by_key(|event| (event.time, event.entry.record, event.entry.source));
-    // Two exports of one channel have many entries in common.
-    logged.dedup_by(|later, first| {
-        (later.time, later.entry.record, later.event) == (first.time, first.entry.record, first.event)
-    });
-    logged
-}
-
 /// The state of the machine, and the providers that each trace names.
-struct Watched<'p> {
-    analysis: Analysis,
+struct Watched<'s> {
+    follower: Follower<'s>,
     providers: Vec<BTreeSet<Guid>>,
-    logs: Logs<'p>,
-    /// Where traces may tell of the same events.
-    once: Option<Once>,
-    plan: &'p Plan<'p, 'p>,
 }
 
 /// Providers of a buffer.
@@ -246,15 +165,6 @@ impl Observer for Watched<'_> {
     }
 
     fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
-        let trace = usize::from(meta.place.trace);
-        if !self.plan.belongs(trace) {
-            return;
-        }
-        let boot = self.plan.boot(trace);
-        if self.once.as_mut().is_some_and(|once| !once.is_first(meta, boot, event)) {
-            return;
-        }
-        self.logs.before(meta, event, |meta, event| self.analysis.observe(meta, event));
-        self.analysis.observe(meta, event);
+        self.follower.observe(meta, event);
     }
 }

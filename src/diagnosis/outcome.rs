@@ -64,14 +64,14 @@ pub enum Look {
     NotTold,
 }
 
-/// Who is named where the holder of a full pool is asked for.
+/// Who is named as the holder of the pool that speaks for the case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Speaker {
     /// Index into the holders.
     Holder(usize),
     /// The true holder is not in sight, and the largest one seen is too small to be named.
     NotInSight,
-    /// There is no full pool, or none that anybody holds ports of.
+    /// No pool was full or nearly full, or nobody is seen to hold ports of it.
     #[default]
     Nobody,
 }

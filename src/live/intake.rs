@@ -9,7 +9,7 @@ use super::system::RawEvent;
 use crate::event::{EventMeta, NetEvent, Place};
 use crate::pipeline;
 use crate::pipeline::coverage::Coverage;
-use crate::providers::{self, Decoded, EventId, afd};
+use crate::providers::{self, EventId, Interpreted, afd};
 
 /// Events that wait at most. When it is full the reading thread waits, and the session keeps what comes in its own buffers:
 /// nothing is dropped here, and what the session must drop it counts.
@@ -50,7 +50,7 @@ impl Intake {
             header_pid: raw.header_pid,
         });
         let decode = |id| providers::decode_event(id, raw.payload, raw.pointer_size);
-        let decoded = id.map_or(Decoded::NotNeeded, decode);
+        let decoded = id.map_or(Interpreted::NotNeeded, decode);
         let is_afd = raw.provider == afd::PROVIDER;
         let mut queue = self.lock();
         queue.coverage.records += 1;

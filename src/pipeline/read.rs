@@ -6,7 +6,7 @@ use etl_parser::{Buffer, ErrorKind, Record, Trace};
 
 use crate::event::{EventMeta, NetEvent, Place};
 use crate::pipeline::coverage::Coverage;
-use crate::providers::{self, Decoded, Embedded, EventId};
+use crate::providers::{self, Interpreted, Embedded, EventId};
 use crate::time::{FileTime, joined};
 
 /// A time stamp further away than this from where its record stands is taken for damage. Records of one processor are
@@ -100,7 +100,7 @@ pub fn read_events(
         look(&record);
         let id = EventId::of(&record);
         let decoded = providers::decode(&record, id, embedded);
-        if matches!(decoded, Decoded::NotNeeded)
+        if matches!(decoded, Interpreted::NotNeeded)
             && let Some((key, schema)) = providers::embedded_schema(&record)
         {
             coverage.embedded.entry(key).or_insert(schema);
@@ -136,7 +136,7 @@ pub fn read_events(
 
 /// Counts what became of a record, and gives the event where it is one. `id`: of a manifest event.
 #[inline]
-pub(crate) fn count(decoded: Decoded, id: Option<EventId>, coverage: &mut Coverage) -> Option<NetEvent> {
+pub(crate) fn count(decoded: Interpreted, id: Option<EventId>, coverage: &mut Coverage) -> Option<NetEvent> {
     if let Some(id) = id {
         coverage.port_records += u64::from(id.is_about_ports());
         if id.is_of_afd() {
@@ -144,24 +144,24 @@ pub(crate) fn count(decoded: Decoded, id: Option<EventId>, coverage: &mut Covera
         }
     }
     match decoded {
-        Decoded::Event(event) => {
+        Interpreted::Event(event) => {
             coverage.decoded += 1;
             return Some(event);
         }
-        Decoded::OtherPointerSize(event) => {
+        Interpreted::OtherPointerSize(event) => {
             coverage.other_pointer_size += 1;
             coverage.decoded += 1;
             return Some(event);
         }
-        Decoded::NotNeeded => coverage.skipped += 1,
-        Decoded::Unknown => coverage.unknown += 1,
-        Decoded::UnknownVersion => {
+        Interpreted::NotNeeded => coverage.skipped += 1,
+        Interpreted::Unknown => coverage.unknown += 1,
+        Interpreted::UnknownVersion => {
             coverage.unknown += 1;
             if let Some(EventId { provider, id, version, .. }) = id {
                 *coverage.unknown_versions.entry((provider, id, version)).or_default() += 1;
             }
         }
-        Decoded::Malformed => {
+        Interpreted::Malformed => {
             coverage.malformed += 1;
             coverage.afd_malformed += u64::from(id.is_some_and(EventId::is_of_afd));
         }
@@ -169,13 +169,13 @@ pub(crate) fn count(decoded: Decoded, id: Option<EventId>, coverage: &mut Covera
     None
 }
 
-fn count_afd(id: u16, decoded: &Decoded, coverage: &mut Coverage) {
+fn count_afd(id: u16, decoded: &Interpreted, coverage: &mut Coverage) {
     use crate::event::{Phase, SocketEvent};
     coverage.afd_records += 1;
-    if providers::afd::is_bind(id) && !matches!(decoded, Decoded::UnknownVersion) {
+    if providers::afd::is_bind(id) && !matches!(decoded, Interpreted::UnknownVersion) {
         coverage.bind_records += 1;
     }
-    if let Decoded::Event(NetEvent::Socket(SocketEvent { phase: Phase::Internal(phase), .. })) = decoded
+    if let Interpreted::Event(NetEvent::Socket(SocketEvent { phase: Phase::Internal(phase), .. })) = decoded
         && !(2..=4).contains(phase)
     {
         coverage.unknown_phases += 1;

@@ -18,7 +18,7 @@ use crate::event::NetEvent;
 
 /// What a record turned out to be.
 #[derive(Debug)]
-pub enum Decoded {
+pub enum Interpreted {
     /// An event that the analysis uses.
     Event(NetEvent),
     /// The same, read with another pointer size than the record's header says.
@@ -107,28 +107,28 @@ fn is_needed(provider: Guid) -> bool {
 }
 
 /// Decodes a manifest event, wherever it comes from: a record of a trace, or a live session.
-pub fn decode_event(event: EventId, payload: &[u8], pointer_size: PointerSize) -> Decoded {
+pub fn decode_event(event: EventId, payload: &[u8], pointer_size: PointerSize) -> Interpreted {
     let EventId { provider, id, version, header_pid } = event;
     if event.is_of_unknown_version() {
-        return Decoded::UnknownVersion;
+        return Interpreted::UnknownVersion;
     }
     match provider {
         afd::PROVIDER => afd::decode(id, payload, pointer_size),
         tcpip::PROVIDER => tcpip::decode(id, version, header_pid, payload, pointer_size),
         process::KERNEL_PROCESS => process::decode_kernel_process(id, version, payload),
-        _ => Decoded::NotNeeded,
+        _ => Interpreted::NotNeeded,
     }
 }
 
 /// Decodes `record`, looking no further than its provider where that is a foreign one. `event` is [`EventId::of`] it.
 /// An event of a version that no table knows is read by the schema that the trace has for it, if `embedded` holds one.
 #[inline]
-pub fn decode(record: &Record<'_>, event: Option<EventId>, embedded: &Embedded) -> Decoded {
+pub fn decode(record: &Record<'_>, event: Option<EventId>, embedded: &Embedded) -> Interpreted {
     match record.kind() {
         RecordKind::EventHeader => match event {
             Some(event) if event.is_of_unknown_version() => by_embedded(record, event, embedded),
             Some(event) => with_pointers(record, |payload, width| decode_event(event, payload, width)),
-            None => Decoded::NotNeeded,
+            None => Interpreted::NotNeeded,
         },
         RecordKind::Classic | RecordKind::Instance if record.header_guid() == Some(process::MOF_PROCESS) => mof(record),
         RecordKind::System | RecordKind::Compact | RecordKind::Perfinfo
@@ -136,21 +136,21 @@ pub fn decode(record: &Record<'_>, event: Option<EventId>, embedded: &Embedded) 
         {
             mof(record)
         }
-        RecordKind::Other => Decoded::Unknown,
-        _ => Decoded::NotNeeded,
+        RecordKind::Other => Interpreted::Unknown,
+        _ => Interpreted::NotNeeded,
     }
 }
 
 #[cold]
-fn by_embedded(record: &Record<'_>, event: EventId, embedded: &Embedded) -> Decoded {
-    let Some(schema) = embedded.get(&event.key()) else { return Decoded::UnknownVersion };
+fn by_embedded(record: &Record<'_>, event: EventId, embedded: &Embedded) -> Interpreted {
+    let Some(schema) = embedded.get(&event.key()) else { return Interpreted::UnknownVersion };
     with_pointers(record, |payload, width| {
         let decoded = etw_schema::decode(&schema.layout, payload, width, None);
         match named::decode(event, &decoded.fields) {
-            named::Read::Event(read) => Decoded::Event(read),
-            named::Read::NotNeeded => Decoded::NotNeeded,
-            named::Read::Missing if decoded.missing.is_some() => Decoded::Malformed,
-            named::Read::Missing => Decoded::UnknownVersion,
+            named::Read::Event(read) => Interpreted::Event(read),
+            named::Read::NotNeeded => Interpreted::NotNeeded,
+            named::Read::Missing if decoded.missing.is_some() => Interpreted::Malformed,
+            named::Read::Missing => Interpreted::UnknownVersion,
         }
     })
 }
@@ -170,16 +170,16 @@ pub fn embedded_schema(record: &Record<'_>) -> Option<(EventKey, Arc<EventSchema
     (key.kind == KeyKind::Event && event.is_of_unknown_version()).then(|| (key, Arc::new(schema)))
 }
 
-fn mof(record: &Record<'_>) -> Decoded {
+fn mof(record: &Record<'_>) -> Interpreted {
     with_pointers(record, |payload, width| match (record.id(), record.version()) {
         (Some(opcode), Some(version)) => process::decode_mof(opcode, version, payload, width),
-        _ => Decoded::Malformed,
+        _ => Interpreted::Malformed,
     })
 }
 
-fn with_pointers(record: &Record<'_>, decode: impl FnOnce(&[u8], PointerSize) -> Decoded) -> Decoded {
+fn with_pointers(record: &Record<'_>, decode: impl FnOnce(&[u8], PointerSize) -> Interpreted) -> Interpreted {
     match (record.user_data(), record.pointer_size()) {
         (Ok(payload), Some(width)) => decode(payload, width),
-        _ => Decoded::Malformed,
+        _ => Interpreted::Malformed,
     }
 }

@@ -6,7 +6,7 @@ use super::Book;
 use crate::machine::hold::Hold;
 use crate::machine::pool_key::PoolKey;
 use crate::machine::ranges::PoolRange;
-use crate::machine::transport::Reservation;
+use crate::machine::reservation::Reservation;
 use crate::net::Protocol;
 use crate::side::facts::ExcludedPorts;
 
