@@ -336,6 +336,8 @@ fn parse_pool(text: &str) -> Result<PoolRange, String> {
 pub enum ReportFormat {
     /// For people
     Text,
+    /// For tickets: verdict, tables and next steps, the rest folded
+    Markdown,
     /// One document, described in SCHEMA.md
     Json,
     /// One row for each process
