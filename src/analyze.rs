@@ -83,12 +83,9 @@ fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progr
     let (labels, traces): (Vec<_>, Vec<_>) =
         opened.into_iter().map(|opened| ((opened.path, opened.input), opened.trace)).unzip();
     let boots = boots::boots(&traces);
+    let ranges = PoolRanges::new(options.pool, &contents.side.dynamic_ports);
     let mut watched = Watched {
-        analysis: Analysis::new(Setting {
-            boots: boots.clone(),
-            bounds: boots::bounds(&traces),
-            ranges: PoolRanges::new(options.pool, &contents.side.dynamic_ports),
-        }),
+        analysis: Analysis::new(Setting::of(&traces, ranges)),
         providers: vec![BTreeSet::new(); traces.len()],
     };
     let coverages = replay(&traces, &boots::by_boot(&boots, &traces), progress, &mut watched)?;

@@ -269,6 +269,21 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
     Rows { rows: rows.into_iter().map(|(_, row)| row).collect(), index, notes }
 }
 
+/// The image of each process, as its row has it.
+pub(crate) fn images(processes: &[Process], side: &SideFacts) -> Vec<Option<String>> {
+    let listed = ListedNames::new(side);
+    let last_of_pid = last_of_pid(processes);
+    let image = |(index, process): (usize, &Process)| {
+        let mut row = process_row(process);
+        if last_of_pid.get(&process.pid) == Some(&index) {
+            // What is to be known about names, the report says.
+            listed.join(&mut row, process.pid, process.image_may_be_cut(), &mut Vec::new());
+        }
+        row.image
+    };
+    processes.iter().enumerate().map(image).collect()
+}
+
 /// The oldest port that each process still holds at the end.
 fn oldest_holds(findings: &Findings) -> HashMap<Option<usize>, FileTime> {
     let mut oldest: HashMap<Option<usize>, FileTime> = HashMap::new();

@@ -12,6 +12,7 @@ use self::open::OpenSockets;
 use self::totals::Totals;
 use self::values::is_legacy;
 pub use self::values::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};
+use super::witness::Witness;
 use super::world::World;
 use crate::event::{EventMeta, Phase, SocketEvent, SocketOperation};
 use crate::net::{Family, Protocol};
@@ -28,25 +29,25 @@ pub struct Sockets {
 impl Sockets {
     /// Takes in one event. Events must come in time order.
     #[inline]
-    pub fn observe(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World) {
+    pub fn observe<W: Witness>(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World, witness: &mut W) {
         match event.operation {
             SocketOperation::Create { family, socket_type, protocol, pid } => {
                 let kind = (Family::from_winsock(family), Protocol::from_winsock(protocol, socket_type));
-                self.create(meta, event, pid, kind, world);
+                self.create(meta, event, (pid, kind), world, witness);
             }
-            SocketOperation::Bind { .. } => self.operation(Operation::Bind, meta, event, world),
-            SocketOperation::Connect { .. } => self.operation(Operation::Connect, meta, event, world),
-            SocketOperation::Close | SocketOperation::Cleanup => self.close(meta, event, world),
+            SocketOperation::Bind { .. } => self.operation(Operation::Bind, meta, event, world, witness),
+            SocketOperation::Connect { .. } => self.operation(Operation::Connect, meta, event, world, witness),
+            SocketOperation::Close | SocketOperation::Cleanup => self.close(meta, event, world, witness),
         }
     }
 
-    fn create(
+    fn create<W: Witness>(
         &mut self,
         meta: &EventMeta,
         event: &SocketEvent,
-        pid: u32,
-        kind: (Option<Family>, Option<Protocol>),
+        (pid, kind): (u32, (Option<Family>, Option<Protocol>)),
         world: &mut World,
+        witness: &mut W,
     ) {
         let status = event.status.unwrap_or(NtStatus::SUCCESS);
         match event.phase {
@@ -55,7 +56,8 @@ impl Sockets {
             Phase::Exit if status != NtStatus::SUCCESS => {
                 self.totals.count_status(Operation::Create, status);
                 if let Some(socket) = self.open.get_mut(event.endpoint) {
-                    Life { endpoint: event.endpoint, socket, totals: &mut self.totals, world }.retire(meta.time);
+                    let totals = &mut self.totals;
+                    Life { endpoint: event.endpoint, socket, totals, world, witness }.retire(meta.time);
                 }
                 return;
             }
@@ -69,10 +71,17 @@ impl Sockets {
         let Some(pid) = pid else { return };
         let process = world.processes.creator(pid, event.eprocess, meta.time);
         let completed = (event.phase == Phase::Exit).then_some(meta.id);
-        self.life(event.endpoint, meta.time, world).created(process, kind, completed, meta.time);
+        self.life(event.endpoint, meta.time, world, witness).created(process, kind, completed, meta.time);
     }
 
-    fn operation(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent, world: &mut World) {
+    fn operation<W: Witness>(
+        &mut self,
+        operation: Operation,
+        meta: &EventMeta,
+        event: &SocketEvent,
+        world: &mut World,
+        witness: &mut W,
+    ) {
         let tells = match event.phase {
             Phase::Enter => true,
             Phase::Exit => event.status != Some(NtStatus::PENDING),
@@ -82,7 +91,7 @@ impl Sockets {
         if !tells && !starts {
             return;
         }
-        let mut life = self.life(event.endpoint, meta.time, world);
+        let mut life = self.life(event.endpoint, meta.time, world, witness);
         if starts && life.socket.closed.is_some() {
             // A request after the end: the address was reused, and the create event is not there. Completions, which may
             // come after a close, belong to the life that ended.
@@ -96,37 +105,43 @@ impl Sockets {
         }
     }
 
-    fn close(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World) {
+    fn close<W: Witness>(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World, witness: &mut W) {
         if event.endpoint != 0 {
-            self.life(event.endpoint, meta.time, world).close(meta, event);
+            self.life(event.endpoint, meta.time, world, witness).close(meta, event);
         }
     }
 
-    fn life<'a>(&'a mut self, endpoint: u64, now: FileTime, world: &'a mut World) -> Life<'a> {
-        Life { endpoint, socket: self.open.get_or_new(endpoint, now), totals: &mut self.totals, world }
+    fn life<'a, W>(
+        &'a mut self,
+        endpoint: u64,
+        now: FileTime,
+        world: &'a mut World,
+        witness: &'a mut W,
+    ) -> Life<'a, W> {
+        Life { endpoint, socket: self.open.get_or_new(endpoint, now), totals: &mut self.totals, world, witness }
     }
 
     /// The machine was started again: all sockets are gone.
-    pub fn restart(&mut self, now: FileTime, world: &mut World) {
-        self.conclude(world);
+    pub fn restart<W: Witness>(&mut self, now: FileTime, world: &mut World, witness: &mut W) {
+        self.conclude(world, witness);
         for endpoint in self.open.endpoints() {
-            self.life(endpoint, now, world).retire(now);
+            self.life(endpoint, now, world, witness).retire(now);
         }
         self.open.clear();
     }
 
     /// Operations that only internal records told about are counted.
-    fn conclude(&mut self, world: &mut World) {
+    fn conclude<W: Witness>(&mut self, world: &mut World, witness: &mut W) {
         for endpoint in self.open.endpoints() {
             if let Some(socket) = self.open.get_mut(endpoint) {
-                Life { endpoint, socket, totals: &mut self.totals, world }.conclude_all();
+                Life { endpoint, socket, totals: &mut self.totals, world, witness }.conclude_all();
             }
         }
     }
 
     /// Ends the analysis.
-    pub fn finish(mut self, world: &mut World) -> SocketTable {
-        self.conclude(world);
+    pub fn finish<W: Witness>(mut self, world: &mut World, witness: &mut W) -> SocketTable {
+        self.conclude(world, witness);
         let Self { open, totals } = self;
         totals.into_table(open.held().copied().collect(), open.overflowed)
     }

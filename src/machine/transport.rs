@@ -170,6 +170,13 @@ impl Transport {
         self.deferred.is_some_and(|(who, when)| who == pid && when >= since)
     }
 
+    /// Whose an endpoint or TCB is now; `None` for one that is not followed, and for a connection in TIME_WAIT.
+    pub fn process_of(&self, address: u64) -> Option<ProcessId> {
+        let endpoint = self.endpoints.get(&address).map(|endpoint| endpoint.process);
+        let holding = || self.existing.get(&address).or_else(|| self.udp.get(&address))?.process;
+        endpoint.or_else(holding)
+    }
+
     /// Roughly how many ports of a pool are in use.
     pub fn in_use(&self, key: PoolKey) -> u32 {
         self.in_use.get(key.index()).copied().unwrap_or(0)

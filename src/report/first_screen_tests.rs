@@ -17,7 +17,7 @@ const START: i64 = 133_000_000_000_000_000;
 
 /// Sockets, each with one failed bind. Their owner is known from their creation, or from the header of the bind alone.
 fn findings(sockets: u64, are_created: bool) -> Findings {
-    let mut analysis = Analysis::default();
+    let mut analysis: Analysis = Analysis::default();
     let mut pos = 0;
     let mut observe = |id, status, endpoint, operation| {
         pos += 0x60;

@@ -53,7 +53,9 @@ const WBEM_BITMAP: u32 = 0x10;
 ///
 /// # Errors
 ///
-/// Where any offset or reference in it is not one that its writer can have meant.
+/// [`SchemaError::Ends`], [`SchemaError::OutOfRange`], [`SchemaError::BadReference`],
+/// [`SchemaError::OverlappingStructures`], [`SchemaError::TooDeep`] or [`SchemaError::TooLarge`] where any offset or
+/// reference in it is not one that its writer can have meant.
 pub fn read_event_info(bytes: &[u8]) -> Result<Option<(EventKey, EventSchema)>, SchemaError> {
     let head = Head::read(bytes)?;
     let key = match head.decoding_source {
@@ -280,7 +282,8 @@ impl<'a> Texts<'a> {
 ///
 /// # Errors
 ///
-/// Where any offset in it is not one that its writer can have meant.
+/// [`SchemaError::Ends`], [`SchemaError::OutOfRange`] or [`SchemaError::TooLarge`] where any offset in it is not one that
+/// its writer can have meant.
 pub fn read_map_info(payload: &[u8]) -> Result<(Guid, Arc<str>, Map), SchemaError> {
     let mut cursor = ByteCursor::new(payload);
     let provider = cursor.guid().ok_or(SchemaError::Ends("map"))?;

@@ -1,20 +1,16 @@
-//! What a trace says about its events' schemas, and events decoded by that.
+//! What a trace says about its events' schemas.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use etl_parser::{EventHeader, ExtendedItemType, Guid, PointerSize, Record, RecordKind, Trace};
+use etl_parser::{ExtendedItemType, Guid, Record, RecordKind, Trace};
 
 use crate::compare::{self, LayoutDifference};
-use crate::decode::{DecodedPayload, Maps, Missing, decode};
-use crate::event::{EventKey, EventSchema, KeyKind, SchemaError, SchemaSource};
-use crate::layout::{Content, Count, Field, Layout, Scalar};
+use crate::decode::Maps;
+use crate::event::{EventKey, EventSchema, SchemaError};
 use crate::manifest::{self, Manifests};
 use crate::map::Map;
 use crate::tracelogging::{self, ProviderTraits};
-use crate::types::InType;
-use crate::value::FieldValues;
 use crate::{event_info, tables};
 
 /// Bytes of schemas that are kept. The most that a real trace seen has are 44,943, of 61 events and 25 maps; a trace of
@@ -57,71 +53,6 @@ pub struct LearnedCounts {
     /// Of all these, those that were not kept because there are too many.
     pub over_limit: u64,
 }
-
-/// A decoded event.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct DecodedEvent {
-    /// The schema by which it was decoded, with the names of provider, event, task and opcode.
-    pub schema: Arc<EventSchema>,
-    /// The fields, leftover bytes, and what is missing.
-    pub payload: DecodedPayload,
-    /// The payload was written with another pointer size than the header says.
-    pub other_pointer_size: bool,
-    /// The table knows no such version; the event was decoded as one of this version.
-    pub as_version: Option<u8>,
-}
-
-impl DecodedEvent {
-    /// What the event is called: its name, or `Task/Opcode`, as far as the schema has them ([`EventSchema::title`]).
-    pub fn name(&self) -> Option<String> {
-        self.schema.title()
-    }
-
-    /// Name of the provider or event class; `None` where the schema has none, or an empty one.
-    pub fn provider_name(&self) -> Option<&str> {
-        self.schema.provider_name.as_deref().filter(|name| !name.is_empty())
-    }
-
-    /// The fields that could be read, in the order of the payload.
-    pub fn fields(&self) -> &FieldValues {
-        &self.payload.fields
-    }
-
-    /// The first field that could not be read, and why; `None` where all were.
-    pub fn missing(&self) -> Option<&Missing> {
-        self.payload.missing.as_ref()
-    }
-
-    /// Bytes of the payload that no field took.
-    pub fn leftover_bytes(&self) -> usize {
-        self.payload.leftover_bytes
-    }
-}
-
-/// Why an event was not decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NotDecoded {
-    /// No schema is known.
-    NotKnown,
-    /// The schema in the event cannot be used.
-    BadSchema(SchemaError),
-    /// Where the payload starts cannot be told.
-    BadRecord(etl_parser::Error),
-}
-
-impl fmt::Display for NotDecoded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotKnown => f.write_str("no schema is known"),
-            Self::BadSchema(error) => write!(f, "{error}"),
-            Self::BadRecord(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl std::error::Error for NotDecoded {}
 
 impl Schemas {
     /// Everything that a trace says about its events' schemas.
@@ -222,7 +153,8 @@ impl Schemas {
         }
     }
 
-    fn known_tracelogging(&self, event: &[u8], traits: &[u8]) -> Option<&Arc<EventSchema>> {
+    /// The schema of an event that describes itself, if it was learned.
+    pub(crate) fn known_tracelogging(&self, event: &[u8], traits: &[u8]) -> Option<&Arc<EventSchema>> {
         self.tracelogging.get(traits).and_then(|events| events.get(event))
     }
 
@@ -289,61 +221,13 @@ impl Schemas {
         self.conflicting_maps.extend(later.conflicting_maps);
     }
 
-    /// Decodes an event, given as `Record`, `&Record` or `&OrderedRecord`.
-    ///
-    /// The first of these that there is counts: the header's word that the payload is one string, the event's own
-    /// description (TraceLogging), metadata that a merge put into the trace, a manifest in the trace, the built-in tables.
-    ///
-    /// # Errors
-    ///
-    /// [`NotDecoded::NotKnown`] where no schema is known, [`NotDecoded::BadSchema`] where the event's own is damaged,
-    /// [`NotDecoded::BadRecord`] where its header is. A payload that does not suit its schema is no error: see
-    /// [`DecodedEvent::missing`] and [`DecodedEvent::leftover_bytes`].
-    pub fn decode<'r>(&self, record: impl Into<Record<'r>>) -> Result<DecodedEvent, NotDecoded> {
-        self.decode_record(&record.into())
-    }
-
-    fn decode_record(&self, record: &Record<'_>) -> Result<DecodedEvent, NotDecoded> {
-        let found = self.find(record)?;
-        let bytes = record.user_data().map_err(NotDecoded::BadRecord)?;
-        let size = record.pointer_size().unwrap_or(PointerSize::Eight);
-        let decode = |size| decode(&found.schema.layout, bytes, size, found.maps);
-        let (mut payload, mut other_pointer_size) = (decode(size), false);
-        if found.any_pointer_size && !payload.is_exact() {
-            // Some loggers in user mode put payloads of one width into records of the other.
-            let other = decode(other(size));
-            if other.is_exact() {
-                (payload, other_pointer_size) = (other, true);
-            }
-        }
-        Ok(DecodedEvent { schema: found.schema, payload, other_pointer_size, as_version: found.as_version })
-    }
-
-    fn find(&self, record: &Record<'_>) -> Result<Found<'_>, NotDecoded> {
-        if record.kind() == RecordKind::EventHeader {
-            if is_string_only(record) {
-                return Ok(Found::plain(Arc::clone(&STRING_ONLY)));
-            }
-            let own = SelfDescription::of(record);
-            if let Some(event) = own.event {
-                let schema = match self.known_tracelogging(event, own.traits) {
-                    Some(schema) => Arc::clone(schema),
-                    None => Arc::new(read_tracelogging(event, own.traits).map_err(NotDecoded::BadSchema)?),
-                };
-                return Ok(Found::plain(schema));
-            }
-        }
-        let key = EventKey::of(record).ok_or(NotDecoded::NotKnown)?;
-        if let Some(schema) = self.events.get(&key) {
+    /// What the trace says about an event, and its provider's maps: metadata of a merge, else a manifest.
+    pub(crate) fn own(&self, key: &EventKey) -> Option<(Arc<EventSchema>, Option<&Maps>)> {
+        if let Some(schema) = self.events.get(key) {
             let maps = schema.map_provider.and_then(|provider| self.maps.get(&provider));
-            return Ok(Found { maps, ..Found::plain(Arc::clone(schema)) });
+            return Some((Arc::clone(schema), maps));
         }
-        if let Some(schema) = self.manifests.find(&key) {
-            return Ok(Found::plain(schema));
-        }
-        let (schema, version) = tables::find(&key).ok_or(NotDecoded::NotKnown)?;
-        let as_version = (version != key.version).then_some(version);
-        Ok(Found { as_version, any_pointer_size: key.kind == KeyKind::Class, ..Found::plain(schema) })
+        self.manifests.find(key).map(|schema| (schema, None))
     }
 
     /// Where the trace's own metadata differ from the built-in tables, by event.
@@ -394,36 +278,17 @@ impl LearnedCounts {
     }
 }
 
-/// A schema, and what decoding by it needs.
-struct Found<'a> {
-    schema: Arc<EventSchema>,
-    maps: Option<&'a Maps>,
-    any_pointer_size: bool,
-    as_version: Option<u8>,
-}
-
-impl Found<'_> {
-    fn plain(schema: Arc<EventSchema>) -> Self {
-        Self { schema, maps: None, any_pointer_size: false, as_version: None }
-    }
-}
-
-fn other(size: PointerSize) -> PointerSize {
-    match size {
-        PointerSize::Four => PointerSize::Eight,
-        PointerSize::Eight => PointerSize::Four,
-    }
-}
-
 /// The extended items with which an event describes itself.
-struct SelfDescription<'a> {
-    event: Option<&'a [u8]>,
-    traits: &'a [u8],
+pub(crate) struct SelfDescription<'a> {
+    /// Metadata of the event.
+    pub(crate) event: Option<&'a [u8]>,
+    /// Traits of its provider; empty where there are none.
+    pub(crate) traits: &'a [u8],
 }
 
 impl<'a> SelfDescription<'a> {
     /// The first item of each type counts.
-    fn of(record: &Record<'a>) -> Self {
+    pub(crate) fn of(record: &Record<'a>) -> Self {
         let (mut event, mut traits) = (None, None);
         for item in record.extended_items() {
             match item.item_type {
@@ -437,22 +302,10 @@ impl<'a> SelfDescription<'a> {
 }
 
 /// Damaged provider traits cost the provider's name, not the event.
-fn read_tracelogging(event: &[u8], traits: &[u8]) -> Result<EventSchema, SchemaError> {
+pub(crate) fn read_tracelogging(event: &[u8], traits: &[u8]) -> Result<EventSchema, SchemaError> {
     let traits = match traits {
         [] => ProviderTraits::default(),
         _ => tracelogging::read_provider_traits(traits).unwrap_or_default(),
     };
     tracelogging::read_event(event, &traits)
 }
-
-fn is_string_only(record: &Record<'_>) -> bool {
-    let flags = record.bytes().get(4..).and_then(|bytes| bytes.first_chunk());
-    flags.is_some_and(|flags| u16::from_le_bytes(*flags) & EventHeader::STRING_ONLY != 0)
-}
-
-/// The schema of events whose header says that the payload is one string (`EventWriteString`).
-static STRING_ONLY: LazyLock<Arc<EventSchema>> = LazyLock::new(|| {
-    let content = Content::Scalar(Scalar::of(InType::UNICODE_STRING));
-    let field = Field { name: "String".into(), slot: 0, count: Count::One, content };
-    Arc::new(EventSchema::new(SchemaSource::StringOnly, Layout::new(vec![field])))
-});

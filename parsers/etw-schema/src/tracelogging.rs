@@ -48,7 +48,7 @@ pub struct ProviderTraits {
 ///
 /// # Errors
 ///
-/// Where the name does not end. Traits that cannot be read are left out.
+/// [`SchemaError::Ends`] or [`SchemaError::OutOfRange`] where the name does not end. Traits that cannot be read are left out.
 pub fn read_provider_traits(bytes: &[u8]) -> Result<ProviderTraits, SchemaError> {
     let mut cursor = sized(bytes)?;
     let name = text(cursor.until_nul().ok_or(SchemaError::Ends("provider name"))?);
@@ -67,7 +67,8 @@ pub fn read_provider_traits(bytes: &[u8]) -> Result<ProviderTraits, SchemaError>
 ///
 /// # Errors
 ///
-/// Where it ends early, or its structures do not close or nest too deeply.
+/// [`SchemaError::Ends`] or [`SchemaError::OutOfRange`] where it ends early or its structures do not close,
+/// [`SchemaError::TooDeep`] where they nest too deeply.
 pub fn read_event(bytes: &[u8], traits: &ProviderTraits) -> Result<EventSchema, SchemaError> {
     let mut cursor = sized(bytes)?;
     skip_tags(&mut cursor).ok_or(SchemaError::Ends("event tags"))?;
