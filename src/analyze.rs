@@ -23,7 +23,7 @@ use crate::case::facts::TraceFacts;
 use crate::case::{Case, Contents, Error, NotUsed, Opened, boots};
 use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, NetEvent};
-use crate::machine::pools::{PoolRange, PoolRanges};
+use crate::machine::ranges::{PoolRange, PoolRanges};
 use crate::machine::{Analysis, Setting};
 use crate::pipeline::coverage::Coverage;
 use crate::pipeline::{Observer, Threads, replay};

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::case::NamedSideFile;
 use crate::events::{ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
 use crate::live::parse_duration;
-use crate::machine::pools::{PoolRange, RangeSource};
+use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::side::Kind;
 use crate::time::FileTime;
 
@@ -66,8 +66,8 @@ pub struct Analyze {
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
     pub format: ReportFormat,
 
+    /// Side files by name.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub side: SideFiles,
 
     /// Take the dynamic port range to be COUNT ports from START on, for all pools (default: a dynamicport listing, else 49152:16384)
@@ -82,8 +82,8 @@ pub struct Analyze {
     #[arg(long)]
     pub fail_on_verdict: bool,
 
+    /// Options of all commands.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub common: Common,
 }
 
@@ -170,8 +170,8 @@ pub struct Events {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until: Option<FileTime>,
 
+    /// Options of all commands.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub common: Common,
 }
 
@@ -192,8 +192,8 @@ pub struct Info {
     #[arg(short, long, value_enum, default_value_t = InfoFormat::Text)]
     pub format: InfoFormat,
 
+    /// Options of all commands.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub common: Common,
 }
 
@@ -237,8 +237,8 @@ pub struct Live {
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub top: usize,
 
+    /// Options of all commands.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub common: Common,
 }
 

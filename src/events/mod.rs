@@ -19,7 +19,7 @@ use self::owners::OwnerLog;
 use self::providers::{Named, Wanted};
 use crate::case::boots;
 use crate::event::{EventMeta, NetEvent};
-use crate::machine::pools::PoolRanges;
+use crate::machine::ranges::PoolRanges;
 use crate::machine::witness::Endpoint;
 use crate::machine::{Analysis, Setting};
 use crate::pipeline::{Observer, replay};
@@ -53,13 +53,13 @@ pub struct Event<'r> {
 impl Event<'_> {
     /// Name of the provider: as the schema has it, or as the built-in list has it.
     pub fn provider_name(&self) -> Option<&str> {
-        let by_schema = self.decoded.as_ref().ok().and_then(|decoded| decoded.schema.provider_name.as_deref());
-        by_schema.filter(|name| !name.is_empty()).or_else(|| names::provider_name(self.provider?))
+        let by_schema = self.decoded.as_ref().ok().and_then(DecodedEvent::provider_name);
+        by_schema.or_else(|| names::provider_name(self.provider?))
     }
 
     /// What the event is called.
     pub fn name(&self) -> Option<String> {
-        let by_schema = self.decoded.as_ref().ok().and_then(|decoded| decoded.schema.title());
+        let by_schema = self.decoded.as_ref().ok().and_then(DecodedEvent::name);
         by_schema.or_else(|| names::hook_name(self.record.hook()?))
     }
 }
@@ -247,7 +247,7 @@ pub fn walk(
         if of_failures && failure.is_none() {
             continue;
         }
-        let decoded = schemas.decode(&record);
+        let decoded = schemas.decode(record);
         let mut event = Event { trace: number, time, record, provider, decoded, owner: failure };
         if event.owner.is_none() {
             event.owner = learned.owner(&event);

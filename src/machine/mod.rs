@@ -1,35 +1,37 @@
 //! Reasons about events: who owns which socket, which operations failed, and what that amounts to.
 
+pub mod ages;
+pub mod counts;
+pub mod hold;
+pub mod moment;
+pub mod owner;
+pub mod pool_key;
 pub mod pools;
 pub mod ports;
 pub mod processes;
+pub mod ranges;
+pub mod reservation;
 pub mod sockets;
 pub mod tally;
 pub mod time_wait;
 pub mod timeline;
 pub mod transport;
 pub mod witness;
+mod world;
+
+pub use world::World;
 
 use etl_parser::Trace;
 
 use crate::case::boots;
 use crate::event::{EventMeta, NetEvent, TransportEvent};
 use crate::time::FileTime;
-use pools::PoolRanges;
+use owner::Owner;
 use ports::Ports;
-use processes::{Owner, ProcessTable};
+use ranges::PoolRanges;
 use sockets::{SocketTable, Sockets};
 use timeline::Timeline;
 use witness::{Endpoint, KnownBy, Witness};
-
-/// What is known beside the sockets: who runs, and what became of ports.
-#[derive(Debug, Default)]
-pub struct World {
-    /// Processes.
-    pub processes: ProcessTable,
-    /// Ports.
-    pub ports: Ports,
-}
 
 /// What is known of the traces before their events.
 #[derive(Debug, Clone, Default)]

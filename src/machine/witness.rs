@@ -1,6 +1,6 @@
 //! Whose each record is, told while the machine follows its events to whoever wants to list them.
 
-use super::processes::Owner;
+use super::owner::Owner;
 use crate::event::Place;
 use crate::time::FileTime;
 

@@ -25,7 +25,7 @@ pub struct NamedHolder<'a> {
 impl NamedHolder<'_> {
     /// System and Idle stand for the kernel: they are not to be restarted, nor blamed as an application.
     pub fn is_kernel(&self) -> bool {
-        self.pid.is_none_or(crate::machine::processes::is_kernel)
+        self.pid.is_none_or(crate::machine::owner::is_kernel)
     }
 }
 

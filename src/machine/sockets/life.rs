@@ -1,13 +1,14 @@
 //! One socket, from create to close.
 
 use super::totals::{AddressId, Totals};
-use super::{AddressKey, FailureEvidence, Operation, is_legacy};
+use super::values::{AddressKey, FailureEvidence, Operation, is_legacy};
 use crate::event::{EventMeta, SocketEvent, SocketOperation};
-use crate::machine::World;
-use crate::machine::ports::Hold;
-use crate::machine::processes::{Decided, Fallback, Owner, ProcessId, ProcessTable, is_kernel};
+use crate::machine::hold::Hold;
+use crate::machine::owner::{Decided, Fallback, Owner, ProcessId, is_kernel};
+use crate::machine::processes::ProcessTable;
 use crate::machine::timeline::Happening;
 use crate::machine::witness::{Attribution, Endpoint, KnownBy, Witness};
+use crate::machine::world::World;
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::status::NtStatus;
 use crate::time::FileTime;
