@@ -19,6 +19,7 @@ mod inputs;
 #[cfg(unix)]
 mod interrupt;
 mod judgement;
+mod owners;
 mod reports;
 mod robustness;
 mod scenarios;
