@@ -16,4 +16,4 @@ pub mod tasklist;
 mod text;
 
 pub use recognise::{Kind, Recognised, is_text, recognise};
-pub use text::{Decoded, decode_text};
+pub use text::{Decoded, EncodingBy, NamedEncoding, decode_text, decode_text_as};
