@@ -133,10 +133,9 @@ pub(super) fn plausibility(text: &str) -> i64 {
     score + language(text) + WORDS.iter().filter(|word| text.contains(*word)).count() as i64 * WORD_WORTH
 }
 
-/// Whether a text may be words: none of its characters is odd, or most others are in place.
+/// Whether a text may be words: none of its characters is odd, and most are in place.
 pub(super) fn makes_words(text: &str) -> bool {
-    let score = plausibility(text);
-    score > 0 || (score == 0 && !text.chars().any(is_odd))
+    plausibility(text) >= 0 && !text.chars().any(is_odd)
 }
 
 /// Whether no tool prints the character.

@@ -164,7 +164,8 @@ pub(super) fn of_pages(bytes: &[u8]) -> Vec<Part<'_>> {
         for run in runs(bytes, run, |line| makes_words(&first.decode(line))) {
             let lines = sample(bytes.get(run.clone()).unwrap_or_default());
             let fits = makes_words(&first.decode(&lines));
-            let page = if fits { Some(first) } else { guess(&lines).or(Some(first)) };
+            let other = || guess(&lines).filter(|other| is_better(*other, first, &lines)).unwrap_or(first);
+            let page = Some(if fits { first } else { other() });
             match parts.last_mut() {
                 Some((last, known)) if *known == page && last.end == run.start => last.end = run.end,
                 _ => parts.push((run, page)),
@@ -172,6 +173,11 @@ pub(super) fn of_pages(bytes: &[u8]) -> Vec<Part<'_>> {
         }
     }
     parts.into_iter().map(|(range, page)| Part { bytes: bytes.get(range).unwrap_or_default(), page }).collect()
+}
+
+/// Whether a page makes far more words of lines than another.
+fn is_better(page: CodePage, other: CodePage, lines: &[u8]) -> bool {
+    plausibility(&page.decode(lines)) > plausibility(&other.decode(lines)).saturating_mul(2)
 }
 
 /// Lines side by side that `is` says the same of; ASCII belongs to what stands before it.
