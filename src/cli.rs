@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::analysis::pools::{PoolRange, RangeSource};
+use crate::case::NamedSideFile;
 use crate::events::{ProviderFilter, parse_provider, parse_status, parse_time};
-use crate::input::NamedSideFile;
 use crate::live::parse_duration;
+use crate::machine::pools::{PoolRange, RangeSource};
 use crate::side::Kind;
 use crate::status::NtStatus;
 use crate::time::FileTime;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::live::trouble::Trouble;
-use crate::report::shown;
+use crate::words::{shown, system_message};
 
 /// An error that ends the program without a report, in one line for people.
 #[derive(Debug)]
@@ -55,15 +55,3 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-/// What the system says, without the number that Rust appends.
-pub fn system_message(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "no such file or folder".to_owned(),
-        io::ErrorKind::PermissionDenied => "access denied".to_owned(),
-        _ => {
-            let text = error.to_string();
-            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
-        }
-    }
-}

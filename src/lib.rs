@@ -2,36 +2,38 @@
 //!
 //! From left to right, each step knowing only those before it:
 //!
-//! 1. [`input`] finds the traces and side files of a case: files, standard input, folders, cabinets, archives.
+//! 1. [`case`] finds the traces and side files of a case: files, standard input, folders, cabinets, archives.
 //! 2. `etl-parser` reads the file format: buffers, records, times. It knows no provider.
-//! 3. [`providers`] decode payloads into the events of [`event`].
+//! 3. [`providers`] decode payloads into the events of [`event`]; [`side`] reads listings.
 //! 4. [`pipeline`] reads buffers on all threads and puts their events into one order by time.
-//! 5. [`analysis`] follows processes and sockets through the events, and draws the verdict.
-//! 6. [`report`] turns findings into plain data and prints it: text, JSON, CSV. [`info`] does so for what a file holds.
-//! 7. [`schema`] decodes any event whose schema is known, [`events`] lists events one by one.
-//! 8. [`live`] takes events from a session on the running machine instead of a file, and asks the machine what no trace tells.
+//! 5. [`machine`] follows processes, sockets and ports through the events.
+//! 6. [`diagnosis`] says what that means: verdict, holders, other causes, what to do next.
+//! 7. [`report`] turns the diagnosis into plain data and prints it: text, JSON, CSV. [`info`] does so for what a file holds.
+//! 8. [`schema`] decodes any event whose schema is known, [`events`] lists events one by one.
+//! 9. [`live`] takes events from a session on the running machine instead of a file, and asks the machine what no trace tells.
 //!
-//! [`cli`] holds the options, [`run`] connects the steps.
+//! [`cli`] holds the options, [`commands`] has one file for each subcommand.
 
-pub mod analysis;
+pub mod case;
 pub mod cli;
-mod contained;
+pub mod commands;
 mod cursor;
+pub mod diagnosis;
 pub mod error;
 pub mod event;
 pub mod events;
+mod foreign;
 pub mod hash;
-mod indexing;
 pub mod info;
-pub mod input;
 pub mod live;
+pub mod machine;
 pub mod net;
-mod partial;
+mod output;
 pub mod pipeline;
 pub mod providers;
 pub mod report;
-pub mod run;
 pub mod schema;
 pub mod side;
 pub mod status;
 pub mod time;
+pub mod words;

@@ -8,7 +8,7 @@ use outofports::cli::Cli;
 use outofports::error::Error;
 
 fn main() -> ExitCode {
-    match outofports::run::run(&Cli::parse()) {
+    match outofports::commands::run(&Cli::parse()) {
         Ok(outcome) => ExitCode::from(outcome.exit_code()),
         Err(Error::ClosedPipe) => ExitCode::SUCCESS,
         Err(error) => {

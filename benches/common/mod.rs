@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use outofports::cli::Cli;
-use outofports::run::{self, Outcome};
+use outofports::commands::{self, Outcome};
 use synth::Expected;
 use synth::bulk::{self, Bulk};
 
@@ -65,7 +65,7 @@ pub fn analyze(inputs: &[&Path], threads: Option<usize>) -> serde_json::Value {
     arguments.push(output.clone().into());
     arguments.extend(threads.map(|threads| format!("--threads={threads}").into()));
     arguments.extend(inputs.iter().map(Into::into));
-    let outcome = run::run(&Cli::try_parse_from(arguments).unwrap()).unwrap();
+    let outcome = commands::run(&Cli::try_parse_from(arguments).unwrap()).unwrap();
     assert_eq!(outcome, Outcome::Complete);
     serde_json::from_slice(&std::fs::read(output).unwrap()).unwrap()
 }

@@ -10,9 +10,9 @@ use serde::Serialize;
 use super::{Event, kind_name};
 use crate::report::csv::cell;
 use crate::report::json::spelled_out;
-use crate::report::shown;
 use crate::schema::{Fields, Sid, hexadecimal};
 use crate::time::FileTime;
+use crate::words::shown;
 
 /// Writes events, one line each.
 pub trait EventWriter {

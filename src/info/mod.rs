@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub use self::read::read;
 pub use self::text::write_text;
-use crate::input::InputKind;
+use crate::case::InputKind;
 use crate::time::FileTime;
 
 /// What is in one trace.

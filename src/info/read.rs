@@ -7,16 +7,16 @@ use etl_parser::{ErrorKind, ExtendedValue, Guid, HookId, Record, RecordKind, Tra
 use super::answers::answers;
 use super::decoded;
 use super::{Buffers, ByKind, Header, IdRow, Info, KernelRow, Losses, ProcessRow, ProviderRow, Records, SchemaCounts};
-use crate::analysis::coverage::Coverage;
-use crate::analysis::processes::{Process, ProcessTable};
-use crate::analysis::verdict::counted;
+use crate::case::InputKind;
 use crate::event::{NetEvent, ProcessChange, base_name};
-use crate::input::InputKind;
+use crate::machine::processes::{Process, ProcessTable};
+use crate::pipeline::coverage::Coverage;
 use crate::pipeline::{self, Progress, TimeOrder};
 use crate::providers::{self, afd, names};
 use crate::schema::Schemas;
 use crate::schema::tracelogging::read_provider_traits;
 use crate::time::FileTime;
+use crate::words::counted;
 
 impl ByKind {
     fn count(&mut self, kind: RecordKind) -> &mut u64 {

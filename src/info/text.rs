@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::{Answers, DecodedEvents, Info, SourceRow};
-use crate::analysis::verdict::{counted, grouped};
-use crate::report::table::{command_lines, wrap};
-use crate::report::{CAPTURE_COMMANDS, shown, windows_name};
+use crate::report::CAPTURE_COMMANDS;
 use crate::time::{FileTime, duration_text};
+use crate::words::table::{command_lines, wrap};
+use crate::words::{counted, grouped};
+use crate::words::{shown, windows_name};
 
 const HEADING: Style = Style::new().bold();
 

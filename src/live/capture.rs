@@ -12,13 +12,13 @@ use super::session::{self, SESSION_NAME, Session};
 use super::system::{RawEvent, Refusal, SessionCounts, System};
 use super::trouble::Trouble;
 use super::watch::{self, Moment, Sources, Watch};
-use crate::analysis::coverage::Coverage;
-use crate::analysis::pools::{PoolRange, PoolRanges, RangeSource};
-use crate::analysis::verdict::counted;
-use crate::analysis::{Analysis, Setting};
 use crate::event::{EventMeta, Place};
+use crate::machine::pools::{PoolRange, PoolRanges, RangeSource};
+use crate::machine::{Analysis, Setting};
+use crate::pipeline::coverage::Coverage;
 use crate::report::{Facts, Report, TraceFacts, TraceSummary};
 use crate::time::FileTime;
+use crate::words::counted;
 
 /// Longest rest between two looks at the queue: at 100,000 events a second 5,000 wait.
 const REST: Duration = Duration::from_millis(50);
@@ -322,7 +322,7 @@ impl<'r> Run<'r> {
         let recorded = self.plan.record.as_ref();
         let path = recorded.map_or_else(
             || format!("live session {SESSION_NAME}"),
-            |path| crate::report::shown(&path.display().to_string()),
+            |path| crate::words::shown(&path.display().to_string()),
         );
         let summary = TraceSummary {
             path: path.clone(),

@@ -158,7 +158,7 @@ impl Work<'_> {
                             self.log.push(format!("{}: {command}", listing.file));
                             self.files.push(listing.file.to_owned());
                         }
-                        Err(error) => self.fail(listing.file, &crate::error::system_message(&error)),
+                        Err(error) => self.fail(listing.file, &crate::words::system_message(&error)),
                     }
                     return;
                 }

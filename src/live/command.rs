@@ -20,7 +20,7 @@ const REST: Duration = Duration::from_millis(20);
 /// Why it could not be run, or that it took too long.
 pub(super) fn run(mut command: Command, limit: Duration) -> Result<CommandOutput, Missing> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| crate::error::system_message(&error))?;
+    let mut child = command.spawn().map_err(|error| crate::words::system_message(&error))?;
     let stdout = read_all(child.stdout.take());
     let stderr = read_all(child.stderr.take());
     let began = Instant::now();
@@ -33,7 +33,7 @@ pub(super) fn run(mut command: Command, limit: Duration) -> Result<CommandOutput
                 return Err(format!("took longer than {} s and was ended", limit.as_secs()));
             }
             Ok(None) => std::thread::sleep(REST),
-            Err(error) => return Err(crate::error::system_message(&error)),
+            Err(error) => return Err(crate::words::system_message(&error)),
         }
     };
     // A child of the command may keep the pipe open after its end.

@@ -6,9 +6,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use etl_parser::Guid;
 
 use super::system::RawEvent;
-use crate::analysis::coverage::Coverage;
 use crate::event::{EventMeta, NetEvent, Place};
 use crate::pipeline;
+use crate::pipeline::coverage::Coverage;
 use crate::providers::{self, EventId, afd};
 
 /// Events that wait at most. When it is full the reading thread waits, and the session keeps what comes in its own buffers:

@@ -8,7 +8,6 @@ pub mod capture;
 pub mod collect;
 #[cfg(any(windows, test))]
 mod command;
-pub(crate) mod commands;
 #[cfg(test)]
 mod fake;
 pub mod intake;

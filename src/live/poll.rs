@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::system::{Missing, System, Table};
+use crate::case::SideInput;
 use crate::event::{NetEvent, ProcessChange, ProcessEvent, ProcessSource, base_name};
-use crate::input::SideInput;
 use crate::net::{Family, Protocol};
 use crate::side::facts::{
     DynamicPorts, ExcludedPorts, HandleCount, ListedSocket, SideFacts, SocketListing, SystemEvent, Taken,
@@ -286,7 +286,7 @@ impl<'s> Poller<'s> {
     /// The entries about ports of the last day, which wevtutil exports and the reader of event logs reads.
     fn system_log(&self) -> Result<Vec<SystemEvent>, Missing> {
         const QUERY: &str = "*[System[Provider[@Name='Tcpip'] and (EventID=4227 or EventID=4231 or EventID=4266) and TimeCreated[timediff(@SystemTime) <= 86400000]]]";
-        let failed = |error: std::io::Error| crate::error::system_message(&error);
+        let failed = |error: std::io::Error| crate::words::system_message(&error);
         let folder = tempfile::tempdir().map_err(failed)?;
         let path = folder.path().join("System.evtx");
         let (file, query) = (path.display().to_string(), format!("/q:{QUERY}"));

@@ -55,7 +55,7 @@ fn offline(name: &str) -> Value {
     let arguments = ["outofports".as_ref(), "analyze".as_ref(), trace.as_os_str(), "-f".as_ref(), "json".as_ref()];
     let arguments = arguments.into_iter().chain(["-o".as_ref(), out.as_os_str()]);
     let cli = <crate::cli::Cli as clap::Parser>::try_parse_from(arguments).unwrap();
-    crate::run::run(&cli).unwrap();
+    crate::commands::run(&cli).unwrap();
     serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap()
 }
 
@@ -424,7 +424,7 @@ fn a_case_is_collected_and_can_be_analyzed() {
     assert_eq!(failed.len(), 7, "seven listings of netsh: {failed:?}");
     assert!(told[0].contains("tracing for 1 s"));
     assert!(fake.sessions().is_empty());
-    let case = crate::input::Case::open(std::slice::from_ref(&out), &[]);
+    let case = crate::case::Case::open(std::slice::from_ref(&out), &[]);
     let kinds: Vec<&str> = case.side_inputs.iter().filter(|input| input.used).map(|input| input.kind).collect();
     assert_eq!(kinds, ["evtx", "dynamic_port", "netstat", "tasklist"], "{:?}", case.side_inputs);
     assert!(case.notes.iter().chain(&case.unusable).all(|note| !note.contains("collected.log")), "{:?}", case.notes);

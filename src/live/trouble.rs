@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::system::{Refusal, Step};
-use crate::report::shown;
+use crate::words::shown;
 
 /// Win32 error codes that have a meaning of their own here. Source: `winerror.h`.
 mod code {

@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use super::watch::Moment;
-use crate::analysis::pools::PoolKey;
-use crate::analysis::verdict::grouped;
-use crate::report::shown;
-use crate::report::table::{Align, Table};
+use crate::machine::pools::PoolKey;
 use crate::time::duration_text;
+use crate::words::grouped;
+use crate::words::shown;
+use crate::words::table::{Align, Table};
 
 /// Rows of each table on a terminal.
 const ROWS: usize = 8;

@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::poll::Poller;
 use super::system::SessionCounts;
-use crate::analysis::World;
-use crate::analysis::holders::is_near;
-use crate::analysis::listings::usage;
-use crate::analysis::pools::{PoolKey, PoolRange};
+use crate::diagnosis::holders::is_near;
+use crate::diagnosis::listings::usage;
 use crate::event::base_name;
+use crate::machine::World;
+use crate::machine::pools::{PoolKey, PoolRange};
 use crate::net::{Family, Protocol};
 use crate::time::FileTime;
 

@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use etl_parser::{Buffer, ErrorKind, Record, Trace};
 
-use crate::analysis::coverage::Coverage;
 use crate::event::{EventMeta, NetEvent, Place};
+use crate::pipeline::coverage::Coverage;
 use crate::providers::{self, Decoded};
 use crate::time::FileTime;
 

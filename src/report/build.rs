@@ -1,21 +1,23 @@
 //! From findings to a report: names joined, rows sorted, notes written.
 
-use super::rows::{Rows, rows};
 use super::{
     AddressRow, CoverageSummary, DynamicRow, Evidence, ExcludedRow, Failures, HolderRow, OutageRow, PoolRow, Report,
-    SCHEMA_VERSION, StatusRow, TimelineStep, Tool, TraceFacts, TrendRow, Verdict, glue,
+    SCHEMA_VERSION, StatusRow, TimelineStep, Tool, TraceFacts, TrendRow, Verdict,
 };
-use crate::analysis::Findings;
-use crate::analysis::advice::{is_dns_pool, recommend};
-use crate::analysis::differential::alternatives;
-use crate::analysis::holders::{Conclusion, Evidence as HolderEvidence, Subject, conclude, last_of_pid};
-use crate::analysis::listings::trends;
-use crate::analysis::sockets::SocketTable;
-use crate::analysis::transport::Transport;
-use crate::analysis::verdict::{self, Confidence, State, counted, judge};
-use crate::input::SideInput;
+use crate::case::SideInput;
+use crate::diagnosis::advice::{is_dns_pool, recommend};
+use crate::diagnosis::alternatives::alternatives;
+use crate::diagnosis::glue;
+use crate::diagnosis::holders::{Conclusion, Evidence as HolderEvidence, Subject, conclude, last_of_pid};
+use crate::diagnosis::listings::trends;
+use crate::diagnosis::naming::{Rows, rows};
+use crate::diagnosis::verdict::{self, Confidence, State, judge};
+use crate::machine::Findings;
+use crate::machine::sockets::SocketTable;
+use crate::machine::transport::Transport;
 use crate::providers;
 use crate::side::facts::{SideFacts, TcpState};
+use crate::words::counted;
 
 /// Everything that a report is built from.
 #[derive(Debug)]
@@ -97,7 +99,7 @@ impl Report {
         let first_failure = rows.rows.iter().filter_map(|row| row.first_failure).min();
         let last_failure = rows.rows.iter().filter_map(|row| row.last_failure).max();
         let trends = trend_rows(&findings, &side, &rows);
-        let procedure = super::procedure::rows(&findings, &side, &rows);
+        let procedure = crate::diagnosis::procedure::rows(&findings, &side, &rows);
         Self {
             schema_version: SCHEMA_VERSION,
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
@@ -234,7 +236,7 @@ fn notes_of(findings: &Findings) -> Vec<String> {
     }
     if let Some(stated) = ports.transport.timed_wait_delay {
         let (short, long) = ports.pools.first().map_or((0, 0), |pool| pool.time_wait.seconds());
-        notes.push(match crate::analysis::time_wait::stated_length_100ns(stated) {
+        notes.push(match crate::machine::time_wait::stated_length_100ns(stated) {
             Some(_) => format!("TIME_WAIT lasts {short} s (TCPIP 1110 says {stated})"),
             None => {
                 format!("TCPIP 1110 states a TIME_WAIT of {stated}, in no known unit: {short} s and {long} s are used")

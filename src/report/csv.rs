@@ -71,7 +71,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// Text from outside, so that no spreadsheet takes it for a formula and no terminal for a command.
 pub(crate) fn cell(text: &str) -> String {
-    let clean = super::shown(text);
+    let clean = crate::words::shown(text);
     if clean.starts_with(['=', '+', '-', '@']) { format!("'{clean}") } else { clean }
 }
 

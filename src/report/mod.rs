@@ -2,27 +2,24 @@
 
 mod build;
 pub mod csv;
-mod facts;
-mod glue;
 pub mod json;
-mod procedure;
-mod rows;
-pub(crate) mod table;
 pub mod text;
 
+pub use crate::case::facts::{TraceFacts, TraceSummary};
+pub use crate::diagnosis::glue::{SystemEventRow, UnexplainedRow};
+pub use crate::diagnosis::naming::{Destination, ProcessRow};
+pub use crate::diagnosis::procedure::ProcedureRow;
 pub use build::Facts;
-pub use facts::TraceFacts;
 
 use serde::Serialize;
 
-pub use crate::analysis::advice::CAPTURE_COMMANDS;
-use crate::analysis::advice::Recommendation;
-use crate::analysis::differential::Alternative;
-use crate::analysis::holders::{Evidence as HolderEvidence, Pattern};
-use crate::analysis::pools::RangeSource;
-use crate::analysis::tally::OwnerSource;
-use crate::analysis::verdict::{Confidence, Reason, State};
-use crate::input::SideInput;
+use crate::case::SideInput;
+pub use crate::diagnosis::advice::CAPTURE_COMMANDS;
+use crate::diagnosis::advice::Recommendation;
+use crate::diagnosis::alternatives::Alternative;
+use crate::diagnosis::holders::{Evidence as HolderEvidence, Pattern};
+use crate::diagnosis::verdict::{Confidence, Reason, State};
+use crate::machine::pools::RangeSource;
 use crate::net::{Family, Protocol};
 use crate::status::NtStatus;
 use crate::time::FileTime;
@@ -107,29 +104,6 @@ pub struct Verdict {
     pub last_failure: Option<FileTime>,
 }
 
-/// One trace.
-#[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
-pub struct TraceSummary {
-    pub path: String,
-    pub bytes: u64,
-    pub os_build: Option<u32>,
-    pub processors: Option<u32>,
-    pub pointer_size: usize,
-    pub clock: Option<&'static str>,
-    pub log_mode: u32,
-    pub boot_time: Option<FileTime>,
-    pub started: Option<FileTime>,
-    pub ended: Option<FileTime>,
-    pub buffers: u64,
-    pub buffers_damaged: u64,
-    pub records: u64,
-    pub events_lost: u32,
-    pub buffers_lost: u32,
-    pub wrapped: Option<bool>,
-    pub closed_cleanly: bool,
-}
-
 /// Failures in numbers.
 #[derive(Debug, Clone, Default, Serialize)]
 #[allow(missing_docs)]
@@ -153,46 +127,6 @@ pub struct StatusRow {
     pub count: u64,
 }
 
-/// One process.
-#[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
-pub struct ProcessRow {
-    pub pid: Option<u32>,
-    pub image: Option<String>,
-    pub image_path: Option<String>,
-    pub image_source: Option<&'static str>,
-    pub services: Vec<String>,
-    pub started: Option<FileTime>,
-    pub ended: Option<FileTime>,
-    pub roles: Vec<&'static str>,
-    pub bind_failures: u64,
-    pub connect_failures: u64,
-    pub first_failure: Option<FileTime>,
-    pub last_failure: Option<FileTime>,
-    pub binds_ok: u64,
-    pub other_bind_failures: u64,
-    pub sockets_created: u64,
-    pub sockets_closed: u64,
-    pub ports_held_peak: u64,
-    pub ports_held_end: u64,
-    pub ports_obtained: u64,
-    pub ports_released: u64,
-    pub held_since: Option<FileTime>,
-    pub binds_per_minute: Option<f64>,
-    pub closes_per_minute: Option<f64>,
-    pub destinations: Vec<Destination>,
-    pub handles: Option<u64>,
-    pub afd_handles: Option<u64>,
-    pub owner_source: OwnerSource,
-}
-
-impl ProcessRow {
-    /// Binds that completed, whatever the outcome.
-    pub fn binds_completed(&self) -> u64 {
-        self.binds_ok + self.bind_failures + self.other_bind_failures
-    }
-}
-
 /// One local address.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
@@ -202,14 +136,6 @@ pub struct AddressRow {
     pub protocol: Option<Protocol>,
     pub bind_failures: u64,
     pub ports_held: u64,
-}
-
-/// A remote address that a process connected to.
-#[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
-pub struct Destination {
-    pub remote: String,
-    pub connects: u64,
 }
 
 /// One pool.
@@ -241,7 +167,7 @@ pub struct PoolRow {
 impl PoolRow {
     /// `TCP over IPv4`, and the local address where it is that alone.
     pub fn name(&self) -> String {
-        let key = crate::analysis::pools::PoolKey { protocol: self.protocol, family: self.family };
+        let key = crate::machine::pools::PoolKey { protocol: self.protocol, family: self.family };
         match &self.local_address {
             Some(address) => format!("{} at {address}", key.name()),
             None => key.name(),
@@ -250,7 +176,7 @@ impl PoolRow {
 
     /// Last port.
     pub fn end(&self) -> u16 {
-        crate::analysis::pools::PoolRange { start: self.start, count: self.count, source: self.source }.end()
+        crate::machine::pools::PoolRange { start: self.start, count: self.count, source: self.source }.end()
     }
 }
 
@@ -269,16 +195,6 @@ pub struct HolderRow {
     pub obtained: u64,
     pub released: u64,
     pub growth_per_minute: Option<f64>,
-}
-
-/// Ports of a full pool that nothing explains.
-#[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
-pub struct UnexplainedRow {
-    pub pool: usize,
-    pub ports: u32,
-    pub share_of_pool: f64,
-    pub possible: Vec<&'static str>,
 }
 
 /// One step of the timeline.
@@ -340,36 +256,6 @@ pub struct ExcludedRow {
     pub administered: bool,
 }
 
-/// Sockets by state, and handles, of one process as the last listing shows them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
-pub struct ProcedureRow {
-    pub pid: Option<u32>,
-    pub process: Option<usize>,
-    pub image: Option<String>,
-    pub bound: u32,
-    pub close_wait: u32,
-    pub time_wait: u32,
-    pub established: u32,
-    pub listening: u32,
-    pub other_tcp: u32,
-    pub udp: u32,
-    pub handles: Option<u64>,
-    pub afd_handles: Option<u64>,
-    pub remarks: Vec<&'static str>,
-}
-
-/// An entry of an event log.
-#[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
-pub struct SystemEventRow {
-    pub time: FileTime,
-    pub provider: String,
-    pub id: u32,
-    pub source: String,
-    pub in_span: bool,
-}
-
 /// Where the first failure stands in its trace.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
@@ -396,54 +282,4 @@ pub struct CoverageSummary {
     pub records_malformed: u64,
     pub bytes_skipped: u64,
     pub notes: Vec<String>,
-}
-
-/// Text from a trace or side file as it may be shown: control characters and those that turn the writing direction are
-/// spelled out, so that no name can move the cursor, colour the screen or hide a part of itself.
-pub fn shown(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for character in text.chars() {
-        let turns_direction = matches!(
-            character,
-            '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
-        );
-        if character.is_control() || turns_direction {
-            clean.extend(character.escape_unicode());
-        } else {
-            clean.push(character);
-        }
-    }
-    clean
-}
-
-/// Name of a Windows version by its build number, as far as the number tells.
-pub fn windows_name(build: u32) -> Option<&'static str> {
-    Some(match build {
-        2195 => "Windows 2000",
-        2600 => "Windows XP",
-        3790 => "Windows Server 2003",
-        6000..=6003 => "Windows Vista or Server 2008",
-        7600 | 7601 => "Windows 7 or Server 2008 R2",
-        9200 => "Windows 8 or Server 2012",
-        9600 => "Windows 8.1 or Server 2012 R2",
-        14393 => "Windows 10 or Server 2016",
-        17763 => "Windows 10 or Server 2019",
-        10240..=19999 => "Windows 10",
-        20348 => "Windows Server 2022",
-        26100 => "Windows 11 or Server 2025",
-        22000..=29999 => "Windows 11",
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_cannot_steer_a_terminal() {
-        assert_eq!(shown("a\u{1b}[31mb\r\nc"), "a\\u{1b}[31mb\\u{d}\\u{a}c");
-        assert_eq!(shown("exe\u{202e}fdp"), "exe\\u{202e}fdp");
-        assert_eq!(shown("café 日本"), "café 日本");
-    }
 }

@@ -11,7 +11,7 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 
 use super::facts::SystemEvent;
-use crate::contained::contained;
+use crate::foreign::contained;
 use crate::time::{FileTime, joined};
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use etl_parser::{Consequence, Error, ErrorKind, Trace};
-use outofports::analysis::coverage::Coverage;
-use outofports::analysis::{Analysis, Setting};
+use outofports::machine::{Analysis, Setting};
+use outofports::pipeline::coverage::Coverage;
 use outofports::pipeline::{self, Progress, TimeOrder};
 use outofports::report::{Facts, Report, TraceFacts};
 use outofports::side::facts::SideFacts;

@@ -46,7 +46,7 @@ pub(super) fn afd_handles() -> Result<Vec<(u32, u64)>, Missing> {
     if IS_STUCK.load(Ordering::Relaxed) {
         return Err(STUCK.to_owned());
     }
-    let own = File::open("NUL").map_err(|error| crate::error::system_message(&error))?;
+    let own = File::open("NUL").map_err(|error| crate::words::system_message(&error))?;
     let table = table()?;
     let own_handle = own.as_raw_handle().addr() as u64;
     let candidates = tables::may_be_sockets(&tables::handles(&table), (u64::from(std::process::id()), own_handle));

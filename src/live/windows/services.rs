@@ -62,7 +62,7 @@ pub(super) fn services() -> Result<Vec<(u32, String)>, Missing> {
         } != 0;
         let error = std::io::Error::last_os_error();
         if !is_all && error.raw_os_error() != Some(MORE_DATA) {
-            return Err(crate::error::system_message(&error));
+            return Err(crate::words::system_message(&error));
         }
         // SAFETY: the system has put so many entries at the beginning of the buffer.
         let entries: &[ENUM_SERVICE_STATUS_PROCESSW] =

@@ -26,5 +26,5 @@ pub(super) fn refusal(step: Step, code: u32) -> Refusal {
 
 /// Why a source is missing, from the last error of this thread.
 pub(super) fn last_error() -> String {
-    crate::error::system_message(&std::io::Error::last_os_error())
+    crate::words::system_message(&std::io::Error::last_os_error())
 }

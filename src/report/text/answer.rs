@@ -6,12 +6,14 @@ use unicode_width::UnicodeWidthStr;
 
 use super::words::{machine, percent_of, sentence, sentence_start, span, who};
 use super::{ALARM, CALM, DOUBT, Page};
-use crate::analysis::holders::Pattern;
-use crate::analysis::pools::RangeSource;
-use crate::analysis::verdict::{Confidence, EXPLAINED_PERCENT, State, counted, grouped};
-use crate::report::{HolderRow, PoolRow, shown};
+use crate::diagnosis::holders::Pattern;
+use crate::diagnosis::verdict::{Confidence, EXPLAINED_PERCENT, State};
+use crate::machine::pools::RangeSource;
+use crate::report::{HolderRow, PoolRow};
 use crate::status::NtStatus;
 use crate::time::{FileTime, duration_text};
+use crate::words::shown;
+use crate::words::{counted, grouped};
 
 /// Doubts that belong on the first screen.
 const FIRST_SCREEN: [&str; 13] = [

@@ -4,12 +4,13 @@ use std::io;
 
 use super::Page;
 use super::words::{percent, sentence_start};
-use crate::analysis::differential::Standing;
-use crate::analysis::tally::OwnerSource;
-use crate::analysis::verdict::{State, counted, grouped};
+use crate::diagnosis::alternatives::Standing;
+use crate::diagnosis::verdict::State;
 use crate::event::base_name;
+use crate::machine::tally::OwnerSource;
 use crate::net::Family;
-use crate::report::shown;
+use crate::words::shown;
+use crate::words::{counted, grouped};
 
 /// Entries of event logs listed one by one.
 const EVENTS_SHOWN: usize = 5;

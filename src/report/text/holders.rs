@@ -4,12 +4,14 @@ use std::io;
 
 use super::Page;
 use super::words::{name, percent_of, pid};
-use crate::analysis::holders::{Evidence, Pattern};
-use crate::analysis::verdict::{State, counted, grouped};
+use crate::diagnosis::holders::{Evidence, Pattern};
+use crate::diagnosis::verdict::State;
 use crate::net::Family;
-use crate::report::table::{Align, Table, cut};
-use crate::report::{HolderRow, PoolRow, ProcessRow, shown};
+use crate::report::{HolderRow, PoolRow, ProcessRow};
 use crate::time::FileTime;
+use crate::words::shown;
+use crate::words::table::{Align, Table, cut};
+use crate::words::{counted, grouped};
 
 impl Page<'_, '_> {
     pub(super) fn who_holds(&mut self) -> io::Result<()> {

@@ -14,7 +14,7 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::Report;
-use super::table::{Table, command_lines, wrap};
+use crate::words::table::{Table, command_lines, wrap};
 
 /// Widest line where the output is no terminal.
 pub const DEFAULT_WIDTH: usize = 100;

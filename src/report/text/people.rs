@@ -4,11 +4,12 @@ use std::io;
 
 use super::Page;
 use super::words::{known_by, name, percent, pid};
-use crate::analysis::verdict::{counted, grouped};
-use crate::report::table::{Align, Table, cut};
-use crate::report::{ProcessRow, shown};
+use crate::report::ProcessRow;
 use crate::status::NtStatus;
 use crate::time::FileTime;
+use crate::words::shown;
+use crate::words::table::{Align, Table, cut};
+use crate::words::{counted, grouped};
 
 impl<'r> Page<'r, '_> {
     pub(super) fn who_suffered(&mut self) -> io::Result<()> {

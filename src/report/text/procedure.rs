@@ -3,9 +3,10 @@
 use std::io;
 
 use super::Page;
-use crate::analysis::verdict::grouped;
-use crate::report::table::{Align, Table};
-use crate::report::{ProcedureRow, shown};
+use crate::report::ProcedureRow;
+use crate::words::grouped;
+use crate::words::shown;
+use crate::words::table::{Align, Table};
 
 impl Page<'_, '_> {
     pub(super) fn procedure(&mut self) -> io::Result<()> {

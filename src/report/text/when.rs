@@ -3,7 +3,7 @@
 use std::io;
 
 use super::Page;
-use crate::analysis::verdict::{counted, grouped};
+use crate::words::{counted, grouped};
 
 /// Heights of one column, in eighths.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

@@ -1,8 +1,9 @@
 //! Words and numbers of the text report.
 
-use crate::analysis::verdict::counted;
-use crate::report::{ProcessRow, TraceSummary, shown, windows_name};
+use crate::report::{ProcessRow, TraceSummary};
 use crate::time::duration_text;
+use crate::words::counted;
+use crate::words::{shown, windows_name};
 
 pub(super) fn machine(trace: &TraceSummary) -> String {
     let bits = trace.pointer_size * 8;

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use etl_parser::{PointerSize, Trace};
-use outofports::analysis::coverage::Coverage;
-use outofports::analysis::{Analysis, Setting};
 use outofports::event::{EventMeta, NetEvent};
+use outofports::machine::{Analysis, Setting};
+use outofports::pipeline::coverage::Coverage;
 use outofports::pipeline::{self, Progress, TimeOrder};
 use outofports::report::{self, Facts, Report, TraceFacts, json, text};
 use outofports::schema::{Layout, Maps, Value, decode};

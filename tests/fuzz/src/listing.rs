@@ -1,9 +1,9 @@
 //! The list of a trace's events and what `info` tells, from bytes; and what must hold for both.
 
 use etl_parser::Trace;
+use outofports::case::InputKind;
 use outofports::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter};
 use outofports::info;
-use outofports::input::InputKind;
 use outofports::pipeline::Progress;
 use outofports::report::json;
 

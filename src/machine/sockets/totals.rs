@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};
-use crate::analysis::ports::{Counts, Hold};
-use crate::analysis::processes::Owner;
 use crate::hash::FastMap;
+use crate::machine::ports::{Counts, Hold};
+use crate::machine::processes::Owner;
 use crate::status::NtStatus;
 use crate::time::{FileTime, joined};
 

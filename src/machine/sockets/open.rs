@@ -1,8 +1,8 @@
 //! The sockets that are followed, by AFD endpoint address: as many as are open, and some that have just been closed.
 
 use super::life::Socket;
-use crate::analysis::ports::Hold;
 use crate::hash::FastMap;
+use crate::machine::ports::Hold;
 use crate::time::FileTime;
 
 /// Sockets that are followed at once. A machine has 65,536 ports for each of four pools, and sockets without one.

@@ -3,6 +3,7 @@
 //! The order is that of [`etl_parser::Trace::reading_order`], across traces by time. It depends on the files alone: threads
 //! read groups of buffers, and each group's results are taken in place.
 
+pub mod coverage;
 mod in_order;
 mod order;
 mod read;

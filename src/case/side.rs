@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Case, label};
-use crate::error::system_message;
 use crate::event::base_name;
 use crate::side::{Kind, Recognised, recognise};
+use crate::words::system_message;
 
 /// Largest side file read; of a larger one the beginning is. A loop that lists 10,000 sockets every minute writes 240 MB in
 /// five hours.

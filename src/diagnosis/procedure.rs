@@ -4,13 +4,33 @@
 
 use std::collections::BTreeMap;
 
-use super::ProcedureRow;
-use super::rows::Rows;
-use crate::analysis::Findings;
-use crate::analysis::holders::{Subject, last_of_pid};
+use serde::Serialize;
+
+use super::naming::Rows;
+use crate::diagnosis::holders::{Subject, last_of_pid};
 use crate::event::base_name;
+use crate::machine::Findings;
 use crate::net::Protocol;
 use crate::side::facts::{HandleCount, SideFacts, SocketListing, SourceId, TcpState};
+
+/// Sockets by state, and handles, of one process as the last listing shows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct ProcedureRow {
+    pub pid: Option<u32>,
+    pub process: Option<usize>,
+    pub image: Option<String>,
+    pub bound: u32,
+    pub close_wait: u32,
+    pub time_wait: u32,
+    pub established: u32,
+    pub listening: u32,
+    pub other_tcp: u32,
+    pub udp: u32,
+    pub handles: Option<u64>,
+    pub afd_handles: Option<u64>,
+    pub remarks: Vec<&'static str>,
+}
 
 /// Rows that are kept, those with most ports and handles. A server has a few hundred processes.
 const MAX_ROWS: usize = 500;
@@ -79,7 +99,7 @@ impl States {
 }
 
 /// The rows, those first whose sockets or handles are most suspicious.
-pub(super) fn rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<ProcedureRow> {
+pub(crate) fn rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<ProcedureRow> {
     let states = states(&side.listings);
     let (handles, afd_handles) = (by_pid(&side.handles), by_pid(&side.afd_handles));
     let mut pids: Vec<Option<u32>> = states.keys().copied().collect();
@@ -187,7 +207,7 @@ fn remarks(pid: Option<u32>, image: Option<&str>, handles: Option<u64>, afd_hand
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::Analysis;
+    use crate::machine::Analysis;
     use crate::side::facts::ListedSocket;
 
     fn socket(state: TcpState, pid: u32) -> ListedSocket {

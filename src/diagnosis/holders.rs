@@ -10,13 +10,13 @@ use serde::Serialize;
 
 pub use self::set_aside::excluded_in;
 
-use super::Findings;
 use super::listings::{Listed, Usage, usage};
-use super::pools::{Moment, PoolKey, PoolRange, RangeSource};
-use super::processes::{Owner, Process, ProcessTable, is_kernel};
-use super::tally::Ages;
 use super::verdict::{Confidence, State};
 use crate::event::base_name;
+use crate::machine::Findings;
+use crate::machine::pools::{Moment, PoolKey, PoolRange, RangeSource};
+use crate::machine::processes::{Owner, Process, ProcessTable, is_kernel};
+use crate::machine::tally::Ages;
 use crate::net::{Family, Protocol};
 use crate::side::facts::{SideFacts, SocketListing, TcpState};
 use crate::time::FileTime;

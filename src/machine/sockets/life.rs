@@ -2,11 +2,11 @@
 
 use super::totals::{AddressId, Totals};
 use super::{AddressKey, FailureEvidence, Operation, is_legacy};
-use crate::analysis::World;
-use crate::analysis::ports::Hold;
-use crate::analysis::processes::{Decided, Fallback, Owner, ProcessId, is_kernel};
-use crate::analysis::timeline::Happening;
 use crate::event::{EventMeta, SocketEvent, SocketOperation};
+use crate::machine::World;
+use crate::machine::ports::Hold;
+use crate::machine::processes::{Decided, Fallback, Owner, ProcessId, is_kernel};
+use crate::machine::timeline::Happening;
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::status::NtStatus;
 use crate::time::FileTime;

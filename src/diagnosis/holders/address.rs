@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Book, PoolFinding, Seen, Subject};
-use crate::analysis::pools::Pool;
-use crate::analysis::processes::Owner;
+use crate::machine::pools::Pool;
+use crate::machine::processes::Owner;
 
 /// The pool of one local address, and whose sockets hold its ports.
 type AddressPart<'a> = (PoolFinding, &'a [(Owner, u32)]);

@@ -1,11 +1,34 @@
 //! What is known of a trace once it has been read.
 
 use etl_parser::{LogFileMode, Trace};
+use serde::Serialize;
 
-use super::TraceSummary;
-use crate::analysis::coverage::Coverage;
-use crate::analysis::verdict::counted;
+use crate::pipeline::coverage::Coverage;
 use crate::time::FileTime;
+use crate::words::counted;
+
+/// One trace.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct TraceSummary {
+    pub path: String,
+    pub bytes: u64,
+    pub os_build: Option<u32>,
+    pub processors: Option<u32>,
+    pub pointer_size: usize,
+    pub clock: Option<&'static str>,
+    pub log_mode: u32,
+    pub boot_time: Option<FileTime>,
+    pub started: Option<FileTime>,
+    pub ended: Option<FileTime>,
+    pub buffers: u64,
+    pub buffers_damaged: u64,
+    pub records: u64,
+    pub events_lost: u32,
+    pub buffers_lost: u32,
+    pub wrapped: Option<bool>,
+    pub closed_cleanly: bool,
+}
 
 /// What is known of one trace once it has been read.
 #[derive(Debug)]
@@ -57,7 +80,7 @@ impl TraceFacts {
     }
 
     /// Sentences about what could not be read, or not trusted.
-    pub(super) fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let (trace, coverage) = (&self.summary, &self.coverage);
         let mut notes: Vec<String> = coverage.damage.iter().map(ToString::to_string).collect();
         let more = coverage.damaged_places.saturating_sub(coverage.damage.len() as u64);

@@ -122,7 +122,7 @@ impl Archive {
 /// Runs code of the unpacking crates. `cab` 0.6.0 panics on some damaged cabinets (an index beyond its tables): that, and
 /// whatever like it there may be, becomes an error.
 fn contained<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    crate::contained::contained(work).unwrap_or_else(|| Err(damaged()))
+    crate::foreign::contained(work).unwrap_or_else(|| Err(damaged()))
 }
 
 fn damaged() -> io::Error {

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::verdict::{counted, grouped};
 use crate::status::NtStatus;
 use crate::time::FileTime;
+use crate::words::{counted, grouped};
 
 /// What is known about another cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

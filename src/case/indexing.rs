@@ -7,8 +7,8 @@ use etl_parser::{Error, Trace};
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
+use crate::case::TraceFile;
 use crate::hash::FastMap;
-use crate::input::TraceFile;
 
 /// From this size on, a file is brought into memory by a second thread while it is indexed.
 const LARGE_BYTES: usize = 16 << 20;

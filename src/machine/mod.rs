@@ -1,10 +1,5 @@
 //! Reasons about events: who owns which socket, which operations failed, and what that amounts to.
 
-pub mod advice;
-pub mod coverage;
-pub mod differential;
-pub mod holders;
-pub mod listings;
 pub mod pools;
 pub mod ports;
 pub mod processes;
@@ -13,7 +8,6 @@ pub mod tally;
 pub mod time_wait;
 pub mod timeline;
 pub mod transport;
-pub mod verdict;
 
 use crate::event::{EventMeta, NetEvent, TransportEvent};
 use crate::time::FileTime;

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::holders::{Holder, Pattern, PoolFinding, excluded_in};
-use super::pools::{PoolRange, RangeSource};
-use super::verdict::{State, grouped};
+use super::verdict::State;
+use crate::machine::pools::{PoolRange, RangeSource};
 use crate::net::{Family, Protocol};
 use crate::side::facts::ExcludedPorts;
+use crate::words::grouped;
 
 /// The capture that can answer, as commands to paste.
 pub const CAPTURE_COMMANDS: [&str; 3] = [
@@ -48,7 +49,7 @@ pub struct NamedHolder<'a> {
 impl NamedHolder<'_> {
     /// System and Idle stand for the kernel: they are not to be restarted, nor blamed as an application.
     pub fn is_kernel(&self) -> bool {
-        self.pid.is_none_or(super::processes::is_kernel)
+        self.pid.is_none_or(crate::machine::processes::is_kernel)
     }
 }
 
@@ -389,7 +390,7 @@ fn widen(pool: &PoolFinding, excluded: &[ExcludedPorts]) -> Option<Recommendatio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::pools::PoolKey;
+    use crate::machine::pools::PoolKey;
 
     fn pool(start: u16, count: u32, source: RangeSource) -> PoolFinding {
         PoolFinding {

@@ -1,6 +1,8 @@
 //! Finds the traces and side files of a case: files by name, standard input, folders, `netsh trace` report cabinets, zip
 //! archives, and traces packed with gzip or Zstandard.
 
+pub mod facts;
+pub(crate) mod indexing;
 mod side;
 mod unpack;
 
@@ -11,10 +13,10 @@ use std::path::{Path, PathBuf};
 use etl_parser::{EtlFile, Trace};
 use serde::Serialize;
 
-use crate::error::system_message;
-use crate::report::shown;
 use crate::side::facts::SideFacts;
 use crate::side::{event_log, is_text, recognise};
+use crate::words::shown;
+use crate::words::system_message;
 pub use side::{NamedSideFile, SideInput};
 use side::{SideBytes, Used, is_of_report, is_side_name, is_text_name};
 use unpack::{Archive, Budget, Packing};

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Book;
-use crate::analysis::pools::{PoolKey, PoolRange};
-use crate::analysis::ports::Hold;
-use crate::analysis::transport::Reservation;
+use crate::machine::pools::{PoolKey, PoolRange};
+use crate::machine::ports::Hold;
+use crate::machine::transport::Reservation;
 use crate::net::Protocol;
 use crate::side::facts::ExcludedPorts;
 
@@ -94,7 +94,7 @@ fn ports_of(mut spans: Vec<(u16, u16)>, range: PoolRange) -> BTreeSet<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::pools::DEFAULT_RANGE;
+    use crate::machine::pools::DEFAULT_RANGE;
     use crate::net::Family;
 
     #[test]

@@ -66,7 +66,7 @@ impl Table {
 }
 
 /// `text` in at most `width` columns, with an ellipsis where it was cut.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }

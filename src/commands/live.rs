@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::session::PanicGuard;
-use super::{capture, collect};
+use super::{Outcome, folder_of, write_report};
 use crate::cli::{Collect, Live};
 use crate::error::Error;
-use crate::run::{Outcome, folder_of, write_report};
+use crate::live::session::PanicGuard;
+use crate::live::{self, capture};
 
 pub(crate) fn live(options: &Live) -> Result<Outcome, Error> {
     let plan = capture::Plan {
@@ -24,23 +24,23 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Error> {
         check_writable(path).map_err(|error| Error::output(path, error))?;
     }
     let is_silent = options.common.quiet || options.common.no_progress;
-    let captured = super::run(&plan, is_silent).map_err(Error::Live)?;
+    let captured = live::run(&plan, is_silent).map_err(Error::Live)?;
     write_report(&options.common, options.format, options.top, &captured.report)?;
     Ok(if captured.is_complete { Outcome::Complete } else { Outcome::Incomplete })
 }
 
 pub(crate) fn collect(options: &Collect) -> Result<Outcome, Error> {
-    let system = super::this_system().map_err(Error::Live)?;
-    let interrupt = super::interrupt().map_err(Error::Live)?;
+    let system = live::this_system().map_err(Error::Live)?;
+    let interrupt = live::interrupt().map_err(Error::Live)?;
     let _guard = PanicGuard::new(&system);
     let plan =
-        collect::Plan { out: absolute(&options.out), duration: options.duration, buffer_mib: options.buffer_mib };
+        live::collect::Plan { out: absolute(&options.out), duration: options.duration, buffer_mib: options.buffer_mib };
     let mut tell = |line: &str| {
         if !options.quiet {
             let _ = writeln!(io::stderr(), "outofports: {line}");
         }
     };
-    let failed = collect::collect(&system, &plan, &interrupt, &mut tell)?;
+    let failed = live::collect::collect(&system, &plan, &interrupt, &mut tell)?;
     for line in &failed {
         let _ = writeln!(io::stderr(), "outofports: {line}");
     }

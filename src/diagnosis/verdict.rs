@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::words::{counted, grouped};
+
 /// The verdict's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -366,25 +368,6 @@ fn is_well_owned(evidence: &Evidence) -> bool {
 fn losses_are_large(evidence: &Evidence) -> bool {
     evidence.traces > 0 && evidence.events_lost.saturating_mul(10) > evidence.records
         || evidence.buffers_lost.saturating_mul(10) > evidence.buffers
-}
-
-/// `1 bind`, `2 binds`, `1,234 binds`.
-pub fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(count))
-}
-
-/// With a comma between groups of three digits.
-pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

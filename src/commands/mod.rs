@@ -1,5 +1,7 @@
 //! Connects the steps: options in, report out, and the exit code.
 
+mod live;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -11,17 +13,17 @@ use etl_parser::{Guid, Trace};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::ThreadPool;
 
-use crate::analysis::coverage::Coverage;
-use crate::analysis::pools::PoolRanges;
-use crate::analysis::verdict::State;
-use crate::analysis::{Analysis, Setting};
+use crate::case::indexing::{self, Indexed};
+use crate::case::{Case, InputKind, TraceFile, label};
 use crate::cli::{Analyze, Cli, Color, Command, Common, EventFormat, Events, Info, InfoFormat, ReportFormat};
+use crate::diagnosis::verdict::State;
 use crate::error::Error;
 use crate::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter};
-use crate::indexing::{self, Indexed};
 use crate::info;
-use crate::input::{Case, InputKind, TraceFile, label};
-use crate::partial;
+use crate::machine::pools::PoolRanges;
+use crate::machine::{Analysis, Setting};
+use crate::output;
+use crate::pipeline::coverage::Coverage;
 use crate::pipeline::{self, Progress, TimeOrder};
 use crate::providers::afd;
 use crate::report::{self, Facts, Report, TraceFacts, json, text};
@@ -61,8 +63,8 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Analyze(options) => analyze(options),
         Command::Events(options) => list_events(options),
         Command::Info(options) => show_info(options),
-        Command::Live(options) => crate::live::commands::live(options),
-        Command::Collect(options) => crate::live::commands::collect(options),
+        Command::Live(options) => live::live(options),
+        Command::Collect(options) => live::collect(options),
     }
 }
 
@@ -445,7 +447,7 @@ fn into_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>
         let result = write(&mut out)?;
         return out.flush().map(|()| result);
     }
-    partial::write_whole(path, |file| {
+    output::write_whole(path, |file| {
         let mut out = BufWriter::new(file);
         let result = write(&mut out)?;
         out.flush().map(|()| result)

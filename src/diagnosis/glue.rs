@@ -2,22 +2,45 @@
 
 use std::collections::BTreeMap;
 
-use super::rows::Rows;
-use super::{SystemEventRow, TraceFacts, UnexplainedRow};
-use crate::analysis::Findings;
-use crate::analysis::advice::{NamedHolder, Situation};
-use crate::analysis::differential::{LogReach, OtherFailures, Symptoms, is_in_use};
-use crate::analysis::holders::{Conclusion, Pattern, PoolFinding, Subject, excluded_in, is_near};
-use crate::analysis::pools::{PoolKey, PoolRanges};
-use crate::analysis::sockets::Operation;
-use crate::analysis::verdict::{self, NearBy, Nearly, State};
-use crate::input::SideInput;
+use serde::Serialize;
+
+use super::naming::Rows;
+use crate::case::SideInput;
+use crate::case::facts::TraceFacts;
+use crate::diagnosis::advice::{NamedHolder, Situation};
+use crate::diagnosis::alternatives::{LogReach, OtherFailures, Symptoms, is_in_use};
+use crate::diagnosis::holders::{Conclusion, Pattern, PoolFinding, Subject, excluded_in, is_near};
+use crate::diagnosis::verdict::{self, NearBy, Nearly, State};
+use crate::machine::Findings;
+use crate::machine::pools::{PoolKey, PoolRanges};
+use crate::machine::sockets::Operation;
 use crate::net::Family;
 use crate::net::Protocol;
 use crate::side::Kind;
 use crate::side::facts::SideFacts;
 use crate::status::NtStatus;
 use crate::time::FileTime;
+
+/// An entry of an event log.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct SystemEventRow {
+    pub time: FileTime,
+    pub provider: String,
+    pub id: u32,
+    pub source: String,
+    pub in_span: bool,
+}
+
+/// Ports of a full pool that nothing explains.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct UnexplainedRow {
+    pub pool: usize,
+    pub ports: u32,
+    pub share_of_pool: f64,
+    pub possible: Vec<&'static str>,
+}
 
 /// A log without a trace is searched for a day back from its last entry of any kind.
 const DAY_100NS: i64 = 86_400 * FileTime::SECOND;
@@ -32,7 +55,7 @@ fn is_tcpip(provider: &str) -> bool {
 }
 
 /// The rows of event logs, and whether each lies in the span of the traces.
-pub(super) fn system_events(
+pub(crate) fn system_events(
     side: &SideFacts,
     side_inputs: &[SideInput],
     span: Option<(FileTime, FileTime)>,
@@ -63,7 +86,7 @@ fn log_reach(logs: &[(FileTime, FileTime)], traces: Option<(FileTime, FileTime)>
 }
 
 /// Start and end of the traces: as their headers say, else from the first event to the last.
-pub(super) fn span(traces: &[TraceFacts], findings: &Findings) -> Option<(FileTime, FileTime)> {
+pub(crate) fn span(traces: &[TraceFacts], findings: &Findings) -> Option<(FileTime, FileTime)> {
     let start = traces.iter().filter_map(|trace| trace.summary.started).min();
     let end = traces.iter().filter_map(|trace| trace.summary.ended).max();
     match (start, end, findings.span) {
@@ -73,7 +96,7 @@ pub(super) fn span(traces: &[TraceFacts], findings: &Findings) -> Option<(FileTi
 }
 
 /// Adds to the verdict's evidence what pools and event logs say.
-pub(super) fn weigh_pools(
+pub(crate) fn weigh_pools(
     evidence: &mut verdict::Evidence,
     findings: &Findings,
     conclusion: &Conclusion,
@@ -121,7 +144,7 @@ fn nearly(pool: &PoolFinding) -> Nearly {
 }
 
 /// How often the System log says that all TCP and all UDP ports were in use, inside the span of the traces.
-pub(super) fn pool_full_events(events: &[SystemEventRow]) -> (u64, u64) {
+pub(crate) fn pool_full_events(events: &[SystemEventRow]) -> (u64, u64) {
     let full = |id: u32| {
         let is_it = |event: &&SystemEventRow| event.in_span && is_tcpip(&event.provider) && event.id == id;
         events.iter().filter(is_it).count() as u64
@@ -131,7 +154,7 @@ pub(super) fn pool_full_events(events: &[SystemEventRow]) -> (u64, u64) {
 
 /// The System log tells the protocol that ran out of ports, and not the family: of its pools, the one with most in use was
 /// full, unless one is known to have been.
-pub(super) fn fill_by_event_log(conclusion: &mut Conclusion, (tcp, udp): (u64, u64)) {
+pub(crate) fn fill_by_event_log(conclusion: &mut Conclusion, (tcp, udp): (u64, u64)) {
     for (count, protocol) in [(tcp, Protocol::Tcp), (udp, Protocol::Udp)] {
         let pools = || conclusion.pools.iter().enumerate().filter(|(_, pool)| pool.key.protocol == Some(protocol));
         let is_known = pools().any(|(_, pool)| pool.state == Some(State::Exhausted));
@@ -146,14 +169,14 @@ pub(super) fn fill_by_event_log(conclusion: &mut Conclusion, (tcp, udp): (u64, u
 
 /// Whether the ports of the holders of a pool add up to clearly more than it has: what is listed is then of another time
 /// than the trace.
-pub(super) fn is_over_counted(conclusion: &Conclusion, pool: usize) -> bool {
+pub(crate) fn is_over_counted(conclusion: &Conclusion, pool: usize) -> bool {
     let held: u64 =
         conclusion.holders.iter().filter(|holder| holder.pool == pool).map(|row| u64::from(row.ports)).sum();
     conclusion.pools.get(pool).is_some_and(|pool| held * 20 > u64::from(pool.range.count) * 21)
 }
 
 /// The pool that speaks for the case, if one was full or nearly so: a full one first, then the one with most failures.
-pub(super) fn worst_pool(pools: &[PoolFinding]) -> Option<usize> {
+pub(crate) fn worst_pool(pools: &[PoolFinding]) -> Option<usize> {
     let rank = |pool: &PoolFinding| {
         let is_full = pool.state == Some(State::Exhausted);
         // A pool whose protocol was not seen speaks only where no other does.
@@ -166,7 +189,7 @@ pub(super) fn worst_pool(pools: &[PoolFinding]) -> Option<usize> {
 }
 
 /// What nothing explains of the pools that were full, and where it may be.
-pub(super) fn unexplained(
+pub(crate) fn unexplained(
     findings: &Findings,
     conclusion: &Conclusion,
     side: &SideFacts,
@@ -229,13 +252,13 @@ fn has_excluded(side_inputs: &[SideInput]) -> bool {
 }
 
 /// A part of a pool, from 0 to 1.
-pub(super) fn share(ports: u32, count: u32) -> f64 {
+pub(crate) fn share(ports: u32, count: u32) -> f64 {
     (f64::from(ports) / f64::from(count.max(1))).min(1.0)
 }
 
 /// What other causes are looked for in.
 #[expect(clippy::too_many_arguments, reason = "each is of another source")]
-pub(super) fn symptoms(
+pub(crate) fn symptoms(
     findings: &Findings,
     conclusion: &Conclusion,
     rows: &Rows,
@@ -304,7 +327,7 @@ fn other_failures(findings: &Findings, rows: &Rows, matches: &dyn Fn(NtStatus) -
 
 /// What recommendations are drawn from.
 #[expect(clippy::too_many_arguments, reason = "each is of another source")]
-pub(super) fn situation<'a>(
+pub(crate) fn situation<'a>(
     state: State,
     conclusion: &'a Conclusion,
     rows: &'a Rows,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::pools::{PoolKey, PoolRange};
+use crate::machine::pools::{PoolKey, PoolRange};
 use crate::net::Protocol;
 use crate::side::facts::{ListedSocket, SocketListing, SourceId, TcpState};
 
@@ -229,7 +229,7 @@ fn minutes_between(samples: &[&SocketListing]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::pools::DEFAULT_RANGE;
+    use crate::machine::pools::DEFAULT_RANGE;
     use crate::net::{Family, SocketAddress};
     use crate::side::facts::Taken;
 

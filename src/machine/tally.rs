@@ -211,8 +211,8 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::pools::PoolKey;
-    use crate::analysis::processes::Owner;
+    use crate::machine::pools::PoolKey;
+    use crate::machine::processes::Owner;
 
     const HOLD: Hold = Hold {
         owner: Owner::Unknown,

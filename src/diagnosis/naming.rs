@@ -2,15 +2,66 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Destination, ProcessRow, shown};
-use crate::analysis::Findings;
-use crate::analysis::holders::{Conclusion, Subject, last_of_pid};
-use crate::analysis::processes::{Process, is_kernel};
-use crate::analysis::tally::Tally;
+use serde::Serialize;
+
+use crate::diagnosis::holders::{Conclusion, Subject, last_of_pid};
 use crate::event::base_name;
+use crate::machine::Findings;
+use crate::machine::processes::{Process, is_kernel};
+use crate::machine::tally::OwnerSource;
+use crate::machine::tally::Tally;
 use crate::side::facts::{HandleCount, SideFacts};
 use crate::side::tasklist::{IMAGE_CUT_AT, Task};
 use crate::time::FileTime;
+use crate::words::shown;
+
+/// One process.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct ProcessRow {
+    pub pid: Option<u32>,
+    pub image: Option<String>,
+    pub image_path: Option<String>,
+    pub image_source: Option<&'static str>,
+    pub services: Vec<String>,
+    pub started: Option<FileTime>,
+    pub ended: Option<FileTime>,
+    pub roles: Vec<&'static str>,
+    pub bind_failures: u64,
+    pub connect_failures: u64,
+    pub first_failure: Option<FileTime>,
+    pub last_failure: Option<FileTime>,
+    pub binds_ok: u64,
+    pub other_bind_failures: u64,
+    pub sockets_created: u64,
+    pub sockets_closed: u64,
+    pub ports_held_peak: u64,
+    pub ports_held_end: u64,
+    pub ports_obtained: u64,
+    pub ports_released: u64,
+    pub held_since: Option<FileTime>,
+    pub binds_per_minute: Option<f64>,
+    pub closes_per_minute: Option<f64>,
+    pub destinations: Vec<Destination>,
+    pub handles: Option<u64>,
+    pub afd_handles: Option<u64>,
+    pub owner_source: OwnerSource,
+}
+
+impl ProcessRow {
+    /// Binds that completed, whatever the outcome.
+    pub fn binds_completed(&self) -> u64 {
+        self.binds_ok + self.bind_failures + self.other_bind_failures
+    }
+}
+
+/// A remote address that a process connected to.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct Destination {
+    pub remote: String,
+    pub connects: u64,
+}
 
 /// A minute.
 const MINUTE_100NS: f64 = 600_000_000.0;
@@ -20,19 +71,19 @@ const TOP_DESTINATIONS: usize = 5;
 
 /// The process rows of a report.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     /// Most bind failures first.
-    pub(super) rows: Vec<ProcessRow>,
+    pub(crate) rows: Vec<ProcessRow>,
     /// Where each process of the conclusion stands.
-    pub(super) index: BTreeMap<Subject, usize>,
+    pub(crate) index: BTreeMap<Subject, usize>,
     /// What is to be known about names.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Rows {
     /// Sets how many binds and closes each process had for a minute, from the first event to the last, where these are far enough apart to
     /// tell.
-    pub(super) fn set_rates(&mut self, span: Option<(FileTime, FileTime)>) {
+    pub(crate) fn set_rates(&mut self, span: Option<(FileTime, FileTime)>) {
         let minutes = span.map(|(start, end)| end.since(start) as f64 / MINUTE_100NS).filter(|minutes| *minutes >= 0.1);
         let Some(minutes) = minutes else { return };
         for row in &mut self.rows {
@@ -43,7 +94,7 @@ impl Rows {
     }
 
     /// The label of a subject: `name.exe (PID 7312)`.
-    pub(super) fn label(&self, subject: Subject) -> Option<String> {
+    pub(crate) fn label(&self, subject: Subject) -> Option<String> {
         let row = self.rows.get(*self.index.get(&subject)?)?;
         Some(match (&row.image, row.pid) {
             (Some(image), Some(pid)) => format!("{} (PID {pid})", shown(image)),
@@ -125,7 +176,7 @@ fn name(row: &mut ProcessRow, image: &str, source: &'static str) {
 }
 
 /// All processes that did something with sockets, or hold ports; most bind failures first.
-pub(super) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusion) -> Rows {
+pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusion) -> Rows {
     let processes = findings.world.processes.processes();
     let unknown = findings.world.processes.unknown();
     let listed = Listed::new(side);
