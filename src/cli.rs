@@ -299,6 +299,18 @@ pub struct Common {
     pub verbose: bool,
 }
 
+impl Common {
+    /// Threads to read on; 0 for one on each processor.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.map_or(0, usize::from)
+    }
+
+    /// Whether nothing is to be drawn while work goes on.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.quiet || self.no_progress
+    }
+}
+
 /// Reads `START:COUNT`.
 fn parse_pool(text: &str) -> Result<PoolRange, String> {
     let wrong = || "expected START:COUNT, as 49152:16384".to_owned();

@@ -9,31 +9,36 @@
 //! 5. [`machine`] follows processes, sockets and ports through the events.
 //! 6. [`diagnosis`] says what that means: verdict, holders, other causes, what to do next.
 //! 7. [`report`] turns the diagnosis into plain data and prints it: text, JSON, CSV. [`info`] does so for what a file holds.
-//! 8. [`schema`] decodes any event whose schema is known, [`events`] lists events one by one.
+//! 8. `etw-schema` decodes any event whose schema is known, [`events`] lists events one by one.
 //! 9. [`live`] takes events from a session on the running machine instead of a file, and asks the machine what no trace tells.
 //!
 //! [`cli`] holds the options, [`commands`] has one file for each subcommand.
 
+pub mod analyze;
 pub mod case;
 pub mod cli;
 pub mod commands;
-mod cursor;
 pub mod diagnosis;
-pub mod error;
 pub mod event;
 pub mod events;
-mod foreign;
+pub mod foreign;
 pub mod hash;
 pub mod info;
 pub mod live;
 pub mod machine;
 pub mod net;
-mod output;
+pub mod output;
 pub mod pipeline;
+pub mod progress;
 pub mod providers;
 pub mod report;
-pub mod schema;
 pub mod side;
 pub mod status;
+pub mod terminal;
 pub mod time;
 pub mod words;
+
+pub use analyze::{Analyzed, Options, analyze};
+pub use case::{Case, Error};
+pub use progress::{NoProgress, Progress, Stopped};
+pub use report::Format;

@@ -5,14 +5,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use outofports::cli::Cli;
-use outofports::error::Error;
+use outofports::commands::{self, Failure};
 
 fn main() -> ExitCode {
-    match outofports::commands::run(&Cli::parse()) {
+    outofports::foreign::install_hook();
+    match commands::run(&Cli::parse()) {
         Ok(outcome) => ExitCode::from(outcome.exit_code()),
-        Err(Error::ClosedPipe) => ExitCode::SUCCESS,
-        Err(error) => {
-            for line in error.to_string().lines() {
+        Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(failure) => {
+            for line in failure.to_string().lines() {
                 let _ = writeln!(std::io::stderr(), "outofports: {line}");
             }
             ExitCode::from(2)

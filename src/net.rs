@@ -1,7 +1,7 @@
 //! Socket addresses, protocols and families, as Winsock numbers them.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -74,17 +74,8 @@ pub struct SocketAddress {
 
 impl SocketAddress {
     /// From the bytes of a `SOCKADDR_IN` or `SOCKADDR_IN6`; `None` for other families and short ones.
-    ///
-    /// Source: `ws2def.h`, `ws2ipdef.h`: family little-endian, port in network order; IPv4 address at 4;
-    /// IPv6 address at 8, behind the flow information.
     pub fn from_sockaddr(bytes: &[u8]) -> Option<Self> {
-        let family = u16::from_le_bytes(*bytes.first_chunk()?);
-        let port = u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?);
-        let ip = match Family::from_winsock(u32::from(family))? {
-            Family::Ipv4 => IpAddr::from(Ipv4Addr::from(*bytes.get(4..)?.first_chunk::<4>()?)),
-            Family::Ipv6 => IpAddr::from(Ipv6Addr::from(*bytes.get(8..)?.first_chunk::<16>()?)),
-        };
-        Some(Self { ip, port })
+        etw_schema::socket_address(bytes).map(|address| Self { ip: address.ip(), port: address.port() })
     }
 
     /// Family of the address.
@@ -103,31 +94,6 @@ impl fmt::Display for SocketAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn port_is_in_network_order() {
-        let mut bytes = vec![2, 0, 0xC0, 0x01, 10, 1, 2, 3];
-        bytes.extend([0; 8]);
-        let address = SocketAddress::from_sockaddr(&bytes).unwrap();
-        assert_eq!((address.ip.to_string(), address.port), ("10.1.2.3".to_owned(), 49153));
-    }
-
-    #[test]
-    fn ipv6_address_stands_behind_the_flow_information() {
-        let mut bytes = vec![23, 0, 0x1F, 0x90, 9, 9, 9, 9];
-        bytes.extend([0xFE, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
-        bytes.extend([4, 0, 0, 0]);
-        let address = SocketAddress::from_sockaddr(&bytes).unwrap();
-        assert_eq!((address.ip.to_string(), address.port), ("fe80::1".to_owned(), 8080));
-    }
-
-    #[test]
-    fn other_families_and_short_addresses_are_unknown() {
-        assert_eq!(SocketAddress::from_sockaddr(&[34, 0, 0, 0, 1, 2, 3, 4]), None);
-        assert_eq!(SocketAddress::from_sockaddr(&[2, 0, 0, 0, 1, 2, 3]), None);
-        assert_eq!(SocketAddress::from_sockaddr(&[23, 0, 0, 0, 1, 2, 3, 4]), None);
-        assert_eq!(SocketAddress::from_sockaddr(&[]), None);
-    }
 
     #[test]
     fn protocol_follows_the_socket_type_where_none_is_given() {

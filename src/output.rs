@@ -3,58 +3,67 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
-/// The file that is being written and has not its name yet.
-static PARTIAL: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// The files that are being written and have not their names yet. Clones share one list.
+#[derive(Debug, Clone, Default)]
+pub struct Unfinished {
+    files: Arc<Mutex<Vec<PathBuf>>>,
+}
 
-/// Exit code of a program that Ctrl-C ends, as shells show it: 128 and the number of SIGINT.
-const INTERRUPTED: i32 = 130;
+/// While this is held, no file begins and none gets its name.
+#[derive(Debug)]
+pub struct Halted<'u> {
+    _files: MutexGuard<'u, Vec<PathBuf>>,
+}
 
-/// Lets `write` write the file at `path`, which appears when it is whole. What was there before stays until then.
-pub(crate) fn write_whole<T>(path: &Path, write: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    remove_on_interrupt();
-    let mut file = {
-        // An interrupt waits until it is known what there is to remove.
-        let mut partial = partial();
-        let file = builder.prefix(".outofports-").tempfile_in(folder)?;
-        *partial = Some(file.path().to_owned());
-        file
-    };
-    let result = write(file.as_file_mut());
-    let mut partial = partial();
-    *partial = None;
-    result.and_then(|result| persist(file, path).map(|()| result))
+impl Unfinished {
+    /// Removes all files that have not their names yet, before the program ends.
+    pub fn remove(&self) -> Halted<'_> {
+        let mut files = self.lock();
+        for path in files.drain(..) {
+            let _ = std::fs::remove_file(path);
+        }
+        Halted { _files: files }
+    }
+
+    /// Lets `write` write the file at `path`, which appears when it is whole. What was there before stays until then.
+    ///
+    /// # Errors
+    ///
+    /// Those of `write`, and what the system says when the file cannot be made or named. Nothing is left then.
+    pub fn write_whole<T>(&self, path: &Path, write: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = {
+            // An interrupt waits until it is known what there is to remove.
+            let mut files = self.lock();
+            let file = builder.prefix(".outofports-").tempfile_in(folder_of(path))?;
+            files.push(file.path().to_owned());
+            file
+        };
+        let result = write(file.as_file_mut());
+        // Still locked while the file gets its name.
+        let mut files = self.lock();
+        files.retain(|unfinished| unfinished != file.path());
+        result.and_then(|result| persist(file, path).map(|()| result))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<PathBuf>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.persist(path).map(|_| ()).map_err(|error| error.error)
 }
 
-fn partial() -> MutexGuard<'static, Option<PathBuf>> {
-    PARTIAL.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Where something else handles interrupts already, or they are ignored (`nohup`), that stays.
-fn remove_on_interrupt() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let _ = ctrlc::try_set_handler(|| {
-            let partial = partial();
-            if let Some(path) = partial.as_ref() {
-                let _ = std::fs::remove_file(path);
-            }
-            // Still locked: nothing new begins, and nothing gets its name.
-            #[allow(clippy::exit, reason = "an interrupt ends the program")]
-            std::process::exit(INTERRUPTED);
-        });
-    });
+/// The folder of a file that may not be there yet.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -62,17 +71,39 @@ mod tests {
     use super::*;
     use std::io::Write;
 
+    fn names(folder: &Path) -> usize {
+        std::fs::read_dir(folder).unwrap().count()
+    }
+
     #[test]
     fn a_file_that_cannot_be_finished_leaves_nothing_and_the_old_one_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.json");
-        write_whole(&path, |file| file.write_all(b"old")).unwrap();
-        let failed: io::Result<()> = write_whole(&path, |file| {
+        let unfinished = Unfinished::default();
+        unfinished.write_whole(&path, |file| file.write_all(b"old")).unwrap();
+        let failed: io::Result<()> = unfinished.write_whole(&path, |file| {
             file.write_all(b"half")?;
             Err(io::Error::other("no more"))
         });
         assert!(failed.is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(names(folder.path()), 1);
+    }
+
+    #[test]
+    fn an_interrupt_removes_all_that_are_being_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let unfinished = Unfinished::default();
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        let result = unfinished.write_whole(&one, |_| {
+            unfinished.write_whole(&other, |_| {
+                assert_eq!(names(folder.path()), 2);
+                drop(unfinished.remove());
+                assert_eq!(names(folder.path()), 0);
+                Ok(())
+            })
+        });
+        assert!(result.is_err());
+        assert_eq!(names(folder.path()), 0);
     }
 }

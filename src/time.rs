@@ -1,97 +1,50 @@
-//! File times: 100 ns units since 1601-01-01 UTC, the resolution of every time in a report.
+//! Times as people read them, and spans of time. All are in UTC, cut (not rounded) to what is shown.
 
-use std::fmt;
+use std::ops::Range;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
 
-/// A point in time, in 100 ns units since 1601-01-01 UTC (Windows `FILETIME`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileTime(pub i64);
+pub use etl_parser::FileTime;
 
-/// 1980-01-01 UTC. No trace is older: a smaller number counts from a trace's first record (its header is missing).
-const FIRST_DATE_100NS: i64 = 119_600_064_000_000_000;
+/// A file time as people read it.
+pub trait ShownTime {
+    /// `HH:MM:SS` with three decimals, for tables; as `Display` where it is no date.
+    fn to_clock(self) -> String;
+    /// `HH:MM:SS` with seven decimals; as `Display` where it is no date.
+    fn to_exact_clock(self) -> String;
+    /// `YYYY-MM-DD`; nothing where it is no date.
+    fn to_date(self) -> String;
+    /// `YYYY-MM-DD HH:MM:SS`; as `Display` where it is no date.
+    fn to_date_and_time(self) -> String;
+}
 
-/// 1970-01-01 UTC as a file time.
-const UNIX_EPOCH_100NS: i64 = 116_444_736_000_000_000;
-
-impl FileTime {
-    /// One second.
-    pub const SECOND: i64 = 10_000_000;
-
-    /// A time that a file states, where 0 stands for "not told".
-    pub fn known(file_time: i64) -> Option<Self> {
-        (file_time > 0).then_some(Self(file_time))
+impl ShownTime for FileTime {
+    fn to_clock(self) -> String {
+        part(self, 11..23)
     }
 
-    /// 100 ns units from `earlier` to this time; saturates.
-    pub fn since(self, earlier: Self) -> i64 {
-        self.0.saturating_sub(earlier.0)
+    fn to_exact_clock(self) -> String {
+        part(self, 11..27)
     }
 
-    /// From a point in time; `None` before 1601.
-    pub fn from_timestamp(timestamp: Timestamp) -> Option<Self> {
-        let ticks = timestamp.as_nanosecond().div_euclid(100) + i128::from(UNIX_EPOCH_100NS);
-        i64::try_from(ticks).ok().filter(|ticks| *ticks >= 0).map(Self)
+    fn to_date(self) -> String {
+        self.to_rfc3339().and_then(|text| text.get(..10).map(ToOwned::to_owned)).unwrap_or_default()
     }
 
-    fn timestamp(self) -> Option<Timestamp> {
-        let nanoseconds = (i128::from(self.0) - i128::from(UNIX_EPOCH_100NS)) * 100;
-        Timestamp::from_nanosecond(nanoseconds).ok()
-    }
-
-    /// RFC 3339 in UTC with seven decimals; `None` outside of the years 1980 to 9999.
-    pub fn to_rfc3339(self) -> Option<String> {
-        self.format("%Y-%m-%dT%H:%M:%S%.7fZ")
-    }
-
-    /// `HH:MM:SS` with three decimals, for tables; the raw number where it is no date.
-    pub fn to_clock(self) -> String {
-        self.format("%H:%M:%S%.3f").unwrap_or_else(|| self.relative())
-    }
-
-    /// `HH:MM:SS` with seven decimals.
-    pub fn to_exact_clock(self) -> String {
-        self.format("%H:%M:%S%.7f").unwrap_or_else(|| self.relative())
-    }
-
-    /// `YYYY-MM-DD`.
-    pub fn to_date(self) -> String {
-        self.format("%Y-%m-%d").unwrap_or_default()
-    }
-
-    /// `YYYY-MM-DD HH:MM:SS`.
-    pub fn to_date_and_time(self) -> String {
-        self.format("%Y-%m-%d %H:%M:%S").unwrap_or_else(|| self.relative())
-    }
-
-    /// Seconds from the first record, or the raw number where it is neither that nor a date.
-    fn relative(self) -> String {
-        match u64::try_from(self.0) {
-            Ok(ticks) if self.0 < FIRST_DATE_100NS => format!("+{}.{:07} s", ticks / 10_000_000, ticks % 10_000_000),
-            _ => format!("({})", self.0),
-        }
-    }
-
-    fn format(self, format: &str) -> Option<String> {
-        (self.0 >= FIRST_DATE_100NS).then(|| self.timestamp()).flatten().map(|time| time.strftime(format).to_string())
+    fn to_date_and_time(self) -> String {
+        part(self, 0..19).replace('T', " ")
     }
 }
 
-impl fmt::Display for FileTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.to_rfc3339() {
-            Some(text) => f.write_str(&text),
-            None => f.write_str(&self.relative()),
-        }
-    }
+/// A part of the time in RFC 3339.
+fn part(time: FileTime, part: Range<usize>) -> String {
+    let whole = time.to_rfc3339();
+    whole.as_deref().and_then(|text| text.get(part)).map_or_else(|| time.to_string(), ToOwned::to_owned)
 }
 
-/// As RFC 3339, or `null` where the number is no date.
-impl Serialize for FileTime {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_rfc3339().serialize(serializer)
-    }
+/// From a point in time; `None` before 1601.
+pub fn from_timestamp(timestamp: Timestamp) -> Option<FileTime> {
+    FileTime::from_unix_nanoseconds(timestamp.as_nanosecond())
 }
 
 /// A span in words of at most two units: `19 min 43 s`.
@@ -123,25 +76,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seven_decimals_and_no_rounding() {
-        let time = FileTime(UNIX_EPOCH_100NS + 17_631_115_241_830_412);
-        assert_eq!(time.to_rfc3339().unwrap(), "2025-11-14T09:12:04.1830412Z");
-        assert_eq!(time.to_clock(), "09:12:04.183");
-        assert_eq!(time.to_exact_clock(), "09:12:04.1830412");
-        assert_eq!(FileTime(FIRST_DATE_100NS).to_rfc3339().unwrap(), "1980-01-01T00:00:00.0000000Z");
+    fn times_are_cut_and_not_rounded() {
+        // 2025-11-14T09:12:04.1839999Z
+        let time = FileTime(134_075_851_241_839_999);
+        assert_eq!((time.to_clock(), time.to_exact_clock()), ("09:12:04.183".into(), "09:12:04.1839999".into()));
+        assert_eq!((time.to_date(), time.to_date_and_time()), ("2025-11-14".into(), "2025-11-14 09:12:04".into()));
     }
 
     #[test]
     fn numbers_that_are_no_date_stay_numbers() {
-        assert_eq!(FileTime(i64::MAX).to_rfc3339(), None);
-        assert_eq!(FileTime(-1).to_rfc3339(), None);
-        assert_eq!(FileTime(i64::MAX).to_string(), "(9223372036854775807)");
-        assert_eq!(serde_json::to_string(&FileTime(i64::MIN)).unwrap(), "null");
-        assert_eq!(FileTime::known(0), None);
+        let early = FileTime(12_345_678);
+        assert_eq!((early.to_clock(), early.to_date_and_time()), ("+1.2345678 s".into(), "+1.2345678 s".into()));
         assert_eq!(
-            (FileTime(12_345_678).to_rfc3339(), FileTime(12_345_678).to_clock()),
-            (None, "+1.2345678 s".to_owned())
+            (FileTime(i64::MAX).to_exact_clock(), FileTime(-1).to_date()),
+            ("(9223372036854775807)".into(), String::new())
         );
+    }
+
+    #[test]
+    fn points_in_time_become_file_times() {
+        let one = |text: &str| from_timestamp(text.parse().unwrap());
+        assert_eq!(one("2025-11-14T09:12:04.1839999Z"), Some(FileTime(134_075_851_241_839_999)));
+        assert_eq!(one("1600-12-31T23:59:59Z"), None);
     }
 
     #[test]

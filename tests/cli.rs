@@ -19,7 +19,7 @@ fn what_is_no_trace_is_refused_in_one_line() {
     std::fs::write(&text, "Session started at 9:12\n".repeat(100)).unwrap();
     for command in ["analyze", "info"] {
         let command = command.as_ref();
-        assert!(refused(&[command, text.as_os_str()]).contains("not an ETW trace"));
+        assert!(refused(&[command, text.as_os_str()]).contains("is not an ETW trace but text"));
         assert!(refused(&[command, folder.path().join("missing.etl").as_os_str()]).contains("no such file"));
         let empty = folder.path().join("empty");
         std::fs::create_dir_all(&empty).unwrap();
@@ -115,7 +115,7 @@ fn a_bad_input_beside_a_good_one_costs_the_exit_code_not_the_report() {
     assert_eq!(report["failures"]["binds"], expected.binds);
     let notes = report["coverage"]["notes"].as_array().unwrap();
     assert!(
-        notes.iter().any(|note| note.as_str().unwrap().contains("text.etl: at 0x0: not an ETW trace")),
+        notes.iter().any(|note| note.as_str().unwrap().contains("text.etl: is not an ETW trace but text: give")),
         "{notes:?}"
     );
     assert!(ran.stderr.contains("text.etl"));

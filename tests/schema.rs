@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use etl_parser::{EtlFile, Guid, Record, Trace};
-use outofports::schema::{EventKey, KeyKind, NotDecoded, SchemaError, Schemas, Source, Value};
+use etw_schema::{EventKey, KeyKind, NotDecoded, SchemaError, SchemaSource, Schemas, Value};
 use synth::record::{Descriptor, Extended, Origin, Record as Written};
 use synth::{Pointer, TraceBuilder, TraceOptions};
 
@@ -29,7 +29,7 @@ struct Tally {
 
 #[derive(Debug, Default, PartialEq)]
 struct Figures {
-    by_source: BTreeMap<Source, Tally>,
+    by_source: BTreeMap<SchemaSource, Tally>,
     /// Events that do not use up their payload, and how many.
     inexact: BTreeMap<EventKey, u64>,
     other_pointer_size: u64,
@@ -91,28 +91,32 @@ fn key(kind: KeyKind, guid: u128, id: u16, version: u8) -> EventKey {
 }
 
 /// Source; events that decode to exactly their payload's length; events.
-type BySource = (Source, u64, u64);
+type BySource = (SchemaSource, u64, u64);
 
 const FIGURES: [(&str, &[BySource]); 16] = [
     ("clr-gc-events.etl", &[]),
     ("compressed-32bit-tiny.etl", &[]),
-    ("kernel-network-win7.etl", &[(Source::Table, 8923, 8923)]),
-    ("kernel-process-win7.etl", &[(Source::Table, 10_343, 10_343)]),
-    ("lxcore-kernel.etl", &[(Source::TraceLogging, 2, 2)]),
+    ("kernel-network-win7.etl", &[(SchemaSource::Table, 8923, 8923)]),
+    ("kernel-process-win7.etl", &[(SchemaSource::Table, 10_343, 10_343)]),
+    ("lxcore-kernel.etl", &[(SchemaSource::TraceLogging, 2, 2)]),
     (
         "merged-kernel-mixed-pointer.etl",
-        &[(Source::Embedded, 34_648, 39_854), (Source::Manifest, 117, 119), (Source::Table, 4334, 4334)],
+        &[
+            (SchemaSource::Embedded, 34_648, 39_854),
+            (SchemaSource::Manifest, 117, 119),
+            (SchemaSource::Table, 4334, 4334),
+        ],
     ),
-    ("mof-image-32bit-v0.etl", &[(Source::Table, 26, 26)]),
-    ("mof-process-32bit-v1.etl", &[(Source::Table, 2, 2)]),
-    ("mof-process-32bit-v3.etl", &[(Source::Table, 8, 8)]),
-    ("mof-process-64bit-v3.etl", &[(Source::Table, 8, 8)]),
-    ("pktmon-compressed-ws2022.etl", &[(Source::Embedded, 403, 403)]),
-    ("self-describing-single.etl", &[(Source::TraceLogging, 1, 1)]),
-    ("shutdown-logger-win10.etl", &[(Source::Table, 13_944, 13_949)]),
-    ("tracelogging-ebpf.etl", &[(Source::TraceLogging, 13_841, 13_841)]),
-    ("waasmedic.etl", &[(Source::TraceLogging, 17, 17)]),
-    ("windowsupdate-lost-events.etl", &[(Source::TraceLogging, 80, 80)]),
+    ("mof-image-32bit-v0.etl", &[(SchemaSource::Table, 26, 26)]),
+    ("mof-process-32bit-v1.etl", &[(SchemaSource::Table, 2, 2)]),
+    ("mof-process-32bit-v3.etl", &[(SchemaSource::Table, 8, 8)]),
+    ("mof-process-64bit-v3.etl", &[(SchemaSource::Table, 8, 8)]),
+    ("pktmon-compressed-ws2022.etl", &[(SchemaSource::Embedded, 403, 403)]),
+    ("self-describing-single.etl", &[(SchemaSource::TraceLogging, 1, 1)]),
+    ("shutdown-logger-win10.etl", &[(SchemaSource::Table, 13_944, 13_949)]),
+    ("tracelogging-ebpf.etl", &[(SchemaSource::TraceLogging, 13_841, 13_841)]),
+    ("waasmedic.etl", &[(SchemaSource::TraceLogging, 17, 17)]),
+    ("windowsupdate-lost-events.etl", &[(SchemaSource::TraceLogging, 80, 80)]),
 ];
 
 /// All events that do not use up their payload; none runs short.
@@ -137,7 +141,7 @@ fn events_of_real_traces_decode_to_the_last_byte() {
     let mut table = "| file | schema from | decode exactly | of events | the others |\n".to_owned();
     table.push_str("| --- | --- | --- | --- | --- |\n");
     for (name, want) in FIGURES {
-        let file = EtlFile::open(&folder.join(name)).unwrap();
+        let file = EtlFile::open(folder.join(name)).unwrap();
         let schemas = learned(file.bytes(), |_| true);
         assert_eq!(schemas.counts().malformed, 0, "{name}");
         assert_eq!((schemas.conflicting_events().count(), schemas.conflicting_maps().count()), (0, 0), "{name}");
@@ -172,7 +176,7 @@ fn events_of_real_traces_decode_to_the_last_byte() {
 fn check_info(path: &Path, figures: &Figures) {
     let info = run(["info".as_ref(), path.as_os_str(), "-f".as_ref(), "json".as_ref()]).json();
     let told: Vec<serde_json::Value> = info["decoded"]["by_source"].as_array().unwrap().clone();
-    let row = |(source, tally): (&Source, &Tally)| {
+    let row = |(source, tally): (&SchemaSource, &Tally)| {
         let Tally { total, exact, leftover, short } = tally;
         let (source, events) = (source.name(), total);
         serde_json::json!({ "source": source, "events": events, "exact": exact, "leftover": leftover, "short": short })
@@ -186,7 +190,7 @@ fn schemas_of_real_traces_are_those_that_an_independent_walk_found() {
     for (name, event_infos, map_infos, manifests) in
         [("merged-kernel-mixed-pointer.etl", 61, 25, 3), ("pktmon-compressed-ws2022.etl", 12, 9, 0)]
     {
-        let file = EtlFile::open(&folder.join(name)).unwrap();
+        let file = EtlFile::open(folder.join(name)).unwrap();
         let schemas = learned(file.bytes(), |_| true);
         let counts = schemas.counts();
         assert_eq!((counts.event_infos, counts.map_infos, counts.not_needed), (event_infos, map_infos, 0), "{name}");
@@ -203,7 +207,7 @@ fn schemas_of_real_traces_are_those_that_an_independent_walk_found() {
 fn parts_of_a_trace_may_be_learned_apart() {
     let Some(folder) = corpus() else { return };
     for name in ["merged-kernel-mixed-pointer.etl", "pktmon-compressed-ws2022.etl", "waasmedic.etl"] {
-        let file = EtlFile::open(&folder.join(name)).unwrap();
+        let file = EtlFile::open(folder.join(name)).unwrap();
         let whole = learned(file.bytes(), |_| true);
         let parts = 3;
         let mut together = Schemas::default();
@@ -219,7 +223,7 @@ fn parts_of_a_trace_may_be_learned_apart() {
 fn events_of_real_traces_become_json() {
     let Some(folder) = corpus() else { return };
     for name in ["pktmon-compressed-ws2022.etl", "windowsupdate-lost-events.etl", "mof-process-64bit-v3.etl"] {
-        let file = EtlFile::open(&folder.join(name)).unwrap();
+        let file = EtlFile::open(folder.join(name)).unwrap();
         let schemas = learned(file.bytes(), |_| true);
         each_record(
             file.bytes(),
@@ -237,7 +241,7 @@ fn events_of_real_traces_become_json() {
 #[test]
 fn self_describing_events_need_nothing_learned() {
     let Some(folder) = corpus() else { return };
-    let file = EtlFile::open(&folder.join("windowsupdate-lost-events.etl")).unwrap();
+    let file = EtlFile::open(folder.join("windowsupdate-lost-events.etl")).unwrap();
     let (nothing, all) = (Schemas::default(), learned(file.bytes(), |_| true));
     assert_eq!(figures(file.bytes(), &nothing), figures(file.bytes(), &all));
 }

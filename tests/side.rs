@@ -543,9 +543,15 @@ fn side_files_are_told_by_what_they_hold() {
         row("a.log", "netstat", true),
         row("b.out", "dynamic_port", true),
         row("netstat-broken.txt", "netstat", false),
+        row("netstat.md", "netstat", true),
         row("system.evtx", "evtx", true),
     ];
     assert_eq!(rows(&report), want);
+    let notes = report["coverage"]["notes"].to_string();
+    assert!(
+        notes.contains("2 files hold nothing that is known here; not used: ") && notes.contains("notes.txt"),
+        "{notes}"
+    );
     let note = report["side_inputs"][2]["note"].as_str().unwrap();
     assert!(note.contains("netstat -ano"), "{note}");
 }

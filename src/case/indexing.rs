@@ -7,7 +7,10 @@ use etl_parser::{Error, Trace};
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
-use crate::case::TraceFile;
+use super::InputKind;
+use super::contents::{Contents, TraceFile};
+use super::look::Look;
+use super::not_used::{NotUsed, Reason};
 use crate::hash::FastMap;
 
 /// From this size on, a file is brought into memory by a second thread while it is indexed.
@@ -19,8 +22,91 @@ const MAPPED_AT_ONCE: usize = 64 << 10;
 /// Bytes at either end of a file that tell most files apart.
 const ENDS_BYTES: usize = 4 << 10;
 
+/// How much of a file shows what else it may be.
+const SHAPE_BYTES: usize = 4 << 10;
+
+/// A trace, or one segment of a file that holds several.
+#[derive(Debug)]
+pub struct OpenedTrace<'f> {
+    /// As it is named in reports.
+    pub path: String,
+    /// What the user named: itself, or the folder or archive that holds it.
+    pub input: String,
+    /// What the user named is.
+    pub kind: InputKind,
+    /// Header, index and bytes.
+    pub trace: Trace<'f>,
+}
+
+/// The traces of a case, and what of its files is none.
+#[derive(Debug, Default)]
+pub struct Opened<'f> {
+    /// Traces, in the order of the inputs.
+    pub traces: Vec<OpenedTrace<'f>>,
+    /// What was named and could not be used, the inputs without any use among them.
+    pub unusable: Vec<NotUsed>,
+    /// What else is to be known about the inputs, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Contents {
+    /// Indexes the traces, on the current rayon pool. What is no trace goes to [`Opened::unusable`], or to [`Opened::notes`]
+    /// where a folder held it; of identical files (a report cabinet holds a copy of the trace beside it) one is read.
+    pub fn index(&self) -> Opened<'_> {
+        let mut opened = Opened { traces: Vec::new(), unusable: self.unusable.clone(), notes: self.notes.clone() };
+        let mut useful: Vec<bool> = self.inputs.iter().map(|input| input.is_used).collect();
+        let mut told: Vec<bool> = vec![false; self.inputs.len()];
+        let mark = |list: &mut Vec<bool>, input: usize| list.get_mut(input).into_iter().for_each(|entry| *entry = true);
+        for not_used in &self.unusable {
+            mark(&mut told, not_used.input);
+        }
+        for (file, indexed) in self.traces.iter().zip(index(&self.traces)) {
+            let segments = match indexed {
+                Indexed::Segments(Ok(segments)) => segments,
+                Indexed::SameAs(same) => {
+                    let same = self.traces.get(same).map_or("", |same| &same.path);
+                    opened.notes.push(format!("{}: the same as {same}; read once", file.path));
+                    mark(&mut useful, file.input);
+                    continue;
+                }
+                Indexed::Segments(Err(error)) => {
+                    let bytes = file.file.bytes();
+                    let look = Look::of(bytes.get(..SHAPE_BYTES).unwrap_or(bytes));
+                    let reason = Reason::NotATrace { error, look };
+                    if file.named {
+                        opened.unusable.push(NotUsed { input: file.input, path: file.path.clone(), reason });
+                        mark(&mut told, file.input);
+                    } else {
+                        opened.notes.push(format!("{}: {reason}; not used", file.path));
+                    }
+                    continue;
+                }
+            };
+            mark(&mut useful, file.input);
+            let several = segments.len() > 1;
+            for (number, trace) in segments.into_iter().enumerate() {
+                let segment = format!("{} (session {} at {:#x})", file.path, number + 1, trace.start());
+                let path = if several { segment } else { file.path.clone() };
+                let input = self.inputs.get(file.input).map_or_else(|| path.clone(), |input| input.label.clone());
+                opened.traces.push(OpenedTrace { path, input, kind: file.kind, trace });
+            }
+        }
+        let without_use = self.inputs.iter().enumerate().zip(useful.iter().zip(told));
+        for ((number, input), _) in without_use.filter(|(_, (useful, told))| !**useful && !*told) {
+            let path = input.label.clone();
+            opened.unusable.push(NotUsed { input: number, path, reason: Reason::NothingInside });
+        }
+        opened
+    }
+
+    /// Unmaps large files on all threads of the current rayon pool, when nothing is read any more.
+    pub(crate) fn unmap(&self) {
+        unmap(&self.traces);
+    }
+}
+
 /// A file's traces, or why there are none; or the number of an earlier file with the same bytes.
-pub(crate) enum Indexed<'f> {
+enum Indexed<'f> {
     /// What was found.
     Segments(Result<Vec<Trace<'f>>, Error>),
     /// The same bytes as the file of this number.
@@ -28,7 +114,7 @@ pub(crate) enum Indexed<'f> {
 }
 
 /// Indexes files, on the current rayon pool. Of files with the same bytes the first is.
-pub(crate) fn index(files: &[TraceFile]) -> Vec<Indexed<'_>> {
+fn index(files: &[TraceFile]) -> Vec<Indexed<'_>> {
     let contents: Vec<&[u8]> = files.iter().map(|file| file.file.bytes()).collect();
     let earlier = earlier_copies(&contents);
     contents
@@ -89,12 +175,12 @@ fn segments(bytes: &[u8]) -> Result<Vec<Trace<'_>>, Error> {
 }
 
 /// Unmaps large files on all threads, when nothing is read any more.
-pub(crate) fn unmap(files: &[TraceFile]) {
+fn unmap(files: &[TraceFile]) {
     let threads = rayon::current_num_threads();
     let large = files.iter().filter(|file| threads > 1 && file.file.bytes().len() >= LARGE_BYTES);
     for file in large {
         let part = file.file.bytes().len().div_ceil(threads);
-        (0..threads).into_par_iter().for_each(|number| file.file.unmap(number * part..(number + 1) * part));
+        (0..threads).into_par_iter().for_each(|number| file.file.release(number * part..(number + 1) * part));
     }
 }
 

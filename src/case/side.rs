@@ -5,14 +5,15 @@ use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Case, label};
+use super::contents::Opening;
+use super::label;
+use super::not_used::{NotUsed, Reason};
 use crate::event::base_name;
 use crate::side::{Kind, Recognised, recognise};
-use crate::words::system_message;
 
 /// Largest side file read; of a larger one the beginning is. A loop that lists 10,000 sockets every minute writes 240 MB in
 /// five hours.
@@ -46,7 +47,7 @@ impl NamedSideFile {
 }
 
 /// What a file of a kind is the output of.
-fn expected(kind: Kind) -> &'static str {
+pub(super) fn expected(kind: Kind) -> &'static str {
     match kind {
         Kind::Tasklist => "tasklist output, as a table or by /fo csv",
         Kind::Netstat | Kind::NetstatLoop => "a list of sockets, from netstat -ano, -anob or -anobq",
@@ -129,21 +130,21 @@ pub(super) struct Used {
     copies: usize,
 }
 
-impl Case {
+impl Opening<'_> {
     /// Reads a side file that the user named by its kind.
-    pub(super) fn add_named_side_file(&mut self, file: &NamedSideFile) {
+    pub(super) fn add_named_side_file(&mut self, file: &NamedSideFile, input: usize) {
         let path = label(&file.path);
-        let result = File::open(&file.path).and_then(SideBytes::read).map_err(|error| system_message(&error));
-        let result = result.and_then(|bytes| {
+        let read = File::open(&file.path).and_then(SideBytes::read).map_err(|error| Reason::system(&error));
+        let result = read.and_then(|bytes| {
             let found = bytes.recognise(&path);
             let is_it = file.is_satisfied_by(&found);
-            if is_it { Ok((bytes, found)) } else { Err(format!("is not {}", expected(file.kind))) }
+            if is_it { Ok((bytes, found)) } else { Err(Reason::NotOfKind(file.kind)) }
         });
         match result {
             Ok((bytes, found)) => self.push_side_facts(&path, &bytes, found),
-            Err(message) => {
-                self.unusable.push(format!("{path}: {message}"));
-                self.side_inputs.push(SideInput::unused(path, file.kind, message));
+            Err(reason) => {
+                self.contents.side_inputs.push(SideInput::unused(path.clone(), file.kind, reason.to_string()));
+                self.contents.unusable.push(NotUsed { input, path, reason });
             }
         }
     }
@@ -156,29 +157,29 @@ impl Case {
         is_known
     }
 
-    /// Uses a file that a folder or an archive holds, as far as it is known. What is not, or cannot be read, is told where the
-    /// name promises something.
-    pub(super) fn take_found_side_file(&mut self, path: &str, bytes: Result<SideBytes, String>) {
+    /// Uses a file that a folder or an archive holds, as far as it is known; `false` where there is nothing to tell of it.
+    pub(super) fn take_found_side_file(&mut self, path: &str, bytes: &SideBytes) -> bool {
+        let found = bytes.recognise(path);
         let promised = Kind::promised_by(path);
-        match (bytes.map(|bytes| (bytes.recognise(path), bytes)), promised) {
-            (Ok((found, bytes)), _) if !found.is_empty() => {
-                // Folders hold logs of all kinds.
-                let says_something = |found: &Recognised| {
-                    found.kind != Kind::Evtx || promised.is_some() || !found.facts.system_events.is_empty()
-                };
-                self.push_side_facts(path, &bytes, found.into_iter().filter(says_something).collect());
-            }
-            (Ok(_), Some(kind)) => {
-                self.side_inputs.push(SideInput::unused(path.to_owned(), kind, format!("is not {}", expected(kind))));
-            }
-            (Ok(_), None) if path.to_lowercase().ends_with(".evtx") => {
-                let note = format!("is not {}", expected(Kind::Evtx));
-                self.side_inputs.push(SideInput::unused(path.to_owned(), Kind::Evtx, note));
-            }
-            (Ok(_), None) => {}
-            (Err(message), Some(kind)) => self.side_inputs.push(SideInput::unused(path.to_owned(), kind, message)),
-            (Err(message), None) => self.notes.push(format!("{path}: {message}; not used")),
+        if found.is_empty() {
+            return promised.is_some_and(|kind| self.tell_promised(path, &format!("is not {}", expected(kind))));
         }
+        // Folders hold logs of all kinds.
+        let says_something = |found: &Recognised| {
+            found.kind != Kind::Evtx || promised.is_some() || !found.facts.system_events.is_empty()
+        };
+        let found: Vec<Recognised> = found.into_iter().filter(says_something).collect();
+        let is_told = !found.is_empty();
+        self.push_side_facts(path, bytes, found);
+        is_told
+    }
+
+    /// Tells that a file is not what its name promises; `false` where that promises nothing.
+    pub(super) fn tell_promised(&mut self, path: &str, note: &str) -> bool {
+        let is_log = path.to_lowercase().ends_with(".evtx").then_some(Kind::Evtx);
+        let Some(kind) = Kind::promised_by(path).or(is_log) else { return false };
+        self.contents.side_inputs.push(SideInput::unused(path.to_owned(), kind, note.to_owned()));
+        true
     }
 
     /// Adds facts, unless a copy of the file has told them: in a folder and by name, in a cabinet and beside it.
@@ -188,15 +189,15 @@ impl Case {
         }
         match self.used.files.entry(bytes.fingerprint(path)) {
             Entry::Occupied(same) => {
-                self.notes.push(format!("{path}: the same as {}; read once", same.get()));
+                self.contents.notes.push(format!("{path}: the same as {}; read once", same.get()));
                 self.used.copies += 1;
                 return;
             }
             Entry::Vacant(first) => drop(first.insert(path.to_owned())),
         }
         for Recognised { kind, facts, note } in found {
-            self.side.add(facts, self.side_inputs.len());
-            self.side_inputs.push(SideInput { path: path.to_owned(), kind: kind.name(), used: true, note });
+            self.contents.side.add(facts, self.contents.side_inputs.len());
+            self.contents.side_inputs.push(SideInput { path: path.to_owned(), kind: kind.name(), used: true, note });
         }
     }
 
@@ -206,22 +207,8 @@ impl Case {
     }
 }
 
-/// Whether a file may be a side file, by its name in small letters.
-pub(super) fn is_side_name(name: &str) -> bool {
-    is_text_name(name) || name.ends_with(".evtx")
-}
-
-/// Whether a file is text by its name, in small letters.
-pub(super) fn is_text_name(name: &str) -> bool {
-    [".txt", ".csv", ".log", ".out"].iter().any(|extension| name.ends_with(extension))
-}
-
 /// A cabinet of `netsh trace` holds much that looks like something: used is what is known to be of use.
 pub(super) fn is_of_report(name: &str) -> bool {
-    is_side_name(name) && Kind::promised_by(name).is_some()
-}
-
-/// The bytes of a side file of a folder.
-pub(super) fn read_file(path: &Path) -> Result<SideBytes, String> {
-    File::open(path).and_then(SideBytes::read).map_err(|error| system_message(&error))
+    [".txt", ".csv", ".log", ".out", ".evtx"].iter().any(|extension| name.ends_with(extension))
+        && Kind::promised_by(name).is_some()
 }

@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Outcome, folder_of, write_report};
+use super::writing::write_report;
+use super::{Failure, Outcome};
 use crate::cli::{Collect, Live};
-use crate::error::Error;
 use crate::live::session::PanicGuard;
 use crate::live::{self, capture};
+use crate::output::folder_of;
 
-pub(crate) fn live(options: &Live) -> Result<Outcome, Error> {
+pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
     let plan = capture::Plan {
         duration: options.duration,
         until_failures: options.until_failures,
@@ -21,17 +22,17 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Error> {
     };
     if let Some(path) = options.common.output.as_deref().filter(|path| *path != Path::new("-")) {
         // Better now than after the capture.
-        check_writable(path).map_err(|error| Error::output(path, error))?;
+        check_writable(path).map_err(|error| Failure::output(path, error))?;
     }
-    let is_silent = options.common.quiet || options.common.no_progress;
-    let captured = live::run(&plan, is_silent).map_err(Error::Live)?;
+    let is_silent = options.common.is_silent();
+    let captured = live::run(&plan, is_silent).map_err(Failure::Live)?;
     write_report(&options.common, options.format, options.top, &captured.report)?;
     Ok(if captured.is_complete { Outcome::Complete } else { Outcome::Incomplete })
 }
 
-pub(crate) fn collect(options: &Collect) -> Result<Outcome, Error> {
-    let system = live::this_system().map_err(Error::Live)?;
-    let interrupt = live::interrupt().map_err(Error::Live)?;
+pub(crate) fn collect(options: &Collect) -> Result<Outcome, Failure> {
+    let system = live::this_system().map_err(Failure::Live)?;
+    let interrupt = live::interrupt().map_err(Failure::Live)?;
     let _guard = PanicGuard::new(&system);
     let plan =
         live::collect::Plan { out: absolute(&options.out), duration: options.duration, buffer_mib: options.buffer_mib };
@@ -40,7 +41,10 @@ pub(crate) fn collect(options: &Collect) -> Result<Outcome, Error> {
             let _ = writeln!(io::stderr(), "outofports: {line}");
         }
     };
-    let failed = live::collect::collect(&system, &plan, &interrupt, &mut tell)?;
+    let failed = live::collect::collect(&system, &plan, &interrupt, &mut tell).map_err(|error| match error {
+        live::collect::CollectError::Capture(trouble) => Failure::Live(trouble),
+        live::collect::CollectError::Archive(source) => Failure::output(&options.out, source),
+    })?;
     for line in &failed {
         let _ = writeln!(io::stderr(), "outofports: {line}");
     }

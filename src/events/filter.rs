@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::Event;
 use crate::providers::{afd, names};
 use crate::status::NtStatus;
-use crate::time::FileTime;
+use crate::time::{FileTime, from_timestamp};
 
 /// A provider as the user named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,14 +54,14 @@ impl Filter {
         }
         if self.is_default() {
             let is_event = record.kind() == RecordKind::EventHeader && provider == Some(afd::PROVIDER);
-            return is_event && record.event_id().is_some_and(afd::is_bind);
+            return is_event && record.id().is_some_and(afd::is_bind);
         }
         let by_guid = |filter: &ProviderFilter| match filter {
             ProviderFilter::Guid(guid) => provider == Some(*guid),
             ProviderFilter::Name(_) => true,
         };
         (self.providers.is_empty() || self.providers.iter().any(by_guid))
-            && (self.ids.is_empty() || record.event_id().is_some_and(|id| self.ids.contains(&id)))
+            && (self.ids.is_empty() || record.id().is_some_and(|id| self.ids.contains(&id)))
     }
 
     /// What needs the decoded event.
@@ -159,7 +159,7 @@ pub fn parse_time(text: &str) -> Result<FileTime, String> {
         let civil: DateTime = text.parse().ok()?;
         TimeZone::UTC.to_timestamp(civil).ok()
     });
-    let file_time = timestamp.and_then(FileTime::from_timestamp);
+    let file_time = timestamp.and_then(from_timestamp);
     file_time.ok_or_else(|| format!("{text:?} is no time: 2026-11-14T09:12:04Z or \"2026-11-14 09:12:04.5\" (UTC)"))
 }
 

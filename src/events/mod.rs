@@ -8,10 +8,11 @@ mod write;
 use std::io;
 
 use etl_parser::{Guid, OrderedRecord, OrderedRecords, Record, RecordKind, Trace};
+use etw_schema::{DecodedEvent, NotDecoded, Schemas};
 
-use crate::pipeline::{self, Progress};
+use crate::pipeline;
+use crate::progress::{Progress, Stopped};
 use crate::providers::names;
-use crate::schema::{Decoded, NotDecoded, Schemas};
 use crate::time::FileTime;
 
 pub use filter::{Filter, ProviderFilter, parse_provider, parse_status, parse_time};
@@ -29,7 +30,7 @@ pub struct Event<'r> {
     /// Provider, or kernel event class; `None` for messages and unknown kinds.
     pub provider: Option<Guid>,
     /// The payload by its schema, or why there is none.
-    pub decoded: Result<Decoded, NotDecoded>,
+    pub decoded: Result<DecodedEvent, NotDecoded>,
 }
 
 impl Event<'_> {
@@ -46,13 +47,13 @@ impl Event<'_> {
     }
 }
 
-/// Provider or kernel event class of a record.
-pub(crate) fn provider_of(record: &Record<'_>) -> Option<Guid> {
-    record.header_guid().or_else(|| record.hook().map(|hook| hook.provider()))
-}
-
 /// Learns the schemas that a trace holds, on the current rayon pool.
-pub fn learn(traces: &[Trace<'_>], progress: &Progress) -> Vec<Schemas> {
+///
+/// # Errors
+///
+/// [`Stopped`] where `progress` says so.
+pub fn learn(traces: &[Trace<'_>], progress: &dyn Progress) -> Result<Vec<Schemas>, Stopped> {
+    progress.expect(traces.iter().map(|trace| trace.bytes().len() as u64).sum());
     let mut learned: Vec<Schemas> = traces.iter().map(|_| Schemas::default()).collect();
     pipeline::scan(
         traces,
@@ -67,8 +68,8 @@ pub fn learn(traces: &[Trace<'_>], progress: &Progress) -> Vec<Schemas> {
                 learned.absorb(schemas);
             }
         },
-    );
-    learned
+    )?;
+    Ok(learned)
 }
 
 /// Shows the events that `filter` lets through to `show`, in time order across all traces. Gives how many places could
@@ -94,9 +95,9 @@ pub fn walk(
             return Ok(damaged);
         };
         let Some(item) = stream.take(&mut damaged) else { continue };
-        let Some(record) = item.record() else { continue };
-        let time = record.ticks().map(|ticks| FileTime(trace.clock().file_time(ticks)));
-        let provider = provider_of(&record);
+        let record = item.record();
+        let time = record.ticks().map(|ticks| trace.clock().file_time(ticks));
+        let provider = record.provider();
         if !filter.admits_header(&record, provider, time) {
             continue;
         }
@@ -109,16 +110,15 @@ pub fn walk(
 
 /// One trace's records, the next one at hand.
 struct Stream<'t, 'a> {
-    trace: &'t Trace<'a>,
     records: OrderedRecords<'t, 'a>,
     next: Option<OrderedRecord<'t>>,
     /// When the next one is.
-    time: Option<i64>,
+    time: Option<FileTime>,
 }
 
 impl<'t, 'a> Stream<'t, 'a> {
     fn new(trace: &'t Trace<'a>, damaged: &mut u64) -> Self {
-        let mut stream = Self { trace, records: trace.records_in_time_order(), next: None, time: None };
+        let mut stream = Self { records: trace.records(), next: None, time: None };
         stream.take(damaged);
         stream
     }
@@ -133,7 +133,7 @@ impl<'t, 'a> Stream<'t, 'a> {
                 None => break None,
             }
         };
-        self.time = self.next.as_ref().map(|record| self.trace.clock().file_time(record.ticks()));
+        self.time = self.next.as_ref().map(OrderedRecord::order_time);
         taken
     }
 }

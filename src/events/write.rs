@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use etl_parser::{ExtendedItem, ExtendedValue};
+use etw_schema::{FieldValues, Sid, hexadecimal};
 use serde::Serialize;
 
 use super::{Event, kind_name};
 use crate::report::csv::cell;
 use crate::report::json::spelled_out;
-use crate::schema::{Fields, Sid, hexadecimal};
 use crate::time::FileTime;
 use crate::words::shown;
 
@@ -43,7 +43,7 @@ impl EventWriter for TextWriter {
         let time = event.time.map_or_else(|| "(no time)".to_owned(), |time| time.to_string());
         let id = |id: Option<u32>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
         write!(out, "{time} CPU {} PID {} TID {} ", row.cpu, id(row.pid), id(row.tid))?;
-        match (row.provider, event.record.event_id()) {
+        match (row.provider, event.record.id()) {
             (Some(provider), Some(id)) => write!(out, "{}/{id}", printed(provider))?,
             (Some(provider), None) => write!(out, "{}", printed(provider))?,
             (None, _) => write!(out, "({})", row.kind)?,
@@ -171,7 +171,7 @@ impl EventWriter for CsvWriter {
     }
 }
 
-fn in_one_cell(fields: &Fields) -> String {
+fn in_one_cell(fields: &FieldValues) -> String {
     let mut text = String::new();
     for (position, (name, value)) in fields.iter().enumerate() {
         let separator = if position == 0 { "" } else { "; " };
@@ -201,7 +201,7 @@ struct Row<'e> {
     id: Option<u16>,
     version: Option<u8>,
     name: Option<String>,
-    fields: Option<&'e Fields>,
+    fields: Option<&'e FieldValues>,
     leftover_bytes: Option<usize>,
     missing: Option<String>,
     /// Where the schema is from, or why there is none.
@@ -260,7 +260,7 @@ impl Extended {
             ExtendedValue::QpcDelta(delta) => Self::QpcDelta(delta),
             ExtendedValue::ContainerId(data) => Self::ContainerId(hexadecimal(data)),
             ExtendedValue::StackKey { match_id, key } => Self::StackKey { match_id, key },
-            ExtendedValue::Other(data) => Self::Other { item_type: item.item_type.0, data: hexadecimal(data) },
+            _ => Self::Other { item_type: item.item_type.0, data: hexadecimal(item.data) },
         })
     }
 }
@@ -280,7 +280,7 @@ impl<'e> Row<'e> {
             kind: kind_name(record.kind()),
             provider: event.provider_name(),
             guid: event.provider.map(|guid| guid.to_string()),
-            id: record.event_id(),
+            id: record.id(),
             version: record.version(),
             name: event.name(),
             fields: payload.map(|payload| &payload.fields),

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use etl_parser::{Record, Trace};
+use etw_schema::{EventKey, NotDecoded, SchemaSource, Schemas};
 
 use super::{DecodedEvents, SourceRow};
-use crate::pipeline::{self, Progress};
-use crate::schema::{EventKey, NotDecoded, Schemas, Source};
+use crate::pipeline;
+use crate::progress::{Progress, Stopped};
 
 /// What became of the events of a part of a trace.
 #[derive(Debug, Default)]
 struct Tally {
-    by_source: BTreeMap<Source, OfSource>,
+    by_source: BTreeMap<SchemaSource, OfSource>,
     without_schema: u64,
     unusable: u64,
     leftover_bytes: u64,
@@ -56,29 +57,30 @@ impl Tally {
 }
 
 /// Decodes all events of a trace on the current rayon pool, by the schemas that were learned from it.
-pub(super) fn count(trace: &Trace<'_>, schemas: &Schemas) -> DecodedEvents {
+pub(super) fn count(trace: &Trace<'_>, schemas: &Schemas, progress: &dyn Progress) -> Result<DecodedEvents, Stopped> {
+    progress.expect(trace.bytes().len() as u64);
     let mut all = Tally::default();
     pipeline::scan(
         std::slice::from_ref(trace),
-        &Progress::default(),
+        progress,
         |_, _, buffer| {
             let mut part = Tally::default();
             buffer.records().filter_map(Result::ok).for_each(|record| part.look(&record, schemas));
             part
         },
         |_, part, _| all.add(part),
-    );
-    let row = |(source, of_source): (&Source, &OfSource)| SourceRow {
+    )?;
+    let row = |(source, of_source): (&SchemaSource, &OfSource)| SourceRow {
         source: source.name(),
         events: of_source.exact + of_source.leftover + of_source.short,
         exact: of_source.exact,
         leftover: of_source.leftover,
         short: of_source.short,
     };
-    DecodedEvents {
+    Ok(DecodedEvents {
         by_source: all.by_source.iter().map(row).collect(),
         without_schema: all.without_schema,
         unusable: all.unusable,
         leftover_bytes: all.leftover_bytes,
-    }
+    })
 }

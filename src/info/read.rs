@@ -2,20 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use etl_parser::{ErrorKind, ExtendedValue, Guid, HookId, Record, RecordKind, Trace};
+use etl_parser::{ExtendedValue, Guid, HookId, Record, RecordKind, Trace};
+use etw_schema::Schemas;
+use etw_schema::tracelogging::read_provider_traits;
 
 use super::answers::answers;
 use super::decoded;
 use super::{Buffers, ByKind, Header, IdRow, Info, KernelRow, Losses, ProcessRow, ProviderRow, Records, SchemaCounts};
 use crate::case::InputKind;
-use crate::event::{NetEvent, ProcessChange, base_name};
+use crate::event::{EventMeta, NetEvent, ProcessChange, base_name};
 use crate::machine::processes::{Process, ProcessTable};
 use crate::pipeline::coverage::Coverage;
-use crate::pipeline::{self, Progress, TimeOrder};
+use crate::pipeline::{Observer, replay};
+use crate::progress::{Progress, Stopped};
 use crate::providers::{self, afd, names};
-use crate::schema::Schemas;
-use crate::schema::tracelogging::read_provider_traits;
-use crate::time::FileTime;
 use crate::words::counted;
 
 impl ByKind {
@@ -97,7 +97,7 @@ impl Tally {
             let (first, last) = provider.span_ticks.unwrap_or((ticks, ticks));
             provider.span_ticks = Some((first.min(ticks), last.max(ticks)));
         }
-        let key = (record.event_id().unwrap_or(0), record.version().unwrap_or(0));
+        let key = (record.id().unwrap_or(0), record.version().unwrap_or(0));
         *provider.ids.entry(key).or_default() += 1;
     }
 
@@ -152,39 +152,55 @@ fn is_needed(guid: Guid, id: u16) -> bool {
     [afd::PROVIDER, providers::tcpip::PROVIDER].contains(&guid) && id < IDS
 }
 
+/// What is counted of a trace, and the processes that it names.
+#[derive(Default)]
+struct Reading {
+    tally: Tally,
+    processes: ProcessTable,
+    starts: u64,
+    rundowns: u64,
+}
+
+impl Observer for Reading {
+    type Notes = Tally;
+
+    fn look(tally: &mut Tally, record: &Record<'_>) {
+        tally.look(record);
+    }
+
+    fn wants(event: &NetEvent) -> bool {
+        matches!(event, NetEvent::Process(_))
+    }
+
+    fn add(&mut self, _: usize, part: Tally) {
+        self.tally.add(part);
+    }
+
+    fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
+        let NetEvent::Process(event) = event else { return };
+        match event.change {
+            ProcessChange::Start | ProcessChange::End => self.starts += 1,
+            ProcessChange::Rundown | ProcessChange::Defunct => self.rundowns += 1,
+        }
+        self.processes.observe(event, meta.time);
+    }
+}
+
 /// Reads one trace on the current rayon pool and says what it holds.
-pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progress) -> (Info, Coverage) {
-    let mut tally = Tally::default();
-    let mut coverage = Coverage::of_index(trace);
-    let mut order = TimeOrder::default();
-    let mut processes = ProcessTable::default();
-    let (mut starts, mut rundowns, mut not_expanded) = (0_u64, 0_u64, 0_u64);
-    pipeline::scan(
-        std::slice::from_ref(trace),
-        progress,
-        |number, trace, buffer| {
-            let mut tally = Tally::default();
-            let events = pipeline::read_events(number, trace, buffer, |record| tally.look(record));
-            (tally, events)
-        },
-        |number, (part, mut events), not_before| {
-            tally.add(part);
-            let failed = events.coverage.damage.iter().filter(|error| error.kind == ErrorKind::Decompression);
-            not_expanded += failed.count() as u64;
-            coverage.add(std::mem::take(&mut events.coverage));
-            events.keep(|event| matches!(event, NetEvent::Process(_)));
-            order.push(number, events);
-            order.release(not_before, |meta, event| {
-                if let NetEvent::Process(event) = event {
-                    match event.change {
-                        ProcessChange::Start | ProcessChange::End => starts += 1,
-                        ProcessChange::Rundown | ProcessChange::Defunct => rundowns += 1,
-                    }
-                    processes.observe(event, meta.time);
-                }
-            });
-        },
-    );
+///
+/// # Errors
+///
+/// [`Stopped`] where `progress` says so.
+pub fn read(
+    path: String,
+    kind: InputKind,
+    trace: &Trace<'_>,
+    progress: &dyn Progress,
+) -> Result<(Info, Coverage), Stopped> {
+    let mut reading = Reading::default();
+    let coverages = replay(std::slice::from_ref(trace), &[vec![0]], progress, &mut reading)?;
+    let coverage = coverages.into_iter().next().unwrap_or_default();
+    let Reading { tally, processes, starts, rundowns } = reading;
     let counts = tally.schemas.counts();
     let info = Info {
         bytes: trace.bytes().len() as u64,
@@ -194,7 +210,7 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
             total: trace.buffers().len() as u64,
             compressed: trace.buffers().iter().filter(|info| info.is_compressed()).count() as u64,
             damaged: coverage.buffers_damaged,
-            not_expanded,
+            not_expanded: coverage.not_expanded,
         },
         records: Records {
             total: coverage.records,
@@ -218,13 +234,13 @@ pub fn read(path: String, kind: InputKind, trace: &Trace<'_>, progress: &Progres
             malformed: counts.malformed,
             differences: tally.schemas.differences().len() as u64,
         },
-        decoded: decoded::count(trace, &tally.schemas),
+        decoded: decoded::count(trace, &tally.schemas, progress)?,
         answers: answers(trace, &tally, &coverage, starts, rundowns),
         processes: processes.processes().iter().map(process_row).collect(),
         notes: notes(&path, &coverage, &tally),
         path,
     };
-    (info, coverage)
+    Ok((info, coverage))
 }
 
 fn header(trace: &Trace<'_>) -> Header {
@@ -237,9 +253,9 @@ fn header(trace: &Trace<'_>) -> Header {
         perf_freq: header.perf_freq_hz,
         log_mode: header.log_file_mode.0,
         logger_name: header.logger_name.clone(),
-        boot_time: FileTime::known(header.boot_time),
-        started: FileTime::known(header.start_time),
-        ended: FileTime::known(header.end_time),
+        boot_time: header.booted(),
+        started: header.started(),
+        ended: header.ended(),
         events_lost: header.events_lost,
         buffers_lost: header.buffers_lost,
     }
@@ -250,7 +266,7 @@ fn provider_rows(trace: &Trace<'_>, tally: &Tally) -> Vec<ProviderRow> {
     let embedded = tally.schemas.embedded();
     let embedded: BTreeMap<Guid, String> =
         embedded.filter_map(|(key, schema)| Some((key.guid, schema.provider_name.as_ref()?.to_string()))).collect();
-    let time = |ticks| FileTime(trace.clock().file_time(ticks));
+    let time = |ticks| trace.clock().file_time(ticks);
     let row = |(guid, provider): (&Guid, &ProviderTally)| ProviderRow {
         guid: guid.to_string(),
         name: names::provider_name(*guid)

@@ -2,6 +2,7 @@
 //!
 //! Nothing here changes the server: the commands list, and the session is ours.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use zip::{CompressionMethod, ZipWriter};
 use super::session::{self, Session};
 use super::system::{RawEvent, System};
 use super::trouble::Trouble;
-use crate::error::Error;
+use crate::case::COLLECTED;
 
 /// `netstat -b` looks into every process that has a socket: minutes on a busy server.
 const COMMAND_LIMIT: Duration = Duration::from_secs(300);
@@ -34,6 +35,24 @@ pub struct Plan {
     pub duration: Duration,
     /// Buffers of the session.
     pub buffer_mib: u32,
+}
+
+/// Why there is no archive.
+#[derive(Debug)]
+pub enum CollectError {
+    /// There is nothing to put into it.
+    Capture(Trouble),
+    /// It cannot be written; what the system says.
+    Archive(io::Error),
+}
+
+impl fmt::Display for CollectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Capture(trouble) => trouble.fmt(f),
+            Self::Archive(error) => f.write_str(&crate::words::system_message(error)),
+        }
+    }
 }
 
 /// A command, and the file that takes its output.
@@ -63,9 +82,6 @@ const LISTINGS: [Listing; 10] = [
     listing("excludedport-ipv6-udp.txt", "netsh", &["int", "ipv6", "show", "excludedportrange", "protocol=udp"]),
 ];
 
-/// The archive's own list of contents.
-const CONTENTS: &str = "collected.log";
-
 /// Collects into the plan's archive, and tells each step; gives the steps that failed.
 ///
 /// # Errors
@@ -76,16 +92,16 @@ pub fn collect(
     plan: &Plan,
     interrupt: &AtomicBool,
     tell: &mut dyn FnMut(&str),
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<String>, CollectError> {
     if plan.out.exists() {
-        return Err(Error::Live(Trouble::FileExists(plan.out.clone())));
+        return Err(CollectError::Capture(Trouble::FileExists(plan.out.clone())));
     }
     let folder = plan.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |error| Error::output(&plan.out, error);
+    let failed = CollectError::Archive;
     let place = tempfile::Builder::new().prefix(".outofports-").tempdir_in(folder).map_err(failed)?;
     let mut work =
         Work { system: system.as_ref(), place: place.path(), files: Vec::new(), log: Vec::new(), failed: Vec::new() };
-    work.trace(plan, interrupt, tell).map_err(Error::Live)?;
+    work.trace(plan, interrupt, tell).map_err(CollectError::Capture)?;
     tell("packing");
     work.pack(&plan.out, folder).map_err(failed)?;
     Ok(work.failed)
@@ -196,7 +212,7 @@ impl Work<'_> {
             archive.start_file(name.as_str(), options)?;
             io::copy(&mut File::open(self.place.join(name))?, &mut archive)?;
         }
-        archive.start_file(CONTENTS, options)?;
+        archive.start_file(COLLECTED, options)?;
         for line in &self.log {
             writeln!(archive, "{line}\r")?;
         }

@@ -44,10 +44,10 @@ pub(super) fn events_of(bytes: &[u8]) -> Vec<Scripted> {
             }
             events.push(Scripted {
                 provider: record.header_guid().unwrap(),
-                id: record.event_id().unwrap(),
+                id: record.id().unwrap(),
                 version: record.version().unwrap(),
                 header_pid: record.process_id(),
-                time: FileTime(trace.clock().file_time(record.ticks().unwrap())),
+                time: trace.clock().file_time(record.ticks().unwrap()),
                 cpu: record.cpu(),
                 pointer_size: record.pointer_size().unwrap(),
                 payload: record.user_data().unwrap().to_vec(),

@@ -13,7 +13,7 @@ use crate::side::facts::{
 };
 use crate::side::tasklist::Task;
 use crate::side::{Kind, decode_text, event_log, netsh};
-use crate::time::FileTime;
+use crate::time::{FileTime, ShownTime as _};
 
 /// Listings that are kept: the first, the last, the one with most sockets, and some between. Of 65,000 sockets each they are
 /// 60 MB.

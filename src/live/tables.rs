@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use etw_schema::ByteCursor;
+
 use super::system::Table;
-use crate::cursor::Cursor;
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::side::facts::{ListedSocket, TcpState};
 
@@ -13,7 +14,7 @@ use crate::side::facts::{ListedSocket, TcpState};
 /// Source: `tcpmib.h`, `udpmib.h`: `MIB_TCPROW_OWNER_PID`, `MIB_TCP6ROW_OWNER_PID`, `MIB_UDPROW_OWNER_PID`,
 /// `MIB_UDP6ROW_OWNER_PID`; those of bound sockets are `MIB_TCPROW2` and `MIB_TCP6ROW2`. Ports are in network order.
 pub(super) fn sockets(table: Table, bytes: &[u8]) -> Vec<ListedSocket> {
-    let mut cursor = Cursor::new(bytes);
+    let mut cursor = ByteCursor::new(bytes);
     let Some(count) = cursor.u32() else { return Vec::new() };
     let row = |_| match table {
         Table::Tcp(Family::Ipv4) => tcp4(&mut cursor, false),
@@ -38,7 +39,7 @@ pub(super) fn row_bytes(table: Table) -> usize {
     }
 }
 
-fn tcp4(cursor: &mut Cursor<'_>, is_bound: bool) -> Option<ListedSocket> {
+fn tcp4(cursor: &mut ByteCursor<'_>, is_bound: bool) -> Option<ListedSocket> {
     let state = cursor.u32()?;
     let (local, remote) = (address4(cursor)?, address4(cursor)?);
     let pid = cursor.u32()?;
@@ -48,7 +49,7 @@ fn tcp4(cursor: &mut Cursor<'_>, is_bound: bool) -> Option<ListedSocket> {
     Some(tcp(local, remote, state, pid, is_bound))
 }
 
-fn tcp6(cursor: &mut Cursor<'_>, is_bound: bool) -> Option<ListedSocket> {
+fn tcp6(cursor: &mut ByteCursor<'_>, is_bound: bool) -> Option<ListedSocket> {
     let (local, remote) = (address6(cursor)?, address6(cursor)?);
     let (state, pid) = (cursor.u32()?, cursor.u32()?);
     if is_bound {
@@ -71,12 +72,12 @@ fn tcp(local: SocketAddress, remote: SocketAddress, state: u32, pid: u32, is_bou
     }
 }
 
-fn udp4(cursor: &mut Cursor<'_>) -> Option<ListedSocket> {
+fn udp4(cursor: &mut ByteCursor<'_>) -> Option<ListedSocket> {
     let local = address4(cursor)?;
     Some(udp(local, cursor.u32()?))
 }
 
-fn udp6(cursor: &mut Cursor<'_>) -> Option<ListedSocket> {
+fn udp6(cursor: &mut ByteCursor<'_>) -> Option<ListedSocket> {
     let local = address6(cursor)?;
     Some(udp(local, cursor.u32()?))
 }
@@ -94,20 +95,20 @@ fn udp(local: SocketAddress, pid: u32) -> ListedSocket {
 }
 
 /// Address, then port.
-fn address4(cursor: &mut Cursor<'_>) -> Option<SocketAddress> {
+fn address4(cursor: &mut ByteCursor<'_>) -> Option<SocketAddress> {
     let ip = IpAddr::from(Ipv4Addr::from(cursor.array::<4>()?));
     Some(SocketAddress { ip, port: port(cursor)? })
 }
 
 /// Address, scope, port.
-fn address6(cursor: &mut Cursor<'_>) -> Option<SocketAddress> {
+fn address6(cursor: &mut ByteCursor<'_>) -> Option<SocketAddress> {
     let ip = IpAddr::from(Ipv6Addr::from(cursor.array::<16>()?));
     cursor.u32()?;
     Some(SocketAddress { ip, port: port(cursor)? })
 }
 
 /// A `DWORD` whose first two bytes are the port.
-fn port(cursor: &mut Cursor<'_>) -> Option<u16> {
+fn port(cursor: &mut ByteCursor<'_>) -> Option<u16> {
     let port = cursor.u16_be()?;
     cursor.u16()?;
     Some(port)
@@ -147,7 +148,7 @@ pub(super) struct Handle {
 
 /// All handles, of `SYSTEM_HANDLE_INFORMATION_EX` on a 64-bit system: their number, a reserved word, then the rows.
 pub(super) fn handles(bytes: &[u8]) -> Vec<Handle> {
-    let mut cursor = Cursor::new(bytes);
+    let mut cursor = ByteCursor::new(bytes);
     let Some((count, _)) = cursor.u64().zip(cursor.u64()) else { return Vec::new() };
     let row = |_| {
         let _object = cursor.u64()?;

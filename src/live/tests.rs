@@ -424,10 +424,13 @@ fn a_case_is_collected_and_can_be_analyzed() {
     assert_eq!(failed.len(), 7, "seven listings of netsh: {failed:?}");
     assert!(told[0].contains("tracing for 1 s"));
     assert!(fake.sessions().is_empty());
-    let case = crate::case::Case::open(std::slice::from_ref(&out), &[]);
+    let case = crate::Case::from_paths([&out]).unwrap();
+    let case = crate::case::Contents::open(&case, &crate::NoProgress).unwrap();
     let kinds: Vec<&str> = case.side_inputs.iter().filter(|input| input.used).map(|input| input.kind).collect();
     assert_eq!(kinds, ["evtx", "dynamic_port", "netstat", "tasklist"], "{:?}", case.side_inputs);
-    assert!(case.notes.iter().chain(&case.unusable).all(|note| !note.contains("collected.log")), "{:?}", case.notes);
+    let unusable: Vec<String> = case.unusable.iter().map(ToString::to_string).collect();
+    assert!(unusable.len() == 1 && unusable[0].contains("server.etl: is not an ETW trace"), "{unusable:?}");
+    assert!(case.notes.is_empty(), "{:?}", case.notes);
     let again = collect(&plan, &mut told).unwrap_err().to_string();
     assert!(again.contains("exists"), "{again}");
     let left: Vec<PathBuf> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::watch::Moment;
 use crate::machine::pools::PoolKey;
-use crate::time::duration_text;
+use crate::time::{ShownTime as _, duration_text};
 use crate::words::grouped;
 use crate::words::shown;
 use crate::words::table::{Align, Table};

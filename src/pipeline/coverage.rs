@@ -1,6 +1,6 @@
 //! What was read, skipped, unknown, malformed or lost. The absence of failures means nothing without it.
 
-use etl_parser::{Error, Trace};
+use etl_parser::{Error, ErrorKind, Trace};
 
 /// How many damaged places are described in full for each trace; all are counted.
 const MAX_DAMAGE_DESCRIBED: usize = 20;
@@ -22,6 +22,8 @@ pub struct Coverage {
     pub bytes_skipped: u64,
     /// Buffers in which something could not be read.
     pub buffers_damaged: u64,
+    /// Buffers whose data could not be decompressed.
+    pub not_expanded: u64,
     /// AFD events, whatever their id.
     pub afd_records: u64,
     /// AFD bind events, enter and exit, of both dialects.
@@ -66,6 +68,7 @@ impl Coverage {
         self.malformed += other.malformed;
         self.bytes_skipped += other.bytes_skipped;
         self.buffers_damaged += other.buffers_damaged;
+        self.not_expanded += other.not_expanded;
         self.afd_records += other.afd_records;
         self.bind_records += other.bind_records;
         self.afd_malformed += other.afd_malformed;
@@ -83,6 +86,7 @@ impl Coverage {
     pub fn damage(&mut self, error: Error, bytes: u64) {
         self.damaged_places += 1;
         self.bytes_skipped += bytes;
+        self.not_expanded += u64::from(error.kind == ErrorKind::Decompression);
         if self.damage.len() < MAX_DAMAGE_DESCRIBED {
             self.damage.push(error);
         }

@@ -15,7 +15,11 @@ const AHEAD: usize = 2;
 ///
 /// No thread is set aside for taking: whichever has just finished something takes what is due, unless another one is
 /// about it.
-pub(super) fn in_order<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync, take: impl FnMut(usize, T) + Send) {
+pub(super) fn in_order<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync, mut take: impl FnMut(usize, T) + Send) {
+    if rayon::current_num_threads() == 1 {
+        (0..count).for_each(|number| take(number, work(number)));
+        return;
+    }
     let ahead = AHEAD_PER_THREAD * rayon::current_num_threads() + AHEAD;
     let line =
         Line { shelf: Mutex::default(), came: Condvar::new(), next: AtomicUsize::new(0), take: Mutex::new(take) };

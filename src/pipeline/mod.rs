@@ -7,9 +7,11 @@ pub mod coverage;
 mod in_order;
 mod order;
 mod read;
+mod replay;
+mod threads;
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use etl_parser::{Buffer, BufferInfo, Trace};
 
@@ -17,19 +19,15 @@ use self::in_order::in_order;
 pub use self::order::TimeOrder;
 pub(crate) use self::read::count;
 pub use self::read::{BufferEvents, read_events};
+pub use self::replay::{Observer, replay};
+pub use self::threads::{NoThreads, Threads};
+use crate::progress::{Progress, Stopped};
 use crate::time::FileTime;
 
 /// Buffers that one thread reads together, and their data, decompressed: enough for their headers to come from memory at
 /// the same time, and a bound for the results that wait.
 const GROUP_BUFFERS: usize = 16;
 const GROUP_BYTES: u64 = 4 << 20;
-
-/// How far a scan has come; read by the progress display while the scan runs.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Bytes of the files that have been read.
-    pub bytes: AtomicU64,
-}
 
 /// One buffer to read. Small: there is one for each buffer of all traces.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +50,7 @@ impl Work {
     /// No event of this buffer, or of a later one in the order, is before this time.
     fn not_before(&self, traces: &[Trace<'_>]) -> Option<FileTime> {
         let not_before = self.info(traces)?.not_before;
-        self.trace(traces).map(|trace| FileTime(trace.clock().file_time(not_before)))
+        self.trace(traces).map(|trace| trace.clock().file_time(not_before))
     }
 
     /// Bytes of data, decompressed.
@@ -64,28 +62,40 @@ impl Work {
 /// Reads all buffers of `traces` with `read`, on the current rayon pool, and hands the results to `take` in order.
 ///
 /// `take` gets the trace's number, the result, and the time before which nothing more will come.
+///
+/// # Errors
+///
+/// [`Stopped`] where `progress` says so, which is asked before each buffer.
 pub fn scan<T: Send>(
     traces: &[Trace<'_>],
-    progress: &Progress,
+    progress: &dyn Progress,
     read: impl Fn(usize, &Trace<'_>, &Buffer<'_>) -> T + Sync,
     take: impl FnMut(usize, T, FileTime) + Send,
-) {
+) -> Result<(), Stopped> {
     let all: Vec<usize> = (0..traces.len()).collect();
-    scan_some(traces, &all, progress, read, take);
+    scan_some(traces, &all, progress, read, take)
 }
 
 /// As [`scan`], of those traces alone whose numbers are in `wanted`.
+///
+/// # Errors
+///
+/// As [`scan`].
 pub fn scan_some<T: Send>(
     traces: &[Trace<'_>],
     wanted: &[usize],
-    progress: &Progress,
+    progress: &dyn Progress,
     read: impl Fn(usize, &Trace<'_>, &Buffer<'_>) -> T + Sync,
     mut take: impl FnMut(usize, T, FileTime) + Send,
-) {
+) -> Result<(), Stopped> {
     let order = work_order(traces, wanted);
     let groups = cut_into_groups(&order, traces);
-    let read_group = |number: usize| groups.get(number).map(|group| read_group(group, traces, progress, &read));
+    let job = Job { progress, is_stopped: AtomicBool::new(false) };
+    let read_group = |number: usize| groups.get(number).map(|group| read_group(group, traces, &job, &read));
     in_order(groups.len(), read_group, |number, results| {
+        if job.is_stopped() {
+            return;
+        }
         let next = groups.get(number + 1).and_then(|next| next.first());
         let not_before = next.and_then(|work| work.not_before(traces)).unwrap_or(FileTime(i64::MAX));
         let results = results.unwrap_or_default();
@@ -94,6 +104,26 @@ pub fn scan_some<T: Send>(
             take(trace, result, if index == last { not_before } else { FileTime(i64::MIN) });
         }
     });
+    if job.is_stopped() { Err(Stopped) } else { Ok(()) }
+}
+
+/// A scan that is told to stop stays stopped, whatever is answered later.
+struct Job<'p> {
+    progress: &'p dyn Progress,
+    is_stopped: AtomicBool,
+}
+
+impl Job<'_> {
+    fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
+    }
+
+    fn goes_on(&self) -> bool {
+        if self.progress.should_stop() {
+            self.is_stopped.store(true, Ordering::Relaxed);
+        }
+        !self.is_stopped()
+    }
 }
 
 fn work_order(traces: &[Trace<'_>], wanted: &[usize]) -> Vec<Work> {
@@ -132,7 +162,7 @@ fn cut_into_groups<'o>(order: &'o [Work], traces: &[Trace<'_>]) -> Vec<&'o [Work
 fn read_group<T>(
     group: &[Work],
     traces: &[Trace<'_>],
-    progress: &Progress,
+    job: &Job<'_>,
     read: &impl Fn(usize, &Trace<'_>, &Buffer<'_>) -> T,
 ) -> Vec<(usize, T)> {
     thread_local! {
@@ -142,11 +172,12 @@ fn read_group<T>(
     let same_trace = |one: &Work, other: &Work| one.trace == other.trace;
     for part in group.chunk_by(same_trace) {
         if let Some(trace) = part.first().and_then(|work| work.trace(traces)) {
-            trace.preview(part.iter().map(|work| work.position as usize));
+            trace.prefetch(part.iter().map(|work| work.position as usize));
         }
     }
     group
         .iter()
+        .take_while(|_| job.goes_on())
         .filter_map(|work| {
             let trace = work.trace(traces)?;
             let result = SCRATCH.with_borrow_mut(|scratch| {
@@ -154,7 +185,7 @@ fn read_group<T>(
                 Some(read(work.trace as usize, trace, &buffer))
             });
             let stored = work.info(traces).map_or(0, |info| info.stored_bytes);
-            progress.bytes.fetch_add(u64::from(stored), Ordering::Relaxed);
+            job.progress.advance(stored.into());
             result.map(|result| (work.trace as usize, result))
         })
         .collect()

@@ -41,11 +41,6 @@ pub struct BufferEvents {
 }
 
 impl BufferEvents {
-    /// Drops the events that are not wanted.
-    pub fn keep(&mut self, wanted: impl Fn(&NetEvent) -> bool) {
-        self.events.retain(|logged| wanted(&logged.event));
-    }
-
     /// The time stamp that orders the event at `at`, as a time and in ticks; `None` behind the last one.
     #[inline]
     pub(super) fn order(&self, at: usize) -> Option<(FileTime, i64)> {
@@ -68,12 +63,13 @@ thread_local! {
     static EVENTS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Reads the events of one buffer, and shows every record to `look`.
+/// Reads the events of one buffer, shows every record to `look`, and keeps what `wants` says.
 pub fn read_events(
     trace_number: usize,
     trace: &Trace<'_>,
     buffer: &Buffer<'_>,
     mut look: impl FnMut(&Record<'_>),
+    wants: impl Fn(&NetEvent) -> bool,
 ) -> BufferEvents {
     let info = buffer.info();
     let mut coverage = Coverage::default();
@@ -102,21 +98,23 @@ pub fn read_events(
         coverage.records += 1;
         look(&record);
         let decoded = providers::decode(&record);
-        let afd =
-            (record.header_guid() == Some(providers::afd::PROVIDER)).then(|| (record.event_id(), record.version()));
+        let afd = (record.header_guid() == Some(providers::afd::PROVIDER)).then(|| (record.id(), record.version()));
         let Some(event) = count(decoded, afd, &mut coverage) else { continue };
         let ticks = record.ticks().unwrap_or(latest);
         latest = info.order_ticks(latest, Some(ticks));
-        let time = FileTime(trace.clock().file_time(ticks));
-        let order = if latest == ticks { time } else { FileTime(trace.clock().file_time(latest)) };
+        let time = trace.clock().file_time(ticks);
+        let order = if latest == ticks { time } else { trace.clock().file_time(latest) };
         coverage.displaced += u64::from(order.since(time).saturating_abs() > DISPLACED_100NS);
+        if !wants(&event) {
+            continue;
+        }
         events.push(Logged {
             ticks: latest,
             order,
             time,
             header_pid: record.process_id(),
             pos: record.pos(),
-            id: record.event_id().unwrap_or(0),
+            id: record.id().unwrap_or(0),
             event,
         });
     }

@@ -1,19 +1,18 @@
 //! Reads a payload field by field. Payloads are packed: no alignment, no padding.
 
 use etl_parser::PointerSize;
-
-use crate::cursor::{Cursor, ansi_text};
+use etw_schema::{ByteCursor, ansi_text};
 
 /// A cursor over one event's payload. Every read that does not fit answers `None` and the event is malformed.
 #[derive(Debug, Clone)]
 pub(super) struct Fields<'a> {
-    cursor: Cursor<'a>,
+    cursor: ByteCursor<'a>,
     pointer_size: PointerSize,
 }
 
 impl<'a> Fields<'a> {
     pub(super) fn new(bytes: &'a [u8], pointer_size: PointerSize) -> Self {
-        Self { cursor: Cursor::new(bytes), pointer_size }
+        Self { cursor: ByteCursor::new(bytes), pointer_size }
     }
 
     /// In network order, as ports are.

@@ -65,7 +65,7 @@ pub fn decode(record: &Record<'_>) -> Decoded {
             let Some(provider) = record.header_guid().filter(|guid| is_needed(*guid)) else {
                 return Decoded::NotNeeded;
             };
-            match (record.event_id(), record.version()) {
+            match (record.id(), record.version()) {
                 (Some(id), Some(version)) => {
                     let event = EventId { provider, id, version, header_pid: record.process_id() };
                     with_pointers(record, |payload, width| decode_event(event, payload, width))
@@ -85,7 +85,7 @@ pub fn decode(record: &Record<'_>) -> Decoded {
 }
 
 fn mof(record: &Record<'_>) -> Decoded {
-    with_pointers(record, |payload, width| match (record.event_id(), record.version()) {
+    with_pointers(record, |payload, width| match (record.id(), record.version()) {
         (Some(opcode), Some(version)) => process::decode_mof(opcode, version, payload, width),
         _ => Decoded::Malformed,
     })

@@ -11,6 +11,8 @@ pub use crate::diagnosis::naming::{Destination, ProcessRow};
 pub use crate::diagnosis::procedure::ProcedureRow;
 pub use build::Facts;
 
+use std::io;
+
 use serde::Serialize;
 
 use crate::case::SideInput;
@@ -282,4 +284,40 @@ pub struct CoverageSummary {
     pub records_malformed: u64,
     pub bytes_skipped: u64,
     pub notes: Vec<String>,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One document.
+    Json,
+    /// One row for each process.
+    Csv,
+}
+
+impl Report {
+    /// Writes the report; text as wide as for a file.
+    ///
+    /// # Errors
+    ///
+    /// What writing says.
+    pub fn write(&self, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
+        self.write_with(format, text::Layout::default(), out)
+    }
+
+    /// As [`Report::write`]; `layout` is that of text.
+    ///
+    /// # Errors
+    ///
+    /// What writing says.
+    pub fn write_with(&self, format: Format, layout: text::Layout, out: &mut dyn io::Write) -> io::Result<()> {
+        match format {
+            Format::Text => text::write(self, layout, out),
+            Format::Json => json::write(self, out),
+            Format::Csv => csv::write(self, out),
+        }
+    }
 }

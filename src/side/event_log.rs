@@ -11,8 +11,8 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 
 use super::facts::SystemEvent;
-use crate::foreign::contained;
-use crate::time::{FileTime, joined};
+use crate::foreign;
+use crate::time::{FileTime, from_timestamp, joined};
 
 #[cfg(test)]
 mod tests;
@@ -89,7 +89,7 @@ pub fn parse(bytes: &[u8]) -> Option<EventLog> {
         whole.resize(CHUNK_BYTES, 0);
         let settings = Arc::clone(&settings);
         // No chunk is known that makes the crate panic; one that does costs that chunk.
-        match contained(move || read_chunk(whole, settings)) {
+        match foreign::call(move || read_chunk(whole, settings)) {
             Some(read) => log.add(read),
             None => log.damaged = log.damaged.saturating_add(1),
         }
@@ -128,7 +128,7 @@ fn read_chunk(bytes: Vec<u8>, settings: Arc<ParserSettings>) -> EventLog {
             Ok(record) => {
                 log.entries = log.entries.saturating_add(1);
                 let Some(head) = Head::of(&record.data) else { continue };
-                let time = head.time.parse().ok().or(written).and_then(FileTime::from_timestamp);
+                let time = head.time.parse().ok().or(written).and_then(from_timestamp);
                 if head.channel.trim().eq_ignore_ascii_case("System") {
                     log.span = joined(log.span, time.map(|time| (time, time)));
                 }

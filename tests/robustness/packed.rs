@@ -1,6 +1,7 @@
 //! Classes 44 to 47: compressed buffers.
 
-use etl_parser::{BufferFlags, Consequence, ErrorKind, Trace, decompress};
+use etl_parser::xpress::decompress;
+use etl_parser::{BufferFlags, Consequence, ErrorKind, Trace};
 use synth::TraceOptions;
 
 use super::support::*;

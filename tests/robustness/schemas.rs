@@ -1,10 +1,10 @@
 //! Classes 29 to 40: event metadata, and payloads that do not suit it.
 
 use etl_parser::{Guid, PointerSize, Record, Trace};
-use outofports::schema::event_info::{read_event_info, read_map_info};
-use outofports::schema::manifest::read_manifest;
-use outofports::schema::tracelogging::{ProviderTraits, read_event};
-use outofports::schema::{Reason, SchemaError, Schemas, Value, decode};
+use etw_schema::event_info::{read_event_info, read_map_info};
+use etw_schema::manifest::read_manifest;
+use etw_schema::tracelogging::{ProviderTraits, read_event};
+use etw_schema::{MissingReason, SchemaError, Schemas, Value, decode};
 use synth::record::{Descriptor, Extended, Origin, Record as Written};
 use synth::{TraceBuilder, TraceOptions};
 
@@ -67,7 +67,7 @@ fn described(fields: &[u8]) -> Vec<u8> {
 }
 
 /// What an event of these fields gives of a payload: its fields, and why not all.
-fn own(fields: &[u8], payload: &[u8]) -> (String, Option<Reason>) {
+fn own(fields: &[u8], payload: &[u8]) -> (String, Option<MissingReason>) {
     let schema = read_event(&described(fields), &ProviderTraits::default()).unwrap();
     let payload = decode(&schema.layout, payload, PointerSize::Eight, None);
     (Value::Struct(payload.fields).to_string(), payload.missing.map(|missing| missing.reason))
@@ -123,7 +123,7 @@ pub fn self_description_types() -> String {
     let unknown = [0, 16, 26, 27, 28, 29, 30, 31];
     for kind in unknown {
         let (_, reason) = own(&[b'f', 0, kind], &[1, 2, 3]);
-        assert!(matches!(reason, Some(Reason::UnknownType(_))), "{kind}: {reason:?}");
+        assert!(matches!(reason, Some(MissingReason::UnknownType(_))), "{kind}: {reason:?}");
     }
     assert_eq!(own_error(&described(&[b'f', 0, 0x68, 0xFF, 0xFF, 1])), SchemaError::Ends("custom schema"));
     assert_eq!(own(&[b's', 0, 0x98, 0, b'g', 0, 4], &[7]), ("{s={}, g=7}".to_owned(), None));
@@ -131,7 +131,7 @@ pub fn self_description_types() -> String {
     assert_eq!(own_error(&described(&[b's', 0, 0x98, 1].repeat(40))), SchemaError::TooDeep);
     let nested = [b's', 0, 0xB8, 1, 0xFF, 0xFF].repeat(8);
     let (_, reason) = own(&[&nested[..], &[b't', 0, 0xB8, 0, 0xFF, 0xFF]].concat(), &[0; 64]);
-    assert_eq!(reason, Some(Reason::TooManyValues));
+    assert_eq!(reason, Some(MissingReason::TooManyValues));
     format!(
         "{} types without a source: `UnknownType`; 127 members beyond the end: `Ends`; 40 levels: `TooDeep`; arrays of 65535 nested 9 times: `TooManyValues`",
         unknown.len()
@@ -139,15 +139,15 @@ pub fn self_description_types() -> String {
 }
 
 pub fn self_description_lengths() -> String {
-    let cases: [(&[u8], &[u8], Option<Reason>); 8] = [
-        (&[b's', 0, 0xB8, 0, 0xFF, 0xFF], &[], Some(Reason::TooManyValues)),
-        (&[b'b', 0, 14], &[9, 0, 1], Some(Reason::PayloadEnded)),
-        (&[b'b', 0, 22], &[0xFF, 0xFF, 1], Some(Reason::PayloadEnded)),
+    let cases: [(&[u8], &[u8], Option<MissingReason>); 8] = [
+        (&[b's', 0, 0xB8, 0, 0xFF, 0xFF], &[], Some(MissingReason::TooManyValues)),
+        (&[b'b', 0, 14], &[9, 0, 1], Some(MissingReason::PayloadEnded)),
+        (&[b'b', 0, 22], &[0xFF, 0xFF, 1], Some(MissingReason::PayloadEnded)),
         (&[b'b', 0, 22], b"\x03\0a\0b", None),
         (&[b'b', 0, 1], b"a\0b\0", None),
-        (&[b'b', 0, 19], &[1, 255, 0, 0, 0, 0, 0, 5], Some(Reason::PayloadEnded)),
-        (&[b'b', 0, 0x48], &[0xFF, 0xFF, 1, 0], Some(Reason::PayloadEnded)),
-        (&[b'b', 0, 0x48], &[1], Some(Reason::PayloadEnded)),
+        (&[b'b', 0, 19], &[1, 255, 0, 0, 0, 0, 0, 5], Some(MissingReason::PayloadEnded)),
+        (&[b'b', 0, 0x48], &[0xFF, 0xFF, 1, 0], Some(MissingReason::PayloadEnded)),
+        (&[b'b', 0, 0x48], &[1], Some(MissingReason::PayloadEnded)),
     ];
     for (fields, payload, reason) in cases {
         assert_eq!(own(fields, payload).1, reason, "{fields:?} {payload:?}");

@@ -3,11 +3,7 @@
 use std::collections::BTreeMap;
 
 use etl_parser::{Consequence, Error, ErrorKind, Trace};
-use outofports::machine::{Analysis, Setting};
-use outofports::pipeline::coverage::Coverage;
-use outofports::pipeline::{self, Progress, TimeOrder};
-use outofports::report::{Facts, Report, TraceFacts};
-use outofports::side::facts::SideFacts;
+use outofports::{Case, NoProgress, Options};
 use serde_json::Value;
 use synth::record::{Origin, Record};
 use synth::{TraceBuilder, TraceOptions};
@@ -112,9 +108,9 @@ pub fn read(bytes: &[u8]) -> Result<Outcome, Error> {
         }
         let mut latest = i64::MIN;
         let mut ordered = 0;
-        for item in trace.records_in_time_order().flatten() {
-            assert!(item.ticks() >= latest, "time goes back");
-            latest = item.ticks();
+        for item in trace.records().flatten() {
+            assert!(item.order_ticks() >= latest, "time goes back");
+            latest = item.order_ticks();
             ordered += 1;
         }
         assert_eq!(ordered, outcome.records - before, "the order by time has every record once");
@@ -146,37 +142,15 @@ pub fn refused(bytes: &[u8]) -> (ErrorKind, String) {
 
 /// The report of a file, made without the program, and the program's exit code.
 pub fn report_on(bytes: &[u8], threads: usize) -> (Value, u8) {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let traces = Trace::segments(bytes).unwrap();
-    let mut coverages: Vec<Coverage> = traces.iter().map(Coverage::of_index).collect();
-    let mut analysis = Analysis::new(Setting { boots: vec![0; traces.len()], ..Setting::default() });
-    let mut order = TimeOrder::default();
-    pool.install(|| {
-        pipeline::scan(
-            &traces,
-            &Progress::default(),
-            |number, trace, buffer| pipeline::read_events(number, trace, buffer, |_| ()),
-            |number, mut events, not_before| {
-                coverages[number].add(std::mem::take(&mut events.coverage));
-                order.push(number, events);
-                order.release(not_before, |meta, event| analysis.observe(meta, event));
-            },
-        );
-    });
-    for coverage in &coverages {
-        let told = coverage.decoded + coverage.skipped + coverage.unknown + coverage.malformed;
-        assert_eq!(told, coverage.records, "every record is accounted for");
-    }
-    let code = u8::from(!coverages.iter().all(Coverage::is_whole));
-    let facts = |(number, (trace, coverage))| TraceFacts::new(format!("trace-{number}"), trace, coverage, 0);
-    let report = Report::new(Facts {
-        traces: traces.iter().zip(coverages).enumerate().map(facts).collect(),
-        findings: analysis.finish(),
-        side: SideFacts::default(),
-        side_inputs: Vec::new(),
-        notes: Vec::new(),
-    });
-    (serde_json::to_value(report).unwrap(), code)
+    let mut options = Options::default();
+    options.threads = threads;
+    let analyzed = outofports::analyze(&Case::from_bytes("trace", bytes), &options, &NoProgress).unwrap();
+    let coverage = &analyzed.report.coverage;
+    let told =
+        coverage.records_decoded + coverage.records_skipped + coverage.records_unknown + coverage.records_malformed;
+    let records: u64 = analyzed.report.traces.iter().map(|trace| trace.records).sum();
+    assert_eq!(told, records, "every record is accounted for");
+    (serde_json::to_value(&analyzed.report).unwrap(), u8::from(!analyzed.is_complete))
 }
 
 /// Decoded, skipped, unknown, malformed records and skipped bytes, and the exit code.
@@ -215,10 +189,10 @@ pub fn is_prefix(part: &BTreeMap<u16, Vec<Vec<u8>>>, whole: &BTreeMap<u16, Vec<V
 /// The steps of [`numbered`] in the order of time.
 pub fn steps_by_time(bytes: &[u8]) -> Vec<i64> {
     let trace = Trace::new(bytes).unwrap();
-    let items = trace.records_in_time_order().flatten();
+    let items = trace.records().flatten();
     items
         .filter_map(|item| {
-            let record = item.record()?;
+            let record = item.record();
             let payload = record.user_data().ok()?;
             let is_numbered = record.hook().is_some_and(|hook| hook.0 == 0x0F2E);
             is_numbered.then(|| i64::from_le_bytes(payload[..8].try_into().unwrap()))

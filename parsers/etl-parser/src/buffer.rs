@@ -192,7 +192,7 @@ pub struct Buffer<'a> {
     pub(crate) end: usize,
     /// Whether `bytes` is a copy, so that positions in it are not positions in the file.
     pub(crate) decompressed: bool,
-    pub(crate) layout: crate::record::Layout,
+    pub(crate) dialect: crate::record::Dialect,
 }
 
 impl<'a> Buffer<'a> {

@@ -1,4 +1,5 @@
 use crate::logfile_header::LogfileHeader;
+use crate::time::FileTime;
 
 /// How the session's time stamps count (`TRACE_LOGFILE_HEADER.ReservedFlags`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,9 +84,14 @@ impl Clock {
         }
     }
 
-    /// The file time of `ticks`, in 100 ns units since 1601-01-01 UTC; saturates at the range of `i64`.
+    /// When `ticks` was; saturates at the range of [`FileTime`].
     #[inline]
-    pub fn file_time(&self, ticks: i64) -> i64 {
+    pub fn file_time(&self, ticks: i64) -> FileTime {
+        FileTime(self.scaled(ticks))
+    }
+
+    #[inline]
+    fn scaled(&self, ticks: i64) -> i64 {
         match self.mode {
             Mode::FileTime { .. } => ticks,
             Mode::Scaled { multiply, divide, .. } => {
@@ -121,43 +127,43 @@ mod tests {
     #[test]
     fn qpc_multiplies_before_it_divides_and_rounds_down() {
         let clock = clock(1, 14_318_180, 0, 1000);
-        assert_eq!(clock.file_time(1000), START);
-        assert_eq!(clock.file_time(1000 + 14_318_180), START + 10_000_000);
-        assert_eq!(clock.file_time(1001), START);
-        assert_eq!(clock.file_time(1002), START + 1);
-        assert_eq!(clock.file_time(999), START - 1);
+        assert_eq!(clock.file_time(1000).0, START);
+        assert_eq!(clock.file_time(1000 + 14_318_180).0, START + 10_000_000);
+        assert_eq!(clock.file_time(1001).0, START);
+        assert_eq!(clock.file_time(1002).0, START + 1);
+        assert_eq!(clock.file_time(999).0, START - 1);
         assert!(!clock.is_assumed());
     }
 
     #[test]
     fn system_time_is_taken_as_it_is() {
-        assert_eq!(clock(2, 0, 0, 5).file_time(START + 7), START + 7);
+        assert_eq!(clock(2, 0, 0, 5).file_time(START + 7).0, START + 7);
     }
 
     #[test]
     fn cpu_cycles_use_megahertz() {
         let clock = clock(3, 1, 2400, 0);
-        assert_eq!(clock.file_time(2400), START + 10);
-        assert_eq!(clock.file_time(239), START);
-        assert_eq!(clock.file_time(240), START + 1);
+        assert_eq!(clock.file_time(2400).0, START + 10);
+        assert_eq!(clock.file_time(239).0, START);
+        assert_eq!(clock.file_time(240).0, START + 1);
     }
 
     #[test]
     fn missing_facts_are_assumed_and_said() {
         let zero_frequency = clock(1, 0, 0, 0);
         assert!(zero_frequency.is_assumed());
-        assert_eq!(zero_frequency.file_time(10_000_000), START + 10_000_000);
+        assert_eq!(zero_frequency.file_time(10_000_000).0, START + 10_000_000);
         assert!(clock(3, 1, 0, 0).is_assumed());
         let raw = clock(0, 3_000_000, 0, START);
         assert!(raw.is_assumed());
-        assert_eq!(raw.file_time(START + 3), START + 3);
-        assert_eq!(clock(9, 10_000_000, 0, 50).file_time(60), START + 10);
+        assert_eq!(raw.file_time(START + 3).0, START + 3);
+        assert_eq!(clock(9, 10_000_000, 0, 50).file_time(60).0, START + 10);
     }
 
     #[test]
     fn extreme_ticks_saturate() {
         let clock = clock(1, 1, 0, 0);
-        assert_eq!(clock.file_time(i64::MAX), i64::MAX);
-        assert_eq!(clock.file_time(i64::MIN), i64::MIN);
+        assert_eq!(clock.file_time(i64::MAX).0, i64::MAX);
+        assert_eq!(clock.file_time(i64::MIN).0, i64::MIN);
     }
 }

@@ -8,25 +8,42 @@ use crate::record::PointerSize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ExtendedItemType(pub u16);
 
-#[allow(missing_docs)]
 impl ExtendedItemType {
+    /// Activity that the event's activity was started by: a GUID.
     pub const RELATED_ACTIVITY_ID: Self = Self(0x01);
+    /// Security identifier of the user.
     pub const SID: Self = Self(0x02);
+    /// Terminal services session: 32 bits.
     pub const TS_ID: Self = Self(0x03);
+    /// Instance ids of a classic event.
     pub const INSTANCE_INFO: Self = Self(0x04);
+    /// Call stack of 32-bit addresses.
     pub const STACK_TRACE32: Self = Self(0x05);
+    /// Call stack of 64-bit addresses.
     pub const STACK_TRACE64: Self = Self(0x06);
+    /// Processor event based sampling index: 64 bits.
     pub const PEBS_INDEX: Self = Self(0x07);
+    /// Performance counters, 64 bits each.
     pub const PMC_COUNTERS: Self = Self(0x08);
+    /// Key of the process state manager; opaque.
     pub const PSM_KEY: Self = Self(0x09);
+    /// Key of the event: 64 bits.
     pub const EVENT_KEY: Self = Self(0x0A);
+    /// TraceLogging metadata of the event.
     pub const EVENT_SCHEMA_TL: Self = Self(0x0B);
+    /// Traits of the provider: its name, its group.
     pub const PROVIDER_TRAITS: Self = Self(0x0C);
+    /// Number that a process keeps for its life: 64 bits.
     pub const PROCESS_START_KEY: Self = Self(0x0D);
+    /// Control GUID, where events carry a decode GUID.
     pub const CONTROL_GUID: Self = Self(0x0E);
+    /// Difference of the performance counter to that of the host: 64 bits.
     pub const QPC_DELTA: Self = Self(0x0F);
+    /// Container; opaque.
     pub const CONTAINER_ID: Self = Self(0x10);
+    /// Call stack by reference, of a 32-bit process.
     pub const STACK_KEY32: Self = Self(0x11);
+    /// Call stack by reference, of a 64-bit process.
     pub const STACK_KEY64: Self = Self(0x12);
 }
 
@@ -41,6 +58,7 @@ pub struct ExtendedItem<'a> {
 
 /// What an item says. Sources: `evntcons.h` for the structures; the opaque ones are given as bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ExtendedValue<'a> {
     /// Activity that the event's activity was started by.
     RelatedActivityId(Guid),
@@ -164,6 +182,7 @@ impl<'a> ExtendedItem<'a> {
 /// Source: Geoff Chappell, `EVENT_HEADER`; airbus-cert and dissect read the first word as the padded item size, which
 /// real files confirm (`FORMAT.md`). Where that word cannot be right, the size is taken from the data size.
 #[derive(Debug, Clone)]
+#[must_use = "items are read as the iterator advances"]
 pub struct ExtendedItems<'a> {
     bytes: &'a [u8],
     pos: usize,

@@ -1,5 +1,6 @@
 use std::cmp::Ordering;
 use std::fmt;
+use std::str::FromStr;
 
 /// A GUID as ETW stores it: `u32`, `u16`, `u16` little-endian, then eight bytes as they are. Ordered by these bytes.
 ///
@@ -65,6 +66,47 @@ impl fmt::Display for Guid {
     }
 }
 
+/// What is no GUID: [`Guid`]'s `FromStr` takes 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ParseGuidError;
+
+impl fmt::Display for ParseGuidError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a GUID: 8-4-4-4-12 hexadecimal digits expected")
+    }
+}
+
+impl std::error::Error for ParseGuidError {}
+
+/// Canonical text in any case, with or without braces.
+impl FromStr for Guid {
+    type Err = ParseGuidError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bare = text.strip_prefix('{').map_or(Some(text), |text| text.strip_suffix('}')).ok_or(ParseGuidError)?;
+        let mut lengths = [0; 5];
+        let mut value = 0_u128;
+        let mut groups = bare.split('-');
+        for (length, group) in lengths.iter_mut().zip(groups.by_ref()) {
+            *length = group.len();
+            for digit in group.chars() {
+                value = value << 4 | u128::from(digit.to_digit(16).ok_or(ParseGuidError)?);
+            }
+        }
+        let fits = lengths == [8, 4, 4, 4, 12] && groups.next().is_none();
+        fits.then(|| Self::from_u128(value)).ok_or(ParseGuidError)
+    }
+}
+
+/// As canonical text.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Guid {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl fmt::Debug for Guid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{{{self}}}")
@@ -82,6 +124,29 @@ mod tests {
         assert_eq!(guid.to_string(), "e53c6823-7bb8-44bb-90dc-3f86090d48a6");
         assert_eq!(guid, Guid::from_u128(0xe53c_6823_7bb8_44bb_90dc_3f86_090d_48a6));
         assert_eq!(guid.to_wire(), wire);
+    }
+
+    #[test]
+    fn text_leads_back_to_the_guid() {
+        let guid = Guid::from_u128(0xe53c_6823_7bb8_44bb_90dc_3f86_090d_48a6);
+        for text in [guid.to_string(), format!("{guid:?}"), guid.to_string().to_uppercase()] {
+            assert_eq!(text.parse(), Ok(guid), "{text}");
+        }
+        for text in [
+            "",
+            "{}",
+            "e53c6823-7bb8-44bb-90dc-3f86090d48a",
+            "e53c6823-7bb8-44bb-90dc-3f86090d48a6-",
+            "e53c6823-7bb8-44bb-90dc3f86-090d48a6",
+            "e53c68237bb844bb90dc3f86090d48a6",
+            "{e53c6823-7bb8-44bb-90dc-3f86090d48a6",
+            "e53c6823-7bb8-44bb-90dc-3f86090d48a6}",
+            "+53c6823-7bb8-44bb-90dc-3f86090d48a6",
+            "g53c6823-7bb8-44bb-90dc-3f86090d48a6",
+            "é3c6823-7bb8-44bb-90dc-3f86090d48a6",
+        ] {
+            assert_eq!(text.parse::<Guid>(), Err(ParseGuidError), "{text}");
+        }
     }
 
     #[test]

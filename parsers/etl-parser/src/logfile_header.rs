@@ -8,6 +8,7 @@ use crate::bytes::utf16_at;
 use crate::clock::ClockKind;
 use crate::error::{Consequence, Error, ErrorKind};
 use crate::record::PointerSize;
+use crate::time::FileTime;
 
 /// `LogFileMode` flags (`EVENT_TRACE_FILE_MODE_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,6 +58,7 @@ pub struct TimeZone {
 #[binread]
 #[br(little, import(pointer_size: PointerSize))]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct LogfileHeader {
     /// Bytes per buffer; of a compressed trace the largest uncompressed buffer.
     pub buffer_bytes: u32,
@@ -72,7 +74,7 @@ pub struct LogfileHeader {
     pub os_build: u32,
     /// Number of processors; 1 for a session without per-processor buffers.
     pub processors: u32,
-    /// End of the session, file time; 0 while it is still being written.
+    /// End of the session, file time; 0 while it is still being written. See [`LogfileHeader::ended`].
     pub end_time: i64,
     /// Timer resolution in 100 ns.
     pub timer_resolution_100ns: u32,
@@ -97,11 +99,11 @@ pub struct LogfileHeader {
     pub time_zone: TimeZone,
     #[br(temp)]
     _padding: u32,
-    /// Boot time of the machine, file time.
+    /// Boot time of the machine, file time; 0 where it is not told. See [`LogfileHeader::booted`].
     pub boot_time: i64,
     /// Performance counter frequency in Hz.
     pub perf_freq_hz: i64,
-    /// Start of the session, file time.
+    /// Start of the session, file time; 0 where it is not told. See [`LogfileHeader::started`].
     pub start_time: i64,
     /// `ReservedFlags`: the clock.
     pub clock: u32,
@@ -146,6 +148,21 @@ impl LogfileHeader {
         header.logger_name = logger_name;
         header.log_file_name = utf16_at(payload, next).0;
         Ok(header)
+    }
+
+    /// When the machine was booted; `None` where the header does not tell.
+    pub fn booted(&self) -> Option<FileTime> {
+        FileTime::known(self.boot_time)
+    }
+
+    /// When the session was started; `None` where the header does not tell.
+    pub fn started(&self) -> Option<FileTime> {
+        FileTime::known(self.start_time)
+    }
+
+    /// When the session was stopped; `None` while it is still being written, or where that was never noted.
+    pub fn ended(&self) -> Option<FileTime> {
+        FileTime::known(self.end_time)
     }
 
     /// The clock of the session's time stamps.

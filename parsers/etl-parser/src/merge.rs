@@ -2,31 +2,128 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 use std::sync::Arc;
 
+use crate::Guid;
 use crate::buffer::{BUFFER_HEADER_BYTES, Buffer, BufferInfo};
+use crate::clock::Clock;
 use crate::error::Error;
-use crate::record::{Record, Records};
+use crate::record::{Dialect, Facts, Record, RecordKind, Records};
+use crate::time::FileTime;
 use crate::trace::Trace;
 
-/// One record out of the merged order. Keeps its buffer's bytes alive where they were decompressed.
+/// One record of a trace, in the place that its time gives it: see [`Trace::records`].
+///
+/// Lives as long as the trace, also where its buffer was decompressed. Has what [`Record`] has, which
+/// [`OrderedRecord::record`] gives for all that is not here, and its time.
 #[derive(Debug, Clone)]
 pub struct OrderedRecord<'t> {
-    open: OpenBuffer<'t>,
-    pos: usize,
-    index: u32,
-    ticks: i64,
+    bytes: RecordBytes<'t>,
+    facts: Facts,
+    order_ticks: i64,
+    clock: &'t Clock,
+}
+
+#[derive(Debug, Clone)]
+enum RecordBytes<'t> {
+    Borrowed(&'t [u8]),
+    /// A part of a decompressed buffer.
+    Shared(Arc<[u8]>, Range<usize>),
 }
 
 impl OrderedRecord<'_> {
     /// The record itself.
-    pub fn record(&self) -> Option<Record<'_>> {
-        self.open.records_from(self.pos, self.index).next()?.ok()
+    #[inline]
+    pub fn record(&self) -> Record<'_> {
+        let bytes = match &self.bytes {
+            RecordBytes::Borrowed(bytes) => bytes,
+            RecordBytes::Shared(buffer, part) => buffer.get(part.clone()).unwrap_or_default(),
+        };
+        Record::from_parts(bytes, self.facts)
     }
 
-    /// The time by which the record was ordered, in ticks: its own time stamp, or the latest before it in its stream.
-    pub fn ticks(&self) -> i64 {
-        self.ticks
+    /// When the event was logged, by its own time stamp; for a record without one (see [`Record::ticks`]), when the one
+    /// before it on its processor was. 100 ns units since 1601-01-01 UTC; a guess where [`Clock::is_assumed`] says so.
+    pub fn time(&self) -> FileTime {
+        self.clock.file_time(self.record().ticks().unwrap_or(self.order_ticks))
+    }
+
+    /// The time by which the record was ordered: its own, or the latest before it where that is later. Never falls from
+    /// one record to the next.
+    pub fn order_time(&self) -> FileTime {
+        self.clock.file_time(self.order_ticks)
+    }
+
+    /// [`OrderedRecord::order_time`] in ticks of the session clock.
+    pub fn order_ticks(&self) -> i64 {
+        self.order_ticks
+    }
+
+    /// The family of the record.
+    pub fn kind(&self) -> RecordKind {
+        self.record().kind()
+    }
+
+    /// [`Record::provider`]: provider of an event, class of a classic event or of a kernel record.
+    pub fn provider(&self) -> Option<Guid> {
+        self.record().provider()
+    }
+
+    /// [`Record::id`]: `Id` of an event, the opcode of all other kinds; `None` for messages and unknown kinds.
+    pub fn id(&self) -> Option<u16> {
+        self.record().id()
+    }
+
+    /// [`Record::version`] of the payload's layout; `None` for messages and unknown kinds.
+    pub fn version(&self) -> Option<u8> {
+        self.record().version()
+    }
+
+    /// [`Record::level`], 1 critical to 5 verbose; `None` for kernel records, messages and unknown kinds.
+    pub fn level(&self) -> Option<u8> {
+        self.record().level()
+    }
+
+    /// [`Record::opcode`]; `None` for messages and unknown kinds.
+    pub fn opcode(&self) -> Option<u8> {
+        self.record().opcode()
+    }
+
+    /// [`Record::keyword`]: the keywords of an event, one bit each; `None` for all other kinds.
+    pub fn keyword(&self) -> Option<u64> {
+        self.record().keyword()
+    }
+
+    /// [`Record::process_id`]: the process in whose context the event was logged; `None` where the kind stores none.
+    pub fn process_id(&self) -> Option<u32> {
+        self.record().process_id()
+    }
+
+    /// [`Record::thread_id`]: the thread in whose context the event was logged; `None` where the kind stores none.
+    pub fn thread_id(&self) -> Option<u32> {
+        self.record().thread_id()
+    }
+
+    /// [`Record::cpu`]: the processor that logged the event.
+    pub fn cpu(&self) -> u16 {
+        self.record().cpu()
+    }
+
+    /// [`Record::user_data`]: the payload.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ExtendedItem`](crate::ErrorKind::ExtendedItem) or
+    /// [`ErrorKind::RecordTooShort`](crate::ErrorKind::RecordTooShort) where its start cannot be told.
+    pub fn user_data(&self) -> Result<&[u8], Error> {
+        self.record().user_data()
+    }
+}
+
+impl<'r> From<&'r OrderedRecord<'_>> for Record<'r> {
+    fn from(record: &'r OrderedRecord<'_>) -> Self {
+        record.record()
     }
 }
 
@@ -35,7 +132,7 @@ struct OpenBuffer<'t> {
     info: &'t BufferInfo,
     data: Data<'t>,
     end: usize,
-    layout: crate::record::Layout,
+    dialect: Dialect,
 }
 
 #[derive(Debug, Clone)]
@@ -44,14 +141,23 @@ enum Data<'t> {
     Decompressed(Arc<[u8]>),
 }
 
-impl OpenBuffer<'_> {
+impl<'t> OpenBuffer<'t> {
     fn records_from(&self, pos: usize, index: u32) -> Records<'_> {
         let (bytes, decompressed) = match &self.data {
             Data::Borrowed(bytes) => (*bytes, false),
             Data::Decompressed(bytes) => (&**bytes, true),
         };
-        let buffer = Buffer { info: self.info, bytes, end: self.end, decompressed, layout: self.layout };
+        let buffer = Buffer { info: self.info, bytes, end: self.end, decompressed, dialect: self.dialect };
         Records::resume(buffer, pos, index)
+    }
+
+    /// The bytes of a record at a position of the buffer.
+    fn record_bytes(&self, pos: usize, length: usize) -> RecordBytes<'t> {
+        let part = pos..pos.saturating_add(length);
+        match &self.data {
+            Data::Borrowed(bytes) => RecordBytes::Borrowed(bytes.get(part).unwrap_or_default()),
+            Data::Decompressed(bytes) => RecordBytes::Shared(Arc::clone(bytes), part),
+        }
     }
 }
 
@@ -60,12 +166,13 @@ impl OpenBuffer<'_> {
 /// A trace that needs more is read all the same, and its order is then no longer that of time everywhere.
 const MAX_OPEN_BYTES: usize = 256 << 20;
 
-/// Iterator over all records of a trace in time order; see [`Trace::records_in_time_order`].
+/// Iterator over all records of a trace in time order; see [`Trace::records`].
 ///
 /// Holds at most one open buffer for each processor. Of decompressed buffers at most 256 MiB are open at once: where a
 /// trace needs more, the next buffers wait until others have ended, and their records come late, under the time of the
 /// record before them.
 #[derive(Debug)]
+#[must_use = "records are read as the iterator advances"]
 pub struct OrderedRecords<'t, 'a> {
     trace: &'t Trace<'a>,
     streams: Vec<StreamState<'t>>,
@@ -126,12 +233,12 @@ impl<'t, 'a> OrderedRecords<'t, 'a> {
             let buffer = self.trace.buffer(position, &mut self.scratch).ok()?;
             let (data, end) = (Data::Decompressed(Arc::from(buffer.bytes())), buffer.end);
             self.open_bytes += buffer.bytes().len();
-            return Some(OpenBuffer { info, data, end, layout: self.trace.layout() });
+            return Some(OpenBuffer { info, data, end, dialect: self.trace.dialect() });
         }
         let stored = self.trace.stored(info);
         let end = info.header.end_of_data() as usize;
         let data = Data::Borrowed(stored.get(..end).unwrap_or(stored));
-        Some(OpenBuffer { info, data, end, layout: self.trace.layout() })
+        Some(OpenBuffer { info, data, end, dialect: self.trace.dialect() })
     }
 
     /// Ends a buffer, and lets those go on that waited for its room.
@@ -151,8 +258,9 @@ impl<'t, 'a> OrderedRecords<'t, 'a> {
             Some(Ok(record)) => {
                 let ticks = open.info.order_ticks(stream.latest, record.ticks());
                 let next = (records.position(), index.saturating_add(1));
+                let (bytes, facts) = (open.record_bytes(pos, record.bytes().len()), record.facts());
                 stream.latest = ticks;
-                stream.head = Some(Ok(OrderedRecord { open: open.clone(), pos, index, ticks }));
+                stream.head = Some(Ok(OrderedRecord { bytes, facts, order_ticks: ticks, clock: self.trace.clock() }));
                 stream.open = Some((open, next.0, next.1));
                 self.heads.push(Reverse((ticks, number)));
             }
@@ -179,8 +287,8 @@ impl<'t> Iterator for OrderedRecords<'t, '_> {
             if let Some(mut item) = stream.head.take() {
                 self.advance(number);
                 if let Ok(record) = &mut item {
-                    record.ticks = record.ticks.max(self.latest);
-                    self.latest = record.ticks;
+                    record.order_ticks = record.order_ticks.max(self.latest);
+                    self.latest = record.order_ticks;
                 }
                 return Some(item);
             }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use etl_parser::{EtlFile, PointerSize, RecordHeader, RecordKind, Trace};
+use etl_parser::{EtlFile, PointerSize, RecordHeader, RecordKind};
 use serde_json::Value;
 
 fn corpus() -> Option<PathBuf> {
@@ -43,8 +43,8 @@ fn every_file_holds_what_the_walker_counted() {
     let all = expected(&folder);
     assert_eq!(all.len(), 16);
     for (name, want) in &all {
-        let file = EtlFile::open(&folder.join(name)).unwrap();
-        let trace = Trace::new(file.bytes()).unwrap();
+        let file = EtlFile::open(folder.join(name)).unwrap();
+        let trace = file.trace().unwrap();
         assert_eq!(trace.damage(), [], "{name}");
         let mut by_header: BTreeMap<String, u64> = BTreeMap::new();
         let mut providers: BTreeMap<String, u64> = BTreeMap::new();
@@ -101,13 +101,13 @@ fn quick_reads_equal_the_decoded_headers() {
     let all = expected(&folder);
     let mut compared = 0_u64;
     for name in all.keys() {
-        let file = EtlFile::open(&folder.join(name)).unwrap();
-        let trace = Trace::new(file.bytes()).unwrap();
+        let file = EtlFile::open(folder.join(name)).unwrap();
+        let trace = file.trace().unwrap();
         let mut scratch = Vec::new();
         for position in 0..trace.buffers().len() {
             for record in trace.buffer(position, &mut scratch).unwrap().records() {
                 let record = record.unwrap();
-                let quick = (record.ticks(), record.process_id(), record.thread_id(), record.event_id());
+                let quick = (record.ticks(), record.process_id(), record.thread_id(), record.id());
                 let size = record.bytes().len();
                 match record.header().unwrap() {
                     RecordHeader::System(h) | RecordHeader::Compact(h) => {
@@ -145,15 +145,15 @@ fn quick_reads_equal_the_decoded_headers() {
 fn merged_order_gives_every_record_once_and_never_goes_back() {
     let Some(folder) = corpus() else { return };
     for (name, want) in expected(&folder) {
-        let file = EtlFile::open(&folder.join(&name)).unwrap();
-        let trace = Trace::new(file.bytes()).unwrap();
+        let file = EtlFile::open(folder.join(&name)).unwrap();
+        let trace = file.trace().unwrap();
         let mut latest = i64::MIN;
         let mut count = 0;
-        for item in trace.records_in_time_order() {
+        for item in trace.records() {
             let item = item.unwrap();
-            assert!(item.ticks() >= latest, "{name}");
-            latest = item.ticks();
-            assert!(item.record().is_some(), "{name}");
+            assert!(item.order_ticks() >= latest, "{name}");
+            latest = item.order_ticks();
+            assert!(item.record().bytes().len() >= 8, "{name}");
             count += 1;
         }
         assert_eq!(count, want["records_total"].as_u64().unwrap(), "{name}");
@@ -163,7 +163,7 @@ fn merged_order_gives_every_record_once_and_never_goes_back() {
 #[test]
 fn a_text_file_is_not_a_trace() {
     let Some(folder) = corpus() else { return };
-    let file = EtlFile::open(&folder.join("not-a-trace.etl")).unwrap();
-    let error = Trace::new(file.bytes()).unwrap_err();
+    let file = EtlFile::open(folder.join("not-a-trace.etl")).unwrap();
+    let error = file.trace().unwrap_err();
     assert_eq!(error.kind, etl_parser::ErrorKind::NotATrace);
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use etl_parser::{Consequence, Error, ErrorKind, Trace};
+use etl_parser::{Consequence, Error, ErrorKind, FileTime, Trace};
 use synth::record::{Origin, Record};
 use synth::{TraceBuilder, TraceOptions};
 
@@ -107,15 +107,15 @@ fn one_wrong_time_stamp_moves_its_own_buffer_at_most() {
         bytes[at..at + 8].copy_from_slice(&ticks.to_le_bytes());
         let trace = Trace::new(&bytes).unwrap();
         let ordered: Vec<(i64, u32)> = trace
-            .records_in_time_order()
-            .map(|item| item.map(|item| (item.ticks(), item.record().unwrap().buffer())).unwrap())
+            .records()
+            .map(|item| item.map(|item| (item.order_ticks(), item.record().buffer())).unwrap())
             .collect();
         assert_eq!(ordered.len() as u64, records);
         let steps: Vec<i64> = trace
-            .records_in_time_order()
+            .records()
             .filter_map(|item| {
                 let item = item.unwrap();
-                let record = item.record()?;
+                let record = item.record();
                 let payload = record.user_data().ok().filter(|_| record.buffer() != 5 && record.bytes()[7] == 0x0F)?;
                 Some(i64::from_le_bytes(payload[..8].try_into().unwrap()))
             })
@@ -202,8 +202,8 @@ fn sessions_put_together_are_segments_with_their_own_clocks() {
     assert_eq!(segments.len(), 2);
     assert_eq!((segments[0].start(), segments[0].end()), (0, first.len() as u64));
     assert_eq!((segments[1].start(), segments[1].end()), (first.len() as u64, whole.len() as u64));
-    assert_eq!(segments[1].clock().file_time(t0), start);
-    assert_eq!(segments[1].records_in_time_order().filter(Result::is_ok).count() as u64, records);
+    assert_eq!(segments[1].clock().file_time(t0), FileTime(start));
+    assert_eq!(segments[1].records().filter(Result::is_ok).count() as u64, records);
     assert_eq!(segments[1].buffers()[1].offset, first.len() as u64 + 0x2000);
     assert!(segments.iter().all(|segment| segment.damaged() == 0));
     assert_eq!(Trace::segments(&first).unwrap().len(), 1);
@@ -234,15 +234,15 @@ fn a_trace_without_its_first_buffer_is_read_with_times_from_its_first_record() {
         let first = u32::from_le_bytes(whole[..4].try_into().unwrap()) as usize;
         let trace = Trace::new(&whole).unwrap();
         let in_first = records_of(&whole, 0);
-        let all = trace.records_in_time_order().count() as u64;
+        let all = trace.records().count() as u64;
         let rest = &whole[first..];
         let headless = Trace::new(rest).unwrap();
         assert!(!headless.has_header() && trace.has_header());
         assert!(headless.clock().is_assumed());
-        assert_eq!(headless.records_in_time_order().filter(Result::is_ok).count() as u64, all - in_first);
+        assert_eq!(headless.records().filter(Result::is_ok).count() as u64, all - in_first);
         assert_eq!(headless.damaged(), 0);
-        let ticks = headless.records_in_time_order().next().unwrap().unwrap().ticks();
-        assert!(headless.clock().file_time(ticks) < 10_000_000, "times count from the first record");
+        let ticks = headless.records().next().unwrap().unwrap().order_ticks();
+        assert!(headless.clock().file_time(ticks) < FileTime(10_000_000), "times count from the first record");
     }
     assert!(Trace::new(&b"0123456789abcdef".repeat(1000)).is_err());
 }

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use etl_parser::{
-    Clock, ClockKind, ErrorKind, ExtendedItemType, Guid, HookId, PointerSize, Record, RecordHeader, RecordKind, Trace,
+    Clock, ClockKind, ErrorKind, ExtendedItemType, FileTime, Guid, HookId, PointerSize, Record, RecordHeader,
+    RecordKind, Trace,
 };
 use synth::record::{Descriptor, Extended, Origin, Record as Written};
 use synth::{Pointer, TraceBuilder, TraceOptions};
@@ -68,7 +69,7 @@ fn event_with_extended_items() {
     both_widths(&record, |record, ticks| {
         assert_eq!(record.kind(), RecordKind::EventHeader);
         assert_eq!((record.ticks(), record.process_id(), record.thread_id()), (Some(ticks), Some(4120), Some(77)));
-        assert_eq!((record.header_guid(), record.event_id(), record.version()), (Some(guid()), Some(1029), Some(3)));
+        assert_eq!((record.header_guid(), record.id(), record.version()), (Some(guid()), Some(1029), Some(3)));
         let RecordHeader::Event(header) = record.header().unwrap() else { panic!() };
         assert_eq!((header.channel, header.level, header.opcode, header.task), (16, 4, 12, 7));
         assert_eq!((header.keyword, header.cpu_times), (0x8000_0004, [5, 6]));
@@ -88,7 +89,7 @@ fn system_and_compact() {
     let system = Written::System { origin: ORIGIN, hook: 0x0301, version: 4, payload };
     both_widths(&system, |record, ticks| {
         assert_eq!(record.kind(), RecordKind::System);
-        assert_eq!((record.hook(), record.event_id(), record.version()), (Some(HookId(0x0301)), Some(1), Some(4)));
+        assert_eq!((record.hook(), record.id(), record.version()), (Some(HookId(0x0301)), Some(1), Some(4)));
         assert_eq!((record.ticks(), record.process_id(), record.thread_id()), (Some(ticks), Some(4120), Some(77)));
         let RecordHeader::System(header) = record.header().unwrap() else { panic!() };
         assert_eq!(header.cpu_times, Some([5, 6]));
@@ -126,7 +127,7 @@ fn classic_and_instance() {
         assert_eq!(record.kind(), RecordKind::Classic);
         let RecordHeader::Classic(header) = record.header().unwrap() else { panic!() };
         assert_eq!((header.opcode, header.level, header.version, header.guid), (39, 5, 3, guid()));
-        assert_eq!((record.ticks(), record.event_id(), record.header_guid()), (Some(ticks), Some(39), Some(guid())));
+        assert_eq!((record.ticks(), record.id(), record.header_guid()), (Some(ticks), Some(39), Some(guid())));
         assert_eq!(record.user_data().unwrap(), b"mof");
     });
     let instance = Written::Instance {
@@ -193,13 +194,13 @@ fn clocks_of_all_kinds_convert_exactly() {
         let clock: &Clock = trace.clock();
         assert_eq!((clock.kind(), clock.is_assumed()), (kind, false));
         let t0 = trace.buffers()[0].not_before;
-        assert_eq!(clock.file_time(t0), start);
+        assert_eq!(clock.file_time(t0), FileTime(start));
         let (ticks, later) = match kind {
             ClockKind::QPC => (14_318_180 * 3600 + 7, 36_000_000_004),
             ClockKind::SYSTEM_TIME => (123, 123),
             _ => (2394 * 1_000_000, 10_000_000),
         };
-        assert_eq!(clock.file_time(t0 + ticks), start + later, "{kind:?}");
+        assert_eq!(clock.file_time(t0 + ticks), FileTime(start + later), "{kind:?}");
     }
 }
 
@@ -223,10 +224,10 @@ fn one_stream_for_each_processor_in_the_order_of_sequence_numbers() {
         assert!(numbers.is_sorted());
     }
     let ticks: Vec<i64> = trace
-        .records_in_time_order()
+        .records()
         .map(|item| item.unwrap())
-        .filter(|item| item.record().unwrap().hook() == Some(HookId(0x0F2E)))
-        .map(|item| item.ticks() - t0)
+        .filter(|item| item.record().hook() == Some(HookId(0x0F2E)))
+        .map(|item| item.order_ticks() - t0)
         .collect();
     assert_eq!(ticks, (0..400).collect::<Vec<i64>>());
 }
@@ -247,7 +248,7 @@ fn compressed_buffers_give_the_same_records() {
     };
     let records = |bytes: &[u8]| -> Vec<Vec<u8>> {
         let trace = Trace::new(bytes).unwrap();
-        let items = trace.records_in_time_order().map(|item| item.unwrap().record().unwrap().bytes().to_vec());
+        let items = trace.records().map(|item| item.unwrap().record().bytes().to_vec());
         // The header record differs: it says whether the trace is compressed.
         items.filter(|bytes| bytes[6..8] == [0x2E, 0x0F]).collect()
     };
@@ -267,8 +268,7 @@ fn unknown_kinds_are_given_where_the_next_record_proves_the_size() {
     builder.raw(0, t0 + 1, &unknown).record(0, t0 + 2, &known);
     let bytes = builder.finish();
     let trace = Trace::new(&bytes).unwrap();
-    let kinds: Vec<RecordKind> =
-        trace.records_in_time_order().map(|item| item.unwrap().record().unwrap().kind()).collect();
+    let kinds: Vec<RecordKind> = trace.records().map(|item| item.unwrap().record().kind()).collect();
     assert!(kinds.contains(&RecordKind::Other));
     assert_eq!(kinds.last(), Some(&RecordKind::System));
     // Without a record behind it, at a place that is no marker, the size cannot be trusted.
@@ -278,7 +278,7 @@ fn unknown_kinds_are_given_where_the_next_record_proves_the_size() {
     builder.raw(0, t0 + 1, &lonely);
     let bytes = builder.finish();
     let trace = Trace::new(&bytes).unwrap();
-    let error = trace.records_in_time_order().find_map(Result::err).unwrap();
+    let error = trace.records().find_map(Result::err).unwrap();
     assert_eq!(error.kind, ErrorKind::UnknownMarker);
 }
 

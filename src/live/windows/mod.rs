@@ -27,7 +27,7 @@ use super::system::{
     Sink, System, Table,
 };
 use crate::side::facts::{DynamicPorts, ListedSocket};
-use crate::time::FileTime;
+use crate::time::{FileTime, from_timestamp};
 
 /// `CREATE_NO_WINDOW`: commands run without a window of their own.
 const NO_WINDOW: u32 = 0x0800_0000;
@@ -91,7 +91,7 @@ impl System for Windows {
     }
 
     fn now(&self) -> FileTime {
-        Timestamp::try_from(SystemTime::now()).ok().and_then(FileTime::from_timestamp).unwrap_or_default()
+        Timestamp::try_from(SystemTime::now()).ok().and_then(from_timestamp).unwrap_or_default()
     }
 
     fn uptime(&self) -> Duration {

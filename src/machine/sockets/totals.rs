@@ -7,7 +7,7 @@ use super::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};
 use crate::hash::FastMap;
 use crate::machine::ports::{Counts, Hold};
 use crate::machine::processes::Owner;
-use crate::status::NtStatus;
+use crate::status::{NtStatus, shares_low_word_only};
 use crate::time::{FileTime, joined};
 
 /// Pairs of operation and status that are counted each. `ntstatus.h` has a few thousand, AFD gives a few dozen.
@@ -39,7 +39,7 @@ impl Totals {
             return;
         }
         self.by_status.add((operation, status));
-        if status.shares_low_word_only() {
+        if shares_low_word_only(status) {
             self.other_low_word += 1;
         }
     }

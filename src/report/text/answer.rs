@@ -11,7 +11,7 @@ use crate::diagnosis::verdict::{Confidence, EXPLAINED_PERCENT, State};
 use crate::machine::pools::RangeSource;
 use crate::report::{HolderRow, PoolRow};
 use crate::status::NtStatus;
-use crate::time::{FileTime, duration_text};
+use crate::time::{FileTime, ShownTime as _, duration_text};
 use crate::words::shown;
 use crate::words::{counted, grouped};
 

@@ -9,6 +9,7 @@ use crate::diagnosis::verdict::State;
 use crate::event::base_name;
 use crate::machine::tally::OwnerSource;
 use crate::net::Family;
+use crate::time::ShownTime as _;
 use crate::words::shown;
 use crate::words::{counted, grouped};
 

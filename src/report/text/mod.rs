@@ -28,6 +28,13 @@ pub struct Layout {
     pub top: usize,
 }
 
+impl Default for Layout {
+    /// As in a file: [`DEFAULT_WIDTH`], 20 rows.
+    fn default() -> Self {
+        Self { width: DEFAULT_WIDTH, top: 20 }
+    }
+}
+
 const HEADING: Style = Style::new().bold();
 const ALARM: Style = AnsiColor::Red.on_default().bold();
 const CALM: Style = AnsiColor::Green.on_default().bold();

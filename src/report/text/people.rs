@@ -5,8 +5,8 @@ use std::io;
 use super::Page;
 use super::words::{known_by, name, percent, pid};
 use crate::report::ProcessRow;
-use crate::status::NtStatus;
-use crate::time::FileTime;
+use crate::status::{NtStatus, shares_low_word_only};
+use crate::time::{FileTime, ShownTime as _};
 use crate::words::shown;
 use crate::words::table::{Align, Table, cut};
 use crate::words::{counted, grouped};
@@ -84,7 +84,7 @@ impl<'r> Page<'r, '_> {
         for row in others.iter().take(self.layout.top) {
             let meaning = match row.status {
                 NtStatus::ADDRESS_ALREADY_EXISTS | NtStatus::SHARING_VIOLATION => "a fixed port is in use",
-                status if status.shares_low_word_only() => "same low word as 0xC0000209, another status",
+                status if shares_low_word_only(status) => "same low word as 0xC0000209, another status",
                 _ => "",
             };
             let status_name = row.name.unwrap_or("unknown status");

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Page;
+use crate::time::ShownTime as _;
 use crate::words::{counted, grouped};
 
 /// Heights of one column, in eighths.

@@ -1,7 +1,7 @@
 //! Words and numbers of the text report.
 
 use crate::report::{ProcessRow, TraceSummary};
-use crate::time::duration_text;
+use crate::time::{ShownTime as _, duration_text};
 use crate::words::counted;
 use crate::words::{shown, windows_name};
 

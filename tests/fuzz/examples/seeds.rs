@@ -85,7 +85,7 @@ fn events_of(folder: &Path, name: &str, trace: &Trace<'_>) -> std::io::Result<()
     let mut afd = Vec::new();
     for position in 0..trace.buffers().len() {
         for record in trace.buffer(position, &mut scratch).expect("it exists").records().map_while(Result::ok) {
-            let (Some(id), Some(version), Ok(payload)) = (record.event_id(), record.version(), record.user_data())
+            let (Some(id), Some(version), Ok(payload)) = (record.id(), record.version(), record.user_data())
             else {
                 continue;
             };
@@ -138,7 +138,7 @@ fn schemas_of(folder: &Path, name: &str, trace: &Trace<'_>) -> std::io::Result<(
                 save(folder, "event_info", &format!("{name}-{count}"), &[&length[..], payload, &[1; 64]].concat())?;
                 count += 1;
             }
-            if record.event_id() == Some(0xFFFE) && payload.len() > 8 && count < 60 {
+            if record.id() == Some(0xFFFE) && payload.len() > 8 && count < 60 {
                 let text = &payload[8..];
                 save(folder, "manifest", &format!("{name}-{count}"), &text[..text.len().min(4096)])?;
                 count += 1;

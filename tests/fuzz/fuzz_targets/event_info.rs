@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use outofports::schema::event_info::{read_event_info, read_map_info};
-use outofports::schema::{Maps, Value};
+use etw_schema::event_info::{read_event_info, read_map_info};
+use etw_schema::{Maps, Value};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return };

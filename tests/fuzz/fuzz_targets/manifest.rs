@@ -2,8 +2,8 @@
 #![no_main]
 
 use etl_parser::Trace;
-use outofports::schema::Schemas;
-use outofports::schema::manifest::read_manifest;
+use etw_schema::Schemas;
+use etw_schema::manifest::read_manifest;
 use synth::record::{Descriptor, Origin, Record};
 use synth::{Guid, Pointer};
 

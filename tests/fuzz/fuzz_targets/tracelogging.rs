@@ -1,7 +1,7 @@
 //! Events that describe themselves: a length (one byte, in units of 4), that much metadata, the rest is payload.
 #![no_main]
 
-use outofports::schema::tracelogging::{ProviderTraits, read_event, read_provider_traits};
+use etw_schema::tracelogging::{ProviderTraits, read_event, read_provider_traits};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Some((length, rest)) = bytes.split_first() else { return };

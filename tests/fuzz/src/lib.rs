@@ -5,15 +5,14 @@ pub mod listing;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use etl_parser::{PointerSize, Trace};
+use etl_parser::{PointerSize, Record, Trace};
+use outofports::case::boots;
 use outofports::event::{EventMeta, NetEvent};
-use outofports::machine::{Analysis, Setting};
-use outofports::pipeline::coverage::Coverage;
-use outofports::pipeline::{self, Progress, TimeOrder};
-use outofports::report::{self, Facts, Report, TraceFacts, json, text};
-use outofports::schema::{Layout, Maps, Value, decode};
-use outofports::side::facts::SideFacts;
+use outofports::pipeline::{Observer, replay};
+use outofports::report::{self, Report, json, text};
+use etw_schema::{Layout, Maps, Value, decode};
 use outofports::side::tasklist::Task;
+use outofports::{Case, Error, NoProgress, Options};
 use rayon::ThreadPool;
 
 /// Above this much announced data the time goes into decompression, and nothing new is seen.
@@ -36,32 +35,28 @@ fn is_smaller(bytes: &[u8], limit: u64) -> bool {
     data.sum::<u64>() <= limit
 }
 
-/// Makes a report of a file's bytes on so many threads, and shows each event to `look` in its order.
-pub fn report_on(
-    bytes: &[u8],
-    threads: usize,
-    tasks: Vec<Task>,
-    mut look: impl FnMut(&EventMeta, &NetEvent) + Send,
-) -> Report {
+/// Events in their order.
+struct Ordered(Vec<(EventMeta, NetEvent)>);
+
+impl Observer for Ordered {
+    type Notes = ();
+
+    fn look((): &mut (), _: &Record<'_>) {}
+
+    fn add(&mut self, _: usize, (): ()) {}
+
+    fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
+        self.0.push((*meta, event.clone()));
+    }
+}
+
+/// The events of a file in the order in which the analysis takes them, read on so many threads.
+fn events_of(bytes: &[u8], threads: usize) -> Vec<(EventMeta, NetEvent)> {
     let traces = Trace::segments(bytes).expect("checked before");
-    let mut coverages: Vec<Coverage> = traces.iter().map(Coverage::of_index).collect();
-    let mut analysis = Analysis::new(Setting { boots: vec![0; traces.len()], ..Setting::default() });
-    let mut order = TimeOrder::default();
-    pool(threads).install(|| {
-        pipeline::scan(
-            &traces,
-            &Progress::default(),
-            |number, trace, buffer| pipeline::read_events(number, trace, buffer, |_| ()),
-            |number, mut events, not_before| {
-                coverages[number].add(std::mem::take(&mut events.coverage));
-                order.push(number, events);
-                order.release(not_before, |meta, event| {
-                    look(meta, event);
-                    analysis.observe(meta, event);
-                });
-            },
-        );
-    });
+    let boots = boots::boots(&traces);
+    let mut ordered = Ordered(Vec::new());
+    let groups = boots::by_boot(&boots, &traces);
+    let coverages = pool(threads).install(|| replay(&traces, &groups, &NoProgress, &mut ordered)).expect("not stopped");
     for coverage in &coverages {
         let told = coverage.decoded + coverage.skipped + coverage.unknown + coverage.malformed;
         assert_eq!(told, coverage.records, "every record is accounted for");
@@ -69,14 +64,34 @@ pub fn report_on(
         assert!(coverage.afd_malformed <= coverage.malformed);
         assert!(coverage.bind_records <= coverage.afd_records && coverage.afd_records <= coverage.records);
     }
-    let facts = |(number, (trace, coverage))| TraceFacts::new(format!("trace-{number}"), trace, coverage, 0);
-    Report::new(Facts {
-        traces: traces.iter().zip(coverages).enumerate().map(facts).collect(),
-        findings: analysis.finish(),
-        side: SideFacts { tasks, ..SideFacts::default() },
-        side_inputs: Vec::new(),
-        notes: Vec::new(),
-    })
+    ordered.0
+}
+
+/// Makes a report of a file's bytes on so many threads, with a list of processes beside them; `None` where the bytes are also
+/// those of something else.
+pub fn report_on(bytes: &[u8], threads: usize, tasks: &[Task]) -> Option<Report> {
+    let mut case = Case::from_bytes("trace.etl", bytes);
+    if !tasks.is_empty() {
+        case = case.with_bytes("tasklist.csv", listed(tasks));
+    }
+    let mut options = Options::default();
+    options.threads = threads;
+    match outofports::analyze(&case, &options, &NoProgress) {
+        Ok(analyzed) => Some(analyzed.report),
+        Err(Error::NothingToRead { .. }) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// As `tasklist /svc /fo csv` lists them.
+fn listed(tasks: &[Task]) -> Vec<u8> {
+    let mut text = "\"Image Name\",\"PID\",\"Services\"\r\n".to_owned();
+    for task in tasks {
+        let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+        let services = quoted(&task.services.join(","));
+        text.push_str(&format!("{},\"{}\",{services}\r\n", quoted(&task.image), task.pid));
+    }
+    text.into_bytes()
 }
 
 /// What must hold of pools and holders: no share above the whole, no holder that is nowhere, no failure lost.
@@ -141,11 +156,9 @@ pub fn check(bytes: &[u8], tasks: &[Task]) {
     if !is_readable(bytes) {
         return;
     }
-    let mut events = Vec::new();
-    let one = report_on(bytes, 1, tasks.to_vec(), |meta, event| events.push((*meta, event.clone())));
-    let mut again = Vec::new();
-    let two = report_on(bytes, 2, tasks.to_vec(), |meta, event| again.push((*meta, event.clone())));
-    assert_eq!(events, again, "the order of events is the same on two threads");
+    let events = events_of(bytes, 1);
+    assert_eq!(events, events_of(bytes, 2), "the order of events is the same on two threads");
+    let (Some(one), Some(two)) = (report_on(bytes, 1, tasks), report_on(bytes, 2, tasks)) else { return };
     assert_eq!(checked(&one), checked(&two), "the report is the same on two threads");
     check_order(&events);
 }

@@ -1,10 +1,10 @@
 //! The list of a trace's events and what `info` tells, from bytes; and what must hold for both.
 
 use etl_parser::Trace;
+use outofports::NoProgress;
 use outofports::case::InputKind;
 use outofports::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter};
 use outofports::info;
-use outofports::pipeline::Progress;
 use outofports::report::json;
 
 /// Above this much announced data, nothing new is seen.
@@ -27,7 +27,7 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn list(traces: &[Trace<'_>], threads: usize, writer: &mut dyn EventWriter) -> (usize, String) {
-    let schemas = crate::pool(threads).install(|| events::learn(traces, &Progress::default()));
+    let schemas = crate::pool(threads).install(|| events::learn(traces, &NoProgress)).expect("not stopped");
     let all = Filter { all: true, ..Filter::default() };
     let (mut count, mut output) = (0, Vec::new());
     writer.begin(&mut output).expect("memory");
@@ -70,8 +70,8 @@ fn check_lines(lines: &str, count: usize) {
 
 fn check_info(trace: &Trace<'_>) {
     let documents = [1, 2].map(|threads| {
-        let read = || info::read("trace".to_owned(), InputKind::Etl, trace, &Progress::default());
-        let (info, coverage) = crate::pool(threads).install(read);
+        let read = || info::read("trace".to_owned(), InputKind::Etl, trace, &NoProgress);
+        let (info, coverage) = crate::pool(threads).install(read).expect("not stopped");
         assert_eq!(info.records.total, coverage.records);
         let (mut document, mut page) = (Vec::new(), Vec::new());
         json::write(&info, &mut document).expect("memory");

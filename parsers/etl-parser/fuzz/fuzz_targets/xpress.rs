@@ -70,7 +70,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Some(([low, high], input)) = bytes.split_first_chunk::<2>() else { return };
     let size = usize::from(u16::from_le_bytes([*low, *high]));
     let mut room = vec![GUARD; size + 64];
-    let written = etl_parser::decompress(input, &mut room[32..32 + size]);
+    let written = etl_parser::xpress::decompress(input, &mut room[32..32 + size]);
     assert!(written <= size, "no more than the output holds");
     assert!(room[..32].iter().chain(&room[32 + size..]).all(|byte| *byte == GUARD), "nothing outside of the output");
     assert!(room[32 + written..].iter().all(|byte| *byte == GUARD), "nothing behind what was given");
@@ -78,6 +78,6 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
 
     let packed = synth::xpress::compress(input);
     let mut whole = vec![0; input.len()];
-    assert_eq!(etl_parser::decompress(&packed, &mut whole), input.len());
+    assert_eq!(etl_parser::xpress::decompress(&packed, &mut whole), input.len());
     assert_eq!(whole, input, "what was compressed comes back");
 });

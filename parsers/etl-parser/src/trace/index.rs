@@ -11,9 +11,9 @@ use crate::buffer::{
     BUFFER_HEADER_BYTES, BufferFlags, BufferHeader, BufferInfo, BufferType, MAX_BUFFER_BYTES, is_unwritten,
 };
 use crate::bytes::u32_at;
-use crate::compress::decompress;
 use crate::error::{Consequence, Error, ErrorKind};
 use crate::record::peek_ticks;
+use crate::xpress::decompress;
 
 /// How many damaged places keep their full description; all are counted. A file cut once has one.
 const MAX_DAMAGE_KEPT: usize = 256;
@@ -198,10 +198,10 @@ impl Trace<'_> {
         if info.is_compressed() {
             let mut start = [0_u8; 64];
             let written = decompress(stored.get(BUFFER_HEADER_BYTES..)?, &mut start);
-            peek_ticks(start.get(..written)?, end - BUFFER_HEADER_BYTES, self.layout)
+            peek_ticks(start.get(..written)?, end - BUFFER_HEADER_BYTES, self.dialect)
         } else {
             let data = stored.get(BUFFER_HEADER_BYTES..end.min(stored.len()))?;
-            peek_ticks(data, data.len(), self.layout)
+            peek_ticks(data, data.len(), self.dialect)
         }
     }
 

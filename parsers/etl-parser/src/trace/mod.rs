@@ -2,7 +2,7 @@
 
 mod index;
 mod place;
-mod preview;
+mod prefetch;
 mod rising;
 mod start;
 
@@ -14,11 +14,11 @@ use self::start::read_first_record;
 use crate::LogFileMode;
 use crate::buffer::{BUFFER_HEADER_BYTES, Buffer, BufferFlags, BufferHeader, BufferInfo, BufferType, MAX_BUFFER_BYTES};
 use crate::clock::Clock;
-use crate::compress::decompress;
 use crate::error::{Consequence, Error, ErrorKind};
 use crate::logfile_header::LogfileHeader;
 use crate::merge::OrderedRecords;
-use crate::record::{Layout, PointerSize};
+use crate::record::{Dialect, PointerSize};
+use crate::xpress::decompress;
 
 /// An indexed trace: the header record, and where each buffer stands.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct Trace<'a> {
     header: LogfileHeader,
     pointer_size: PointerSize,
     clock: Clock,
-    layout: Layout,
+    dialect: Dialect,
     buffers: Vec<BufferInfo>,
     streams: Vec<Stream>,
     damage: Vec<Error>,
@@ -145,14 +145,14 @@ impl<'a> Trace<'a> {
         pointer_size: PointerSize,
         reference_ticks: i64,
     ) -> Self {
-        let layout = Layout { old_instances: (header.layout_major, header.layout_minor) < (1, 1) };
+        let dialect = Dialect { old_instances: (header.layout_major, header.layout_minor) < (1, 1) };
         let mut trace = Self {
             bytes,
             base,
             clock: Clock::new(&header, reference_ticks),
             header,
             pointer_size,
-            layout,
+            dialect,
             buffers: Vec::new(),
             streams: Vec::new(),
             damage: Vec::new(),
@@ -257,7 +257,7 @@ impl<'a> Trace<'a> {
         let end = info.header.end_of_data() as usize;
         if !info.is_compressed() {
             let bytes = stored.get(..end).unwrap_or(stored);
-            return Ok(Buffer { info, bytes, end, decompressed: false, layout: self.layout });
+            return Ok(Buffer { info, bytes, end, decompressed: false, dialect: self.dialect });
         }
         let (head, stream) = stored.split_at_checked(BUFFER_HEADER_BYTES).unwrap_or((stored, &[]));
         // The bound was checked when the buffer was indexed; it is at most `MAX_BUFFER_BYTES`.
@@ -266,7 +266,7 @@ impl<'a> Trace<'a> {
         scratch_head.copy_from_slice(head.get(..scratch_head.len()).unwrap_or(head));
         let written = decompress(stream, output);
         let bytes = scratch.get(..BUFFER_HEADER_BYTES + written).unwrap_or(scratch);
-        Ok(Buffer { info, bytes, end, decompressed: true, layout: self.layout })
+        Ok(Buffer { info, bytes, end, decompressed: true, dialect: self.dialect })
     }
 
     /// All positions of [`Trace::buffers`] by the time of their first record: the order in which to read them so that
@@ -288,18 +288,41 @@ impl<'a> Trace<'a> {
         })
     }
 
-    /// All records in time order.
+    /// All records of all buffers, in time order.
     ///
     /// Each processor's records stay in their own order; between processors the smaller time stamp comes first, and of
     /// equal ones that of the lower processor number. A record without a time stamp, or with one that goes back, takes
-    /// the time of the record before it ([`BufferInfo::order_ticks`]). Damage comes as an error in the place where
-    /// records are missing.
-    pub fn records_in_time_order(&self) -> OrderedRecords<'_, 'a> {
+    /// the place of the record before it ([`BufferInfo::order_ticks`]).
+    ///
+    /// Damage comes as an `Err` in the place where records are missing, says what it costs ([`Error::consequence`]), and
+    /// the iteration goes on behind it. Damage between buffers is not among it: see [`Trace::damage`].
+    ///
+    /// One thread reads. Where that is too slow, and the order does not matter or is made later, open buffers on several
+    /// threads: [`Trace::buffer`] and [`Buffer::records`] copy nothing.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/synthetic/modern-64.etl");
+    /// # if !std::path::Path::new(path).exists() { return Ok(()) }
+    /// let file = etl_parser::EtlFile::open(path)?;
+    /// let trace = file.trace()?;
+    /// let (mut records, mut damaged) = (0, 0);
+    /// for record in trace.records() {
+    ///     match record {
+    ///         Ok(_) => records += 1,
+    ///         Err(damage) => { eprintln!("{damage}"); damaged += 1 }
+    ///     }
+    /// }
+    /// assert!(records > 0 && damaged == 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn records(&self) -> OrderedRecords<'_, 'a> {
         OrderedRecords::new(self)
     }
 
-    pub(crate) fn layout(&self) -> Layout {
-        self.layout
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     pub(crate) fn stored(&self, info: &BufferInfo) -> &'a [u8] {

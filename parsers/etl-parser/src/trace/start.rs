@@ -6,7 +6,7 @@ use crate::buffer::{BUFFER_HEADER_BYTES, Buffer, BufferHeader, BufferType, MAX_B
 use crate::bytes::{u16_at, u32_at};
 use crate::error::{Consequence, Error, ErrorKind};
 use crate::logfile_header::LogfileHeader;
-use crate::record::{Layout, PointerSize, Record, RecordKind};
+use crate::record::{Dialect, PointerSize, Record, RecordKind};
 
 /// Whether a header buffer with a readable header record stands here.
 pub(super) fn starts_segment(bytes: &[u8]) -> bool {
@@ -39,7 +39,7 @@ pub(super) fn read_first_record(bytes: &[u8]) -> Result<(LogfileHeader, PointerS
         bytes: stored.get(..end).unwrap_or(stored),
         end,
         decompressed: false,
-        layout: Layout { old_instances: false },
+        dialect: Dialect { old_instances: false },
     };
     let record = match buffer.records().next() {
         Some(Ok(record)) => record,

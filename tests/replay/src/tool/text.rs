@@ -41,7 +41,7 @@ pub(crate) fn write(trace: &Path, out: &Path, stretch: i64) -> Result<(), Box<dy
 fn line(trace: &Trace<'_>, record: &Record<'_>, stretch: i64) -> Option<(i64, String)> {
     let Ok(RecordHeader::Event(header)) = record.header() else { return None };
     let start = trace.header().start_time;
-    let time = start + (trace.clock().file_time(header.ticks) - start) * stretch;
+    let time = start + (trace.clock().file_time(header.ticks).0 - start) * stretch;
     let mut line = format!(
         "{} {} {} {} {:x} {} {} {} {time} {} ",
         header.provider,

@@ -1,0 +1,151 @@
+//! Walks the records of a buffer.
+
+use super::shape::{Dialect, Shape};
+use super::{Facts, Record};
+use crate::buffer::{BUFFER_HEADER_BYTES, Buffer};
+use crate::bytes::{align8, u32_at};
+use crate::error::{Consequence, Error, ErrorKind};
+
+/// Walks the records of a buffer. Advances by at least 8 bytes a step; after an error it has ended.
+#[derive(Debug, Clone)]
+#[must_use = "records are read as the iterator advances"]
+pub struct Records<'a> {
+    buffer: Buffer<'a>,
+    pos: usize,
+    index: u32,
+    done: bool,
+}
+
+impl<'a> Records<'a> {
+    pub(crate) fn new(buffer: Buffer<'a>) -> Self {
+        Self { buffer, pos: BUFFER_HEADER_BYTES, index: 0, done: false }
+    }
+
+    /// Continues a walk at a position that an earlier one reached.
+    pub(crate) fn resume(buffer: Buffer<'a>, pos: usize, index: u32) -> Self {
+        Self { buffer, pos, index, done: false }
+    }
+
+    /// Position of the next record in the buffer, in bytes.
+    pub(crate) fn position(&self) -> usize {
+        self.pos
+    }
+
+    /// Bytes of the buffer's data that have not been walked: after an error, what was lost.
+    pub fn remaining_bytes(&self) -> usize {
+        self.buffer.end.saturating_sub(self.pos)
+    }
+
+    /// Why the buffer's data ends before its announced end; `None` where it does not.
+    fn missing_data(&self) -> Option<ErrorKind> {
+        let buffer = &self.buffer;
+        (buffer.missing_bytes() > 0).then(|| {
+            if buffer.decompressed && !buffer.info.is_truncated() {
+                ErrorKind::Decompression
+            } else {
+                ErrorKind::Truncated
+            }
+        })
+    }
+
+    fn offset(&self) -> u64 {
+        let within = if self.buffer.decompressed { 0 } else { self.pos as u64 };
+        self.buffer.info.offset.saturating_add(within)
+    }
+
+    #[cold]
+    fn fail(
+        &mut self,
+        kind: ErrorKind,
+        field: &'static str,
+        need: usize,
+        have: usize,
+    ) -> Option<Result<Record<'a>, Error>> {
+        self.done = true;
+        let info = self.buffer.info;
+        Some(Err(Error::new(kind, Consequence::RestOfBuffer, self.offset(), field, need as u64, have as u64)
+            .in_buffer(info.index, info.offset)
+            .in_record(self.index)))
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<Record<'a>, Error>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done || self.pos >= self.buffer.end {
+            return None;
+        }
+        let bytes = self.buffer.bytes;
+        let available = bytes.len().saturating_sub(self.pos);
+        let word = u32_at(bytes, self.pos).unwrap_or(0);
+        if word == u32::MAX {
+            self.done = true;
+            return None;
+        }
+        if available < 8 {
+            let need = self.buffer.end - self.pos;
+            let kind = self.missing_data().unwrap_or(ErrorKind::RecordTooShort);
+            return self.fail(kind, "data of the buffer", need.max(8), available);
+        }
+        let Some(shape) = Shape::read(bytes, self.pos, self.buffer.dialect) else {
+            return self.fail(ErrorKind::UnknownMarker, "record marker", 0, word as usize);
+        };
+        if shape.size < shape.fixed {
+            return self.fail(ErrorKind::RecordTooShort, shape.name, shape.fixed, shape.size);
+        }
+        let Some(record) = bytes.get(self.pos..self.pos + shape.size) else {
+            return match self.missing_data() {
+                // What a record says that runs into missing data is true; that the data is missing is the damage.
+                Some(kind) if self.pos + shape.size <= self.buffer.end => {
+                    let need = self.buffer.end - self.pos;
+                    self.fail(kind, "data of the buffer", need, available)
+                }
+                _ => self.fail(ErrorKind::RecordTooLong, shape.name, shape.size, available),
+            };
+        };
+        let next = self.pos + align8(shape.size);
+        if shape.unsure {
+            let at_end = next >= self.buffer.end;
+            if !at_end && u32_at(bytes, next).is_none_or(|word| word & 0x8000_0000 == 0) {
+                return self.fail(ErrorKind::UnknownMarker, "record marker", 0, word as usize);
+            }
+        }
+        let info = self.buffer.info;
+        let facts = Facts {
+            header_type: shape.header_type,
+            kind: shape.kind,
+            fixed: shape.fixed,
+            offset: self.offset(),
+            pos: self.pos as u32,
+            index: self.index,
+            buffer: info.index,
+            buffer_offset: info.offset,
+            cpu: info.header.cpu(),
+        };
+        self.pos = next;
+        self.index = self.index.saturating_add(1);
+        Some(Ok(Record { bytes: record, facts }))
+    }
+}
+
+/// The raw time stamp of a record of which at least the first 64 bytes are at hand, if it ends within `limit` bytes.
+pub(crate) fn peek_ticks(bytes: &[u8], limit: usize, dialect: Dialect) -> Option<i64> {
+    let shape = Shape::read(bytes, 0, dialect)?;
+    if shape.size < shape.fixed || shape.size > limit {
+        return None;
+    }
+    let facts = Facts {
+        header_type: shape.header_type,
+        kind: shape.kind,
+        fixed: shape.fixed,
+        offset: 0,
+        pos: 0,
+        index: 0,
+        buffer: 0,
+        buffer_offset: 0,
+        cpu: 0,
+    };
+    Record { bytes: bytes.get(..shape.size).unwrap_or(bytes), facts }.ticks()
+}

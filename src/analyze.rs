@@ -1,0 +1,161 @@
+//! Case in, report out: the one way in for the command line, the page in a browser, tests, fuzz targets and benchmarks.
+//!
+//! ```no_run
+//! use outofports::{Case, Format, NoProgress, Options};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let case = Case::from_paths(["case-folder/"])?;
+//! let analyzed = outofports::analyze(&case, &Options::default(), &NoProgress)?;
+//! println!("{:?}", analyzed.report.verdict.state);
+//! analyzed.report.write(Format::Json, &mut std::io::stdout())?;
+//! for input in &analyzed.unusable {
+//!     eprintln!("{input}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+use std::collections::{BTreeSet, HashSet};
+
+use etl_parser::{Guid, Record};
+
+use crate::case::facts::TraceFacts;
+use crate::case::{Case, Contents, Error, NotUsed, Opened, boots};
+use crate::event::{EventMeta, NetEvent};
+use crate::machine::pools::{PoolRange, PoolRanges};
+use crate::machine::{Analysis, Setting};
+use crate::pipeline::coverage::Coverage;
+use crate::pipeline::{Observer, Threads, replay};
+use crate::progress::Progress;
+use crate::providers::afd;
+use crate::report::{Facts, Report};
+
+/// Provider GUIDs of a trace that are told apart. A capture of everything has some hundred; damage can make up one for each
+/// record.
+const MAX_PROVIDERS: usize = 1 << 16;
+
+/// How a case is analyzed. The default: what the inputs say, on all processors.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// Threads that read; 0 for one on each processor. The report is the same for any number.
+    pub threads: usize,
+    /// The dynamic port range of all pools, instead of what listings say.
+    pub pool: Option<PoolRange>,
+}
+
+/// What became of a case.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Analyzed {
+    /// The report.
+    pub report: Report,
+    /// What was named and could not be used.
+    pub unusable: Vec<NotUsed>,
+    /// Everything could be used: nothing is unusable, no trace is damaged.
+    pub is_complete: bool,
+    /// Traces read.
+    pub traces: usize,
+    /// Their size, unpacked, in bytes.
+    pub bytes: u64,
+}
+
+/// Analyzes a case.
+///
+/// # Errors
+///
+/// [`Error::NothingToRead`] where the case holds neither a trace nor a side file that is known, [`Error::Stopped`] where
+/// `progress` says so, [`Error::Threads`] where the system gives none.
+pub fn analyze(case: &Case, options: &Options, progress: &dyn Progress) -> Result<Analyzed, Error> {
+    let threads = Threads::start(options.threads)?;
+    let contents = Contents::open(case, progress)?;
+    let analyzed = threads.run(|| analyze_contents(&contents, options, progress));
+    threads.run(|| contents.unmap());
+    analyzed
+}
+
+fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progress) -> Result<Analyzed, Error> {
+    let Opened { traces: opened, unusable, mut notes } = contents.index();
+    if opened.is_empty() && !contents.side_inputs.iter().any(|side| side.used) {
+        return Err(Error::NothingToRead { unusable, notes });
+    }
+    let (labels, traces): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|opened| ((opened.path, opened.input), opened.trace)).unzip();
+    let boots = boots::boots(&traces);
+    let mut watched = Watched {
+        analysis: Analysis::new(Setting {
+            boots: boots.clone(),
+            bounds: boots::bounds(&traces),
+            ranges: PoolRanges::new(options.pool, &contents.side.dynamic_ports),
+        }),
+        providers: vec![BTreeSet::new(); traces.len()],
+    };
+    let coverages = replay(&traces, &boots::by_boot(&boots, &traces), progress, &mut watched)?;
+    let Watched { analysis, providers } = watched;
+    notes.extend(unusable.iter().map(|not_used| format!("{not_used}; not used")));
+    if providers.iter().any(|providers| providers.len() > MAX_PROVIDERS) {
+        notes.push(format!("a trace names more than {MAX_PROVIDERS} providers: the rest are not counted"));
+    }
+    if let Some(several) = boots.iter().max().map(|last| last + 1).filter(|count| *count > 1) {
+        notes.push(format!(
+            "the traces are of {several} machines, or starts of one: each is followed by itself, and of a pool the fullest is shown"
+        ));
+    }
+    let is_complete = unusable.is_empty() && coverages.iter().all(Coverage::is_whole);
+    let facts = labels.into_iter().zip(traces.iter().zip(coverages.into_iter().zip(providers)));
+    let facts = facts.map(|((path, input), (trace, (coverage, providers)))| TraceFacts {
+        input,
+        ..TraceFacts::new(path, trace, coverage, providers.len() as u64)
+    });
+    let facts = facts.collect();
+    let (count, bytes) = (traces.len(), traces.iter().map(|trace| trace.bytes().len() as u64).sum());
+    // What is left to do needs memory too, and no trace.
+    drop(traces);
+    let report = Report::new(Facts {
+        traces: facts,
+        findings: analysis.finish(),
+        side: contents.side.clone(),
+        side_inputs: contents.side_inputs.clone(),
+        notes,
+    });
+    Ok(Analyzed { report, unusable, is_complete, traces: count, bytes })
+}
+
+/// The state of the machine, and the providers that each trace names.
+struct Watched {
+    analysis: Analysis,
+    providers: Vec<BTreeSet<Guid>>,
+}
+
+/// Providers of a buffer.
+#[derive(Default)]
+struct Seen {
+    providers: HashSet<Guid>,
+    last: Option<Guid>,
+}
+
+impl Observer for Watched {
+    type Notes = Seen;
+
+    fn look(seen: &mut Seen, record: &Record<'_>) {
+        let guid = record.header_guid();
+        if guid != seen.last {
+            seen.last = guid;
+            seen.providers.extend(guid);
+        }
+    }
+
+    fn add(&mut self, trace: usize, seen: Seen) {
+        let Some(providers) = self.providers.get_mut(trace) else { return };
+        for provider in seen.providers.into_iter().filter(|provider| *provider != afd::PROVIDER) {
+            // One more shows that there are too many.
+            if providers.len() <= MAX_PROVIDERS {
+                providers.insert(provider);
+            }
+        }
+    }
+
+    fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
+        self.analysis.observe(meta, event);
+    }
+}

@@ -1,0 +1,50 @@
+//! `info`.
+
+use std::time::Instant;
+
+use super::writing::{refuse_to_overwrite, tell_speed, warn, write_output};
+use super::{Failure, Outcome, case_of};
+use crate::case::Error;
+use crate::case::{Contents, Opened};
+use crate::cli::{Info, InfoFormat};
+use crate::info;
+use crate::pipeline::Threads;
+use crate::report::json;
+use crate::terminal::with_bar;
+
+pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
+    let started = Instant::now();
+    let common = &options.common;
+    refuse_to_overwrite(common, &options.inputs)?;
+    let threads = Threads::start(common.threads()).map_err(Error::from)?;
+    let case = case_of(&options.inputs, Vec::new());
+    let contents = with_bar(common.is_silent(), |progress| Contents::open(&case, progress)).map_err(Error::from)?;
+    let Opened { traces, unusable, notes } = threads.run(|| contents.index());
+    if traces.is_empty() {
+        return Err(Error::NothingToRead { unusable, notes }.into());
+    }
+    let read = with_bar(common.is_silent(), |progress| {
+        let read = |opened: &crate::case::OpenedTrace<'_>| {
+            threads.run(|| info::read(opened.path.clone(), opened.kind, &opened.trace, progress))
+        };
+        traces.iter().map(read).collect::<Result<Vec<_>, _>>()
+    });
+    let (documents, coverages): (Vec<_>, Vec<_>) = read.map_err(Error::from)?.into_iter().unzip();
+    let is_complete = unusable.is_empty() && coverages.iter().all(crate::pipeline::coverage::Coverage::is_whole);
+    write_output(common, options.format == InfoFormat::Text, |out, width| match options.format {
+        InfoFormat::Text => documents.iter().enumerate().try_for_each(|(number, document)| {
+            if number > 0 {
+                writeln!(out)?;
+            }
+            info::write_text(document, width, out)
+        }),
+        InfoFormat::Json => match documents.as_slice() {
+            [document] => json::write(document, out),
+            documents => json::write(&documents, out),
+        },
+    })?;
+    warn(common, &unusable);
+    let bytes = traces.iter().map(|opened| opened.trace.bytes().len() as u64).sum();
+    tell_speed(common, traces.len(), bytes, started);
+    Ok(if is_complete { Outcome::Complete } else { Outcome::Incomplete })
+}

@@ -1,0 +1,70 @@
+//! The one loop over traces that all callers share: events in one order, and what was read to get them.
+
+use etl_parser::{Record, Trace};
+
+use super::coverage::Coverage;
+use super::{TimeOrder, read_events, scan_some};
+use crate::event::{EventMeta, NetEvent};
+use crate::progress::{Progress, Stopped};
+
+/// What is made of the records and events of traces.
+pub trait Observer: Send {
+    /// What is noted of the records of one buffer, on whatever thread reads it.
+    type Notes: Default + Send;
+
+    /// Notes one record, whatever its kind.
+    fn look(notes: &mut Self::Notes, record: &Record<'_>);
+
+    /// Whether an event is to be kept until its turn.
+    fn wants(event: &NetEvent) -> bool {
+        let _ = event;
+        true
+    }
+
+    /// Takes in the notes of a buffer of a trace, in the order of reading.
+    fn add(&mut self, trace: usize, notes: Self::Notes);
+
+    /// Takes in an event, in the order of time.
+    fn observe(&mut self, meta: &EventMeta, event: &NetEvent);
+}
+
+/// Reads traces on the current rayon pool, group by group, each group in one order by time. Gives what was read of each trace.
+///
+/// # Errors
+///
+/// [`Stopped`] where `progress` says so.
+pub fn replay<O: Observer>(
+    traces: &[Trace<'_>],
+    groups: &[Vec<usize>],
+    progress: &dyn Progress,
+    observer: &mut O,
+) -> Result<Vec<Coverage>, Stopped> {
+    let mut coverages: Vec<Coverage> = traces.iter().map(Coverage::of_index).collect();
+    let mut order = TimeOrder::default();
+    progress.expect(groups.iter().flatten().filter_map(|number| traces.get(*number)).map(size).sum());
+    for group in groups {
+        scan_some(
+            traces,
+            group,
+            progress,
+            |number, trace, buffer| {
+                let mut notes = O::Notes::default();
+                let events = read_events(number, trace, buffer, |record| O::look(&mut notes, record), O::wants);
+                (events, notes)
+            },
+            |number, (mut events, notes), not_before| {
+                if let Some(coverage) = coverages.get_mut(number) {
+                    coverage.add(std::mem::take(&mut events.coverage));
+                }
+                observer.add(number, notes);
+                order.push(number, events);
+                order.release(not_before, |meta, event| observer.observe(meta, event));
+            },
+        )?;
+    }
+    Ok(coverages)
+}
+
+fn size(trace: &Trace<'_>) -> u64 {
+    trace.bytes().len() as u64
+}

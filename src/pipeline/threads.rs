@@ -1,0 +1,47 @@
+//! The threads of one job.
+
+use std::fmt;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+/// The system gives no threads; what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoThreads(String);
+
+impl fmt::Display for NoThreads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "threads cannot be started: {}", self.0)
+    }
+}
+
+impl std::error::Error for NoThreads {}
+
+/// The threads of one job: its own, so that jobs beside each other do not wait for one another. Where a system has no threads,
+/// the job runs on its caller.
+#[derive(Debug)]
+pub struct Threads {
+    pool: Option<ThreadPool>,
+}
+
+impl Threads {
+    /// Starts so many threads; 0 for one on each processor.
+    ///
+    /// # Errors
+    ///
+    /// [`NoThreads`] where the system gives none.
+    pub fn start(count: usize) -> Result<Self, NoThreads> {
+        if cfg!(target_family = "wasm") {
+            return Ok(Self { pool: None });
+        }
+        let pool = ThreadPoolBuilder::new().num_threads(count).build();
+        Ok(Self { pool: Some(pool.map_err(|error| NoThreads(error.to_string()))?) })
+    }
+
+    /// Runs `work` on them.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+}
