@@ -242,12 +242,14 @@ mod tests {
             state: Some(state),
             pid: Some(pid),
             count: 1,
+            image: None,
+            port_alone: None,
         }
     }
 
     fn listing(sockets: Vec<ListedSocket>, second_of_day: Option<u32>) -> SocketListing {
-        let taken = second_of_day.map(|second_of_day| Taken { text: String::new(), second_of_day });
-        SocketListing { source: 0, taken, sockets, owners: BTreeMap::new() }
+        let taken = second_of_day.map(|second_of_day| Taken { text: String::new(), day: None, second_of_day });
+        SocketListing { taken, sockets, ..SocketListing::default() }
     }
 
     const TCP4: PoolKey = PoolKey { protocol: Some(Protocol::Tcp), family: Some(Family::Ipv4) };

@@ -219,6 +219,8 @@ mod tests {
             state: Some(state),
             pid: Some(pid),
             count: 1,
+            image: None,
+            port_alone: None,
         }
     }
 
@@ -228,7 +230,7 @@ mod tests {
 
     #[test]
     fn states_of_the_last_listing_and_thresholds_with_their_exemptions() {
-        let listing = |source, sockets| SocketListing { source, taken: None, sockets, owners: BTreeMap::new() };
+        let listing = |source, sockets| SocketListing { source, sockets, ..SocketListing::default() };
         let side = SideFacts {
             listings: vec![
                 listing(0, vec![socket(TcpState::Bound, 7); 90]),

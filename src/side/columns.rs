@@ -49,8 +49,17 @@ const NAMES: [(Column, &[&str]); 24] = [
     (
         Column::RemoteAddress,
         &[
-            "remoteaddress", "remote", "remoteip", "remoteipaddress", "remoteaddr", "remoteendpoint", "raddr",
-            "foreignaddress", "foreign", "foreignip", "remotehost",
+            "remoteaddress",
+            "remote",
+            "remoteip",
+            "remoteipaddress",
+            "remoteaddr",
+            "remoteendpoint",
+            "raddr",
+            "foreignaddress",
+            "foreign",
+            "foreignip",
+            "remotehost",
         ],
     ),
     (Column::RemotePort, &["remoteport", "rport", "foreignport"]),
@@ -58,11 +67,31 @@ const NAMES: [(Column, &[&str]); 24] = [
     (Column::AppliedSetting, &["appliedsetting"]),
     (
         Column::Pid,
-        &["pid", "processid", "owningprocess", "owningpid", "ownerpid", "owningprocessid", "ownerprocess", "id", "idprocess"],
+        &[
+            "pid",
+            "processid",
+            "owningprocess",
+            "owningpid",
+            "ownerpid",
+            "owningprocessid",
+            "ownerprocess",
+            "id",
+            "idprocess",
+        ],
     ),
     (
         Column::ProcessName,
-        &["processname", "process", "image", "imagename", "exe", "executable", "owningprocessname", "procname", "program"],
+        &[
+            "processname",
+            "process",
+            "image",
+            "imagename",
+            "exe",
+            "executable",
+            "owningprocessname",
+            "procname",
+            "program",
+        ],
     ),
     (Column::Name, &["name"]),
     (Column::Handles, &["handles", "handlecount"]),
@@ -93,8 +122,7 @@ impl Column {
         if name.len() > MAX_NAME {
             return Self::Other;
         }
-        let letters: String =
-            name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        let letters: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
         if SOURCES.contains(&letters.as_str()) {
             return Self::EventSource;
         }

@@ -115,6 +115,8 @@ pub struct ListedSocket {
     pub count: u32,
     /// Who owns it, in [`SocketListing::images`]; `None` where the listing does not say so row by row.
     pub image: Option<u32>,
+    /// Local port, where the address beside it is a name.
+    pub port_alone: Option<u16>,
 }
 
 /// State of a TCP socket as a listing names it.
@@ -173,7 +175,7 @@ impl TcpState {
 }
 
 /// Who owns sockets of a listing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListedOwner {
     /// Image name.
     pub image: Option<String>,

@@ -52,19 +52,6 @@ impl<'t> Lines<'t> {
         let mut ahead = *self;
         ahead.find(|line| !line.is_blank())
     }
-
-    /// Goes on over lines that end inside of `bytes` bytes from here.
-    pub(super) fn skip_bytes(&mut self, bytes: usize) {
-        let until = self.rest.len().saturating_sub(bytes);
-        while self.rest.len() > until {
-            let Some((_, behind)) = self.rest.split_once('\n') else {
-                self.rest = "";
-                return;
-            };
-            self.rest = behind;
-            self.number += 1;
-        }
-    }
 }
 
 impl<'t> Iterator for Lines<'t> {
@@ -143,7 +130,9 @@ fn is_pause(line: &str) -> bool {
     }
     let word = line.trim_matches('-').trim();
     let has_blanks = line.contains("-- ") && line.contains(" --");
-    has_blanks && !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "()%".contains(c))
+    has_blanks
+        && !word.is_empty()
+        && word.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "()%".contains(c))
 }
 
 /// Whether a line says that lines are left out: `...`, `[...]`, `<snip>`.
@@ -163,7 +152,8 @@ pub(super) fn typed(line: &str) -> Option<&str> {
         None => line,
     };
     let path = line.strip_prefix("PS ").unwrap_or(line);
-    let is_path = path.get(1..3) == Some(":\\") || path.starts_with("\\\\") || (path.len() < line.len() && path.starts_with('>'));
+    let is_path =
+        path.get(1..3) == Some(":\\") || path.starts_with("\\\\") || (path.len() < line.len() && path.starts_with('>'));
     let (_, typed) = path.split_once('>').filter(|_| is_path)?;
     Some(typed.trim())
 }
@@ -175,8 +165,20 @@ pub(super) fn is_prompt(line: &str) -> bool {
 
 /// Programs whose outputs are known; a line that begins with one of them is a command.
 const PROGRAMS: [&str; 14] = [
-    "netstat", "netsh", "tasklist", "wmic", "handle", "handle64", "tcpvcon", "tcpvcon64", "powershell", "cmd", "type", "gps",
-    "get", "gcim",
+    "netstat",
+    "netsh",
+    "tasklist",
+    "wmic",
+    "handle",
+    "handle64",
+    "tcpvcon",
+    "tcpvcon64",
+    "powershell",
+    "cmd",
+    "type",
+    "gps",
+    "get",
+    "gcim",
 ];
 
 /// The command that made what follows.

@@ -13,6 +13,7 @@ pub mod netsh;
 pub mod netstat;
 mod recognise;
 mod records;
+mod says;
 mod states;
 mod table;
 mod taken;
@@ -20,4 +21,5 @@ pub mod tasklist;
 mod text;
 
 pub use recognise::{Kind, Recognised, is_text, recognise, recognise_as};
+pub use says::what_it_says;
 pub use text::{Decoded, EncodingBy, NamedEncoding, decode_text, decode_text_as};

@@ -216,7 +216,19 @@ impl Reader {
 
 /// Words for ports in the languages of Windows, in small letters.
 const PORT_WORDS: [&str; 14] = [
-    "port", "puerto", "porta", "poort", "порт", "端口", "ポート", "포트", "連接埠", "θύρ", "bağlantı noktası", "منفذ", "יציא",
+    "port",
+    "puerto",
+    "porta",
+    "poort",
+    "порт",
+    "端口",
+    "ポート",
+    "포트",
+    "連接埠",
+    "θύρ",
+    "bağlantı noktası",
+    "منفذ",
+    "יציא",
     "พอร์ต",
 ];
 
@@ -283,8 +295,9 @@ fn family_of_name(name: &str) -> Option<Family> {
 fn labelled(line: &str) -> Option<(&str, &str)> {
     let (label, value) = line.trim().rsplit_once([':', '：'])?;
     let (label, value) = (label.trim(), value.trim());
-    let is_label = !label.is_empty() && !label.contains([':', '：']) && !label.bytes().all(|byte| byte.is_ascii_digit());
-    (is_label && !value.contains(char::is_whitespace)).then_some((label, value))
+    let is_label =
+        !label.is_empty() && !label.contains([':', '：']) && !label.bytes().all(|byte| byte.is_ascii_digit());
+    (is_label && !value.contains(char::is_whitespace) && !value.starts_with('\\')).then_some((label, value))
 }
 
 /// The number of `Start Port : 49152`.

@@ -308,7 +308,8 @@ impl Place {
         }
         let (host, port) = word.rsplit_once(':')?;
         let is_word = |text: &str| {
-            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '+' | '/'))
+            !text.is_empty()
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '+' | '/'))
         };
         let has_letter = |text: &str| text.contains(|c: char| c.is_ascii_alphabetic());
         let ip = ip(host);

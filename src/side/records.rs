@@ -149,7 +149,9 @@ fn headless(line: &str) -> Option<Heading> {
             vec![ProcessName, Pid, Protocol, LocalAddress, LocalPort, RemoteAddress, RemotePort, State]
         }
         [process, protocol, local, _, _, ..]
-            if is_protocol(protocol) && has_port(local) && process.rsplit_once(':').is_some_and(|(_, pid)| is_number(pid)) =>
+            if is_protocol(protocol)
+                && has_port(local)
+                && process.rsplit_once(':').is_some_and(|(_, pid)| is_number(pid)) =>
         {
             vec![ProcessName, Protocol, LocalAddress, RemoteAddress, State]
         }
@@ -200,7 +202,8 @@ fn rows<'t>(
                     if counts.first_not_understood == half.map(|half| half.number) {
                         *counts = RowCount { rows: counts.rows, ..RowCount::default() };
                     } else if is_close {
-                        counts.not_understood = counts.not_understood.saturating_sub(u64::from(counts.not_understood > 1));
+                        counts.not_understood =
+                            counts.not_understood.saturating_sub(u64::from(counts.not_understood > 1));
                     }
                 }
             }
@@ -214,12 +217,17 @@ fn rows<'t>(
             omissions += 1;
             continue;
         }
-        let is_other = is_prompt(line.text) || Clock::default().see(line.trimmed()) || Heading::at(line, lines).is_some();
+        let is_other =
+            is_prompt(line.text) || Clock::default().see(line.trimmed()) || Heading::at(line, lines).is_some();
         misses += 1;
         if is_other || misses > MAX_MISSES {
             break;
         }
-        if is_close && count.rows > 0 { count.missed(line.number) } else { pending.missed(line.number) }
+        if is_close && count.rows > 0 {
+            count.missed(line.number)
+        } else {
+            pending.missed(line.number)
+        }
         half = Some(line);
     }
     builder.end(count, context, found);

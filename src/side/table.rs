@@ -105,9 +105,12 @@ fn known(columns: &[Column]) -> usize {
 fn may_be_heading(line: &str) -> bool {
     let line = line.trim_start_matches(['"', '|', ' ', '\t']);
     line.starts_with(|c: char| c.is_alphabetic() || c == '#')
-        && ["ort", "PID", "Pid", "pid", "Id", "ID", "Count", "COUNT", "count", "andle", "rocess", "Use", "Setting", "etting", "roto"]
-            .iter()
-            .any(|part| line.contains(part))
+        && [
+            "ort", "PID", "Pid", "pid", "Id", "ID", "Count", "COUNT", "count", "andle", "rocess", "Use", "Setting",
+            "etting", "roto",
+        ]
+        .iter()
+        .any(|part| line.contains(part))
 }
 
 /// The spans of a rule of `-` or `=`, as it stands below a heading.
@@ -135,7 +138,8 @@ pub(super) fn rule(line: &str) -> Option<Vec<Span>> {
 /// Whether a line is made of the signs that rules have.
 pub(super) fn is_rule(line: &str) -> bool {
     let line = line.trim();
-    line.len() >= 2 && line.chars().all(|c| matches!(c, '-' | '=' | ' ' | '|' | ':' | '+' | '_' | '*' | '\t' | '─' | '—'))
+    line.len() >= 2
+        && line.chars().all(|c| matches!(c, '-' | '=' | ' ' | '|' | ':' | '+' | '_' | '*' | '\t' | '─' | '—'))
         && line.contains(['-', '=', '_', '*', '─', '—'])
 }
 
@@ -275,7 +279,11 @@ mod tests {
     fn headings_of_all_forms() {
         use Column::{LocalAddress, LocalPort, Other, Pid, ProcessName, Protocol, State};
         for (text, columns, left) in [
-            ("LocalAddress LocalPort x OwningProcess\n------------ --------- - -------------\nrow\n", vec![LocalAddress, LocalPort, Other, Pid], 1),
+            (
+                "LocalAddress LocalPort x OwningProcess\n------------ --------- - -------------\nrow\n",
+                vec![LocalAddress, LocalPort, Other, Pid],
+                1,
+            ),
             ("LocalAddress LocalPort OwningProcess\nrow\n", vec![LocalAddress, LocalPort, Pid], 1),
             ("\"PId\";\"x\";\"Local Port\"\nrow\n", vec![Pid, Other, LocalPort], 1),
             ("| Proto | Process ID | State |\n|---|:--|---|\n", vec![Protocol, Pid, State], 1),

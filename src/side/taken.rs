@@ -139,12 +139,13 @@ fn half_of_day(word: &str) -> Option<bool> {
     if let Some(half) = [("a.", false), ("p.", true)].into_iter().find(|(half, _)| word == *half) {
         return Some(half.1);
     }
-    let letters: String = word.chars().filter(|c| c.is_alphabetic() || !c.is_ascii()).flat_map(char::to_lowercase).collect();
+    let letters: String =
+        word.chars().filter(|c| c.is_alphabetic() || !c.is_ascii()).flat_map(char::to_lowercase).collect();
     let has_digits = word.bytes().any(|byte| byte.is_ascii_digit());
     let halves = HALVES.iter().filter(|_| !has_digits && !letters.is_empty());
-    halves.flat_map(|(morning, afternoon)| [(morning, false), (afternoon, true)]).find_map(|(word, half)| {
-        (letters == **word).then_some(half)
-    })
+    halves
+        .flat_map(|(morning, afternoon)| [(morning, false), (afternoon, true)])
+        .find_map(|(word, half)| (letters == **word).then_some(half))
 }
 
 /// The same, written together with the time: `오후2:03`, `下午2:03`.

@@ -67,7 +67,9 @@ pub fn read(text: &str) -> Option<(Vec<Task>, RowCount)> {
 /// Whether a name is that of a module: `tasklist /m` lists these where `/svc` lists services.
 pub(super) fn is_module(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    [".dll", ".drv", ".exe", ".cpl", ".ocx", ".sys", ".ax", ".tsp", ".nls", ".mui"].iter().any(|ending| name.ends_with(ending))
+    [".dll", ".drv", ".exe", ".cpl", ".ocx", ".sys", ".ax", ".tsp", ".nls", ".mui"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
 }
 
 /// What the last column is called is translated; names with the endings of modules are no services.
@@ -189,7 +191,8 @@ fn comma_separated(text: &str, count: &mut RowCount) -> Option<Vec<Task>> {
             }
             None if text.is_empty() => {}
             None if tasks.is_empty() => {
-                heading = text.split("\",\"").take(MAX_COLUMNS).map(|name| Column::named(name.trim_matches('"'))).collect();
+                heading =
+                    text.split("\",\"").take(MAX_COLUMNS).map(|name| Column::named(name.trim_matches('"'))).collect();
             }
             None if pending.not_understood >= MAX_MISSES as u64 => break,
             None => pending.missed(line.number),
@@ -197,7 +200,8 @@ fn comma_separated(text: &str, count: &mut RowCount) -> Option<Vec<Task>> {
     }
     // Other lists have a name and a number in front, too.
     let third = heading.get(2).copied().unwrap_or(Column::Other);
-    let is_named = matches!(third, Column::Services | Column::Modules | Column::Other) && !heading.contains(&Column::Handles);
+    let is_named =
+        matches!(third, Column::Services | Column::Modules | Column::Other) && !heading.contains(&Column::Handles);
     let is_image = |task: &Task| task.image.to_ascii_lowercase().ends_with(".exe") || matches!(task.pid, 0 | 4);
     let is_list = is_named && tasks.iter().any(is_image);
     if third == Column::Modules {

@@ -86,7 +86,8 @@ impl Groups {
         let values = name.split(',').map(|value| value.trim().to_owned()).collect();
         let identity = identity(members);
         let ports = identity.and_then(|[_, local, _, remote]| number(local).zip(number(remote)));
-        let addresses = identity.and_then(|[local, _, remote, _]| super::sockets::ip(local).zip(super::sockets::ip(remote)));
+        let addresses =
+            identity.and_then(|[local, _, remote, _]| super::sockets::ip(local).zip(super::sockets::ip(remote)));
         self.rows.push(Row { count, values, image: image.map(str::to_owned), ports, addresses, line });
         true
     }
@@ -240,7 +241,8 @@ fn of_values(rows: &[Row], at: usize, has_images: bool) -> Option<Property> {
     if has_images || numbers.iter().any(|(row, number)| (*number == 0 && waits(row)) || *number > u32::from(u16::MAX)) {
         return Some(Property::Owner);
     }
-    let shown: Vec<(u32, (u16, u16))> = numbers.iter().filter_map(|(row, number)| Some((*number, row.ports?))).collect();
+    let shown: Vec<(u32, (u16, u16))> =
+        numbers.iter().filter_map(|(row, number)| Some((*number, row.ports?))).collect();
     let all = |is: &dyn Fn(u32, (u16, u16)) -> bool| shown.iter().all(|(number, ports)| is(*number, *ports));
     match () {
         () if shown.is_empty() => None,

@@ -145,7 +145,9 @@ fn labelled(line: &str) -> Option<(&str, &str)> {
     let label = label.trim_end();
     let is_label = label.len() <= MAX_LABEL
         && !label.contains("  ")
-        && label.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-' | '(' | ')' | '#' | '.' | '\'' | '’'));
+        && label
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-' | '(' | ')' | '#' | '.' | '\'' | '’'));
     // A path, or the address of a page.
     let is_path = value.starts_with(['\\', '/']);
     (is_label && !is_path).then_some((label, value.trim()))

@@ -33,8 +33,10 @@ impl Settings {
             // A setting that takes the range of the system.
             (None, None) => true,
             (Some(_), Some(_)) => {
-                let (start, count) = (record.number::<u16>(Column::RangeStart), record.number::<u32>(Column::RangeCount));
-                let Some((start, count)) = start.zip(count).filter(|(start, count)| is_range(u32::from(*start), *count))
+                let (start, count) =
+                    (record.number::<u16>(Column::RangeStart), record.number::<u32>(Column::RangeCount));
+                let Some((start, count)) =
+                    start.zip(count).filter(|(start, count)| is_range(u32::from(*start), *count))
                 else {
                     return false;
                 };

@@ -60,8 +60,7 @@ const SMALL: [CodePage; 11] = [
 const JAPANESE: CodePage = CodePage::Web("932", SHIFT_JIS);
 
 /// Pages of East Asia, whose characters overlap: which of them it is, frequencies tell.
-const LARGE: [CodePage; 3] =
-    [CodePage::Web("936", GBK), CodePage::Web("949", EUC_KR), CodePage::Web("950", BIG5)];
+const LARGE: [CodePage; 3] = [CodePage::Web("936", GBK), CodePage::Web("949", EUC_KR), CodePage::Web("950", BIG5)];
 
 /// The page that makes words of the bytes outside of ASCII; `None` where none does.
 pub(super) fn guess(sample: &[u8]) -> Option<CodePage> {
@@ -216,9 +215,21 @@ mod tests {
     fn headings_tell_the_code_page_of_their_language() {
         for (name, page, text) in [
             ("zh-CN", LARGE[0], "活动连接\r\n  协议  本地地址          外部地址        状态           PID\r\n"),
-            ("ko", LARGE[1], "활성 연결\r\n  프로토콜  로컬 주소              외부 주소              상태            PID\r\n"),
-            ("zh-TW", LARGE[2], "使用中連線\r\n  協定   本機位址               外部位址               狀態            PID\r\n"),
-            ("ja", JAPANESE, "アクティブな接続\r\n  プロトコル  ローカル アドレス          外部アドレス           状態\r\n"),
+            (
+                "ko",
+                LARGE[1],
+                "활성 연결\r\n  프로토콜  로컬 주소              외부 주소              상태            PID\r\n",
+            ),
+            (
+                "zh-TW",
+                LARGE[2],
+                "使用中連線\r\n  協定   本機位址               外部位址               狀態            PID\r\n",
+            ),
+            (
+                "ja",
+                JAPANESE,
+                "アクティブな接続\r\n  プロトコル  ローカル アドレス          外部アドレス           状態\r\n",
+            ),
             ("ja", JAPANESE, "プロトコル tcp の動的ポートの範囲\r\n"),
             ("zh-CN", LARGE[0], "协议 tcp 动态端口范围\r\n启动端口        : 49152\r\n端口数 : 16384\r\n"),
             ("pl", CodePage::Oem("852", 852), "Aktywne połączenia\r\n  Protokół  Adres lokalny  NASŁUCHIWANIE\r\n"),
