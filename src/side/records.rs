@@ -129,7 +129,7 @@ fn table<'t>(line: Line<'t>, lines: Lines<'t>, context: &mut Context, found: &mu
 /// The columns of a row that stands without a heading, as tcpvcon and TCPView write them: a protocol, an address with its
 /// port, a process.
 fn headless(line: &str) -> Option<Heading> {
-    use Column::{LocalAddress, LocalPort, Other, Pid, ProcessName, Protocol, RemoteAddress, RemotePort, State};
+    use Column::{LocalAddress, LocalPort, Pid, ProcessName, Protocol, RemoteAddress, RemotePort, State};
     const PROTOCOLS: [&str; 6] = ["TCP", "UDP", "TCPV6", "UDPV6", "TCP6", "UDP6"];
     let separator = [b'\t', b',', b';'].into_iter().find(|separator| line.as_bytes().contains(separator))?;
     let cells: Vec<&str> = split(line, separator).take(32).map(|cell| cell.trim().trim_matches('"')).collect();
@@ -157,8 +157,6 @@ fn headless(line: &str) -> Option<Heading> {
         }
         _ => return None,
     };
-    let rest = cells.len().saturating_sub(columns.len());
-    let columns: Vec<Column> = columns.into_iter().chain(std::iter::repeat_n(Other, rest)).collect();
     Some(Heading::without(columns, separator))
 }
 
@@ -242,13 +240,14 @@ fn read_row<'t>(heading: &Heading, line: Line<'t>, lines: &mut Lines<'t>, builde
     let columns = heading.columns.len();
     match &heading.form {
         Form::Separated(separator) => {
-            let fits = |cells: usize| cells == columns || cells == columns + 1;
+            let fits = |cells: usize| cells == columns || cells == columns + 1 || (heading.is_open && cells > columns);
             if line.text.contains('"') {
                 let Some(row) = quoted_row(line, lines, *separator).filter(|row| fits(row.len())) else { return false };
                 let cells: Vec<&str> = row.iter().collect();
                 return builder.row(&record(heading, &cells), line.number);
             }
-            let cells: Vec<&str> = split(line.text, *separator).take(columns + 2).collect();
+            let most = if heading.is_open { columns } else { columns + 2 };
+            let cells: Vec<&str> = split(line.text, *separator).take(most).collect();
             let is_trailing = cells.len() == columns || cells.last().is_some_and(|cell| cell.trim().is_empty());
             fits(cells.len()) && is_trailing && builder.row(&record(heading, &cells), line.number)
         }

@@ -38,8 +38,8 @@ pub(super) enum Form {
 pub(super) struct Heading {
     pub(super) columns: Vec<Column>,
     pub(super) form: Form,
-    /// A rule stands below it.
-    pub(super) is_ruled: bool,
+    /// Rows may have more cells.
+    pub(super) is_open: bool,
 }
 
 impl Heading {
@@ -54,7 +54,7 @@ impl Heading {
                 split(text, separator).take(MAX_COLUMNS).map(|name| Column::named(name.trim_matches('"'))).collect();
             if known(&columns) >= 2 {
                 let form = Form::Separated(separator);
-                return Some((Self { columns, form, is_ruled: false }, behind));
+                return Some((Self { columns, form, is_open: false }, behind));
             }
         }
         let mut after_rule = behind;
@@ -66,12 +66,12 @@ impl Heading {
         if let Some(spans) = below.and_then(|line| rule(line.text)) {
             let columns: Vec<Column> = spans.iter().map(|span| Column::named(&at_positions(text, *span))).collect();
             let form = Form::Positions(spans);
-            return (known(&columns) >= 2).then_some((Self { columns, form, is_ruled: true }, after_rule));
+            return (known(&columns) >= 2).then_some((Self { columns, form, is_open: false }, after_rule));
         }
         let (columns, spans) = by_words(text)?;
         // Words of a sentence are no columns.
         let is_all = columns.len() >= 2 && !columns.contains(&Column::Other);
-        is_all.then_some((Self { columns, form: Form::Positions(spans), is_ruled: false }, behind))
+        is_all.then_some((Self { columns, form: Form::Positions(spans), is_open: false }, behind))
     }
 
     /// Whether it is that of `netstat`, whose rows tell themselves.
@@ -93,7 +93,7 @@ impl Heading {
 
     /// A heading for rows without one.
     pub(super) fn without(columns: Vec<Column>, separator: u8) -> Self {
-        Self { columns, form: Form::Separated(separator), is_ruled: false }
+        Self { columns, form: Form::Separated(separator), is_open: true }
     }
 }
 
