@@ -21,6 +21,7 @@ use etl_parser::{Guid, Record};
 
 use crate::case::facts::TraceFacts;
 use crate::case::{Case, Contents, Error, NotUsed, Opened, boots};
+use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, NetEvent};
 use crate::machine::pools::{PoolRange, PoolRanges};
 use crate::machine::{Analysis, Setting};
@@ -28,7 +29,7 @@ use crate::pipeline::coverage::Coverage;
 use crate::pipeline::{Observer, Threads, replay};
 use crate::progress::Progress;
 use crate::providers::afd;
-use crate::report::{Facts, Report};
+use crate::report::Report;
 
 /// Provider GUIDs of a trace that are told apart. A capture of everything has some hundred; damage can make up one for each
 /// record.
@@ -111,13 +112,13 @@ fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progr
     let (count, bytes) = (traces.len(), traces.iter().map(|trace| trace.bytes().len() as u64).sum());
     // What is left to do needs memory too, and no trace.
     drop(traces);
-    let report = Report::new(Facts {
+    let report = Report::new(diagnose(Facts {
         traces: facts,
         findings: analysis.finish(),
         side: contents.side.clone(),
         side_inputs: contents.side_inputs.clone(),
         notes,
-    });
+    }));
     Ok(Analyzed { report, unusable, is_complete, traces: count, bytes })
 }
 

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use crate::pipeline::coverage::Coverage;
 use crate::time::FileTime;
-use crate::words::counted;
 
 /// One trace.
 #[derive(Debug, Clone, Serialize)]
@@ -77,62 +76,6 @@ impl TraceFacts {
         let (clock_assumed, has_header) = (trace.clock().is_assumed(), trace.has_header());
         let input = path.clone();
         Self { input, path, summary, coverage, other_providers, clock_assumed, has_header, is_file: true }
-    }
-
-    /// Sentences about what could not be read, or not trusted.
-    pub(crate) fn notes(&self) -> Vec<String> {
-        let (trace, coverage) = (&self.summary, &self.coverage);
-        let mut notes: Vec<String> = coverage.damage.iter().map(ToString::to_string).collect();
-        let more = coverage.damaged_places.saturating_sub(coverage.damage.len() as u64);
-        if more > 0 {
-            notes.push(format!("{} more, not listed", counted(more, "damaged place")));
-        }
-        if !self.has_header {
-            notes.push("the first buffer is missing: system, losses and dates are unknown; times count from the first record, at an assumed 10 MHz".to_owned());
-        } else if self.clock_assumed {
-            notes.push("the header does not tell how the clock counts: times are a guess".to_owned());
-        } else if trace.clock == Some("cpu_cycles") {
-            notes.push("the clock counts processor cycles, whose rate varies: times are approximate".to_owned());
-        }
-        if !trace.closed_cleanly && self.has_header {
-            let why = "copied while it was being written, or the system stopped";
-            notes.push(format!("the log was not closed by its session: {why}"));
-        }
-        if trace.wrapped == Some(true) {
-            notes.push("the circular log has overwritten its beginning".to_owned());
-        }
-        if trace.events_lost > 0 || trace.buffers_lost > 0 {
-            let (events, buffers) =
-                (counted(trace.events_lost.into(), "event"), counted(trace.buffers_lost.into(), "buffer"));
-            notes.push(format!("the session lost {events} and {buffers}"));
-        }
-        if coverage.buffers_after_loss > 0 {
-            let count = counted(coverage.buffers_after_loss, "buffer");
-            notes.push(format!("the flags of {count} say that events were lost before"));
-        }
-        if coverage.displaced > 0 {
-            let count = counted(coverage.displaced, "event");
-            notes.push(format!("{count} with a wrong time stamp, ordered by the records around them"));
-        }
-        if coverage.unknown > 0 {
-            notes.push(format!("{} of a kind that no source describes", counted(coverage.unknown, "record")));
-        }
-        if coverage.malformed > 0 {
-            notes.push(format!("{} shorter than the layout promises", counted(coverage.malformed, "record")));
-        }
-        if coverage.other_pointer_size > 0 {
-            let count = counted(coverage.other_pointer_size, "process event");
-            notes.push(format!("{count} with another pointer size than the record's header says"));
-        }
-        if coverage.newer_afd_versions > 0 {
-            let count = counted(coverage.newer_afd_versions, "AFD event");
-            notes.push(format!("{count} of a version that is not known, read with the layout of version 0"));
-        }
-        if coverage.unknown_phases > 0 {
-            let count = counted(coverage.unknown_phases, "AFD event");
-            notes.push(format!("{count} with an EnterExit that no source names, not counted"));
-        }
-        notes.into_iter().map(|note| format!("{}: {note}", self.path)).collect()
     }
 }
 

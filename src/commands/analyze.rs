@@ -6,7 +6,7 @@ use super::writing::{refuse_to_overwrite, tell_speed, warn, write_report};
 use super::{Failure, Outcome, case_of};
 use crate::Options;
 use crate::cli::Analyze;
-use crate::diagnosis::verdict::State;
+use crate::diagnosis::state::State;
 use crate::terminal::with_bar;
 
 pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {

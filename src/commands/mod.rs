@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub use self::failure::Failure;
 use crate::case::{Case, NamedSideFile};
 use crate::cli::{Cli, Command};
-use crate::diagnosis::verdict::State;
+use crate::diagnosis::state::State;
 
 /// How a run ended that wrote what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,14 @@
 //! What else it could be: causes of the same symptoms, ruled out or not, each with its reason.
 
+mod symptoms;
+
 use serde::Serialize;
 
-use crate::status::NtStatus;
+use super::codes::AlternativeCode;
+use super::system_events::LogReach;
 use crate::time::FileTime;
 use crate::words::{counted, grouped};
+pub use symptoms::{OtherFailures, Symptoms};
 
 /// What is known about another cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,60 +25,12 @@ pub enum Standing {
 /// Another cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Alternative {
-    /// Stable, listed in `src/report/SCHEMA.md`.
-    pub code: &'static str,
+    /// Which.
+    pub code: AlternativeCode,
     /// What is known about it.
     pub standing: Standing,
     /// For people.
     pub text: String,
-}
-
-/// Failures with one status: how many, and the port and process of most of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OtherFailures {
-    /// How many.
-    pub count: u64,
-    /// The port of most.
-    pub port: Option<u16>,
-    /// How many on that port.
-    pub on_port: u64,
-    /// Who had most, as people are told.
-    pub by: Option<String>,
-}
-
-/// Whether what is not in an event log did not happen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum LogReach {
-    /// There is no log.
-    #[default]
-    None,
-    /// No System log has entries of when the traces began.
-    Elsewhere,
-    /// A System log goes back to before the traces, and on into their time.
-    Whole,
-}
-
-/// What alternatives are drawn from.
-#[derive(Debug, Default)]
-pub struct Symptoms {
-    /// Bind events seen.
-    pub bind_records: u64,
-    /// Binds that met a port in use (0xC000020A, 0xC0000043).
-    pub in_use: OtherFailures,
-    /// Binds refused with 0xC0000022.
-    pub denied: OtherFailures,
-    /// Binds that failed for want of memory (0xC000009A).
-    pub no_memory: OtherFailures,
-    /// Ports of the pools that are excluded, where a listing tells.
-    pub excluded: Option<u32>,
-    /// How far event logs reach.
-    pub log_reach: LogReach,
-    /// Tcpip 4227 in it.
-    pub tuple_reuse_events: u64,
-    /// Windows build.
-    pub os_build: Option<u32>,
-    /// From boot to the end of the trace, in 100 ns.
-    pub uptime_100ns: Option<i64>,
 }
 
 /// 497 days: the tick counter of 10 ms ends then, and TIME_WAIT does not end any more (KB2553549, Windows Vista to 7 and
@@ -99,7 +55,7 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
             format!("fixed-port conflict: {}, counted apart", describe(&symptoms.in_use, "met a port in use"))
         }
     };
-    push("fixed_port_conflict", conflict, text);
+    push(AlternativeCode::FixedPortConflict, conflict, text);
     let denied = of(&symptoms.denied);
     let excluded = match symptoms.excluded {
         Some(0) => "; none overlaps a pool".to_owned(),
@@ -121,7 +77,7 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
             )
         }
     };
-    push("excluded_range", standing, text);
+    push(AlternativeCode::ExcludedRange, standing, text);
     let memory = of(&symptoms.no_memory);
     let text = match memory {
         Standing::RuledOut => "memory shortage: no bind failed with 0xC000009A".to_owned(),
@@ -131,7 +87,7 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
             describe(&symptoms.no_memory, "failed with 0xC000009A")
         ),
     };
-    push("memory_shortage", memory, text);
+    push(AlternativeCode::MemoryShortage, memory, text);
     let (standing, text) = match (symptoms.log_reach, symptoms.tuple_reuse_events) {
         (LogReach::None, 0) => (
             Standing::Unknown,
@@ -154,7 +110,7 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
             ),
         ),
     };
-    push("tuple_reuse", standing, text);
+    push(AlternativeCode::TupleReuse, standing, text);
     if let (Some(build), Some(uptime)) = (symptoms.os_build, symptoms.uptime_100ns) {
         let days = grouped(u64::try_from(uptime / (86_400 * FileTime::SECOND)).unwrap_or(0));
         let (standing, text) = if !(6000..=7601).contains(&build) {
@@ -169,7 +125,7 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
                 ),
             )
         };
-        push("time_wait_497_days", standing, text);
+        push(AlternativeCode::TimeWait497Days, standing, text);
     }
     list
 }
@@ -186,17 +142,12 @@ fn describe(failures: &OtherFailures, what: &str) -> String {
     text
 }
 
-/// Statuses of a conflict over a port in use.
-pub fn is_in_use(status: NtStatus) -> bool {
-    matches!(status, NtStatus::ADDRESS_ALREADY_EXISTS | NtStatus::SHARING_VIOLATION)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn standing(symptoms: &Symptoms, code: &str) -> (Standing, String) {
-        let found = alternatives(symptoms).into_iter().find(|alternative| alternative.code == code).unwrap();
+        let found = alternatives(symptoms).into_iter().find(|alternative| alternative.code.as_str() == code).unwrap();
         (found.standing, found.text)
     }
 

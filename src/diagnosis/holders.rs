@@ -4,17 +4,17 @@ mod address;
 mod set_aside;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use serde::Serialize;
 
 pub use self::set_aside::excluded_in;
 
 use super::listings::{Listed, Usage, usage};
-use super::verdict::{Confidence, State};
+use super::pools::{ListedPool, PoolFinding, is_near, is_outside};
+use super::state::{Confidence, State};
 use crate::event::base_name;
 use crate::machine::Findings;
-use crate::machine::pools::{Moment, PoolKey, PoolRange, RangeSource};
+use crate::machine::pools::{Moment, PoolKey, PoolRange};
 use crate::machine::processes::{Owner, Process, ProcessTable, is_kernel};
 use crate::machine::tally::Ages;
 use crate::net::{Family, Protocol};
@@ -23,7 +23,7 @@ use crate::time::FileTime;
 
 /// How it is known that a process holds ports (`E`, failures alone, names no holder and is never used here).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum Evidence {
+pub enum HolderEvidence {
     /// A listing of sockets.
     A,
     /// TCP/IP's rundown of connections that were there before the trace.
@@ -82,7 +82,7 @@ pub struct Holder {
     /// It ended before the trace did.
     pub ended: bool,
     /// How that is known.
-    pub evidence: Evidence,
+    pub evidence: HolderEvidence,
     /// How far to trust it.
     pub confidence: Confidence,
     /// What it looks like.
@@ -91,102 +91,6 @@ pub struct Holder {
     pub per_minute: Option<f64>,
     /// States of its sockets, where a listing tells.
     pub listed: Option<Listed>,
-}
-
-/// What a listing shows of a pool.
-#[derive(Debug, Clone, Copy)]
-pub struct ListedPool {
-    /// Ports in use, as far as it shows.
-    pub used: u32,
-    /// Of these, ports whose number it tells.
-    pub numbered: u32,
-    /// Whether it has sockets that are only bound.
-    pub has_bound: bool,
-}
-
-/// A pool, and what became of it.
-#[derive(Debug, Clone)]
-pub struct PoolFinding {
-    /// Protocol and family.
-    pub key: PoolKey,
-    /// The local address whose binds alone fail; `None` for all.
-    pub local_address: Option<IpAddr>,
-    /// Its ports.
-    pub range: PoolRange,
-    /// Most distinct ports held at one moment, and at the end.
-    pub held: (u32, u32),
-    /// Ports in TIME_WAIT at the moment that tells most, with the shorter and the longer length.
-    pub time_wait: (u32, u32),
-    /// These lengths in seconds.
-    pub time_wait_seconds: (i64, i64),
-    /// Bind and connect failures 0xC0000209 of sockets.
-    pub failures: (u64, u64),
-    /// Binds and connects that TCP/IP itself says it refused.
-    pub refused: (u64, u64),
-    /// First and last failure of sockets.
-    pub failure_span: Option<(FileTime, FileTime)>,
-    /// Binds that asked for any port and were given one before the first failure.
-    pub given_before_failure: u64,
-    /// Ports that are excluded or reserved.
-    pub set_aside: u32,
-    /// Of the pool, what can be seen to be used at the moment that tells most: held, in TIME_WAIT, or set aside.
-    pub explained: u32,
-    /// Most used at one moment, by trace, TIME_WAIT (with the shorter and the longer length) or listing.
-    pub occupied_peak: (u32, u32),
-    /// The listing that shows most of it in use.
-    pub listing: Option<ListedPool>,
-    /// Smallest and largest port given to a bind that asked for any.
-    pub given: Option<(u16, u16)>,
-    /// State, as far as this pool alone tells; `None` where it depends on the case.
-    pub state: Option<State>,
-    /// When the state was taken that holders are counted in.
-    pub moment: Option<FileTime>,
-}
-
-impl PoolFinding {
-    /// Whether the pool was full when the trace began, as far as it shows: hardly any bind (less than one for each hundred
-    /// ports) was given a port before the first failure, and less than half of the pool is explained.
-    pub fn was_full_before(&self) -> bool {
-        let failed = self.failure_span.is_some();
-        let hardly_any = self.given_before_failure * 100 < u64::from(self.range.count);
-        failed && hardly_any && u64::from(self.explained) * 2 < u64::from(self.range.count)
-    }
-
-    /// Whether the listing that shows most of it is `netstat` without `-q`, which hides sockets that are only bound. Those of
-    /// UDP are always shown.
-    pub fn hides_bound(&self) -> bool {
-        self.key.protocol == Some(Protocol::Tcp) && self.listing.is_some_and(|listing| !listing.has_bound)
-    }
-
-    /// Ports that can be given out at all.
-    pub fn usable(&self) -> u32 {
-        self.range.count.saturating_sub(self.set_aside)
-    }
-
-    /// Ports of a pool that was full, of which nothing visible says where they are.
-    pub fn unexplained(&self) -> Option<u32> {
-        (self.state == Some(State::Exhausted)).then(|| self.range.count.saturating_sub(self.explained))
-    }
-
-    /// Ports that were given out, where some lie outside of the range: the pool is larger than it is taken to be.
-    pub fn wider(&self) -> Option<(u16, u16)> {
-        self.given.filter(|given| is_outside(Some(*given), self.range))
-    }
-
-    /// Where the pool is full, its range is a default, and all ports given out lie in less than half of it, nearly all of
-    /// them in use (9 of 10): that part, for the pool may be no larger.
-    pub fn narrower(&self) -> Option<(u16, u16)> {
-        let (first, last) = self.given?;
-        let span = u32::from(last - first) + 1;
-        let is_part = span * 2 < self.range.count && self.range.contains(first) && self.range.contains(last);
-        let is_used = u64::from(self.explained) * 10 >= u64::from(span) * 9;
-        let is_default = self.range.source == RangeSource::Default;
-        (self.state == Some(State::Exhausted) && is_default && is_part && is_used).then_some((first, last))
-    }
-}
-
-fn is_outside(given: Option<(u16, u16)>, range: PoolRange) -> bool {
-    given.is_some_and(|(first, last)| !range.contains(first) || !range.contains(last))
 }
 
 /// All pools and holders.
@@ -198,12 +102,14 @@ pub struct Conclusion {
     pub holders: Vec<Holder>,
 }
 
-/// A pool is nearly full from this part on (8 of 10).
-pub const NEAR: (u64, u64) = (8, 10);
-
-/// Whether `used` of `usable` ports is nearly full.
-pub fn is_near(used: u32, usable: u32) -> bool {
-    usable > 0 && u64::from(used) * NEAR.1 >= u64::from(usable) * NEAR.0
+impl Conclusion {
+    /// Whether the ports of the holders of a pool add up to clearly more than it has: what is listed is then of another time
+    /// than the trace.
+    pub(super) fn is_over_counted(&self, pool: usize) -> bool {
+        let of_pool = self.holders.iter().filter(|holder| holder.pool == pool);
+        let held: u64 = of_pool.map(|holder| u64::from(holder.ports)).sum();
+        self.pools.get(pool).is_some_and(|pool| held * 20 > u64::from(pool.range.count) * 21)
+    }
 }
 
 /// Below this share of a pool (one in a hundred) a process's use of it says nothing about its habits.
@@ -451,18 +357,18 @@ impl Book<'_> {
             return None;
         }
         let evidence = if seen.time_wait > held {
-            Evidence::D
+            HolderEvidence::D
         } else if listed > 0 && listed >= in_trace {
-            Evidence::A
+            HolderEvidence::A
         } else if seen.older > seen.bound.saturating_add(seen.acquired) {
-            Evidence::B
+            HolderEvidence::B
         } else {
-            Evidence::C
+            HolderEvidence::C
         };
         let confidence = match evidence {
-            Evidence::A | Evidence::B => Confidence::High,
-            Evidence::C | Evidence::D if self.lossy => Confidence::Low,
-            Evidence::C | Evidence::D => Confidence::Medium,
+            HolderEvidence::A | HolderEvidence::B => Confidence::High,
+            HolderEvidence::C | HolderEvidence::D if self.lossy => Confidence::Low,
+            HolderEvidence::C | HolderEvidence::D => Confidence::Medium,
         };
         let process = match subject {
             Subject::Process(index) => self.findings.world.processes.processes().get(index),

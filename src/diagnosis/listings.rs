@@ -163,7 +163,7 @@ pub fn trends(listings: &[SocketListing]) -> Vec<Trend> {
     trends
 }
 
-type Kind = (Option<u32>, Protocol, Option<TcpState>);
+type TrendKind = (Option<u32>, Protocol, Option<TcpState>);
 
 /// Sockets of one kind over the listings of a file.
 #[derive(Debug, Clone, Copy)]
@@ -182,8 +182,8 @@ impl Change {
     }
 }
 
-fn changes(samples: &[&SocketListing]) -> BTreeMap<Kind, Change> {
-    let mut changes: BTreeMap<Kind, Change> = BTreeMap::new();
+fn changes(samples: &[&SocketListing]) -> BTreeMap<TrendKind, Change> {
+    let mut changes: BTreeMap<TrendKind, Change> = BTreeMap::new();
     for (number, sample) in samples.iter().enumerate() {
         for (kind, count) in by_kind(&sample.sockets) {
             let none = Change { first: 0, last: 0, peak: 0, least: u32::MAX, listings: 0 };
@@ -201,8 +201,8 @@ fn changes(samples: &[&SocketListing]) -> BTreeMap<Kind, Change> {
     changes
 }
 
-fn by_kind(sockets: &[ListedSocket]) -> BTreeMap<Kind, u32> {
-    let mut counts: BTreeMap<Kind, u32> = BTreeMap::new();
+fn by_kind(sockets: &[ListedSocket]) -> BTreeMap<TrendKind, u32> {
+    let mut counts: BTreeMap<TrendKind, u32> = BTreeMap::new();
     for socket in sockets {
         let count = counts.entry((socket.pid, socket.protocol, socket.state.clone())).or_default();
         *count = count.saturating_add(socket.count);

@@ -1,10 +1,206 @@
-//! From what the machine did to what that means: who holds the ports, how sure that is, what else it could be, what to do.
+//! From what the machine did to what that means: is it exhaustion, who holds the ports, how sure is that, what else could it
+//! be, what is to be done.
+//!
+//! [`diagnose`] takes the facts of a case and decides everything; reports only lay out and print what it says. Top to
+//! bottom, each file knowing only those below it:
+//!
+//! * [`outcome`], [`advice`], [`alternatives`], `assurance`, `notes`: the last questions, answered from `grounds`
+//! * [`verdict`]: a list of rules over the [`evidence`]
+//! * `unexplained`, `system_events`, `naming`, `procedure`, `failures`: what the inputs say, put together for the case
+//! * [`holders`] over [`pools`] and [`listings`]: who holds the ports
+//! * [`codes`], [`state`]: the words in which it is told
 
 pub mod advice;
 pub mod alternatives;
-pub(crate) mod glue;
+mod assurance;
+pub mod codes;
+pub mod evidence;
+mod failures;
+mod grounds;
 pub mod holders;
 pub mod listings;
 pub(crate) mod naming;
+mod notes;
+pub mod outcome;
+pub mod pools;
 pub(crate) mod procedure;
+pub mod state;
+mod system_events;
+mod unexplained;
 pub mod verdict;
+
+pub use assurance::Assurance;
+pub use failures::{Failures, StatusMeaning, StatusRow};
+pub use naming::{Destination, ProcessRow};
+pub use procedure::ProcedureRow;
+pub use system_events::SystemEventRow;
+pub use unexplained::UnexplainedRow;
+
+use self::advice::{Recommendation, Situation, recommend};
+use self::alternatives::{Alternative, Symptoms, alternatives};
+use self::evidence::VerdictEvidence;
+use self::grounds::Grounds;
+use self::holders::{Subject, conclude, last_of_pid};
+use self::listings::{Trend, trends};
+use self::naming::Rows;
+use self::outcome::{HolderOutcome, PoolOutcome, Speaker};
+use self::pools::{fill_by_event_log, speaking_pool};
+use self::system_events::{pool_full_events, system_events};
+use self::verdict::{Judgement, judge};
+use crate::case::SideInput;
+use crate::case::facts::TraceFacts;
+use crate::machine::Findings;
+use crate::machine::timeline::Steps;
+use crate::side::facts::SideFacts;
+use crate::time::FileTime;
+
+/// Everything that a diagnosis is drawn from.
+#[derive(Debug)]
+pub struct Facts {
+    /// Traces, in the order in which they were named.
+    pub traces: Vec<TraceFacts>,
+    /// What their events amounted to.
+    pub findings: Findings,
+    /// What side files told.
+    pub side: SideFacts,
+    /// Side files.
+    pub side_inputs: Vec<SideInput>,
+    /// Notes about inputs.
+    pub notes: Vec<String>,
+}
+
+/// What the facts of a case mean.
+#[derive(Debug)]
+pub struct Diagnosis {
+    /// State, confidence and reasons.
+    pub judgement: Judgement,
+    /// Index of the pool that speaks for the case; `None` where none was full or nearly full.
+    pub pool: Option<usize>,
+    /// Who is named for it.
+    pub speaker: Speaker,
+    /// First and last failure, bind or connect, UTC; without any, TCP/IP's first and last refusal.
+    pub failure_span: (Option<FileTime>, Option<FileTime>),
+    /// The traces.
+    pub traces: Vec<TraceFacts>,
+    /// What their events amounted to; its timeline is in `timeline`.
+    pub findings: Findings,
+    /// What side files told.
+    pub side: SideFacts,
+    /// Side files.
+    pub side_inputs: Vec<SideInput>,
+    /// Pools that something is known of.
+    pub pools: Vec<PoolOutcome>,
+    /// Who holds ports, most first.
+    pub holders: Vec<HolderOutcome>,
+    /// Ports of full pools that nothing explains; `None` where no pool was full.
+    pub unexplained: Option<Vec<UnexplainedRow>>,
+    /// Processes with sockets, most bind failures first.
+    pub processes: Vec<ProcessRow>,
+    /// Indexes of those with bind failures.
+    pub victims: Vec<usize>,
+    /// Indexes of those with bind or connect failures, most first.
+    pub sufferers: Vec<usize>,
+    /// Whether any of them has a name.
+    pub has_names: bool,
+    /// Failures in numbers.
+    pub failures: Failures,
+    /// Failures and ports over time.
+    pub timeline: Steps,
+    /// Changes over the listings of loop files, each with the index of its process.
+    pub trends: Vec<(Trend, Option<usize>)>,
+    /// What the procedure by hand looks at.
+    pub procedure: Vec<ProcedureRow>,
+    /// Entries of event logs, by time.
+    pub system_events: Vec<SystemEventRow>,
+    /// What speaks for the verdict.
+    pub assurances: Vec<Assurance>,
+    /// What else it could be, and whether it is.
+    pub alternatives: Vec<Alternative>,
+    /// What to do next, least invasive first.
+    pub recommendations: Vec<Recommendation>,
+    /// What was not read, not counted, or counted by assumption.
+    pub notes: Vec<String>,
+}
+
+/// Says what the facts of a case mean. It decides everything, and fails for none: what cannot be told is said to be so.
+pub fn diagnose(facts: Facts) -> Diagnosis {
+    let Facts { traces, mut findings, side, side_inputs, notes } = facts;
+    let traces_span = grounds::span(&traces, &findings);
+    let events = system_events(&side, &side_inputs, traces_span.filter(|_| !traces.is_empty()));
+    let has_gaps = VerdictEvidence::of_traces(&traces).has_gaps();
+    let mut conclusion = conclude(&findings, &side, has_gaps);
+    fill_by_event_log(&mut conclusion.pools, pool_full_events(&events));
+    let mut rows = naming::rows(&findings, &side, &conclusion);
+    rows.set_rates(findings.span);
+    rows.set_ages(traces.iter().filter_map(|trace| trace.summary.ended).max());
+    let evidence = VerdictEvidence::gather(&traces, &findings, &conclusion, &rows, &events);
+    let judgement = judge(&evidence);
+    let timeline = std::mem::take(&mut findings.world.ports.timeline).finish();
+    let grounds = Grounds {
+        traces: &traces,
+        findings: &findings,
+        side: &side,
+        side_inputs: &side_inputs,
+        conclusion: &conclusion,
+        rows: &rows,
+        events: &events,
+    };
+    let unexplained = unexplained::unexplained(&grounds, evidence.began_after);
+    let state = judgement.state;
+    let pool = speaking_pool(&conclusion.pools);
+    let pools = outcome::pools(&conclusion, state, &evidence, unexplained.as_deref());
+    let holders = outcome::holders(&grounds);
+    let assurances = assurance::assurances(&grounds, &judgement, &evidence);
+    let recommendations = recommend(&Situation::gather(&grounds, state, unexplained.as_deref()));
+    let alternatives = alternatives(&Symptoms::gather(&grounds));
+    let failures = failures::failures(&findings, &evidence);
+    let procedure = procedure::rows(&findings, &side, &rows);
+    let notes = notes::notes(notes, &grounds);
+    Diagnosis {
+        speaker: outcome::speaker(pool, &pools, &holders),
+        failure_span: failure_span(&findings, &rows),
+        victims: victims(&rows),
+        sufferers: outcome::sufferers(&rows),
+        has_names: rows.rows.iter().any(|row| row.image.is_some()),
+        trends: trends_of(&findings, &side, &rows),
+        processes: rows.rows,
+        system_events: events,
+        judgement,
+        pool,
+        traces,
+        findings,
+        side,
+        side_inputs,
+        pools,
+        holders,
+        unexplained,
+        failures,
+        timeline,
+        procedure,
+        assurances,
+        alternatives,
+        recommendations,
+        notes,
+    }
+}
+
+fn victims(rows: &Rows) -> Vec<usize> {
+    let failed = rows.rows.iter().enumerate().filter(|(_, row)| row.bind_failures > 0);
+    failed.map(|(index, _)| index).collect()
+}
+
+fn failure_span(findings: &Findings, rows: &Rows) -> (Option<FileTime>, Option<FileTime>) {
+    let transport = &findings.world.ports.transport;
+    let is_refused = transport.refusals.iter().any(|refusals| refusals.binds + refusals.connects > 0);
+    let refused = transport.refusal_span.filter(|_| is_refused);
+    let first = rows.rows.iter().filter_map(|row| row.first_failure).min();
+    let last = rows.rows.iter().filter_map(|row| row.last_failure).max();
+    (first.or(refused.map(|(first, _)| first)), last.or(refused.map(|(_, last)| last)))
+}
+
+fn trends_of(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<(Trend, Option<usize>)> {
+    let last_of_pid = last_of_pid(findings.world.processes.processes());
+    let subject = |pid: u32| last_of_pid.get(&pid).map_or(Subject::Listed(pid), |index| Subject::Process(*index));
+    let process = |trend: &Trend| trend.pid.and_then(|pid| rows.index.get(&subject(pid)).copied());
+    trends(&side.listings).into_iter().map(|trend| (trend.clone(), process(&trend))).collect()
+}

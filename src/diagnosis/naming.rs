@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use crate::diagnosis::holders::{Conclusion, Subject, last_of_pid};
+use super::codes::Role;
+use super::holders::{Conclusion, Subject, last_of_pid};
 use crate::event::base_name;
 use crate::machine::Findings;
 use crate::machine::processes::{Process, is_kernel};
@@ -15,37 +16,67 @@ use crate::side::tasklist::{IMAGE_CUT_AT, Task};
 use crate::time::FileTime;
 use crate::words::shown;
 
-/// One process.
+/// One process: a PID and a life span.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
 pub struct ProcessRow {
+    /// Process id; `None` for what belongs to nobody known.
     pub pid: Option<u32>,
+    /// Base name of its image.
     pub image: Option<String>,
+    /// The path of its image, where the trace has one.
     pub image_path: Option<String>,
+    /// Who told the image: `kernel_process`, `mof_process`, `live`, `tasklist`, or `netstat` (any listing of sockets or
+    /// handles).
     pub image_source: Option<&'static str>,
+    /// Services in it, from a process list.
     pub services: Vec<String>,
+    /// When it was created, UTC; `None` where not told.
     pub started: Option<FileTime>,
+    /// When it ended, UTC; `None` where not seen.
     pub ended: Option<FileTime>,
-    pub roles: Vec<&'static str>,
+    /// What it is in the case, in the order of the strings.
+    pub roles: Vec<Role>,
+    /// Bind completions with 0xC0000209.
     pub bind_failures: u64,
+    /// Connect completions with 0xC0000209.
     pub connect_failures: u64,
+    /// The first of both, UTC.
     pub first_failure: Option<FileTime>,
+    /// The last of both, UTC.
     pub last_failure: Option<FileTime>,
+    /// Bind completions with status 0.
     pub binds_ok: u64,
+    /// Bind completions with any other status, STATUS_PENDING left out.
     pub other_bind_failures: u64,
+    /// Sockets created.
     pub sockets_created: u64,
+    /// Sockets closed or cleaned up, each once, also those older than the trace.
     pub sockets_closed: u64,
+    /// Most sockets that held a port of their own at one moment.
     pub ports_held_peak: u64,
+    /// Sockets that hold one at the end; at most the peak.
     pub ports_held_end: u64,
+    /// How often a socket began to hold a port.
     pub ports_obtained: u64,
+    /// How often that ended.
     pub ports_released: u64,
+    /// When the oldest port still held at the end was obtained, UTC.
     pub held_since: Option<FileTime>,
+    /// Successful binds for each minute of the case, with one decimal; `None` for less than six seconds of events.
     pub binds_per_minute: Option<f64>,
+    /// Closed sockets for each minute, likewise.
     pub closes_per_minute: Option<f64>,
+    /// The remote addresses of most connects, five at most.
     pub destinations: Vec<Destination>,
+    /// Handles, from a process list with handles.
     pub handles: Option<u64>,
+    /// Handles of sockets, from a `handle -a afd` listing.
     pub afd_handles: Option<u64>,
+    /// How the owner of the failures is known; adds up to bind and connect failures.
     pub owner_source: OwnerSource,
+    /// How old the oldest port still held was when the last trace ended, in 100 ns; never negative.
+    #[serde(skip)]
+    pub oldest_port_100ns: Option<i64>,
 }
 
 impl ProcessRow {
@@ -57,9 +88,10 @@ impl ProcessRow {
 
 /// A remote address that a process connected to.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
 pub struct Destination {
+    /// Address and port, as `192.0.2.7:443` or `[2001:db8::7]:443`.
     pub remote: String,
+    /// Connects to it, whatever the outcome.
     pub connects: u64,
 }
 
@@ -81,8 +113,8 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Sets how many binds and closes each process had for a minute, from the first event to the last, where these are far enough apart to
-    /// tell.
+    /// Sets how many binds and closes each process had for a minute, from the first event to the last, where these are far
+    /// enough apart to tell.
     pub(crate) fn set_rates(&mut self, span: Option<(FileTime, FileTime)>) {
         let minutes = span.map(|(start, end)| end.since(start) as f64 / MINUTE_100NS).filter(|minutes| *minutes >= 0.1);
         let Some(minutes) = minutes else { return };
@@ -90,6 +122,14 @@ impl Rows {
             let rate = |count: u64| Some((count as f64 / minutes * 10.0).round() / 10.0);
             row.binds_per_minute = rate(row.binds_ok);
             row.closes_per_minute = rate(row.sockets_closed);
+        }
+    }
+
+    /// Sets how old the oldest port of each process was when the last trace ended.
+    pub(crate) fn set_ages(&mut self, end: Option<FileTime>) {
+        for row in &mut self.rows {
+            let age = row.held_since.zip(end).map(|(since, end)| end.since(since));
+            row.oldest_port_100ns = age.filter(|age| *age >= 0);
         }
     }
 
@@ -106,7 +146,7 @@ impl Rows {
 
 /// What lists beside the trace tell about a PID.
 #[derive(Default)]
-struct Listed<'a> {
+struct ListedNames<'a> {
     tasks: BTreeMap<u32, &'a Task>,
     /// Image names of socket and handle listings.
     images: BTreeMap<u32, &'a str>,
@@ -114,7 +154,7 @@ struct Listed<'a> {
     afd_handles: BTreeMap<u32, u64>,
 }
 
-impl<'a> Listed<'a> {
+impl<'a> ListedNames<'a> {
     fn new(side: &'a SideFacts) -> Self {
         let mut images = BTreeMap::new();
         for (pid, owner) in side.listings.iter().flat_map(|listing| &listing.owners) {
@@ -179,7 +219,7 @@ fn name(row: &mut ProcessRow, image: &str, source: &'static str) {
 pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusion) -> Rows {
     let processes = findings.world.processes.processes();
     let unknown = findings.world.processes.unknown();
-    let listed = Listed::new(side);
+    let listed = ListedNames::new(side);
     let last_of_pid = last_of_pid(processes);
     let oldest = oldest_holds(findings);
     let destinations = destinations(findings);
@@ -215,7 +255,7 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
     }
     for (subject, row) in &mut rows {
         if holds(*subject) {
-            row.roles.push("holder");
+            row.roles.push(Role::Holder);
         }
         row.roles.sort_unstable();
     }
@@ -278,10 +318,10 @@ fn same_image(known: &str, listed: &str) -> bool {
 fn row_of(pid: Option<u32>, tally: &Tally) -> ProcessRow {
     let mut roles = Vec::new();
     if tally.bind_failures > 0 {
-        roles.push("victim");
+        roles.push(Role::Victim);
     }
     if pid.is_some_and(is_kernel) {
-        roles.push("kernel");
+        roles.push(Role::Kernel);
     }
     ProcessRow {
         pid,
@@ -311,5 +351,6 @@ fn row_of(pid: Option<u32>, tally: &Tally) -> ProcessRow {
         handles: None,
         afd_handles: None,
         owner_source: tally.owner_source,
+        oldest_port_100ns: None,
     }
 }

@@ -6,30 +6,53 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::codes::Remark;
+use super::holders::{Subject, last_of_pid};
 use super::naming::Rows;
-use crate::diagnosis::holders::{Subject, last_of_pid};
 use crate::event::base_name;
 use crate::machine::Findings;
 use crate::net::Protocol;
 use crate::side::facts::{HandleCount, SideFacts, SocketListing, SourceId, TcpState};
 
-/// Sockets by state, and handles, of one process as the last listing shows them.
+/// Sockets by state, and handles, of one process as the last listing of each file shows them; where several files list a
+/// process, the larger counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
 pub struct ProcedureRow {
+    /// Process id; `None` for sockets whose owner is not listed.
     pub pid: Option<u32>,
+    /// Index into the processes of the report, where it has a row there.
     pub process: Option<usize>,
+    /// Base name of its image.
     pub image: Option<String>,
+    /// TCP sockets that are bound and nothing else.
     pub bound: u32,
+    /// TCP sockets in CLOSE_WAIT: the other side has closed, the process has not.
     pub close_wait: u32,
+    /// TCP sockets in TIME_WAIT.
     pub time_wait: u32,
+    /// Connected TCP sockets.
     pub established: u32,
+    /// Listening TCP sockets.
     pub listening: u32,
+    /// TCP sockets in any other state.
     pub other_tcp: u32,
+    /// UDP endpoints.
     pub udp: u32,
+    /// Handles of any kind, where listed.
     pub handles: Option<u64>,
+    /// Handles of sockets, where listed.
     pub afd_handles: Option<u64>,
-    pub remarks: Vec<&'static str>,
+    /// What the procedure would remark.
+    pub remarks: Vec<Remark>,
+}
+
+impl ProcedureRow {
+    /// Whether the procedure would look at it: it has sockets in one of its three states, handles of sockets, or a remark.
+    pub fn is_notable(&self) -> bool {
+        self.bound.max(self.close_wait).max(self.time_wait) > 0
+            || self.afd_handles.is_some()
+            || !self.remarks.is_empty()
+    }
 }
 
 /// Rows that are kept, those with most ports and handles. A server has a few hundred processes.
@@ -187,19 +210,19 @@ fn names<'a>(findings: &'a Findings, side: &'a SideFacts) -> BTreeMap<u32, &'a s
     names
 }
 
-fn remarks(pid: Option<u32>, image: Option<&str>, handles: Option<u64>, afd_handles: Option<u64>) -> Vec<&'static str> {
+fn remarks(pid: Option<u32>, image: Option<&str>, handles: Option<u64>, afd_handles: Option<u64>) -> Vec<Remark> {
     let mut remarks = Vec::new();
     let is_exempt =
         pid == Some(4) || image.is_some_and(|image| EXEMPT.iter().any(|name| image.eq_ignore_ascii_case(name)));
     let handles = handles.unwrap_or(0);
     match handles {
-        _ if is_exempt && handles > MANY_HANDLES => remarks.push("handles_exempt"),
-        _ if handles > TOO_MANY_HANDLES => remarks.push("handles_over_10000"),
-        _ if handles > MANY_HANDLES => remarks.push("handles_over_3000"),
+        _ if is_exempt && handles > MANY_HANDLES => remarks.push(Remark::HandlesExempt),
+        _ if handles > TOO_MANY_HANDLES => remarks.push(Remark::HandlesOver10000),
+        _ if handles > MANY_HANDLES => remarks.push(Remark::HandlesOver3000),
         _ => {}
     }
     if afd_handles.unwrap_or(0) > MANY_AFD_HANDLES {
-        remarks.push("many_afd_handles");
+        remarks.push(Remark::ManyAfdHandles);
     }
     remarks
 }
@@ -252,10 +275,10 @@ mod tests {
         let rows = rows(&Analysis::default().finish(), &side, &Rows::default());
         let of = |pid| rows.iter().find(|row| row.pid == Some(pid)).unwrap();
         assert_eq!((of(7).bound, of(7).close_wait, of(7).established), (2, 1, 0));
-        assert_eq!(of(7).remarks, ["handles_over_3000", "many_afd_handles"]);
+        assert_eq!(of(7).remarks, [Remark::HandlesOver3000, Remark::ManyAfdHandles]);
         assert_eq!(of(7).image.as_deref(), Some("leaky.exe"));
-        assert_eq!(of(8).remarks, ["handles_over_10000"]);
-        assert_eq!(of(9).remarks, ["handles_exempt"]);
+        assert_eq!(of(8).remarks, [Remark::HandlesOver10000]);
+        assert_eq!(of(9).remarks, [Remark::HandlesExempt]);
         assert!(of(10).remarks.is_empty());
         assert_eq!((of(0).time_wait, rows[0].pid), (1, Some(7)));
     }

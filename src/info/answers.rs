@@ -4,9 +4,9 @@ use etl_parser::Trace;
 
 use super::read::Tally;
 use super::{Answer, Answers};
+use crate::diagnosis::advice::CAPTURE_COMMANDS;
 use crate::pipeline::coverage::Coverage;
 use crate::providers::{self, afd};
-use crate::report::CAPTURE_COMMANDS;
 use crate::words::counted;
 
 pub(super) fn answers(trace: &Trace<'_>, tally: &Tally, coverage: &Coverage, starts: u64, rundowns: u64) -> Answers {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::{Answers, DecodedEvents, Info, SourceRow};
-use crate::report::CAPTURE_COMMANDS;
+use crate::diagnosis::advice::CAPTURE_COMMANDS;
 use crate::time::{FileTime, duration_text};
 use crate::words::table::{command_lines, wrap};
 use crate::words::{counted, grouped};

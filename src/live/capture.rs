@@ -12,11 +12,13 @@ use super::session::{self, SESSION_NAME, Session};
 use super::system::{RawEvent, Refusal, SessionCounts, System};
 use super::trouble::Trouble;
 use super::watch::{self, Moment, Sources, Watch};
+use crate::case::facts::{TraceFacts, TraceSummary};
+use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, Place};
 use crate::machine::pools::{PoolRange, PoolRanges, RangeSource};
 use crate::machine::{Analysis, Setting};
 use crate::pipeline::coverage::Coverage;
-use crate::report::{Facts, Report, TraceFacts, TraceSummary};
+use crate::report::Report;
 use crate::time::FileTime;
 use crate::words::counted;
 
@@ -309,7 +311,7 @@ impl<'r> Run<'r> {
         let mut notes = self.notes;
         notes.extend(missing);
         let findings = self.analysis.finish();
-        let mut report = Report::new(Facts { traces: vec![trace], findings, side, side_inputs, notes });
+        let mut report = Report::new(diagnose(Facts { traces: vec![trace], findings, side, side_inputs, notes }));
         if let Some(evidence) = &mut report.evidence {
             (evidence.buffer, evidence.offset, evidence.position_in_buffer) = (None, None, None);
         }

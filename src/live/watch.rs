@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::poll::Poller;
 use super::system::SessionCounts;
-use crate::diagnosis::holders::is_near;
 use crate::diagnosis::listings::usage;
+use crate::diagnosis::pools::is_near;
 use crate::event::base_name;
 use crate::machine::World;
 use crate::machine::pools::{PoolKey, PoolRange};

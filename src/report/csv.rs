@@ -47,7 +47,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             text(&row.image_path),
             row.image_source.unwrap_or_default().to_owned(),
             cell(&row.services.join(" ")),
-            row.roles.join(" "),
+            row.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" "),
             time(row.started),
             time(row.ended),
             row.bind_failures.to_string(),

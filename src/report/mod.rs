@@ -1,68 +1,76 @@
 #![doc = include_str!("SCHEMA.md")]
 
-mod build;
 pub mod csv;
 pub mod json;
+mod rows;
+pub mod summary;
 pub mod text;
-
-pub use crate::case::facts::{TraceFacts, TraceSummary};
-pub use crate::diagnosis::glue::{SystemEventRow, UnexplainedRow};
-pub use crate::diagnosis::naming::{Destination, ProcessRow};
-pub use crate::diagnosis::procedure::ProcedureRow;
-pub use build::Facts;
+pub(crate) mod wording;
 
 use std::io;
 
 use serde::Serialize;
 
+pub use crate::case::facts::TraceSummary;
+pub use crate::diagnosis::{
+    Assurance, Destination, Failures, ProcedureRow, ProcessRow, StatusRow, SystemEventRow, UnexplainedRow,
+};
+
 use crate::case::SideInput;
-pub use crate::diagnosis::advice::CAPTURE_COMMANDS;
 use crate::diagnosis::advice::Recommendation;
 use crate::diagnosis::alternatives::Alternative;
-use crate::diagnosis::holders::{Evidence as HolderEvidence, Pattern};
-use crate::diagnosis::verdict::{Confidence, Reason, State};
-use crate::machine::pools::RangeSource;
+use crate::diagnosis::holders::{HolderEvidence, Pattern};
+use crate::diagnosis::outcome::{Look, Speaker};
+use crate::diagnosis::state::{Confidence, State};
+use crate::diagnosis::verdict::Reason;
+use crate::machine::pools::{PoolKey, PoolRange, RangeSource};
 use crate::net::{Family, Protocol};
-use crate::status::NtStatus;
 use crate::time::FileTime;
 
 /// Version of the JSON document. It grows when a field changes its meaning, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// A triage report: plain data, owned and sorted; the only thing that writers look at.
+/// A triage report: plain data, owned and sorted; the only thing that writers look at. What JSON leaves out is there for the
+/// faces that are sentences, and follows from the rest.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// See the module's documentation, as for all fields.
+    /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
     /// The program.
     pub tool: Tool,
     /// The verdict.
     pub verdict: Verdict,
-    /// Traces read.
+    /// Traces read, in the order of the inputs.
     pub traces: Vec<TraceSummary>,
     /// Port pools that something is known of.
     pub pools: Vec<PoolRow>,
     /// Failures in numbers.
     pub failures: Failures,
-    /// Processes with sockets.
+    /// Processes with sockets, by bind failures, then ports held at the end (both descending), then PID.
     pub processes: Vec<ProcessRow>,
-    /// Indexes into `processes`.
+    /// Indexes into `processes` of those with bind failures, most first.
     pub victims: Vec<usize>,
+    /// Indexes into `processes` of those with bind or connect failures, most first.
+    #[serde(skip)]
+    pub sufferers: Vec<usize>,
+    /// Whether any process has a name.
+    #[serde(skip)]
+    pub has_names: bool,
     /// Who holds the ports, most first.
     pub holders: Vec<HolderRow>,
     /// Ports of full pools that nothing explains; `None` where no pool was full.
     pub unexplained: Option<Vec<UnexplainedRow>>,
-    /// Failures and ports over time.
+    /// Failures and ports over time, 60 even steps at most.
     pub timeline: Vec<TimelineStep>,
-    /// Spans of time in which binds or connects failed.
+    /// Spans of time in which binds or connects failed, by time.
     pub outages: Vec<OutageRow>,
     /// By local address.
     pub addresses: Vec<AddressRow>,
-    /// Change over the listings of loop files.
+    /// Change over the listings of loop files, most first.
     pub trends: Vec<TrendRow>,
     /// What the procedure by hand looks at, for each process: socket states and handles.
     pub procedure: Vec<ProcedureRow>,
-    /// Entries of event logs.
+    /// Entries of event logs, by time.
     pub system_events: Vec<SystemEventRow>,
     /// Side files.
     pub side_inputs: Vec<SideInput>,
@@ -72,10 +80,10 @@ pub struct Report {
     pub excluded_ports: Vec<ExcludedRow>,
     /// What else it could be, and whether it is.
     pub ruled_out: Vec<Alternative>,
-    /// What to do next.
+    /// What to do next, least invasive first.
     pub recommendations: Vec<Recommendation>,
-    /// Where the first failure stands.
-    pub evidence: Option<Evidence>,
+    /// Where the first failure stands; `None` without failures of sockets.
+    pub evidence: Option<FirstFailure>,
     /// What was read and what was not.
     pub coverage: CoverageSummary,
 }
@@ -85,7 +93,7 @@ pub struct Report {
 pub struct Tool {
     /// Name.
     pub name: &'static str,
-    /// Version.
+    /// Version, as `1.2.3`.
     pub version: &'static str,
 }
 
@@ -94,82 +102,97 @@ pub struct Tool {
 pub struct Verdict {
     /// State.
     pub state: State,
-    /// Confidence.
+    /// Confidence; `None` with `cannot_tell`.
     pub confidence: Option<Confidence>,
     /// Index of the pool that speaks for the case; `None` where no pool was full or nearly full.
     pub pool: Option<usize>,
     /// Reasons, most important first.
     pub reasons: Vec<Reason>,
-    /// Time of the first failure, bind or connect.
+    /// Time of the first failure, bind or connect, UTC; without any, of TCP/IP's first refusal.
     pub first_failure: Option<FileTime>,
     /// Time of the last one.
     pub last_failure: Option<FileTime>,
+    /// Who is named for the pool that speaks.
+    #[serde(skip)]
+    pub speaker: Speaker,
+    /// What speaks for the verdict beside the reasons.
+    #[serde(skip)]
+    pub assurances: Vec<Assurance>,
 }
 
-/// Failures in numbers.
-#[derive(Debug, Clone, Default, Serialize)]
-#[allow(missing_docs)]
-pub struct Failures {
-    pub binds: u64,
-    pub connects: u64,
-    pub other_low_word: u64,
-    pub endpoints: u64,
-    pub tcpip_refusals: u64,
-    pub weak_references: u64,
-    pub by_status: Vec<StatusRow>,
-}
-
-/// One status that operations failed with.
+/// What happened at one local address.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
-pub struct StatusRow {
-    pub status: NtStatus,
-    pub name: Option<&'static str>,
-    pub operation: &'static str,
-    pub count: u64,
-}
-
-/// One local address.
-#[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
 pub struct AddressRow {
+    /// Family, where known.
     pub family: Option<Family>,
+    /// The address, where known.
     pub local_address: Option<String>,
+    /// Protocol, where known.
     pub protocol: Option<Protocol>,
+    /// Bind completions with 0xC0000209.
     pub bind_failures: u64,
+    /// Sockets that hold a port of their own at the end.
     pub ports_held: u64,
 }
 
-/// One pool.
+/// One pool. All counts of ports are of distinct ports.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
 pub struct PoolRow {
+    /// Protocol; `None` where the create event of a socket was not seen.
     pub protocol: Option<Protocol>,
+    /// Family, likewise.
     pub family: Option<Family>,
+    /// The local address whose binds alone failed; `None` for all.
     pub local_address: Option<String>,
+    /// First port.
     pub start: u16,
+    /// Ports, 65,536 at most.
     pub count: u32,
+    /// Who told the range.
     pub source: RangeSource,
+    /// Ports held at most.
     pub held_peak: u32,
+    /// Ports held at the end; at most the peak.
     pub held_end: u32,
+    /// Ports in TIME_WAIT at `moment` with the shorter length, by estimate: an upper bound.
     pub time_wait_estimate: u32,
+    /// The same with the longer length; not less.
     pub time_wait_estimate_long: u32,
+    /// The shorter and the longer length, in seconds.
     pub time_wait_seconds: (i64, i64),
+    /// Ports excluded or reserved; at most `count`.
     pub set_aside: u32,
+    /// Most ports in use at one moment: held and in TIME_WAIT with the longer length, or listed.
     pub occupied_peak: u32,
+    /// Ports that are seen to be used at `moment`; at most `count`.
     pub explained: u32,
+    /// Bind completions with 0xC0000209.
     pub bind_failures: u64,
+    /// Connect completions with 0xC0000209.
     pub connect_failures: u64,
+    /// Requests that TCP/IP itself says it refused.
     pub tcpip_refusals: u64,
+    /// Smallest and largest port given to a bind that asked for any.
     pub given: Option<(u16, u16)>,
+    /// State, for this pool alone.
     pub state: State,
+    /// When holders were counted, UTC: the failure with most ports held, or the peak.
     pub moment: Option<FileTime>,
+    /// `given`, where it shows that the pool is larger than `start` and `count` say.
+    #[serde(skip)]
+    pub wider: Option<(u16, u16)>,
+    /// Whether its holders are of interest in this case.
+    #[serde(skip)]
+    pub is_of_interest: bool,
+    /// How it is known that its largest holder holds ports; `None` without one.
+    #[serde(skip)]
+    pub known_by: Option<HolderEvidence>,
 }
 
 impl PoolRow {
     /// `TCP over IPv4`, and the local address where it is that alone.
     pub fn name(&self) -> String {
-        let key = crate::machine::pools::PoolKey { protocol: self.protocol, family: self.family };
+        let key = PoolKey { protocol: self.protocol, family: self.family };
         match &self.local_address {
             Some(address) => format!("{} at {address}", key.name()),
             None => key.name(),
@@ -178,112 +201,179 @@ impl PoolRow {
 
     /// Last port.
     pub fn end(&self) -> u16 {
-        crate::machine::pools::PoolRange { start: self.start, count: self.count, source: self.source }.end()
+        PoolRange { start: self.start, count: self.count, source: self.source }.end()
     }
 }
 
 /// A process that holds ports of a pool.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
 pub struct HolderRow {
+    /// Index into `processes`.
     pub process: usize,
+    /// Distinct ports, those in TIME_WAIT and reserved ones counted; not 0.
     pub ports: u32,
+    /// The same as a part of the pool, from 0 to 1.
     pub share_of_pool: f64,
+    /// Index into `pools`.
     pub pool: usize,
+    /// How it is known.
     pub evidence: HolderEvidence,
+    /// How far to trust it.
     pub confidence: Confidence,
+    /// What its use of ports looks like; `None` where it is not told, or of no interest.
     pub pattern: Option<Pattern>,
+    /// Of `ports`, those in TIME_WAIT.
     pub time_wait: u32,
+    /// Ports of all pools that it had obtained until then.
     pub obtained: u64,
+    /// Of these, those that it had given back.
     pub released: u64,
+    /// Ports held for each minute since its first, with one decimal.
     pub growth_per_minute: Option<f64>,
+    /// What its use of ports looks like in more detail.
+    #[serde(skip)]
+    pub look: Look,
 }
 
 /// One step of the timeline.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
 pub struct TimelineStep {
+    /// Its start, UTC.
     pub start: FileTime,
+    /// Its length in whole seconds, the same for all.
     pub seconds: i64,
+    /// Binds that succeeded.
     pub binds_ok: u64,
+    /// Binds that failed with 0xC0000209.
     pub bind_failures: u64,
+    /// Connects that failed with 0xC0000209.
     pub connect_failures: u64,
+    /// Sockets closed.
     pub closes: u64,
+    /// Distinct ports held at its end, over all pools.
     pub ports_held: u64,
 }
 
-/// A span of time in which binds or connects failed.
+impl TimelineStep {
+    /// Binds and connects that failed.
+    pub fn failures(&self) -> u64 {
+        self.bind_failures + self.connect_failures
+    }
+}
+
+/// A span of time in which binds or connects failed, no two of them more than a minute apart.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
 pub struct OutageRow {
+    /// Its first failure, UTC.
     pub first: FileTime,
+    /// Its last failure, UTC.
     pub last: FileTime,
+    /// Its failures; not 0.
     pub failures: u64,
 }
 
 /// How the sockets of one process in one state changed over the listings of a file.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
 pub struct TrendRow {
+    /// Index into `side_inputs`.
     pub source: usize,
+    /// Process id; 0 for TIME_WAIT, `None` where the listing does not tell.
     pub pid: Option<u32>,
+    /// Index into `processes`, where it has a row there.
     pub process: Option<usize>,
+    /// Protocol.
     pub protocol: Protocol,
+    /// State, such as `CLOSE_WAIT`; `None` for UDP.
     pub state: Option<String>,
+    /// Listings, two at least.
     pub samples: usize,
+    /// Sockets in the first listing.
     pub first: u32,
+    /// Sockets in the last.
     pub last: u32,
+    /// Sockets in the listing with most.
     pub peak: u32,
+    /// Change for each minute from the first to the last, with one decimal, where their times are known.
     pub per_minute: Option<f64>,
 }
 
 /// A dynamic port range as a listing tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
 pub struct DynamicRow {
+    /// Protocol.
     pub protocol: Protocol,
+    /// Family; `None` where the listing does not tell.
     pub family: Option<Family>,
+    /// First port.
     pub start: u16,
+    /// Ports.
     pub count: u32,
 }
 
 /// A port range that is excluded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
 pub struct ExcludedRow {
+    /// Protocol.
     pub protocol: Protocol,
+    /// Family; `None` where the listing does not tell.
     pub family: Option<Family>,
+    /// First port.
     pub start: u16,
+    /// Last port.
     pub end: u16,
+    /// An administrator excluded it: it is marked by a star in the listing.
     pub administered: bool,
 }
 
-/// Where the first failure stands in its trace.
+/// Where the first failure stands in its trace, to be found again by hand.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
-pub struct Evidence {
+pub struct FirstFailure {
+    /// Index into `traces`.
     pub trace: usize,
+    /// Number of the buffer in the file, from 0; `None` for a live session.
     pub buffer: Option<u32>,
+    /// Offset of the record in the file, in bytes; in a compressed buffer that of the buffer.
     pub offset: Option<u64>,
+    /// Offset of the record in the decompressed buffer, in bytes.
     pub position_in_buffer: Option<u32>,
+    /// Processor that logged it.
     pub cpu: u16,
+    /// Event id.
     pub event_id: u16,
+    /// Name of the event.
     pub event_name: Option<&'static str>,
+    /// `bind` or `connect`.
     pub operation: &'static str,
+    /// Address of the AFD endpoint, as `0xFFFF...`.
     pub endpoint: String,
+    /// When, UTC.
     pub time: FileTime,
 }
 
-/// What was read and what was not.
+/// What was read and what was not, over all traces.
 #[derive(Debug, Clone, Default, Serialize)]
-#[allow(missing_docs)]
 pub struct CoverageSummary {
+    /// Records that became events.
     pub records_decoded: u64,
+    /// Records of other providers, or of no use here.
     pub records_skipped: u64,
+    /// Records of a kind, or events of a known provider, that no source describes.
     pub records_unknown: u64,
+    /// Records shorter than their layout.
     pub records_malformed: u64,
+    /// Bytes that could not be read as records; in compressed buffers decompressed ones.
     pub bytes_skipped: u64,
+    /// Sentences about damage, losses and doubts.
     pub notes: Vec<String>,
+    /// Buffers read.
+    #[serde(skip)]
+    pub buffers: u64,
+    /// Buffers of which something could not be read, and places where a buffer should be.
+    #[serde(skip)]
+    pub buffers_damaged: u64,
+    /// All records; the sum of decoded, skipped, unknown and malformed ones.
+    #[serde(skip)]
+    pub records: u64,
 }
 
 /// How a report is written.

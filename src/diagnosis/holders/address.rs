@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Book, PoolFinding, Seen, Subject};
+use super::{Book, Seen, Subject};
+use crate::diagnosis::pools::PoolFinding;
 use crate::machine::pools::Pool;
 use crate::machine::processes::Owner;
 

@@ -3,13 +3,10 @@
 use std::io;
 
 use super::Page;
-use super::words::{percent, sentence_start};
 use crate::diagnosis::alternatives::Standing;
-use crate::diagnosis::verdict::State;
+use crate::diagnosis::state::State;
 use crate::event::base_name;
-use crate::machine::tally::OwnerSource;
 use crate::net::Family;
-use crate::time::ShownTime as _;
 use crate::words::shown;
 use crate::words::{counted, grouped};
 
@@ -19,45 +16,23 @@ const EVENTS_SHOWN: usize = 5;
 impl Page<'_, '_> {
     pub(super) fn how_sure(&mut self) -> io::Result<()> {
         let report = self.report;
-        let doubts: Vec<_> = report.verdict.reasons.iter().filter(|reason| reason.is_doubt()).collect();
-        let no_names = !report.processes.is_empty() && report.processes.iter().all(|row| row.image.is_none());
-        let quiet = doubts.is_empty() && report.coverage.notes.is_empty() && report.system_events.is_empty();
-        if report.verdict.state == State::CannotTell && quiet {
-            return Ok(());
-        }
+        let Some(how_sure) = report.how_sure() else { return Ok(()) };
         self.heading("HOW SURE", "")?;
-        let has = |code: &str| doubts.iter().any(|reason| reason.code == code);
-        let loss = ["events_lost", "loss_flags", "damaged", "malformed_records", "not_closed", "wrapped"];
-        if !report.traces.is_empty() && !loss.iter().any(|code| has(code)) {
-            self.bullet("+", "nothing lost or damaged; the log was closed by its session")?;
+        for assurance in &how_sure.assurances {
+            self.bullet("+", assurance)?;
         }
-        let failures = report.failures.binds + report.failures.connects;
-        if failures > 0 && !has("weak_owners") {
-            let mut total = OwnerSource::default();
-            report.processes.iter().for_each(|row| total.add(row.owner_source));
-            let share = percent(total.created_socket + total.eprocess, failures);
-            self.bullet("+", &format!("owner known from socket creation or EPROCESS for {share} of the failures"))?;
+        for event in how_sure.events.iter().take(EVENTS_SHOWN) {
+            self.bullet("+", event)?;
         }
-        if report.failures.tcpip_refusals > 0 && failures > 0 {
-            let count = counted(report.failures.tcpip_refusals, "request");
-            self.bullet("+", &format!("TCP/IP's own events agree: it refused {count} for a port"))?;
+        let hidden = how_sure.events.len().saturating_sub(EVENTS_SHOWN);
+        if hidden > 0 {
+            self.line(&format!("  ({hidden} more entries of event logs)"))?;
         }
-        self.system_events()?;
-        // The coverage notes tell the other doubts, with the trace and the place.
-        let told = [
-            "weak_owners",
-            "single_failure",
-            "began_after",
-            "unexplained_ports",
-            "narrower_pool",
-            "wider_pool",
-            "no_tcpip_events",
-        ];
-        for reason in doubts.iter().filter(|reason| told.contains(&reason.code)) {
-            self.bullet("-", &reason.text)?;
+        if let Some(outside) = &how_sure.events_outside {
+            self.bullet("·", outside)?;
         }
-        if no_names {
-            self.bullet("-", "no process names: the trace has no process events; give a process list with --tasklist")?;
+        for doubt in &how_sure.doubts {
+            self.bullet("-", doubt)?;
         }
         let limit = self.layout.top.max(10);
         for note in report.coverage.notes.iter().take(limit) {
@@ -65,30 +40,6 @@ impl Page<'_, '_> {
         }
         if report.coverage.notes.len() > limit {
             self.line(&format!("  ({} more notes: see the JSON report)", report.coverage.notes.len() - limit))?;
-        }
-        Ok(())
-    }
-
-    fn system_events(&mut self) -> io::Result<()> {
-        let report = self.report;
-        let in_span: Vec<_> = report.system_events.iter().filter(|event| event.in_span).collect();
-        for event in in_span.iter().take(EVENTS_SHOWN) {
-            let text = format!(
-                "{}: {} {} at {} UTC",
-                shown(base_name(&event.source)),
-                shown(&event.provider),
-                event.id,
-                event.time.to_date_and_time()
-            );
-            self.bullet("+", &text)?;
-        }
-        if in_span.len() > EVENTS_SHOWN {
-            self.line(&format!("  ({} more entries of event logs)", in_span.len() - EVENTS_SHOWN))?;
-        }
-        let outside = report.system_events.len() - in_span.len();
-        if outside > 0 {
-            let span = if report.traces.is_empty() { "the last day of the log" } else { "the trace's span" };
-            self.bullet("·", &format!("{} of event logs outside of {span}", counted_entries(outside)))?;
         }
         Ok(())
     }
@@ -112,24 +63,18 @@ impl Page<'_, '_> {
     }
 
     pub(super) fn next(&mut self) -> io::Result<()> {
-        let report = self.report;
-        if report.verdict.state == State::CannotTell || report.recommendations.is_empty() {
+        let steps = self.report.next_steps();
+        if steps.is_empty() {
             return Ok(());
         }
         self.heading("NEXT", "in a command prompt (cmd) as administrator")?;
-        for (number, recommendation) in report.recommendations.iter().enumerate() {
-            let effect = match (recommendation.changes_state, &recommendation.undo) {
-                (false, None) => "changes nothing",
-                (false, Some(_)) => "starts a trace",
-                (true, _) => "changes the server",
-            };
-            let text = format!("{} ({effect})", sentence_start(&shown(&recommendation.text)));
-            self.bullet(&(number + 1).to_string(), &text)?;
-            for command in &recommendation.commands {
-                self.command(&shown(command))?;
+        for (number, step) in steps.iter().enumerate() {
+            self.bullet(&(number + 1).to_string(), &step.text)?;
+            for command in &step.commands {
+                self.command(command)?;
             }
-            if let Some(undo) = &recommendation.undo {
-                self.command(&format!("undo: {}", shown(undo)))?;
+            if let Some(undo) = &step.undo {
+                self.command(&format!("undo: {undo}"))?;
             }
         }
         Ok(())
@@ -194,26 +139,16 @@ impl Page<'_, '_> {
     }
 
     fn what_was_read(&mut self) -> io::Result<()> {
-        let report = self.report;
-        let (mut buffers, mut records) = (0, 0);
-        for trace in &report.traces {
-            buffers += trace.buffers;
-            records += trace.records;
-        }
-        let coverage = &report.coverage;
-        let damaged: u64 = report.traces.iter().map(|trace| trace.buffers_damaged).sum();
+        let coverage = &self.report.coverage;
         self.paragraph(&format!(
-            "read: {}, {damaged} of them damaged, {}: {} decoded, {} not needed, {} unknown, {} malformed",
-            counted(buffers, "buffer"),
-            counted(records, "record"),
+            "read: {}, {} of them damaged, {}: {} decoded, {} not needed, {} unknown, {} malformed",
+            counted(coverage.buffers, "buffer"),
+            coverage.buffers_damaged,
+            counted(coverage.records, "record"),
             grouped(coverage.records_decoded),
             grouped(coverage.records_skipped),
             grouped(coverage.records_unknown),
             grouped(coverage.records_malformed),
         ))
     }
-}
-
-fn counted_entries(count: usize) -> String {
-    if count == 1 { "1 entry".to_owned() } else { format!("{} entries", grouped(count as u64)) }
 }

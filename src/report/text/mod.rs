@@ -6,7 +6,6 @@ mod holders;
 mod people;
 mod procedure;
 mod when;
-mod words;
 
 use std::io::{self, Write};
 
@@ -67,7 +66,7 @@ struct Page<'r, 'w> {
     out: &'w mut dyn Write,
 }
 
-impl<'r> Page<'r, '_> {
+impl Page<'_, '_> {
     fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "{text}")
     }

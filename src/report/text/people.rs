@@ -3,18 +3,20 @@
 use std::io;
 
 use super::Page;
-use super::words::{known_by, name, percent, pid};
+use crate::diagnosis::StatusMeaning;
 use crate::report::ProcessRow;
-use crate::status::{NtStatus, shares_low_word_only};
+use crate::report::wording::{known_by, name, percent, pid};
+use crate::status::NtStatus;
 use crate::time::{FileTime, ShownTime as _};
 use crate::words::shown;
 use crate::words::table::{Align, Table, cut};
 use crate::words::{counted, grouped};
 
-impl<'r> Page<'r, '_> {
+impl Page<'_, '_> {
     pub(super) fn who_suffered(&mut self) -> io::Result<()> {
         let report = self.report;
-        let sufferers = self.sufferers();
+        let row = |index: &usize| report.processes.get(*index);
+        let sufferers: Vec<&ProcessRow> = report.sufferers.iter().filter_map(row).collect();
         if sufferers.is_empty() {
             return Ok(());
         }
@@ -57,14 +59,6 @@ impl<'r> Page<'r, '_> {
         Ok(())
     }
 
-    /// Processes with bind or connect failures, most bind failures first.
-    pub(super) fn sufferers(&self) -> Vec<&'r ProcessRow> {
-        let failed = |row: &&ProcessRow| row.bind_failures + row.connect_failures > 0;
-        let mut rows: Vec<&ProcessRow> = self.report.processes.iter().filter(failed).collect();
-        rows.sort_by_key(|row| std::cmp::Reverse((row.bind_failures, row.connect_failures)));
-        rows
-    }
-
     pub(super) fn other_failures(&mut self) -> io::Result<()> {
         let report = self.report;
         let others: Vec<_> =
@@ -82,18 +76,13 @@ impl<'r> Page<'r, '_> {
         ]);
         let hidden = others.get(self.layout.top..).unwrap_or(&[]);
         for row in others.iter().take(self.layout.top) {
-            let meaning = match row.status {
-                NtStatus::ADDRESS_ALREADY_EXISTS | NtStatus::SHARING_VIOLATION => "a fixed port is in use",
-                status if shares_low_word_only(status) => "same low word as 0xC0000209, another status",
-                _ => "",
-            };
             let status_name = row.name.unwrap_or("unknown status");
             table.row(vec![
                 status_name.to_owned(),
                 row.status.to_string(),
                 row.operation.to_owned(),
                 grouped(row.count),
-                meaning.to_owned(),
+                row.meaning.map(StatusMeaning::phrase).unwrap_or_default().to_owned(),
             ]);
         }
         self.table(&table)?;

@@ -11,10 +11,7 @@ use crate::words::table::{Align, Table};
 impl Page<'_, '_> {
     pub(super) fn procedure(&mut self) -> io::Result<()> {
         let report = self.report;
-        let notable = |row: &&ProcedureRow| {
-            row.bound + row.close_wait + row.time_wait > 0 || row.afd_handles.is_some() || !row.remarks.is_empty()
-        };
-        let rows: Vec<&ProcedureRow> = report.procedure.iter().filter(notable).collect();
+        let rows: Vec<&ProcedureRow> = report.procedure.iter().filter(|row| row.is_notable()).collect();
         if rows.is_empty() {
             return Ok(());
         }
@@ -53,7 +50,7 @@ impl Page<'_, '_> {
             if has_afd {
                 cells.push(optional(row.afd_handles));
             }
-            let remarks: Vec<&str> = row.remarks.iter().map(|code| remark(code)).collect();
+            let remarks: Vec<&str> = row.remarks.iter().map(|remark| remark.phrase()).collect();
             cells.push(remarks.join(", "));
             table.row(cells);
         }
@@ -79,14 +76,4 @@ fn process(row: &ProcedureRow) -> String {
 /// Nothing for none: what is there stands out.
 fn count(count: u32) -> String {
     if count == 0 { String::new() } else { grouped(count.into()) }
-}
-
-fn remark(code: &str) -> &'static str {
-    match code {
-        "handles_over_3000" => "more than 3,000 handles",
-        "handles_over_10000" => "more than 10,000 handles",
-        "handles_exempt" => "many handles, usual here",
-        "many_afd_handles" => "hundreds of sockets",
-        _ => "",
-    }
 }

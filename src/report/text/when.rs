@@ -16,7 +16,7 @@ impl Page<'_, '_> {
     pub(super) fn when(&mut self) -> io::Result<()> {
         let report = self.report;
         let Some(first) = report.timeline.first() else { return Ok(()) };
-        let has_failures = report.timeline.iter().any(|step| step.bind_failures + step.connect_failures > 0);
+        let has_failures = report.timeline.iter().any(|step| step.failures() > 0);
         let columns = report.timeline.len();
         if columns < 3 || (!has_failures && report.pools.is_empty()) {
             return self.outages();
@@ -30,7 +30,7 @@ impl Page<'_, '_> {
             ("ports held", report.timeline.iter().map(|step| step.ports_held).collect()),
             ("binds", report.timeline.iter().map(|step| step.binds_ok).collect()),
             ("closes", report.timeline.iter().map(|step| step.closes).collect()),
-            ("failures", report.timeline.iter().map(|step| step.bind_failures + step.connect_failures).collect()),
+            ("failures", report.timeline.iter().map(|step| step.failures()).collect()),
         ];
         for (name, values) in rows {
             let is_level = name == "ports held";

@@ -85,8 +85,7 @@ fn events_of(folder: &Path, name: &str, trace: &Trace<'_>) -> std::io::Result<()
     let mut afd = Vec::new();
     for position in 0..trace.buffers().len() {
         for record in trace.buffer(position, &mut scratch).expect("it exists").records().map_while(Result::ok) {
-            let (Some(id), Some(version), Ok(payload)) = (record.id(), record.version(), record.user_data())
-            else {
+            let (Some(id), Some(version), Ok(payload)) = (record.id(), record.version(), record.user_data()) else {
                 continue;
             };
             let narrow = record.pointer_size().is_some_and(|size| size.bytes() == 4);

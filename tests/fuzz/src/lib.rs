@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use etl_parser::{PointerSize, Record, Trace};
+use etw_schema::{Layout, Maps, Value, decode};
 use outofports::case::boots;
 use outofports::event::{EventMeta, NetEvent};
 use outofports::pipeline::{Observer, replay};
 use outofports::report::{self, Report, json, text};
-use etw_schema::{Layout, Maps, Value, decode};
 use outofports::side::tasklist::Task;
 use outofports::{Case, Error, NoProgress, Options};
 use rayon::ThreadPool;

@@ -1,11 +1,12 @@
-//! Words and numbers of the text report.
+//! Words and numbers that every face of a report says alike.
 
-use crate::report::{ProcessRow, TraceSummary};
+use super::{ProcessRow, TraceSummary};
 use crate::time::{ShownTime as _, duration_text};
 use crate::words::counted;
 use crate::words::{shown, windows_name};
 
-pub(super) fn machine(trace: &TraceSummary) -> String {
+/// System, processors and pointer size of the machine that wrote the trace.
+pub(crate) fn machine(trace: &TraceSummary) -> String {
     let bits = trace.pointer_size * 8;
     let (Some(build), Some(processors)) = (trace.os_build, trace.processors) else {
         return format!("system not told, {bits}-bit");
@@ -17,7 +18,8 @@ pub(super) fn machine(trace: &TraceSummary) -> String {
     format!("{system}, {}, {bits}-bit", counted(processors.into(), "CPU"))
 }
 
-pub(super) fn span(trace: &TraceSummary) -> Option<String> {
+/// When the trace was taken, and for how long; `None` where its start is not known.
+pub(crate) fn span(trace: &TraceSummary) -> Option<String> {
     let started = trace.started?;
     Some(match trace.ended {
         Some(ended) if ended >= started => {
@@ -30,7 +32,7 @@ pub(super) fn span(trace: &TraceSummary) -> Option<String> {
 }
 
 /// The image, or what stands for it.
-pub(super) fn name(row: &ProcessRow) -> String {
+pub(crate) fn name(row: &ProcessRow) -> String {
     match (&row.image, row.pid) {
         (Some(image), _) => shown(image),
         (None, Some(0)) => "(Idle)".to_owned(),
@@ -40,11 +42,13 @@ pub(super) fn name(row: &ProcessRow) -> String {
     }
 }
 
-pub(super) fn pid(row: &ProcessRow) -> String {
+/// The PID, or a dash.
+pub(crate) fn pid(row: &ProcessRow) -> String {
     row.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string())
 }
 
-pub(super) fn who(row: &ProcessRow) -> String {
+/// Image and PID, as part of a sentence.
+pub(crate) fn who(row: &ProcessRow) -> String {
     match row.pid {
         Some(pid) => format!("{} (PID {pid})", name(row)),
         None => "a process that the trace does not tell".to_owned(),
@@ -52,7 +56,7 @@ pub(super) fn who(row: &ProcessRow) -> String {
 }
 
 /// How the owner of most of a row's failures is known.
-pub(super) fn known_by(row: &ProcessRow) -> String {
+pub(crate) fn known_by(row: &ProcessRow) -> String {
     let source = row.owner_source;
     let ways = [
         (source.created_socket, "socket creation"),
@@ -70,7 +74,7 @@ pub(super) fn known_by(row: &ProcessRow) -> String {
 }
 
 /// A share with at most one decimal; never rounded up to 100 %, nor down to 0 %.
-pub(super) fn percent(part: u64, whole: u64) -> String {
+pub(crate) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "-".to_owned();
     }
@@ -84,11 +88,12 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
 }
 
 /// A part of a pool.
-pub(super) fn percent_of(part: u32, whole: u32) -> String {
+pub(crate) fn percent_of(part: u32, whole: u32) -> String {
     percent(part.into(), whole.into())
 }
 
-pub(super) fn sentence_start(text: &str) -> String {
+/// With a capital.
+pub(crate) fn sentence_start(text: &str) -> String {
     let mut characters = text.chars();
     match characters.next() {
         Some(first) => first.to_uppercase().chain(characters).collect(),
@@ -96,7 +101,8 @@ pub(super) fn sentence_start(text: &str) -> String {
     }
 }
 
-pub(super) fn sentence(text: &str) -> String {
+/// With a capital and a full stop.
+pub(crate) fn sentence(text: &str) -> String {
     format!("{}.", sentence_start(text))
 }
 

@@ -1,0 +1,193 @@
+//! Why the verdict is what it is.
+
+use super::codes;
+
+codes! {
+    /// A reason of the verdict, most important first.
+    ReasonCode, "reason" {
+        BindFailures = "bind_failures",
+            "binds failed with 0xC0000209",
+            "A program asked for any local port, and Windows had none to give: the bind ended with STATUS_TOO_MANY_ADDRESSES. Programs see it as Winsock error 10055 or 10048. One such failure is enough for the verdict, since the pool belongs to the machine and not to the program. The process whose bind failed is the victim: see `holders` for who has the ports.";
+        ConnectFailures = "connect_failures",
+            "connects failed with 0xC0000209",
+            "A socket without a port of its own was connected, and Windows had no local port to give it. It is the same shortage as of binds, seen where a program does not bind first. These failures are counted apart and never added to those of binds. See `holders` for who has the ports.";
+        TcpipRefusals = "tcpip_refusals",
+            "TCP/IP's own events say that it refused binds or connects for want of a port",
+            "The TCPIP provider logged binds (1006, 1394) or connects (1050) that ended with STATUS_TOO_MANY_ADDRESSES. This is the layer below Winsock, so it also shows requests of the kernel that have no socket. Where Winsock tells of the same request, it counts once.";
+        WeakReferences = "weak_references",
+            "TCP/IP gave ports that others use too, because none was free (1195)",
+            "TCP/IP found no free port and gave one that is in use already. The program notices nothing, but the pool had none left: treat it as exhaustion. See `holders` for who has the ports.";
+        PoolFullEvents = "pool_full_events",
+            "Tcpip 4231 or 4266 in an event log, inside the span of the traces",
+            "Windows itself logged that all TCP ports (4231) or all UDP ports (4266) were in use, inside the span of the traces or, without a trace, within the last day of the log. The entry names no process. Alone it is indirect evidence, so the confidence is low: capture a trace with the Winsock-AFD provider to see who fails.";
+        PoolNearlyFull = "pool_nearly_full",
+            "80 % or more of what a pool can give out was held in the trace at one moment",
+            "No request failed, but at one moment sockets held at least four of five ports that the pool can give out. The next peak can use up the rest. Look at the holders, and watch whether they grow.";
+        ListingNearlyFull = "listing_nearly_full",
+            "80 % or more of a pool is in use in a listing; low confidence where it takes sockets whose ports the listing does not tell",
+            "No request failed in a trace, but a listing of sockets shows at least four of five ports of a pool in use. A listing shows one moment, which need not be that of the trace. Where it only counts sockets without telling their ports, some may be a server's own connections, and the confidence is low.";
+        TimeWaitNearlyFull = "time_wait_nearly_full",
+            "80 % or more of a pool is in use with TIME_WAIT by estimate, for the shorter or only for the longer length, which the text tells",
+            "Held ports and those of connections closed shortly before add up to at least four of five ports. How long a closed connection keeps its port is not in every trace, so both usual lengths are tried, and the text names the one that it takes. Only the side that closes first waits, and the trace does not tell which side that was: the number is an upper bound. A netstat listing shows the true number.";
+        ListingUsage = "listing_usage",
+            "how much of a pool a listing shows in use at most",
+            "This is the fullest pool of all listings given, and it is not nearly full. It says how far from exhaustion the machine was when the listing was taken. It does not tell what was in use at another time.";
+        NoFailures = "no_failures",
+            "bind events, and none failed with 0xC0000209",
+            "The trace holds Winsock-AFD bind events, so failures would be in it, and there is none. That rules out exhaustion for the time of the trace, if nothing was lost. If programs failed at another time, capture again while they fail.";
+        NoAfdEvents = "no_afd_events",
+            "no Winsock-AFD event: the provider was not enabled",
+            "Binds and their failures are told by the provider Microsoft-Windows-Winsock-AFD, and the trace holds no event of it. Nothing follows from their absence. Capture again with that provider: the recommendation `capture` has the commands.";
+        NoBindEvents = "no_bind_events",
+            "Winsock-AFD events, and no bind among them",
+            "The provider Microsoft-Windows-Winsock-AFD was enabled, but its keywords or level, or the load of the machine, left no bind event in the trace. Nothing follows from the absence of failures. Capture again with the keywords and the level that `capture` names, while programs fail.";
+        NoTrace = "no_trace",
+            "side files alone",
+            "No trace was given, only listings and logs. They can show a pool that is full or nearly full at their own time. They cannot show whose requests failed.";
+        EventsLost = "events_lost",
+            "the header of a trace admits lost events or buffers",
+            "The session could not write all events, as its own header says. Failures may be among those lost, so all counts are lower bounds, and without any failure nothing can be told. The confidence is medium, or low from a tenth of the trace on. Capture again with fewer providers or with more and larger buffers.";
+        LossFlags = "loss_flags",
+            "buffers are flagged as following a loss",
+            "The flags of some buffers say that events were lost before them, whatever the header admits. Failures may be among those lost, so all counts are lower bounds. Capture again with fewer providers or with more and larger buffers.";
+        Damaged = "damaged",
+            "damaged or cut places",
+            "Parts of the file are not what the format promises, often because it was cut short while being copied. What could be read is in the report, and the notes name each place with its offset. Failures may stand in the rest, so counts are lower bounds. Fetch the file again, and compare its size with the original.";
+        MalformedRecords = "malformed_records",
+            "Winsock-AFD records shorter than their layout",
+            "Some Winsock-AFD records end before all their fields. They are not counted, so failures may be among them. A damaged file or an unknown version of Windows can be behind it.";
+        UnknownPhases = "unknown_phases",
+            "Winsock-AFD events with an EnterExit that no source names, not counted",
+            "A Winsock-AFD event says by its EnterExit whether a request begins, ends or goes on, and some have a number that no source describes. They are left out, since a guess could count a failure twice. Without any failure nothing can be told.";
+        DisplacedEvents = "displaced_events",
+            "events with wrong time stamps: what happened before what is uncertain there",
+            "The time stamps of some events contradict the records around them, so that their order is uncertain. Counts of failures are right, but who owned a socket and what was held at a moment may be wrong there. Events of a live session that came too late count here too.";
+        ClockAssumed = "clock_assumed",
+            "the header does not tell how the clock counts: times are a guess",
+            "The header of the trace is missing, or names a clock that no source describes, so times are worked out by assumption. Counts of failures do not depend on them. Do not compare times of this report with those of other logs.";
+        Wrapped = "wrapped",
+            "a circular log has overwritten its beginning",
+            "The log was circular and full, so its oldest events are gone. Who took the ports may have been among them, and failures may have begun earlier than the first one shown. Capture with a larger maximum size, or stop sooner after the trouble.";
+        NotClosed = "not_closed",
+            "a log was not closed by its session, so that its own count of losses is not final",
+            "The file was copied while its session was still writing, or the system stopped before the session did. The header's counts of lost events are then not final, and the last events may be missing. Stop the session before copying the file.";
+        WeakOwners = "weak_owners",
+            "fewer than 95 % of the failures have an owner known from socket creation or EPROCESS",
+            "The process of a failure is known best from the creation of its socket or from its kernel address (EPROCESS). For more than one failure in twenty it is known only from the header of a record, which may name another process, or not at all. That ports ran out is certain all the same; whose requests failed is less so. A trace that begins before the programs do tells more.";
+        SingleFailure = "single_failure",
+            "one failure only",
+            "A single request failed for want of a port. One failure is enough to say that the pool was full at that moment, but it says little about how long and whom else it hit. The confidence is low. Capture for longer to see whether it comes again.";
+        BeganAfter = "began_after",
+            "the pool was full when the trace began: hardly any bind was given a port before the first failure, and less than half of the pool is explained",
+            "The ports were taken before the capture began, so the binds of the holder are not in the trace. Holders named here are those that the trace happens to show, and the true one may be missing. List the sockets on the server (`netstat -anobq`), or capture from before the trouble.";
+        UnexplainedPorts = "unexplained_ports",
+            "less than 70 % of the full pool is explained: a holder is not in sight",
+            "What the trace and the listings show adds up to less than 70 % of a pool that was full. Somebody else holds the rest: `unexplained` says what it may be. Do not blame the holders shown before a listing of sockets (`netstat -anobq`) confirms them.";
+        NarrowerPool = "narrower_pool",
+            "all ports given out lie in less than half of the default range, nearly all of them in use: the pool may be no larger",
+            "The range of the pool is not known and taken to be the default, but all ports given out lie in a small part of it, which is nearly used up. Somebody may have set a narrower range. Give a listing of `netsh int ipv4 show dynamicport tcp`, or the option --pool.";
+        WiderPool = "wider_pool",
+            "ports were given out that lie outside of the range: the pool is larger than it is taken to be, is not called nearly full, and no wider range is recommended",
+            "Windows gave out ports that lie outside of the range that the pool is taken to have. The range is therefore larger, and shares of it are overstated. Give a listing of `netsh int ipv4 show dynamicport tcp`, or the option --pool.";
+        NoTcpipEvents = "no_tcpip_events",
+            "no TCPIP event: what is held is known from Winsock's sockets alone",
+            "The trace holds no port, bind or connection event of the provider Microsoft-Windows-TCPIP. Ports of the kernel and of connections older than the trace are then not visible. Holders may be missing: capture with that provider too, or list the sockets on the server.";
+    }
+}
+
+/// How far a reason takes the confidence down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lowers {
+    /// Not at all.
+    Nothing,
+    /// To medium; a loss of a tenth or more of the trace, to low.
+    ToMedium,
+    /// To low.
+    ToLow,
+}
+
+/// What a reason says, from which all its properties follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nature {
+    /// What the verdict is drawn from, or what is missing for one.
+    Ground,
+    /// Events were lost or cannot be read.
+    Loss,
+    /// Events are there and cannot be understood.
+    NotUnderstood,
+    /// The trace is not all of its session.
+    Part,
+    /// Times or order are uncertain.
+    Time,
+    /// Whose failures these are is uncertain.
+    Owner,
+    /// There is too little of it.
+    Few,
+    /// Who holds the ports is uncertain; the verdict is not.
+    Holder,
+    /// How large the pool is is uncertain; the verdict is not.
+    Range,
+}
+
+impl ReasonCode {
+    const fn nature(self) -> Nature {
+        match self {
+            Self::BindFailures
+            | Self::ConnectFailures
+            | Self::TcpipRefusals
+            | Self::WeakReferences
+            | Self::PoolFullEvents
+            | Self::PoolNearlyFull
+            | Self::ListingNearlyFull
+            | Self::TimeWaitNearlyFull
+            | Self::ListingUsage
+            | Self::NoFailures
+            | Self::NoAfdEvents
+            | Self::NoBindEvents
+            | Self::NoTrace => Nature::Ground,
+            Self::EventsLost | Self::LossFlags | Self::Damaged | Self::MalformedRecords => Nature::Loss,
+            Self::UnknownPhases => Nature::NotUnderstood,
+            Self::Wrapped | Self::NotClosed => Nature::Part,
+            Self::DisplacedEvents | Self::ClockAssumed => Nature::Time,
+            Self::WeakOwners => Nature::Owner,
+            Self::SingleFailure => Nature::Few,
+            Self::BeganAfter | Self::UnexplainedPorts | Self::NoTcpipEvents => Nature::Holder,
+            Self::NarrowerPool | Self::WiderPool => Nature::Range,
+        }
+    }
+
+    /// Whether it lowers the trust in what the report says, and is not the evidence for the verdict.
+    pub const fn is_doubt(self) -> bool {
+        !matches!(self.nature(), Nature::Ground)
+    }
+
+    /// How far it takes the confidence in the verdict down.
+    pub const fn lowers(self) -> Lowers {
+        match self.nature() {
+            Nature::Loss | Nature::NotUnderstood | Nature::Part | Nature::Time | Nature::Owner => Lowers::ToMedium,
+            Nature::Few => Lowers::ToLow,
+            Nature::Ground | Nature::Holder | Nature::Range => Lowers::Nothing,
+        }
+    }
+
+    /// Whether failures may be hidden by it: without any, nothing can then be told.
+    pub const fn hides_failures(self) -> bool {
+        matches!(self.nature(), Nature::Loss | Nature::NotUnderstood)
+    }
+
+    /// Whether something is missing that the session had, or had to write.
+    pub const fn is_incompleteness(self) -> bool {
+        matches!(self.nature(), Nature::Loss | Nature::Part)
+    }
+
+    /// Whether the notes about the trace tell it too, with the place.
+    pub const fn is_noted(self) -> bool {
+        matches!(self.nature(), Nature::Loss | Nature::NotUnderstood | Nature::Part | Nature::Time)
+    }
+
+    /// Whether the first screen of a report tells it beside an answer: every doubt that lowers the confidence, so that no
+    /// `medium` or `low` stands there without its reason, and every doubt about the holder named there.
+    pub const fn on_first_screen(self) -> bool {
+        !matches!(self.lowers(), Lowers::Nothing) || matches!(self.nature(), Nature::Holder)
+    }
+}

@@ -1,0 +1,230 @@
+//! What the verdict is drawn from: what traces, pools and event logs say, put together in numbers.
+
+use super::holders::Conclusion;
+use super::naming::Rows;
+use super::pools::{PoolFinding, is_near, speaking_pool};
+use super::state::State;
+use super::system_events::{SystemEventRow, pool_full_events};
+use crate::case::facts::TraceFacts;
+use crate::machine::Findings;
+
+/// What shows that a pool was nearly full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NearBy {
+    /// Ports held in the trace.
+    Trace,
+    /// A listing.
+    Listing,
+    /// A listing, by sockets whose ports it does not tell: they need not be of the pool.
+    Groups,
+    /// Ports in TIME_WAIT by estimate, if it lasts so many seconds.
+    TimeWait(i64),
+}
+
+/// A pool that was nearly full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nearly {
+    /// What shows it.
+    pub by: NearBy,
+    /// Ports in use at most.
+    pub used: u32,
+    /// Ports that can be given out.
+    pub usable: u32,
+}
+
+/// What the verdict is drawn from.
+#[derive(Debug, Clone, Default)]
+pub struct VerdictEvidence {
+    /// Traces read.
+    pub traces: u64,
+    /// Bind failures 0xC0000209.
+    pub bind_failures: u64,
+    /// Connect failures 0xC0000209.
+    pub connect_failures: u64,
+    /// Of both, those whose owner is known from socket creation or EPROCESS.
+    pub well_owned: u64,
+    /// Binds and connects that TCP/IP itself says it refused for want of a port (1006, 1050, 1394).
+    pub refusals: u64,
+    /// Ports that TCP/IP gave twice, because none was free (1195).
+    pub weak_references: u64,
+    /// Tcpip 4231 (TCP) and 4266 (UDP) in event logs, inside the span of the traces.
+    pub pool_full_events: (u64, u64),
+    /// The pool that was most nearly full.
+    pub nearly: Option<Nearly>,
+    /// Most that a listing shows of a pool: ports in use, ports that can be given out, and the pool's name.
+    pub listed: Option<(u32, u32, String)>,
+    /// The pool was full when the trace began.
+    pub began_after: bool,
+    /// Port, bind and connection events of TCPIP.
+    pub tcpip_records: u64,
+    /// Of the pool that was full, so many of 100 ports are explained; `None` without such a pool.
+    pub explained_percent: Option<u32>,
+    /// The part of a full pool in which all ports lie that were given out, nearly all of them in use.
+    pub narrower: Option<(u16, u16)>,
+    /// Smallest and largest port given out of a pool, some of them outside of its range.
+    pub wider: Option<(u16, u16)>,
+    /// AFD events of any kind.
+    pub afd_records: u64,
+    /// AFD bind events, enter or exit.
+    pub bind_records: u64,
+    /// All records.
+    pub records: u64,
+    /// Providers with a GUID in their header, other than AFD.
+    pub other_providers: u64,
+    /// Events lost, as the headers of the traces say.
+    pub events_lost: u64,
+    /// Buffers lost, as the headers of the traces say.
+    pub buffers_lost: u64,
+    /// Buffers read.
+    pub buffers: u64,
+    /// Buffers whose flags say that something was lost before them.
+    pub buffers_after_loss: u64,
+    /// Damaged places.
+    pub damaged_places: u64,
+    /// AFD records that could not be read.
+    pub malformed: u64,
+    /// AFD records whose EnterExit no source names.
+    pub unknown_phases: u64,
+    /// Events whose time stamp is wrong.
+    pub displaced: u64,
+    /// The header of a trace does not tell how its clock counts.
+    pub clock_assumed: bool,
+    /// A circular log has overwritten its beginning.
+    pub wrapped: bool,
+    /// A log was not closed by its session: its loss counts are not final.
+    pub unclosed: bool,
+}
+
+impl VerdictEvidence {
+    /// Puts together what everything says.
+    pub(super) fn gather(
+        traces: &[TraceFacts],
+        findings: &Findings,
+        conclusion: &Conclusion,
+        rows: &Rows,
+        events: &[SystemEventRow],
+    ) -> Self {
+        let mut evidence = Self::of_traces(traces);
+        for row in &rows.rows {
+            evidence.bind_failures += row.bind_failures;
+            evidence.connect_failures += row.connect_failures;
+            evidence.well_owned += row.owner_source.created_socket + row.owner_source.eprocess;
+        }
+        let transport = &findings.world.ports.transport;
+        evidence.refusals = transport.refusals.iter().map(|refusals| refusals.binds + refusals.connects).sum();
+        evidence.weak_references = transport.weak_references;
+        evidence.tcpip_records = transport.port_events;
+        evidence.pool_full_events = pool_full_events(events);
+        evidence.weigh_pools(&conclusion.pools);
+        evidence
+    }
+
+    /// What the headers and the reading of traces say.
+    pub(super) fn of_traces(traces: &[TraceFacts]) -> Self {
+        let mut evidence = Self { traces: traces.len() as u64, ..Self::default() };
+        for trace in traces {
+            let (summary, read) = (&trace.summary, &trace.coverage);
+            evidence.afd_records += read.afd_records;
+            evidence.bind_records += read.bind_records;
+            evidence.records += read.records;
+            evidence.buffers_after_loss += read.buffers_after_loss;
+            evidence.damaged_places += read.damaged_places;
+            evidence.malformed += read.afd_malformed;
+            evidence.unknown_phases += read.unknown_phases;
+            evidence.displaced += read.displaced;
+            evidence.clock_assumed |= trace.clock_assumed;
+            evidence.other_providers = evidence.other_providers.max(trace.other_providers);
+            evidence.events_lost += u64::from(summary.events_lost);
+            evidence.buffers_lost += u64::from(summary.buffers_lost);
+            evidence.buffers += summary.buffers;
+            evidence.wrapped |= summary.wrapped == Some(true);
+            evidence.unclosed |= !summary.closed_cleanly;
+        }
+        evidence
+    }
+
+    fn weigh_pools(&mut self, pools: &[PoolFinding]) {
+        let near = pools.iter().filter(|pool| pool.state == Some(State::Near));
+        self.nearly =
+            near.map(nearly).max_by_key(|nearly| u64::from(nearly.used) * 10_000 / u64::from(nearly.usable.max(1)));
+        let listed = pools.iter().filter_map(|pool| Some((pool.listing?.used, pool.usable(), pool.key.name())));
+        self.listed = listed.max_by_key(|(used, usable, _)| u64::from(*used) * 10_000 / u64::from((*usable).max(1)));
+        let worst = speaking_pool(pools).and_then(|index| pools.get(index));
+        self.wider = worst.and_then(PoolFinding::wider);
+        let worst = worst.filter(|pool| pool.state == Some(State::Exhausted));
+        self.explained_percent = worst.map(PoolFinding::explained_percent);
+        self.narrower = worst.and_then(PoolFinding::narrower);
+        self.began_after = worst.is_some_and(PoolFinding::was_full_before);
+    }
+
+    /// The same case without what its full or nearly full pools say: how a pool is judged in which nothing failed.
+    pub(super) fn without_failures(&self) -> Self {
+        Self {
+            bind_failures: 0,
+            connect_failures: 0,
+            refusals: 0,
+            weak_references: 0,
+            pool_full_events: (0, 0),
+            nearly: None,
+            ..self.clone()
+        }
+    }
+
+    /// Whether something was lost or damaged, so that what a process holds by the trace is less certain.
+    pub(super) fn has_gaps(&self) -> bool {
+        self.events_lost + self.buffers_lost + self.buffers_after_loss + self.damaged_places > 0 || self.wrapped
+    }
+
+    /// Failures of sockets, bind and connect.
+    pub fn failures(&self) -> u64 {
+        self.bind_failures + self.connect_failures
+    }
+
+    /// What shows exhaustion itself: failures of sockets, and TCP/IP's own word for it.
+    pub fn direct(&self) -> u64 {
+        self.failures() + self.refusals + self.weak_references
+    }
+
+    /// Whether a pool ran out of ports.
+    pub fn is_exhausted(&self) -> bool {
+        let (tcp, udp) = self.pool_full_events;
+        self.direct() + tcp + udp > 0
+    }
+
+    /// Whether there is one failure only. AFD and TCP/IP both tell of one refusal.
+    pub fn is_single(&self) -> bool {
+        self.failures().max(self.refusals) + self.weak_references == 1
+    }
+
+    /// Whether enough failures have an owner known from socket creation or EPROCESS.
+    pub fn is_well_owned(&self) -> bool {
+        self.well_owned.saturating_mul(100) >= self.failures().saturating_mul(WELL_OWNED_PERCENT)
+    }
+
+    /// Whether as much as a tenth of the trace is missing, so that its counts are a lower bound.
+    pub fn losses_are_large(&self) -> bool {
+        self.traces > 0 && self.events_lost.saturating_mul(10) > self.records
+            || self.buffers_lost.saturating_mul(10) > self.buffers
+    }
+}
+
+/// Of 100 failures so many must have an owner known from socket creation or EPROCESS for high confidence.
+const WELL_OWNED_PERCENT: u64 = 95;
+
+fn nearly(pool: &PoolFinding) -> Nearly {
+    let usable = pool.usable();
+    let (listed, numbered) = pool.listing.map_or((0, 0), |listing| (listing.used, listing.numbered));
+    let (short, long) = pool.time_wait_seconds;
+    let (by, used) = if is_near(pool.held.0, usable) {
+        (NearBy::Trace, pool.held.0)
+    } else if is_near(numbered, usable) {
+        (NearBy::Listing, listed)
+    } else if is_near(listed, usable) {
+        (NearBy::Groups, listed)
+    } else if is_near(pool.occupied_peak.0, usable) {
+        (NearBy::TimeWait(short), pool.occupied_peak.0)
+    } else {
+        (NearBy::TimeWait(long), pool.occupied_peak.1)
+    };
+    Nearly { by, used, usable }
+}

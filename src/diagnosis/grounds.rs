@@ -1,0 +1,61 @@
+//! All that the last questions of a diagnosis are answered from.
+
+use super::holders::Conclusion;
+use super::naming::Rows;
+use super::system_events::SystemEventRow;
+use crate::case::SideInput;
+use crate::case::facts::TraceFacts;
+use crate::machine::Findings;
+use crate::side::Kind;
+use crate::side::facts::SideFacts;
+use crate::time::FileTime;
+
+/// What is known once holders, processes and event logs have been looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grounds<'a> {
+    /// Traces, in the order of the inputs.
+    pub(super) traces: &'a [TraceFacts],
+    /// What their events amounted to.
+    pub(super) findings: &'a Findings,
+    /// What side files told.
+    pub(super) side: &'a SideFacts,
+    /// Side files.
+    pub(super) side_inputs: &'a [SideInput],
+    /// Pools and holders.
+    pub(super) conclusion: &'a Conclusion,
+    /// Processes.
+    pub(super) rows: &'a Rows,
+    /// Entries of event logs.
+    pub(super) events: &'a [SystemEventRow],
+}
+
+impl Grounds<'_> {
+    fn has(&self, kind: Kind) -> bool {
+        self.side_inputs.iter().any(|side| side.used && side.kind == kind.name())
+    }
+
+    /// A listing of excluded ranges is there; it may say that there are none.
+    pub(super) fn has_excluded_listing(&self) -> bool {
+        self.has(Kind::ExcludedPorts)
+    }
+
+    /// An event log is there.
+    pub(super) fn has_event_log(&self) -> bool {
+        self.has(Kind::Evtx)
+    }
+
+    /// Start and end of the traces, see [`span`].
+    pub(super) fn span(&self) -> Option<(FileTime, FileTime)> {
+        span(self.traces, self.findings)
+    }
+}
+
+/// Start and end of the traces: as their headers say, else from the first event to the last.
+pub(super) fn span(traces: &[TraceFacts], findings: &Findings) -> Option<(FileTime, FileTime)> {
+    let start = traces.iter().filter_map(|trace| trace.summary.started).min();
+    let end = traces.iter().filter_map(|trace| trace.summary.ended).max();
+    match (start, end, findings.span) {
+        (Some(start), Some(end), _) if start <= end => Some((start, end)),
+        (_, _, span) => span,
+    }
+}

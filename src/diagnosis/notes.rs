@@ -1,0 +1,145 @@
+//! Sentences about what was not read, not counted, or counted by assumption.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::grounds::Grounds;
+use super::holders::Conclusion;
+use crate::case::facts::TraceFacts;
+use crate::machine::Findings;
+use crate::side::facts::SideFacts;
+use crate::words::counted;
+
+/// All notes of a case: those about inputs that came with it, then about each trace, names, events and side files.
+pub(super) fn notes(about_inputs: Vec<String>, grounds: &Grounds<'_>) -> Vec<String> {
+    let mut notes = about_inputs;
+    notes.extend(grounds.traces.iter().flat_map(of_trace));
+    notes.extend(grounds.rows.notes.iter().cloned());
+    notes.extend(of_findings(grounds.findings));
+    notes.extend(of_side(grounds.side, grounds.conclusion));
+    notes
+}
+
+/// Sentences about what could not be read, or not trusted.
+fn of_trace(facts: &TraceFacts) -> Vec<String> {
+    let (trace, coverage) = (&facts.summary, &facts.coverage);
+    let mut notes: Vec<String> = coverage.damage.iter().map(ToString::to_string).collect();
+    let more = coverage.damaged_places.saturating_sub(coverage.damage.len() as u64);
+    if more > 0 {
+        notes.push(format!("{} more, not listed", counted(more, "damaged place")));
+    }
+    if !facts.has_header {
+        notes.push("the first buffer is missing: system, losses and dates are unknown; times count from the first record, at an assumed 10 MHz".to_owned());
+    } else if facts.clock_assumed {
+        notes.push("the header does not tell how the clock counts: times are a guess".to_owned());
+    } else if trace.clock == Some("cpu_cycles") {
+        notes.push("the clock counts processor cycles, whose rate varies: times are approximate".to_owned());
+    }
+    if !trace.closed_cleanly && facts.has_header {
+        let why = "copied while it was being written, or the system stopped";
+        notes.push(format!("the log was not closed by its session: {why}"));
+    }
+    if trace.wrapped == Some(true) {
+        notes.push("the circular log has overwritten its beginning".to_owned());
+    }
+    if trace.events_lost > 0 || trace.buffers_lost > 0 {
+        let (events, buffers) =
+            (counted(trace.events_lost.into(), "event"), counted(trace.buffers_lost.into(), "buffer"));
+        notes.push(format!("the session lost {events} and {buffers}"));
+    }
+    if coverage.buffers_after_loss > 0 {
+        let count = counted(coverage.buffers_after_loss, "buffer");
+        notes.push(format!("the flags of {count} say that events were lost before"));
+    }
+    if coverage.displaced > 0 {
+        let count = counted(coverage.displaced, "event");
+        notes.push(format!("{count} with a wrong time stamp, ordered by the records around them"));
+    }
+    if coverage.unknown > 0 {
+        notes.push(format!("{} of a kind that no source describes", counted(coverage.unknown, "record")));
+    }
+    if coverage.malformed > 0 {
+        notes.push(format!("{} shorter than the layout promises", counted(coverage.malformed, "record")));
+    }
+    if coverage.other_pointer_size > 0 {
+        let count = counted(coverage.other_pointer_size, "process event");
+        notes.push(format!("{count} with another pointer size than the record's header says"));
+    }
+    if coverage.newer_afd_versions > 0 {
+        let count = counted(coverage.newer_afd_versions, "AFD event");
+        notes.push(format!("{count} of a version that is not known, read with the layout of version 0"));
+    }
+    if coverage.unknown_phases > 0 {
+        let count = counted(coverage.unknown_phases, "AFD event");
+        notes.push(format!("{count} with an EnterExit that no source names, not counted"));
+    }
+    notes.into_iter().map(|note| format!("{}: {note}", facts.path)).collect()
+}
+
+/// Sentences about side files that contradict each other, or the trace.
+fn of_side(side: &SideFacts, conclusion: &Conclusion) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut ranges: BTreeMap<_, BTreeSet<(u16, u32)>> = BTreeMap::new();
+    for ports in &side.dynamic_ports {
+        ranges.entry((ports.protocol, ports.family)).or_default().insert((ports.start, ports.count));
+    }
+    if ranges.values().any(|told| told.len() > 1) {
+        notes.push(
+            "listings of the dynamic ports differ for the same protocol and family: the last by name is used"
+                .to_owned(),
+        );
+    }
+    for (index, pool) in conclusion.pools.iter().enumerate() {
+        if conclusion.is_over_counted(index) {
+            let name = pool.key.name();
+            notes.push(format!(
+                "the holders of {name} add up to more than the pool: a listing is of another time than the trace"
+            ));
+        }
+    }
+    notes
+}
+
+/// Sentences about what was not counted, or counted by assumption.
+fn of_findings(findings: &Findings) -> Vec<String> {
+    let mut notes = Vec::new();
+    let ports = &findings.world.ports;
+    let used_by_other = findings.sockets.used_by_other_process;
+    if used_by_other > 0 {
+        notes.push(format!(
+            "{} on sockets that another process than their creator was using: counted for the creator",
+            counted(used_by_other, "failure")
+        ));
+    }
+    if ports.destinations.not_counted > 0 {
+        let count = counted(ports.destinations.not_counted, "connect");
+        notes.push(format!("{count} to further destinations: too many to count each"));
+    }
+    if ports.conflicts.not_counted > 0 {
+        let count = counted(ports.conflicts.not_counted, "failed bind");
+        notes.push(format!("{count} on further ports: too many to count each"));
+    }
+    if findings.sockets.statuses_not_counted > 0 {
+        let count = counted(findings.sockets.statuses_not_counted, "failed operation");
+        notes.push(format!("{count} with further statuses: too many to list each"));
+    }
+    if findings.sockets.overflowed {
+        notes
+            .push("more sockets or local addresses at once than are followed: ports held are a lower bound".to_owned());
+    }
+    if findings.world.processes.overflowed {
+        notes.push("more processes than are told apart: what further ones did counts for nobody known".to_owned());
+    }
+    if ports.transport.overflowed {
+        notes.push("more TCPIP endpoints at once than are followed: what TCP/IP holds is a lower bound".to_owned());
+    }
+    if let Some(stated) = ports.transport.timed_wait_delay {
+        let (short, long) = ports.pools.first().map_or((0, 0), |pool| pool.time_wait.seconds());
+        notes.push(match crate::machine::time_wait::stated_length_100ns(stated) {
+            Some(_) => format!("TIME_WAIT lasts {short} s (TCPIP 1110 says {stated})"),
+            None => {
+                format!("TCPIP 1110 states a TIME_WAIT of {stated}, in no known unit: {short} s and {long} s are used")
+            }
+        });
+    }
+    notes
+}

@@ -1,0 +1,186 @@
+//! Pools and holders as the case ends up seeing them, and which of them speak for it.
+
+use super::advice::BLAMED_SHARE;
+use super::codes::PossibleCause;
+use super::evidence::VerdictEvidence;
+use super::grounds::Grounds;
+use super::holders::{Conclusion, Holder, HolderEvidence, Pattern};
+use super::naming::{ProcessRow, Rows};
+use super::pools::{PoolFinding, is_dns_pool, share};
+use super::state::{Confidence, State};
+use super::unexplained::UnexplainedRow;
+use super::verdict::{EXPLAINED_PERCENT, judge};
+use crate::machine::processes::is_kernel;
+use crate::net::Family;
+use crate::time::FileTime;
+
+/// A pool, and what it is in this case.
+#[derive(Debug, Clone)]
+pub struct PoolOutcome {
+    /// The pool.
+    pub finding: PoolFinding,
+    /// Its state. Where it depends on the case, that of the case without its full pools.
+    pub state: State,
+    /// Whether its holders are of interest: it was full or nearly full, or takes the ports of one that was; where there is
+    /// none, those of every pool are.
+    pub is_of_interest: bool,
+    /// How it is known that its largest holder holds ports; `None` where it has none.
+    pub known_by: Option<HolderEvidence>,
+}
+
+/// A holder, and what it looks like in this case.
+#[derive(Debug, Clone)]
+pub struct HolderOutcome {
+    /// The holder, its confidence and its pattern as they are in the end.
+    pub holder: Holder,
+    /// Index into the process rows.
+    pub process: usize,
+    /// Part of its pool, from 0 to 1.
+    pub share_of_pool: f64,
+    /// What it looks like.
+    pub look: Look,
+}
+
+/// What a holder's use of ports looks like, in more detail than its pattern.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Look {
+    /// It stands for the kernel, which works for drivers and services.
+    Kernel,
+    /// A leak that gave nothing back.
+    LeakWithoutClose,
+    /// A leak that gave back a tenth at most.
+    LeakHardlyClosed,
+    /// A leak that gave back more, and keeps the rest.
+    LeakPartlyClosed,
+    /// Load; successful binds for each minute of the traces, where their length is known.
+    Load(Option<f64>),
+    /// Churn, likewise.
+    Churn(Option<f64>),
+    /// A reserved range.
+    Reservation,
+    /// DNS Server's pool of sockets, which it holds on purpose.
+    DnsPool,
+    /// Nothing tells.
+    NotTold,
+}
+
+/// Who is named where the holder of a full pool is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Speaker {
+    /// Index into the holders.
+    Holder(usize),
+    /// The true holder is not in sight, and the largest one seen is too small to be named.
+    NotInSight,
+    /// There is no full pool, or none that anybody holds ports of.
+    #[default]
+    Nobody,
+}
+
+/// The pools of the case.
+pub(super) fn pools(
+    conclusion: &Conclusion,
+    case: State,
+    evidence: &VerdictEvidence,
+    unexplained: Option<&[UnexplainedRow]>,
+) -> Vec<PoolOutcome> {
+    // A pool in which nothing failed, nor ran nearly full, is judged as the case would be without the others.
+    let otherwise = match case {
+        State::NotSeen | State::CannotTell => case,
+        State::Exhausted | State::Near => judge(&evidence.without_failures()).state,
+    };
+    let state = |pool: &PoolFinding| pool.state.unwrap_or(otherwise);
+    let matters = |pool: &PoolFinding| matches!(state(pool), State::Exhausted | State::Near);
+    let any_matters = conclusion.pools.iter().any(matters);
+    let taken_from = |row: &&UnexplainedRow| row.possible.contains(&PossibleCause::DualStack);
+    let takes_both = |pool: &PoolFinding| {
+        let rows = unexplained.unwrap_or_default().iter().filter(taken_from);
+        let mut others = rows.filter_map(|row| conclusion.pools.get(row.pool));
+        pool.key.family == Some(Family::Ipv6) && others.any(|other| other.key.protocol == pool.key.protocol)
+    };
+    let outcome = |(index, pool): (usize, &PoolFinding)| PoolOutcome {
+        finding: pool.clone(),
+        state: state(pool),
+        is_of_interest: !any_matters || matters(pool) || takes_both(pool),
+        known_by: conclusion
+            .holders
+            .iter()
+            .filter(|holder| holder.pool == index)
+            .max_by_key(|holder| holder.ports)
+            .map(|holder| holder.evidence),
+    };
+    conclusion.pools.iter().enumerate().map(outcome).collect()
+}
+
+/// The holders of the case that have a row, most ports first.
+pub(super) fn holders(grounds: &Grounds<'_>) -> Vec<HolderOutcome> {
+    let Grounds { conclusion, rows, .. } = *grounds;
+    let minutes = minutes(grounds);
+    let outcome = |holder: &Holder| {
+        let pool = conclusion.pools.get(holder.pool)?;
+        let process = *rows.index.get(&holder.subject)?;
+        let row = rows.rows.get(process)?;
+        let is_dns = is_dns_pool(row.image.as_deref().unwrap_or(""), pool, holder.ports);
+        let pattern = holder.pattern.filter(|_| !is_dns);
+        let is_doubtful = holder.evidence == HolderEvidence::A && conclusion.is_over_counted(holder.pool);
+        let confidence = if is_doubtful { Confidence::Medium } else { holder.confidence };
+        Some(HolderOutcome {
+            process,
+            share_of_pool: share(holder.ports, pool.range.count),
+            look: look(holder, pattern, row, is_dns, minutes),
+            holder: Holder { confidence, pattern, ..holder.clone() },
+        })
+    };
+    conclusion.holders.iter().filter_map(outcome).collect()
+}
+
+fn look(holder: &Holder, pattern: Option<Pattern>, row: &ProcessRow, is_dns: bool, minutes: Option<f64>) -> Look {
+    if row.pid.is_some_and(is_kernel) {
+        return Look::Kernel;
+    }
+    let (obtained, released) = holder.turnover;
+    let binds_per_minute = minutes.map(|minutes| row.binds_ok as f64 / minutes);
+    match pattern {
+        Some(Pattern::Leak) if released == 0 => Look::LeakWithoutClose,
+        Some(Pattern::Leak) if released.saturating_mul(10) > obtained => Look::LeakPartlyClosed,
+        Some(Pattern::Leak) => Look::LeakHardlyClosed,
+        Some(Pattern::Load) => Look::Load(binds_per_minute),
+        Some(Pattern::Churn) => Look::Churn(binds_per_minute),
+        Some(Pattern::Reservation) => Look::Reservation,
+        None if is_dns => Look::DnsPool,
+        None => Look::NotTold,
+    }
+}
+
+/// When the last trace ended, as its header says.
+fn end(grounds: &Grounds<'_>) -> Option<FileTime> {
+    grounds.traces.iter().filter_map(|trace| trace.summary.ended).max()
+}
+
+/// Minutes that the traces last, as their headers say.
+fn minutes(grounds: &Grounds<'_>) -> Option<f64> {
+    let start = grounds.traces.iter().filter_map(|trace| trace.summary.started).min()?;
+    let minutes = end(grounds)?.since(start) as f64 / (60 * FileTime::SECOND) as f64;
+    (minutes > 0.0).then_some(minutes)
+}
+
+/// Who is named for the pool that speaks for the case.
+pub(super) fn speaker(pool: Option<usize>, pools: &[PoolOutcome], holders: &[HolderOutcome]) -> Speaker {
+    let Some((index, pool)) = pool.and_then(|index| Some((index, pools.get(index)?))) else { return Speaker::Nobody };
+    let largest = holders.iter().enumerate().find(|(_, row)| row.holder.pool == index);
+    let is_hidden = pool.state == State::Exhausted && pool.finding.explained_percent() < EXPLAINED_PERCENT;
+    match largest {
+        Some((holder, row)) if row.share_of_pool >= BLAMED_SHARE => Speaker::Holder(holder),
+        _ if is_hidden => Speaker::NotInSight,
+        Some((holder, _)) => Speaker::Holder(holder),
+        None => Speaker::Nobody,
+    }
+}
+
+/// Indexes of the processes with bind or connect failures, most bind failures first, then most connect failures.
+pub(super) fn sufferers(rows: &Rows) -> Vec<usize> {
+    let failures =
+        |index: &usize| rows.rows.get(*index).map_or((0, 0), |row| (row.bind_failures, row.connect_failures));
+    let mut sufferers: Vec<usize> = (0..rows.rows.len()).filter(|index| failures(index) != (0, 0)).collect();
+    sufferers.sort_by_key(|index| std::cmp::Reverse(failures(index)));
+    sufferers
+}

@@ -1,0 +1,87 @@
+//! What nothing explains of the pools that were full, and where it may be.
+
+use serde::Serialize;
+
+use super::codes::PossibleCause;
+use super::grounds::Grounds;
+use super::holders::Conclusion;
+use super::pools::{PoolFinding, share};
+use crate::machine::pools::PoolKey;
+use crate::net::Family;
+
+/// Ports of a full pool that nothing explains.
+#[derive(Debug, Clone, Serialize)]
+pub struct UnexplainedRow {
+    /// Index into the pools.
+    pub pool: usize,
+    /// Ports; 0 where all are explained.
+    pub ports: u32,
+    /// The same as a part of the pool, from 0 to 1.
+    pub share_of_pool: f64,
+    /// What they may be, likeliest first; empty where all are explained.
+    pub possible: Vec<PossibleCause>,
+}
+
+/// What nothing explains of the pools that were full, and where it may be.
+pub(super) fn unexplained(grounds: &Grounds<'_>, began_after: bool) -> Option<Vec<UnexplainedRow>> {
+    let Grounds { findings, conclusion, side, .. } = *grounds;
+    let rows: Vec<UnexplainedRow> = conclusion
+        .pools
+        .iter()
+        .enumerate()
+        .filter_map(|(index, pool)| {
+            let ports = pool.unexplained()?;
+            let mut possible = Vec::new();
+            if ports > 0 {
+                let transport = &findings.world.ports.transport;
+                if takes_both(conclusion, pool, ports) {
+                    possible.push(PossibleCause::DualStack);
+                }
+                if side.listings.is_empty() {
+                    if began_after || transport.rundown_connections == 0 {
+                        possible.push(PossibleCause::BoundBeforeCapture);
+                    }
+                    possible.push(PossibleCause::Kernel);
+                }
+                if pool.hides_bound() {
+                    possible.push(PossibleCause::BoundNotListed);
+                }
+                possible.push(PossibleCause::EndedProcesses);
+                if !grounds.has_excluded_listing() {
+                    possible.push(PossibleCause::ExcludedRanges);
+                }
+                if pool.time_wait.1 > pool.time_wait.0 {
+                    possible.push(PossibleCause::LongerTimeWait);
+                }
+                if !side.listings.is_empty() {
+                    possible.push(PossibleCause::Kernel);
+                }
+            }
+            let share = share(ports, pool.range.count);
+            Some(UnexplainedRow { pool: index, ports, share_of_pool: share, possible })
+        })
+        .collect();
+    (!rows.is_empty()).then_some(rows)
+}
+
+/// Whether sockets of IPv6 may be what takes at least half of the unexplained ports of IPv4: no event tells which of them are
+/// of both families, and many libraries open all of theirs so.
+fn takes_both(conclusion: &Conclusion, pool: &PoolFinding, unexplained: u32) -> bool {
+    let of_ipv6 = PoolKey { family: Some(Family::Ipv6), ..pool.key };
+    let held = conclusion.pools.iter().filter(|other| other.key == of_ipv6).map(|other| other.held.0).max();
+    pool.key.family == Some(Family::Ipv4) && held.is_some_and(|held| u64::from(held) * 2 >= u64::from(unexplained))
+}
+
+/// The largest part of a full pool that nothing explains, from 0 to 1. Where a pool is known, those whose protocol or family is
+/// not known do not count: their ports are those of one that is.
+pub(super) fn largest_share(conclusion: &Conclusion, unexplained: Option<&[UnexplainedRow]>) -> f64 {
+    let is_known = |row: &&UnexplainedRow| conclusion.pools.get(row.pool).is_some_and(PoolFinding::is_known);
+    let rows = unexplained.unwrap_or_default();
+    // Where sockets of IPv6 may be it, the kernel need not be searched.
+    let is_open = |row: &&UnexplainedRow| !row.possible.contains(&PossibleCause::DualStack);
+    let largest = |known: bool| {
+        let shares = rows.iter().filter(is_open).filter(|row| is_known(row) == known).map(|row| row.share_of_pool);
+        shares.reduce(f64::max)
+    };
+    largest(true).or_else(|| largest(false)).unwrap_or(0.0)
+}

@@ -1,0 +1,238 @@
+//! The rules of the verdict, most important first.
+
+use crate::diagnosis::codes::ReasonCode;
+use crate::diagnosis::evidence::{NearBy, Nearly, VerdictEvidence};
+use crate::words::{counted, grouped};
+
+/// Of 100 ports of a full pool so many must be explained, or holders are missing (field.md §3.3: about 70).
+pub const EXPLAINED_PERCENT: u32 = 70;
+
+/// A reason, and when it is one. What it does to the confidence follows from its code.
+#[derive(Debug)]
+pub struct Rule {
+    /// The code.
+    pub code: ReasonCode,
+    /// The sentence where the rule applies; `None` where it does not.
+    pub sentence: fn(&VerdictEvidence) -> Option<String>,
+}
+
+/// Every rule, in the order in which reports list reasons: one for each code, two for the one that TCP and UDP share.
+pub static RULES: &[Rule] = &[
+    Rule { code: ReasonCode::BindFailures, sentence: bind_failures },
+    Rule { code: ReasonCode::ConnectFailures, sentence: connect_failures },
+    Rule { code: ReasonCode::TcpipRefusals, sentence: tcpip_refusals },
+    Rule { code: ReasonCode::WeakReferences, sentence: weak_references },
+    Rule { code: ReasonCode::PoolFullEvents, sentence: tcp_full_events },
+    Rule { code: ReasonCode::PoolFullEvents, sentence: udp_full_events },
+    Rule { code: ReasonCode::PoolNearlyFull, sentence: pool_nearly_full },
+    Rule { code: ReasonCode::ListingNearlyFull, sentence: listing_nearly_full },
+    Rule { code: ReasonCode::TimeWaitNearlyFull, sentence: time_wait_nearly_full },
+    Rule { code: ReasonCode::ListingUsage, sentence: listing_usage },
+    Rule { code: ReasonCode::NoFailures, sentence: no_failures },
+    Rule { code: ReasonCode::NoTrace, sentence: no_trace },
+    Rule { code: ReasonCode::NoAfdEvents, sentence: no_afd_events },
+    Rule { code: ReasonCode::NoBindEvents, sentence: no_bind_events },
+    Rule { code: ReasonCode::EventsLost, sentence: events_lost },
+    Rule { code: ReasonCode::LossFlags, sentence: loss_flags },
+    Rule { code: ReasonCode::Damaged, sentence: damaged },
+    Rule { code: ReasonCode::MalformedRecords, sentence: malformed_records },
+    Rule { code: ReasonCode::UnknownPhases, sentence: unknown_phases },
+    Rule { code: ReasonCode::DisplacedEvents, sentence: displaced_events },
+    Rule { code: ReasonCode::ClockAssumed, sentence: clock_assumed },
+    Rule { code: ReasonCode::Wrapped, sentence: wrapped },
+    Rule { code: ReasonCode::NotClosed, sentence: not_closed },
+    Rule { code: ReasonCode::WeakOwners, sentence: weak_owners },
+    Rule { code: ReasonCode::SingleFailure, sentence: single_failure },
+    Rule { code: ReasonCode::BeganAfter, sentence: began_after },
+    Rule { code: ReasonCode::UnexplainedPorts, sentence: unexplained_ports },
+    Rule { code: ReasonCode::NarrowerPool, sentence: narrower_pool },
+    Rule { code: ReasonCode::WiderPool, sentence: wider_pool },
+    Rule { code: ReasonCode::NoTcpipEvents, sentence: no_tcpip_events },
+];
+
+fn bind_failures(evidence: &VerdictEvidence) -> Option<String> {
+    let failures = some(evidence.bind_failures, "bind")?;
+    Some(format!("{failures} failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)"))
+}
+
+fn connect_failures(evidence: &VerdictEvidence) -> Option<String> {
+    let failures = some(evidence.connect_failures, "connect")?;
+    Some(format!("{failures} failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)"))
+}
+
+fn tcpip_refusals(evidence: &VerdictEvidence) -> Option<String> {
+    let requests = some(evidence.refusals, "request")?;
+    Some(format!("TCP/IP refused {requests} for a port with STATUS_TOO_MANY_ADDRESSES (TCPIP 1006, 1050, 1394)"))
+}
+
+fn weak_references(evidence: &VerdictEvidence) -> Option<String> {
+    let ports = some(evidence.weak_references, "port")?;
+    Some(format!("TCP/IP gave {ports} twice, because none was free (TCPIP 1195)"))
+}
+
+fn tcp_full_events(evidence: &VerdictEvidence) -> Option<String> {
+    full_events(evidence.pool_full_events.0, "TCP", 4231)
+}
+
+fn udp_full_events(evidence: &VerdictEvidence) -> Option<String> {
+    full_events(evidence.pool_full_events.1, "UDP", 4266)
+}
+
+fn full_events(count: u64, protocol: &str, id: u32) -> Option<String> {
+    let times = some(count, "time")?;
+    Some(format!("the System log says {times} that all {protocol} ports were in use (Tcpip {id})"))
+}
+
+fn nearly(evidence: &VerdictEvidence) -> Option<(NearBy, String, String)> {
+    let Nearly { by, used, usable } = evidence.nearly.filter(|_| !evidence.is_exhausted())?;
+    Some((by, grouped(used.into()), grouped(usable.into())))
+}
+
+fn pool_nearly_full(evidence: &VerdictEvidence) -> Option<String> {
+    let (by, used, usable) = nearly(evidence)?;
+    (by == NearBy::Trace).then(|| format!("{used} of {usable} ports were held at one moment"))
+}
+
+fn listing_nearly_full(evidence: &VerdictEvidence) -> Option<String> {
+    match nearly(evidence)? {
+        (NearBy::Listing, used, usable) => Some(format!("a listing shows {used} of {usable} ports in use")),
+        (NearBy::Groups, used, usable) => Some(format!(
+            "a listing shows {used} sockets for {usable} ports; it does not tell the ports of all, and some may be a server's"
+        )),
+        (NearBy::Trace | NearBy::TimeWait(_), ..) => None,
+    }
+}
+
+fn time_wait_nearly_full(evidence: &VerdictEvidence) -> Option<String> {
+    let (NearBy::TimeWait(seconds), used, usable) = nearly(evidence)? else { return None };
+    Some(format!(
+        "{used} of {usable} ports were held or, by estimate, in TIME_WAIT at one moment, if that lasts {seconds} s"
+    ))
+}
+
+fn listing_usage(evidence: &VerdictEvidence) -> Option<String> {
+    let tells = !evidence.is_exhausted() && evidence.nearly.is_none();
+    let (used, usable, pool) = evidence.listed.as_ref().filter(|_| tells)?;
+    let (used, usable) = (grouped((*used).into()), grouped((*usable).into()));
+    Some(format!("a listing shows {used} of {usable} ports in use, {pool}"))
+}
+
+fn no_failures(evidence: &VerdictEvidence) -> Option<String> {
+    (!evidence.is_exhausted() && evidence.bind_records > 0)
+        .then(|| "no bind failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)".to_owned())
+}
+
+fn no_trace(evidence: &VerdictEvidence) -> Option<String> {
+    (evidence.traces == 0).then(|| "there is no trace, only side files".to_owned())
+}
+
+/// There is a trace, and it tells nothing about binds.
+fn is_blind(evidence: &VerdictEvidence) -> bool {
+    evidence.traces > 0 && evidence.bind_records == 0 && evidence.direct() == 0
+}
+
+fn no_afd_events(evidence: &VerdictEvidence) -> Option<String> {
+    (is_blind(evidence) && evidence.afd_records == 0).then(|| {
+        let others = match evidence.other_providers {
+            0 => "no other provider either".to_owned(),
+            count => format!("{} in it", counted(count, "other provider")),
+        };
+        format!("the trace holds no Winsock-AFD event ({others})")
+    })
+}
+
+fn no_bind_events(evidence: &VerdictEvidence) -> Option<String> {
+    let events = some(evidence.afd_records, "Winsock-AFD event").filter(|_| is_blind(evidence))?;
+    Some(format!("the trace holds {events}, and no bind among them"))
+}
+
+fn events_lost(evidence: &VerdictEvidence) -> Option<String> {
+    (evidence.events_lost > 0 || evidence.buffers_lost > 0).then(|| {
+        let (events, buffers) = (counted(evidence.events_lost, "event"), counted(evidence.buffers_lost, "buffer"));
+        format!("the session lost {events} and {buffers}")
+    })
+}
+
+fn loss_flags(evidence: &VerdictEvidence) -> Option<String> {
+    let buffers = some(evidence.buffers_after_loss, "buffer")?;
+    Some(format!("the flags of {buffers} say that events were lost before"))
+}
+
+fn damaged(evidence: &VerdictEvidence) -> Option<String> {
+    Some(format!("{} could not be read", some(evidence.damaged_places, "damaged or cut place")?))
+}
+
+fn malformed_records(evidence: &VerdictEvidence) -> Option<String> {
+    let records = some(evidence.malformed, "record")?;
+    Some(format!("{records} of Winsock-AFD with less than the header promises"))
+}
+
+fn unknown_phases(evidence: &VerdictEvidence) -> Option<String> {
+    let events = some(evidence.unknown_phases, "Winsock-AFD event")?;
+    Some(format!("{events} with an EnterExit that no source names are not counted"))
+}
+
+fn displaced_events(evidence: &VerdictEvidence) -> Option<String> {
+    let events = some(evidence.displaced, "event")?;
+    Some(format!("the time stamps of {events} are wrong: what happened before what is uncertain there"))
+}
+
+fn clock_assumed(evidence: &VerdictEvidence) -> Option<String> {
+    evidence.clock_assumed.then(|| "the header does not tell how the clock counts: times are a guess".to_owned())
+}
+
+fn wrapped(evidence: &VerdictEvidence) -> Option<String> {
+    evidence.wrapped.then(|| "the circular log has overwritten its beginning".to_owned())
+}
+
+fn not_closed(evidence: &VerdictEvidence) -> Option<String> {
+    let text = "the log was not closed by its session: its own count of losses is not final";
+    evidence.unclosed.then(|| text.to_owned())
+}
+
+fn weak_owners(evidence: &VerdictEvidence) -> Option<String> {
+    let failures = evidence.failures();
+    (failures > 0 && !evidence.is_well_owned()).then(|| {
+        let weak = failures.saturating_sub(evidence.well_owned);
+        format!("the owner of {weak} of {failures} failures is known from a record header or not at all")
+    })
+}
+
+fn single_failure(evidence: &VerdictEvidence) -> Option<String> {
+    evidence.is_single().then(|| "there is one failure only".to_owned())
+}
+
+fn began_after(evidence: &VerdictEvidence) -> Option<String> {
+    let text = "the trouble was there when the capture began: who took the ports is not in it";
+    evidence.began_after.then(|| text.to_owned())
+}
+
+fn unexplained_ports(evidence: &VerdictEvidence) -> Option<String> {
+    let percent = evidence.explained_percent.filter(|percent| *percent < EXPLAINED_PERCENT)?;
+    Some(format!("only {percent} % of the full pool is explained: a holder is not in sight"))
+}
+
+fn narrower_pool(evidence: &VerdictEvidence) -> Option<String> {
+    let (first, last) = evidence.narrower?;
+    let count = u32::from(last.saturating_sub(first)) + 1;
+    Some(format!(
+        "all ports given out lie in {first} to {last}, nearly all of them in use: the pool may be no larger; give a dynamicport listing, or --pool {first}:{count}"
+    ))
+}
+
+fn wider_pool(evidence: &VerdictEvidence) -> Option<String> {
+    let (first, last) = evidence.wider?;
+    Some(format!(
+        "ports from {first} to {last} were given out: the pool is larger than it is taken to be; give a dynamicport listing"
+    ))
+}
+
+fn no_tcpip_events(evidence: &VerdictEvidence) -> Option<String> {
+    let is_missing = evidence.is_exhausted() && evidence.traces > 0 && evidence.tcpip_records == 0;
+    is_missing.then(|| "TCPIP events were not captured: what is held is known from Winsock's sockets alone".to_owned())
+}
+
+/// `3 binds`; `None` where there is none.
+fn some(count: u64, noun: &str) -> Option<String> {
+    (count > 0).then(|| counted(count, noun))
+}

@@ -1,0 +1,291 @@
+use super::*;
+use crate::diagnosis::evidence::Nearly;
+use crate::words::{counted, grouped};
+
+fn clean() -> VerdictEvidence {
+    VerdictEvidence {
+        traces: 1,
+        bind_failures: 20,
+        connect_failures: 0,
+        well_owned: 20,
+        refusals: 0,
+        weak_references: 0,
+        pool_full_events: (0, 0),
+        nearly: None,
+        listed: None,
+        began_after: false,
+        tcpip_records: 7,
+        explained_percent: None,
+        narrower: None,
+        wider: None,
+        afd_records: 200,
+        bind_records: 100,
+        records: 300,
+        other_providers: 1,
+        events_lost: 0,
+        buffers_lost: 0,
+        buffers: 10,
+        buffers_after_loss: 0,
+        damaged_places: 0,
+        malformed: 0,
+        unknown_phases: 0,
+        displaced: 0,
+        clock_assumed: false,
+        wrapped: false,
+        unclosed: false,
+    }
+}
+
+fn verdict(evidence: VerdictEvidence) -> (State, Option<Confidence>, Vec<&'static str>) {
+    let verdict = judge(&evidence);
+    (verdict.state, verdict.confidence, verdict.reasons.iter().map(|reason| reason.code.as_str()).collect())
+}
+
+#[test]
+fn failures_in_a_clean_trace_are_certain() {
+    assert_eq!(verdict(clean()), (State::Exhausted, Some(Confidence::High), vec!["bind_failures"]));
+}
+
+#[test]
+fn weak_owners_losses_and_wrapping_lower_the_confidence() {
+    let medium = Some(Confidence::Medium);
+    assert_eq!(verdict(VerdictEvidence { well_owned: 19, ..clean() }).1, Some(Confidence::High), "95 of 100");
+    assert_eq!(verdict(VerdictEvidence { well_owned: 18, ..clean() }).1, medium);
+    assert_eq!(verdict(VerdictEvidence { events_lost: 5, ..clean() }).1, medium);
+    assert_eq!(verdict(VerdictEvidence { wrapped: true, ..clean() }).1, medium);
+    assert_eq!(verdict(VerdictEvidence { damaged_places: 1, ..clean() }).1, medium);
+    assert_eq!(verdict(VerdictEvidence { unclosed: true, ..clean() }).1, medium);
+}
+
+#[test]
+fn one_failure_or_large_losses_are_weak_evidence() {
+    let single = VerdictEvidence { bind_failures: 1, well_owned: 1, ..clean() };
+    assert_eq!(verdict(single), (State::Exhausted, Some(Confidence::Low), vec!["bind_failures", "single_failure"]));
+    let told_twice = VerdictEvidence { bind_failures: 1, well_owned: 1, refusals: 1, ..clean() };
+    assert_eq!(verdict(told_twice).1, Some(Confidence::Low), "by AFD and by TCP/IP");
+    assert_eq!(verdict(VerdictEvidence { events_lost: 31, ..clean() }).1, Some(Confidence::Low));
+    assert_eq!(verdict(VerdictEvidence { buffers_lost: 2, ..clean() }).1, Some(Confidence::Low));
+}
+
+#[test]
+fn nothing_seen_needs_bind_events_and_no_losses() {
+    let none = VerdictEvidence { bind_failures: 0, well_owned: 0, ..clean() };
+    assert_eq!(verdict(none.clone()), (State::NotSeen, Some(Confidence::High), vec!["no_failures"]));
+    assert_eq!(verdict(VerdictEvidence { wrapped: true, ..none.clone() }).1, Some(Confidence::Medium));
+    let lossy = verdict(VerdictEvidence { events_lost: 1, ..none.clone() });
+    assert_eq!(lossy, (State::CannotTell, None, vec!["no_failures", "events_lost"]));
+    assert_eq!(verdict(VerdictEvidence { damaged_places: 1, ..none.clone() }).0, State::CannotTell);
+    assert_eq!(verdict(VerdictEvidence { unknown_phases: 1, ..none.clone() }).0, State::CannotTell);
+    assert_eq!(verdict(VerdictEvidence { displaced: 1, ..none.clone() }).1, Some(Confidence::Medium));
+    let blind = verdict(VerdictEvidence { bind_records: 0, afd_records: 0, ..none.clone() });
+    assert_eq!(blind, (State::CannotTell, None, vec!["no_afd_events"]));
+    assert_eq!(verdict(VerdictEvidence { bind_records: 0, ..none }).2, vec!["no_bind_events"]);
+}
+
+#[test]
+fn what_the_transport_or_the_system_log_says_is_enough() {
+    let none = VerdictEvidence { bind_failures: 0, well_owned: 0, ..clean() };
+    let refused = verdict(VerdictEvidence { refusals: 9, ..none.clone() });
+    assert_eq!(refused, (State::Exhausted, Some(Confidence::High), vec!["tcpip_refusals"]));
+    let weak = verdict(VerdictEvidence { weak_references: 2, ..none.clone() });
+    assert_eq!(weak, (State::Exhausted, Some(Confidence::High), vec!["weak_references"]));
+    let logged = verdict(VerdictEvidence { traces: 0, bind_records: 0, pool_full_events: (3, 0), ..none });
+    assert_eq!(logged, (State::Exhausted, Some(Confidence::Low), vec!["pool_full_events", "no_trace"]));
+}
+
+#[test]
+fn a_pool_nearly_full_is_told_by_what_shows_it() {
+    let none = VerdictEvidence { bind_failures: 0, well_owned: 0, ..clean() };
+    let near = |by| VerdictEvidence { nearly: Some(Nearly { by, used: 14_000, usable: 16_384 }), ..none.clone() };
+    let held = verdict(near(NearBy::Trace));
+    assert_eq!(held, (State::Near, Some(Confidence::High), vec!["pool_nearly_full", "no_failures"]));
+    assert_eq!(verdict(VerdictEvidence { events_lost: 1, ..near(NearBy::Trace) }).1, Some(Confidence::Medium));
+    assert_eq!(verdict(near(NearBy::Listing)).1, Some(Confidence::Medium));
+    assert_eq!(verdict(near(NearBy::Groups)).1, Some(Confidence::Low));
+    assert_eq!(verdict(near(NearBy::TimeWait(240))).1, Some(Confidence::Low));
+    let exhausted = VerdictEvidence { nearly: near(NearBy::Trace).nearly, ..clean() };
+    assert_eq!(verdict(exhausted).0, State::Exhausted);
+}
+
+#[test]
+fn doubts_about_holders_do_not_touch_the_verdict() {
+    let doubts = VerdictEvidence { began_after: true, explained_percent: Some(12), tcpip_records: 0, ..clean() };
+    let want = vec!["bind_failures", "began_after", "unexplained_ports", "no_tcpip_events"];
+    assert_eq!(verdict(doubts), (State::Exhausted, Some(Confidence::High), want));
+    assert_eq!(verdict(VerdictEvidence { explained_percent: Some(70), ..clean() }).2, vec!["bind_failures"]);
+}
+
+#[test]
+fn numbers_are_grouped_and_nouns_agree() {
+    assert_eq!(counted(1, "bind"), "1 bind");
+    assert_eq!(counted(1_234_567, "bind"), "1,234,567 binds");
+    assert_eq!(grouped(999), "999");
+}
+
+#[test]
+fn every_code_has_its_rule_and_only_one_has_two() {
+    for code in ReasonCode::ALL {
+        let rules = RULES.iter().filter(|rule| rule.code == *code).count();
+        assert_eq!(rules, if *code == ReasonCode::PoolFullEvents { 2 } else { 1 }, "{code}");
+    }
+}
+
+/// Evidence in which each rule applies, and the sentence of that rule.
+fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
+    let none = VerdictEvidence { bind_failures: 0, well_owned: 0, ..clean() };
+    let near = |by| VerdictEvidence { nearly: Some(Nearly { by, used: 14_000, usable: 16_384 }), ..none.clone() };
+    let blind = VerdictEvidence { bind_records: 0, ..none.clone() };
+    use ReasonCode as Code;
+    vec![
+        (clean(), Code::BindFailures, "20 binds failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)"),
+        (
+            VerdictEvidence { connect_failures: 1, ..clean() },
+            Code::ConnectFailures,
+            "1 connect failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)",
+        ),
+        (
+            VerdictEvidence { refusals: 9, ..clean() },
+            Code::TcpipRefusals,
+            "TCP/IP refused 9 requests for a port with STATUS_TOO_MANY_ADDRESSES (TCPIP 1006, 1050, 1394)",
+        ),
+        (
+            VerdictEvidence { weak_references: 2, ..clean() },
+            Code::WeakReferences,
+            "TCP/IP gave 2 ports twice, because none was free (TCPIP 1195)",
+        ),
+        (
+            VerdictEvidence { pool_full_events: (3, 0), ..clean() },
+            Code::PoolFullEvents,
+            "the System log says 3 times that all TCP ports were in use (Tcpip 4231)",
+        ),
+        (
+            VerdictEvidence { pool_full_events: (0, 1), ..clean() },
+            Code::PoolFullEvents,
+            "the System log says 1 time that all UDP ports were in use (Tcpip 4266)",
+        ),
+        (near(NearBy::Trace), Code::PoolNearlyFull, "14,000 of 16,384 ports were held at one moment"),
+        (near(NearBy::Listing), Code::ListingNearlyFull, "a listing shows 14,000 of 16,384 ports in use"),
+        (
+            near(NearBy::Groups),
+            Code::ListingNearlyFull,
+            "a listing shows 14,000 sockets for 16,384 ports; it does not tell the ports of all, and some may be a server's",
+        ),
+        (
+            near(NearBy::TimeWait(240)),
+            Code::TimeWaitNearlyFull,
+            "14,000 of 16,384 ports were held or, by estimate, in TIME_WAIT at one moment, if that lasts 240 s",
+        ),
+        (
+            VerdictEvidence { listed: Some((900, 16_384, "TCP over IPv4".to_owned())), ..none.clone() },
+            Code::ListingUsage,
+            "a listing shows 900 of 16,384 ports in use, TCP over IPv4",
+        ),
+        (none.clone(), Code::NoFailures, "no bind failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)"),
+        (VerdictEvidence { traces: 0, ..none }, Code::NoTrace, "there is no trace, only side files"),
+        (
+            VerdictEvidence { afd_records: 0, ..blind.clone() },
+            Code::NoAfdEvents,
+            "the trace holds no Winsock-AFD event (1 other provider in it)",
+        ),
+        (blind, Code::NoBindEvents, "the trace holds 200 Winsock-AFD events, and no bind among them"),
+        (VerdictEvidence { events_lost: 5, ..clean() }, Code::EventsLost, "the session lost 5 events and 0 buffers"),
+        (
+            VerdictEvidence { buffers_after_loss: 1, ..clean() },
+            Code::LossFlags,
+            "the flags of 1 buffer say that events were lost before",
+        ),
+        (VerdictEvidence { damaged_places: 2, ..clean() }, Code::Damaged, "2 damaged or cut places could not be read"),
+        (
+            VerdictEvidence { malformed: 1, ..clean() },
+            Code::MalformedRecords,
+            "1 record of Winsock-AFD with less than the header promises",
+        ),
+        (
+            VerdictEvidence { unknown_phases: 1, ..clean() },
+            Code::UnknownPhases,
+            "1 Winsock-AFD event with an EnterExit that no source names are not counted",
+        ),
+        (
+            VerdictEvidence { displaced: 4, ..clean() },
+            Code::DisplacedEvents,
+            "the time stamps of 4 events are wrong: what happened before what is uncertain there",
+        ),
+        (
+            VerdictEvidence { clock_assumed: true, ..clean() },
+            Code::ClockAssumed,
+            "the header does not tell how the clock counts: times are a guess",
+        ),
+        (VerdictEvidence { wrapped: true, ..clean() }, Code::Wrapped, "the circular log has overwritten its beginning"),
+        (
+            VerdictEvidence { unclosed: true, ..clean() },
+            Code::NotClosed,
+            "the log was not closed by its session: its own count of losses is not final",
+        ),
+        (
+            VerdictEvidence { well_owned: 18, ..clean() },
+            Code::WeakOwners,
+            "the owner of 2 of 20 failures is known from a record header or not at all",
+        ),
+        (
+            VerdictEvidence { bind_failures: 1, well_owned: 1, ..clean() },
+            Code::SingleFailure,
+            "there is one failure only",
+        ),
+        (
+            VerdictEvidence { began_after: true, ..clean() },
+            Code::BeganAfter,
+            "the trouble was there when the capture began: who took the ports is not in it",
+        ),
+        (
+            VerdictEvidence { explained_percent: Some(69), ..clean() },
+            Code::UnexplainedPorts,
+            "only 69 % of the full pool is explained: a holder is not in sight",
+        ),
+        (
+            VerdictEvidence { narrower: Some((50_000, 50_254)), ..clean() },
+            Code::NarrowerPool,
+            "all ports given out lie in 50000 to 50254, nearly all of them in use: the pool may be no larger; give a dynamicport listing, or --pool 50000:255",
+        ),
+        (
+            VerdictEvidence { wider: Some((1025, 60_000)), ..clean() },
+            Code::WiderPool,
+            "ports from 1025 to 60000 were given out: the pool is larger than it is taken to be; give a dynamicport listing",
+        ),
+        (
+            VerdictEvidence { tcpip_records: 0, ..clean() },
+            Code::NoTcpipEvents,
+            "TCPIP events were not captured: what is held is known from Winsock's sockets alone",
+        ),
+    ]
+}
+
+#[test]
+fn each_rule_applies_where_its_evidence_is_there_and_does_what_its_code_says() {
+    let mut met = std::collections::BTreeSet::new();
+    for (evidence, code, sentence) in cases() {
+        let judgement = judge(&evidence);
+        let told: Vec<&str> =
+            judgement.reasons.iter().filter(|reason| reason.code == code).map(|reason| reason.text.as_str()).collect();
+        assert_eq!(told, [sentence], "{code}");
+        let lowered = code != ReasonCode::PoolFullEvents && evidence.direct() > 0;
+        let confidence = match code.lowers() {
+            Lowers::Nothing => Confidence::High,
+            Lowers::ToMedium => Confidence::Medium,
+            Lowers::ToLow => Confidence::Low,
+        };
+        assert!(!lowered || judgement.confidence == Some(confidence), "{code}: {judgement:?}");
+        // Nothing else is said of a clean case but its failures.
+        let others = judgement.reasons.iter().filter(|reason| reason.code != code);
+        assert!(code == ReasonCode::BindFailures || !others.clone().any(|reason| reason.code.is_doubt()), "{code}");
+        met.insert(code);
+    }
+    assert_eq!(met.into_iter().collect::<Vec<_>>(), ReasonCode::ALL, "every code is met");
+}
+
+#[test]
+fn no_doubt_that_lowers_the_confidence_is_missing_on_the_first_screen() {
+    for code in ReasonCode::ALL {
+        assert!(code.lowers() == Lowers::Nothing || (code.is_doubt() && code.on_first_screen()), "{code}");
+        assert!(!code.hides_failures() || code.lowers() == Lowers::ToMedium, "{code}");
+    }
+}

@@ -1,0 +1,222 @@
+//! A diagnosis laid out as the rows of a report: nothing is decided here.
+
+use super::{
+    AddressRow, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, OutageRow, PoolRow, Report,
+    SCHEMA_VERSION, TimelineStep, Tool, TrendRow, Verdict,
+};
+use crate::case::facts::TraceFacts;
+use crate::diagnosis::Diagnosis;
+use crate::diagnosis::listings::Trend;
+use crate::diagnosis::outcome::{HolderOutcome, PoolOutcome};
+use crate::machine::sockets::SocketTable;
+use crate::machine::timeline::Steps;
+use crate::providers;
+use crate::side::facts::{SideFacts, TcpState};
+use crate::time::FileTime;
+
+impl Report {
+    /// Lays out what a diagnosis says.
+    pub fn new(diagnosis: Diagnosis) -> Self {
+        let (first_failure, last_failure) = diagnosis.failure_span;
+        Self {
+            schema_version: SCHEMA_VERSION,
+            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            verdict: Verdict {
+                state: diagnosis.judgement.state,
+                confidence: diagnosis.judgement.confidence,
+                pool: diagnosis.pool,
+                reasons: diagnosis.judgement.reasons,
+                first_failure,
+                last_failure,
+                speaker: diagnosis.speaker,
+                assurances: diagnosis.assurances,
+            },
+            pools: diagnosis.pools.iter().map(pool_row).collect(),
+            failures: diagnosis.failures,
+            processes: diagnosis.processes,
+            victims: diagnosis.victims,
+            sufferers: diagnosis.sufferers,
+            has_names: diagnosis.has_names,
+            holders: diagnosis.holders.iter().map(holder_row).collect(),
+            unexplained: diagnosis.unexplained,
+            timeline: timeline(&diagnosis.timeline),
+            outages: outages(&diagnosis.timeline),
+            addresses: address_rows(&diagnosis.findings.sockets),
+            trends: diagnosis.trends.into_iter().map(trend_row).collect(),
+            procedure: diagnosis.procedure,
+            system_events: diagnosis.system_events,
+            side_inputs: diagnosis.side_inputs,
+            dynamic_ports: dynamic_rows(&diagnosis.side),
+            excluded_ports: excluded_rows(&diagnosis.side),
+            ruled_out: diagnosis.alternatives,
+            recommendations: diagnosis.recommendations,
+            evidence: first_failure_row(&diagnosis.findings.sockets),
+            coverage: coverage(&diagnosis.traces, diagnosis.notes),
+            traces: diagnosis.traces.into_iter().map(|trace| trace.summary).collect(),
+        }
+    }
+}
+
+fn pool_row(pool: &PoolOutcome) -> PoolRow {
+    let PoolOutcome { finding, state, is_of_interest, known_by } = pool;
+    PoolRow {
+        protocol: finding.key.protocol,
+        family: finding.key.family,
+        local_address: finding.local_address.map(|address| address.to_string()),
+        start: finding.range.start,
+        count: finding.range.count,
+        source: finding.range.source,
+        held_peak: finding.held.0,
+        held_end: finding.held.1,
+        time_wait_estimate: finding.time_wait.0,
+        time_wait_estimate_long: finding.time_wait.1,
+        time_wait_seconds: finding.time_wait_seconds,
+        set_aside: finding.set_aside,
+        occupied_peak: finding.occupied_peak.1,
+        explained: finding.explained,
+        bind_failures: finding.failures.0,
+        connect_failures: finding.failures.1,
+        tcpip_refusals: finding.refused.0 + finding.refused.1,
+        given: finding.given,
+        state: *state,
+        moment: finding.moment,
+        wider: finding.wider(),
+        is_of_interest: *is_of_interest,
+        known_by: *known_by,
+    }
+}
+
+fn holder_row(outcome: &HolderOutcome) -> HolderRow {
+    let HolderOutcome { holder, process, share_of_pool, look } = outcome;
+    HolderRow {
+        process: *process,
+        ports: holder.ports,
+        share_of_pool: *share_of_pool,
+        pool: holder.pool,
+        evidence: holder.evidence,
+        confidence: holder.confidence,
+        pattern: holder.pattern,
+        time_wait: holder.time_wait,
+        obtained: holder.turnover.0,
+        released: holder.turnover.1,
+        growth_per_minute: holder.per_minute.map(rounded),
+        look: *look,
+    }
+}
+
+/// With one decimal.
+fn rounded(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+fn timeline(timeline: &Steps) -> Vec<TimelineStep> {
+    let start = |index: usize| {
+        let steps = i64::try_from(index).unwrap_or(i64::MAX);
+        let offset = timeline.seconds.saturating_mul(steps).saturating_mul(FileTime::SECOND);
+        FileTime(timeline.start.0.saturating_add(offset))
+    };
+    let steps = timeline.steps.iter().enumerate().map(|(index, step)| TimelineStep {
+        start: start(index),
+        seconds: timeline.seconds,
+        binds_ok: step.binds_ok,
+        bind_failures: step.bind_failures,
+        connect_failures: step.connect_failures,
+        closes: step.closes,
+        ports_held: step.ports_held(),
+    });
+    steps.collect()
+}
+
+fn outages(timeline: &Steps) -> Vec<OutageRow> {
+    let row = |outage: &crate::machine::timeline::Outage| OutageRow {
+        first: outage.first,
+        last: outage.last,
+        failures: outage.failures,
+    };
+    timeline.outages.iter().map(row).collect()
+}
+
+fn address_rows(sockets: &SocketTable) -> Vec<AddressRow> {
+    let counted = sockets.addresses.iter().filter(|(_, tally)| tally.bind_failures + tally.ports_held > 0);
+    counted
+        .map(|(key, tally)| AddressRow {
+            family: key.family,
+            local_address: key.local_address.map(|address| address.to_string()),
+            protocol: key.protocol,
+            bind_failures: tally.bind_failures,
+            ports_held: tally.ports_held,
+        })
+        .collect()
+}
+
+fn trend_row((trend, process): (Trend, Option<usize>)) -> TrendRow {
+    TrendRow {
+        source: trend.source,
+        pid: trend.pid,
+        process,
+        protocol: trend.protocol,
+        state: trend.state.as_ref().map(|state| TcpState::name(state).to_owned()),
+        samples: trend.samples,
+        first: trend.first,
+        last: trend.last,
+        peak: trend.peak,
+        per_minute: trend.per_minute.map(rounded),
+    }
+}
+
+fn dynamic_rows(side: &SideFacts) -> Vec<DynamicRow> {
+    let rows = side.dynamic_ports.iter().map(|ports| DynamicRow {
+        protocol: ports.protocol,
+        family: ports.family,
+        start: ports.start,
+        count: ports.count,
+    });
+    let mut rows: Vec<DynamicRow> = rows.collect();
+    rows.sort_by_key(|row| (row.protocol, row.family, row.start, row.count));
+    rows.dedup();
+    rows
+}
+
+fn excluded_rows(side: &SideFacts) -> Vec<ExcludedRow> {
+    let rows = side.excluded_ports.iter().map(|ports| ExcludedRow {
+        protocol: ports.protocol,
+        family: ports.family,
+        start: ports.start,
+        end: ports.end,
+        administered: ports.administered,
+    });
+    let mut rows: Vec<ExcludedRow> = rows.collect();
+    rows.sort_by_key(|row| (row.protocol, row.family, row.start, row.end));
+    rows.dedup();
+    rows
+}
+
+fn first_failure_row(sockets: &SocketTable) -> Option<FirstFailure> {
+    sockets.first_failure.map(|failure| FirstFailure {
+        trace: usize::from(failure.meta.place.trace),
+        buffer: Some(failure.meta.place.buffer),
+        offset: Some(failure.meta.place.offset),
+        position_in_buffer: Some(failure.meta.place.pos),
+        cpu: failure.meta.place.cpu,
+        event_id: failure.meta.id,
+        event_name: providers::afd::event_name(failure.meta.id),
+        operation: failure.operation.name(),
+        endpoint: format!("0x{:X}", failure.endpoint),
+        time: failure.meta.time,
+    })
+}
+
+fn coverage(traces: &[TraceFacts], notes: Vec<String>) -> CoverageSummary {
+    let mut coverage = CoverageSummary { notes, ..CoverageSummary::default() };
+    for TraceFacts { summary, coverage: read, .. } in traces {
+        coverage.records_decoded += read.decoded;
+        coverage.records_skipped += read.skipped;
+        coverage.records_unknown += read.unknown;
+        coverage.records_malformed += read.malformed;
+        coverage.bytes_skipped += read.bytes_skipped;
+        coverage.buffers += summary.buffers;
+        coverage.buffers_damaged += summary.buffers_damaged;
+        coverage.records += summary.records;
+    }
+    coverage
+}

@@ -1,0 +1,362 @@
+//! The sentences that every face of a report shares: headline, what happened, who holds the ports, how sure that is, what is
+//! next. As data, without width, colour or indent; what they say was decided by the diagnosis.
+
+use super::wording::{percent, percent_of, sentence, sentence_start, who};
+use super::{Assurance, HolderRow, PoolRow, Report, SystemEventRow};
+use crate::diagnosis::advice::Recommendation;
+use crate::diagnosis::holders::{HolderEvidence, Pattern};
+use crate::diagnosis::outcome::{Look, Speaker};
+use crate::diagnosis::state::{Confidence, State};
+use crate::event::base_name;
+use crate::machine::pools::RangeSource;
+use crate::status::NtStatus;
+use crate::time::{FileTime, ShownTime as _, duration_text};
+use crate::words::{counted, grouped, shown};
+
+/// The answer in a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Headline {
+    /// The verdict's state.
+    pub state: State,
+    /// `YES`, `NEAR`, `NOT SEEN` or `CANNOT TELL`.
+    pub answer: &'static str,
+    /// `TCP over IPv4 and UDP over IPv4`: the pools that were full, or nearly full; empty where none was.
+    pub pools: String,
+    /// `confidence: high`; empty where nothing can be told.
+    pub confidence: &'static str,
+}
+
+/// Something to do, as people are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What, and in brackets what that changes.
+    pub text: String,
+    /// Commands to paste, in their order.
+    pub commands: Vec<String>,
+    /// The command that takes it back.
+    pub undo: Option<String>,
+}
+
+/// The holders of one pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolHolders {
+    /// Index into the pools.
+    pub pool: usize,
+    /// Name of the pool; `None` where it is the only one of interest.
+    pub name: Option<String>,
+    /// How the holders are known, and how much of the pool they explain.
+    pub explanation: String,
+    /// Indexes into the holders, most ports first.
+    pub holders: Vec<usize>,
+    /// Sentences about what no process holds: TIME_WAIT, ranges set aside, and what nothing explains.
+    pub rest: Vec<String>,
+}
+
+/// How sure the verdict is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HowSure {
+    /// What speaks for it.
+    pub assurances: Vec<String>,
+    /// Entries of event logs in the span of the traces.
+    pub events: Vec<String>,
+    /// How many entries lie outside of it, as a sentence.
+    pub events_outside: Option<String>,
+    /// What speaks against it, the notes about inputs left out.
+    pub doubts: Vec<String>,
+}
+
+impl Report {
+    /// The answer in a line.
+    pub fn headline(&self) -> Headline {
+        let state = self.verdict.state;
+        let answer = match state {
+            State::Exhausted => "YES",
+            State::Near => "NEAR",
+            State::NotSeen => "NOT SEEN",
+            State::CannotTell => "CANNOT TELL",
+        };
+        let confidence = match self.verdict.confidence {
+            Some(Confidence::High) => "confidence: high",
+            Some(Confidence::Medium) => "confidence: medium",
+            Some(Confidence::Low) => "confidence: low",
+            None => "",
+        };
+        let is_hit = |pool: &&PoolRow| pool.state == state && matches!(state, State::Exhausted | State::Near);
+        let pools: Vec<String> = self.pools.iter().filter(is_hit).map(PoolRow::name).collect();
+        Headline { state, answer, pools: pools.join(" and "), confidence }
+    }
+
+    /// What happened, which pool that was, and who has most of it: the sentences of the first screen.
+    pub fn answer(&self) -> Vec<String> {
+        let reasons = || self.verdict.reasons.iter();
+        match self.verdict.state {
+            State::Exhausted => {
+                let mut told = self.what_failed();
+                told.extend(self.pool_and_holder());
+                told
+            }
+            State::Near => {
+                let grounds = reasons().filter(|reason| !reason.code.is_doubt());
+                grounds.map(|reason| sentence(&reason.text)).chain(self.pool_and_holder()).collect()
+            }
+            State::NotSeen | State::CannotTell => reasons().map(|reason| sentence(&reason.text)).collect(),
+        }
+    }
+
+    /// The doubts that stand on the first screen beside an answer; where there is none, [`Self::answer`] tells them.
+    pub fn first_doubts(&self) -> Vec<&str> {
+        if !matches!(self.verdict.state, State::Exhausted | State::Near) {
+            return Vec::new();
+        }
+        let doubts = self.verdict.reasons.iter().filter(|reason| reason.code.on_first_screen());
+        doubts.map(|reason| reason.text.as_str()).collect()
+    }
+
+    /// What to do that stands on the first screen, where nothing can be told.
+    pub fn first_steps(&self) -> Vec<Step> {
+        let is_first = |step: &&Recommendation| step.code.on_first_screen();
+        let steps = self.recommendations.iter().filter(|_| self.verdict.state == State::CannotTell).filter(is_first);
+        let text = |step: &Recommendation| {
+            format!("{}, in a command prompt (cmd) as administrator:", sentence_start(&step.text))
+        };
+        steps.map(|step| Step { text: text(step), commands: step.commands.clone(), undo: None }).collect()
+    }
+
+    /// What to do next, least invasive first; empty where the first screen tells it.
+    pub fn next_steps(&self) -> Vec<Step> {
+        let steps = self.recommendations.iter().filter(|_| self.verdict.state != State::CannotTell);
+        let step = |step: &Recommendation| Step {
+            text: format!("{} ({})", sentence_start(&shown(&step.text)), step.effect().phrase()),
+            commands: step.commands.iter().map(|command| shown(command)).collect(),
+            undo: step.undo.as_deref().map(shown),
+        };
+        steps.map(step).collect()
+    }
+
+    /// How many failed, and when.
+    fn what_failed(&self) -> Vec<String> {
+        let (verdict, failures) = (&self.verdict, &self.failures);
+        let status = NtStatus::TOO_MANY_ADDRESSES;
+        let mut told = Vec::new();
+        if failures.binds > 0 {
+            let completed: u64 = self.processes.iter().map(|row| row.binds_completed()).sum();
+            let (failed, of) = (grouped(failures.binds), counted(completed, "bind"));
+            told.push(format!(
+                "{failed} of {of} failed with STATUS_TOO_MANY_ADDRESSES ({status}; Winsock 10055 or 10048)"
+            ));
+        }
+        if failures.connects > 0 {
+            let count = counted(failures.connects, "connect");
+            told.push(format!("{count} failed with STATUS_TOO_MANY_ADDRESSES ({status})"));
+        }
+        if told.is_empty() {
+            let grounds = verdict.reasons.iter().filter(|reason| !reason.code.is_doubt());
+            told.extend(grounds.map(|reason| sentence(&reason.text)));
+        }
+        if let (Some(first), Some(last)) = (verdict.first_failure, verdict.last_failure) {
+            let exact = |time: FileTime| {
+                if first.to_date() == last.to_date() {
+                    time.to_exact_clock()
+                } else {
+                    format!("{} {}", time.to_date(), time.to_exact_clock())
+                }
+            };
+            let span = duration_text(last.since(first));
+            told.push(format!("first at {} UTC, last at {} UTC ({span})", exact(first), exact(last)));
+        }
+        if let Some(worst) = self.sufferers.first().and_then(|index| self.processes.get(*index)) {
+            let count = if worst.bind_failures > 0 {
+                counted(worst.bind_failures, "failed bind")
+            } else {
+                counted(worst.connect_failures, "failed connect")
+            };
+            told.push(format!("most by {}: {count}", who(worst)));
+        }
+        told
+    }
+
+    /// Which pool, how full, and who has most of it.
+    fn pool_and_holder(&self) -> Vec<String> {
+        let Some(pool) = self.verdict.pool.and_then(|index| self.pools.get(index)) else { return Vec::new() };
+        let source = match pool.source {
+            RangeSource::DynamicPortFile => "from a listing",
+            RangeSource::Option => "as given by --pool",
+            RangeSource::Live => "as the system says",
+            RangeSource::Default => "the default; no listing was given",
+        };
+        let state = if pool.state == State::Exhausted { "was full" } else { "was nearly full" };
+        let ports = counted(pool.count.into(), "port");
+        let mut told = vec![format!("The pool {}–{} ({ports}, {source}) {state}.", pool.start, pool.end())];
+        told.extend(pool.wider.map(|(low, high)| {
+            format!("Ports from {low} to {high} were given out: the pool is not what it is taken to be.")
+        }));
+        told.extend(match self.verdict.speaker {
+            Speaker::Holder(index) => self.holders.get(index).and_then(|holder| self.holder_sentence(holder, pool)),
+            Speaker::NotInSight => Some(format!(
+                "Who holds the ports is not in sight here: {} of the pool is explained.",
+                percent_of(pool.explained, pool.count)
+            )),
+            Speaker::Nobody => None,
+        });
+        told
+    }
+
+    fn holder_sentence(&self, holder: &HolderRow, pool: &PoolRow) -> Option<String> {
+        let row = self.processes.get(holder.process)?;
+        let (ports, share) = (grouped(holder.ports.into()), percent_of(holder.ports, pool.count));
+        let how = match holder.pattern {
+            Some(Pattern::Leak) if holder.obtained > 0 => format!(
+                ": a leak, it had closed {} of the {} that it got",
+                if holder.released == 0 { "none".to_owned() } else { grouped(holder.released) },
+                counted(holder.obtained, "port")
+            ),
+            Some(Pattern::Leak) => ": it looks like a leak".to_owned(),
+            Some(Pattern::Load) => ", and gives them back: heavy load, not a leak".to_owned(),
+            Some(Pattern::Churn) => {
+                let waiting = grouped(holder.time_wait.into());
+                format!(": churn, {waiting} of them are in TIME_WAIT after short connections")
+            }
+            Some(Pattern::Reservation) => ", reserved as a range".to_owned(),
+            None => String::new(),
+        };
+        let end = if row.ended.is_some() { "; it has ended" } else { "" };
+        Some(format!("{} held {ports} of its ports, {share}{how}{end}.", who(row)))
+    }
+
+    /// Who holds the ports, for each pool of interest that has holders or was full.
+    pub fn pool_holders(&self) -> Vec<PoolHolders> {
+        let of_interest = || self.pools.iter().enumerate().filter(|(_, pool)| pool.is_of_interest);
+        let is_hit = |pool: &PoolRow| matches!(pool.state, State::Exhausted | State::Near);
+        let is_alone = of_interest().count() == 1 && self.pools.iter().any(is_hit);
+        let holders_of = |(index, pool): (usize, &PoolRow)| {
+            let of_pool = self.holders.iter().enumerate().filter(|(_, holder)| holder.pool == index);
+            let holders: Vec<usize> = of_pool.map(|(holder, _)| holder).collect();
+            let is_told = !holders.is_empty() || pool.state == State::Exhausted;
+            let explained = percent_of(pool.explained, pool.count);
+            is_told.then(|| PoolHolders {
+                pool: index,
+                name: (!is_alone).then(|| pool.name()),
+                explanation: format!("{}; explains {explained} of the pool", known_by(pool.known_by)),
+                holders,
+                rest: self.rest_of_pool(index, pool),
+            })
+        };
+        of_interest().filter_map(holders_of).collect()
+    }
+
+    fn rest_of_pool(&self, index: usize, pool: &PoolRow) -> Vec<String> {
+        let mut told = Vec::new();
+        let (short, long) = pool.time_wait_seconds;
+        if pool.time_wait_estimate_long > 0 {
+            let estimate = grouped(pool.time_wait_estimate.into());
+            let longer = grouped(pool.time_wait_estimate_long.into());
+            told.push(if short == long {
+                format!("{estimate} ports were in TIME_WAIT, by estimate ({short} s, as the trace tells)")
+            } else {
+                format!(
+                    "{estimate} ports were in TIME_WAIT, by estimate, if it lasts {short} s; {longer} if it lasts {long} s"
+                )
+            });
+        }
+        if pool.set_aside > 0 {
+            let ports = counted(pool.set_aside.into(), "port");
+            told.push(format!("{ports} of the pool are excluded or reserved: nobody is given them"));
+        }
+        let unexplained = self.unexplained.iter().flatten().find(|row| row.pool == index);
+        if let Some(row) = unexplained.filter(|row| row.ports > 0) {
+            let possible: Vec<&str> = row.possible.iter().map(|cause| cause.phrase()).collect();
+            told.push(format!(
+                "{}, {}, are not visible here: {}",
+                counted(row.ports.into(), "port"),
+                percent_of(row.ports, pool.count),
+                possible.join(", or ")
+            ));
+        }
+        told
+    }
+
+    /// How sure the verdict is; `None` where nothing can be told and there is nothing to add to that.
+    pub fn how_sure(&self) -> Option<HowSure> {
+        let doubts = || self.verdict.reasons.iter().filter(|reason| reason.code.is_doubt());
+        let is_quiet = doubts().next().is_none() && self.coverage.notes.is_empty() && self.system_events.is_empty();
+        if self.verdict.state == State::CannotTell && is_quiet {
+            return None;
+        }
+        // The notes tell the other doubts, with the trace and the place.
+        let mut told: Vec<String> =
+            doubts().filter(|reason| !reason.code.is_noted()).map(|reason| reason.text.clone()).collect();
+        if !self.processes.is_empty() && !self.has_names {
+            told.push(
+                "no process names: the trace has no process events; give a process list with --tasklist".to_owned(),
+            );
+        }
+        let (in_span, outside): (Vec<_>, Vec<_>) = self.system_events.iter().partition(|event| event.in_span);
+        let span = if self.traces.is_empty() { "the last day of the log" } else { "the trace's span" };
+        let entries = |count: usize| {
+            if count == 1 { "1 entry".to_owned() } else { format!("{} entries", grouped(count as u64)) }
+        };
+        Some(HowSure {
+            assurances: self.verdict.assurances.iter().map(assurance).collect(),
+            events: in_span.into_iter().map(event).collect(),
+            events_outside: (!outside.is_empty())
+                .then(|| format!("{} of event logs outside of {span}", entries(outside.len()))),
+            doubts: told,
+        })
+    }
+}
+
+fn assurance(assurance: &Assurance) -> String {
+    match *assurance {
+        Assurance::NothingLost => "nothing lost or damaged; the log was closed by its session".to_owned(),
+        Assurance::OwnersKnown { known, failures } => {
+            let share = percent(known, failures);
+            format!("owner known from socket creation or EPROCESS for {share} of the failures")
+        }
+        Assurance::TransportAgrees { refusals } => {
+            let count = counted(refusals, "request");
+            format!("TCP/IP's own events agree: it refused {count} for a port")
+        }
+    }
+}
+
+fn event(event: &SystemEventRow) -> String {
+    let (source, provider) = (shown(base_name(&event.source)), shown(&event.provider));
+    format!("{source}: {provider} {} at {} UTC", event.id, event.time.to_date_and_time())
+}
+
+/// What the evidence of a pool's largest holder is.
+fn known_by(evidence: Option<HolderEvidence>) -> &'static str {
+    match evidence {
+        Some(HolderEvidence::A) => "evidence A: a listing of sockets",
+        Some(HolderEvidence::B) => "evidence B: TCP/IP's list of connections",
+        Some(HolderEvidence::C) => "evidence C: binds minus closes in this trace",
+        Some(HolderEvidence::D) => "evidence D: closed connections in TIME_WAIT",
+        None => "evidence E: failures alone, which name no holder",
+    }
+}
+
+/// The evidence of a holder in a word.
+pub fn evidence_name(evidence: HolderEvidence) -> &'static str {
+    match evidence {
+        HolderEvidence::A => "listing",
+        HolderEvidence::B => "rundown",
+        HolderEvidence::C => "trace",
+        HolderEvidence::D => "TIME_WAIT",
+    }
+}
+
+/// What a holder's use of ports looks like, as a table says it; empty where nothing tells.
+pub fn look_phrase(look: Look) -> String {
+    let rate = |rate: f64| format!("{rate:.0}/min binds");
+    match look {
+        Look::Kernel => "kernel: drivers and services in it".to_owned(),
+        Look::LeakWithoutClose => "leak: binds without close".to_owned(),
+        Look::LeakPartlyClosed => "leak: not all are closed".to_owned(),
+        Look::LeakHardlyClosed => "leak: hardly any close".to_owned(),
+        Look::Load(binds) => format!("load: {}", binds.map_or_else(|| "binds and closes".to_owned(), rate)),
+        Look::Churn(binds) => format!("churn: {}", binds.map_or_else(|| "TIME_WAIT".to_owned(), rate)),
+        Look::Reservation => "reserved range".to_owned(),
+        Look::DnsPool => "DNS Server's socket pool: normal".to_owned(),
+        Look::NotTold => String::new(),
+    }
+}
