@@ -16,6 +16,7 @@ mod inputs;
 #[cfg(unix)]
 mod interrupt;
 mod judgement;
+mod listings;
 mod reports;
 mod robustness;
 mod scenarios;

@@ -28,7 +28,7 @@ fn read(name: &str) -> Vec<Recognised> {
 fn only(name: &str) -> (Kind, SideFacts, Option<String>) {
     let mut found = read(name);
     assert_eq!(found.len(), 1, "{name}: {found:?}");
-    let Recognised { kind, facts, note } = found.remove(0);
+    let Recognised { kind, facts, note, .. } = found.remove(0);
     (kind, facts, note)
 }
 
