@@ -79,15 +79,20 @@ fn unwrapped(line: &str, numbered: Option<char>) -> &str {
         line = last;
     }
     line = line.trim_start_matches('\u{feff}');
-    while let Some(quoted) = line.trim_start().strip_prefix('>') {
-        line = quoted.strip_prefix(' ').unwrap_or(quoted);
-    }
+    line = unquoted(line);
     if let Some(separator) = numbered
         && let Some((_, behind)) = numbered_line(line).filter(|(_, behind)| behind.starts_with(separator))
     {
-        line = behind.strip_prefix(separator).unwrap_or(behind);
+        line = unquoted(behind.strip_prefix(separator).unwrap_or(behind));
     }
     if line.trim_start().starts_with("```") { "" } else { line }
+}
+
+fn unquoted(mut line: &str) -> &str {
+    while let Some(quoted) = line.trim_start().strip_prefix('>') {
+        line = quoted.strip_prefix(' ').unwrap_or(quoted);
+    }
+    line
 }
 
 /// The number that a line begins with, and what stands behind it.
@@ -103,21 +108,22 @@ fn numbering(text: &str) -> Option<char> {
     let mut run = 0;
     let mut last: Option<(u64, char)> = None;
     for line in text.lines().take(NUMBERED_SAMPLE) {
-        let here = numbered_line(line).and_then(|(number, behind)| {
+        let here = numbered_line(unquoted(line)).and_then(|(number, behind)| {
             let sign = behind.chars().next().filter(|sign| matches!(sign, ':' | '.' | ')' | '|' | '\t'))?;
             // A time of day is no line number.
-            let is_time = sign == ':' && behind.bytes().nth(1).is_some_and(|byte| byte.is_ascii_digit());
+            let digits = behind.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+            let after = behind.as_bytes().get(1 + digits);
+            let is_time = sign == ':' && digits == 2 && matches!(after, None | Some(b':' | b' '));
             (!is_time).then_some((number, sign))
         });
-        run = match (last, here) {
-            (Some((before, one)), Some((number, other))) if before + 1 == number && one == other => run + 1,
-            (_, Some(_)) => 1,
-            _ => 0,
-        };
+        // Lines that were broken in two have a number in front of the first half alone.
+        let Some((number, sign)) = here else { continue };
+        let is_next = last.is_some_and(|(before, one)| before.checked_add(1) == Some(number) && one == sign);
+        run = if is_next { run + 1 } else { 1 };
         if run >= NUMBERED_RUN {
-            return here.map(|(_, sign)| sign);
+            return Some(sign);
         }
-        last = here;
+        last = Some((number, sign));
     }
     None
 }

@@ -161,7 +161,8 @@ impl Reader {
             (self.ended, self.has_row) = (true, false);
         }
         let words = || text.split(|c: char| c.is_whitespace() || c == '|').filter(|word| !word.is_empty());
-        if words().next_back().is_some_and(|word| word.eq_ignore_ascii_case("pid")) && words().count() >= 4 {
+        // The heading, or the second half of one that was broken.
+        if words().next_back() == Some("PID") && !text.contains(|c: char| c.is_ascii_digit()) {
             self.expects_pid = true;
         } else if words().count() >= 4 && self.after_blank && text.contains(char::is_alphabetic) {
             // The heading of a listing of another form, or a sentence.

@@ -178,37 +178,30 @@ fn rows<'t>(
     // A row may be broken in two by whoever passed it on.
     let mut half: Option<Line<'t>> = None;
     let mut first = first;
-    while let Some(line) = first.take().or_else(|| lines.next()) {
+    loop {
+        let line = first.take().or_else(|| lines.next());
+        let joined = half.zip(line).filter(|(_, line)| !line.is_blank()).is_some_and(|(half, line)| {
+            let whole = format!("{} {}", half.text, line.trimmed());
+            let cells = cells_by_words(&whole, heading.columns.len());
+            let is_text = !matches!(heading.form, Form::Separated(_));
+            is_text && cells.is_some_and(|cells| builder.row(&record(heading, &cells), half.number))
+        });
+        if let Some(half) = half.take().filter(|_| !joined) {
+            if is_close && count.rows > 0 { count.missed(half.number) } else { pending.missed(half.number) }
+        }
+        let Some(line) = line else { break };
         if line.is_blank() {
-            (is_close, half) = (false, None);
+            is_close = false;
             continue;
         }
         if is_rule(line.text) {
             continue;
         }
-        let is_row = read_row(heading, line, &mut lines, builder);
-        let joined = half.filter(|_| !is_row).is_some_and(|half| {
-            let whole = format!("{} {}", half.text, line.trimmed());
-            let cells = cells_by_words(&whole, heading.columns.len());
-            let is_positions = matches!(heading.form, Form::Positions(_));
-            is_positions && cells.is_some_and(|cells| builder.row(&record(heading, &cells), half.number))
-        });
-        if is_row || joined {
-            if joined {
-                // The first half was counted as a miss.
-                for counts in [&mut count, &mut pending] {
-                    if counts.first_not_understood == half.map(|half| half.number) {
-                        *counts = RowCount { rows: counts.rows, ..RowCount::default() };
-                    } else if is_close {
-                        counts.not_understood =
-                            counts.not_understood.saturating_sub(u64::from(counts.not_understood > 1));
-                    }
-                }
-            }
+        if joined || read_row(heading, line, &mut lines, builder) {
             count.read();
             count.add(std::mem::take(&mut pending));
             found.omissions = found.omissions.saturating_add(std::mem::take(&mut omissions));
-            (behind, is_close, misses, half) = (lines, true, 0, None);
+            (behind, is_close, misses) = (lines, true, 0);
             continue;
         }
         if is_ellipsis(line.text) {
@@ -220,11 +213,6 @@ fn rows<'t>(
         misses += 1;
         if is_other || misses > MAX_MISSES {
             break;
-        }
-        if is_close && count.rows > 0 {
-            count.missed(line.number)
-        } else {
-            pending.missed(line.number)
         }
         half = Some(line);
     }
@@ -251,8 +239,9 @@ fn read_row<'t>(heading: &Heading, line: Line<'t>, lines: &mut Lines<'t>, builde
             let is_trailing = cells.len() == columns || cells.last().is_some_and(|cell| cell.trim().is_empty());
             fits(cells.len()) && is_trailing && builder.row(&record(heading, &cells), line.number)
         }
-        Form::Positions(spans) => {
-            if let Some(cells) = cells_at(line.text, spans)
+        Form::Words | Form::Positions(_) => {
+            if let Form::Positions(spans) = &heading.form
+                && let Some(cells) = cells_at(line.text, spans)
                 && builder.row(&record(heading, &cells), line.number)
             {
                 return true;

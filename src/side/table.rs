@@ -29,6 +29,8 @@ type Span = (usize, usize);
 pub(super) enum Form {
     /// By positions.
     Positions(Vec<Span>),
+    /// By words, one for each column: the heading was broken in two, and its rows with it.
+    Words,
     /// By a separator.
     Separated(u8),
 }
@@ -63,6 +65,12 @@ impl Heading {
         if below.is_some_and(|line| line.text.trim_start().starts_with("==")) {
             return None;
         }
+        if let Some(rest) = below.and_then(|line| all_names(line.text))
+            && let Some(mut columns) = all_names(text)
+        {
+            columns.extend(rest);
+            return Some((Self { columns, form: Form::Words, is_open: false }, after_rule));
+        }
         if let Some(spans) = below.and_then(|line| rule(line.text)) {
             let columns: Vec<Column> = spans.iter().map(|span| Column::named(&at_positions(text, *span))).collect();
             let form = Form::Positions(spans);
@@ -95,6 +103,13 @@ impl Heading {
     pub(super) fn without(columns: Vec<Column>, separator: u8) -> Self {
         Self { columns, form: Form::Separated(separator), is_open: true }
     }
+}
+
+/// The columns that a line names, where all of its words are names of columns.
+fn all_names(line: &str) -> Option<Vec<Column>> {
+    let is_names = !line.contains(|c: char| c.is_ascii_digit() || matches!(c, ',' | ';' | '|' | '\t' | ':'));
+    let (columns, _) = by_words(line).filter(|_| is_names)?;
+    (!columns.is_empty() && !columns.contains(&Column::Other)).then_some(columns)
 }
 
 fn known(columns: &[Column]) -> usize {

@@ -13,6 +13,9 @@ const PROBE_CHARACTERS: usize = 24;
 /// So many bytes behind a line of UTF-16 that are all ASCII are no UTF-16.
 const NARROW_PROBE: usize = 16;
 
+/// So many bytes that are valid UTF-8 are no UTF-16.
+const NARROW_TEXT: usize = 8;
+
 /// Stretches of a file; one that has more has what is left in the last.
 const MAX_STRETCHES: usize = 1024;
 
@@ -70,7 +73,8 @@ fn wide_here(bytes: &[u8]) -> Option<&'static Encoding> {
     let line_end = bytes.iter().take(512).position(|byte| *byte == 0)?;
     let before = bytes.get(..line_end).unwrap_or_default();
     // What stands before must be characters of two bytes, none of them ASCII and none a line end of another encoding.
-    if before.windows(2).any(|pair| pair == b"\r\n") {
+    let is_layout = before.windows(2).any(|pair| pair == b"\r\n" || pair == b"  " || pair == b"\n\n");
+    if is_layout || (before.len() >= NARROW_TEXT && std::str::from_utf8(before).is_ok()) {
         return None;
     }
     let (start, encoding) = if line_end % 2 == 1 { (line_end - 1, UTF_16LE) } else { (line_end, UTF_16BE) };
