@@ -16,6 +16,7 @@ mod inputs;
 #[cfg(unix)]
 mod interrupt;
 mod judgement;
+mod listing_cases;
 mod listings;
 mod reports;
 mod robustness;

@@ -141,6 +141,15 @@ fn is_pause(line: &str) -> bool {
         && word.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "()%".contains(c))
 }
 
+/// A quick look, whether a line is a row of `netstat`: of these there may be millions, and other readers need not look closer.
+pub(super) fn is_socket_row(line: &str) -> bool {
+    let Some((protocol, behind)) = line.trim_start().split_at_checked(3) else { return false };
+    let is_protocol = protocol.eq_ignore_ascii_case("tcp") || protocol.eq_ignore_ascii_case("udp");
+    is_protocol
+        && behind.starts_with([' ', '\t'])
+        && behind.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == '[')
+}
+
 /// Whether a line says that lines are left out: `...`, `[...]`, `<snip>`.
 pub(super) fn is_ellipsis(line: &str) -> bool {
     let line = line.trim();

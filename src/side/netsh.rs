@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use super::facts::{DynamicPorts, ExcludedPorts, RowCount};
-use super::lines::{Command, Line, Lines, is_ellipsis, is_prompt};
+use super::lines::{Command, Line, Lines, is_ellipsis, is_prompt, is_socket_row};
 use crate::net::{Family, Protocol};
 
 /// So many lines stand between the protocol word and the rule at most, blank ones aside: the heads of the columns.
@@ -46,7 +46,9 @@ pub fn parse(text: &str, name: &str) -> PortRanges {
     let mut lines = Lines::new(text);
     while let Some(line) = lines.next() {
         let text = line.trimmed();
-        // A quick look: most lines of most files are no title.
+        if is_socket_row(text) {
+            continue;
+        }
         let is_title = !text.is_empty() && !is_prompt(text) && protocol_in(text).is_some();
         match protocol_in(text).filter(|_| is_title) {
             Some(protocol) if reader.in_one_line(line, protocol) => {}

@@ -19,7 +19,7 @@ use super::columns::{Column, Record};
 use super::facts::{
     DynamicPorts, HandleCount, PortUse, ProcessName, RemoteCount, RowCount, SocketListing, SystemEvent, Taken,
 };
-use super::lines::{Command, Line, Lines, is_ellipsis, is_prompt};
+use super::lines::{Command, Line, Lines, is_ellipsis, is_prompt, is_socket_row};
 use super::table::{Form, Heading, cells_at, cells_by_words, is_rule, quoted_row, split};
 use super::taken::Clock;
 use super::tasklist::Task;
@@ -100,6 +100,10 @@ pub(super) fn parse(text: &str, name: &str) -> Found {
     let mut labelled = labelled::Blocks::default();
     while let Some(line) = lines.next() {
         if line.is_blank() {
+            continue;
+        }
+        if is_socket_row(line.text) {
+            labelled.end(&mut context, &mut found);
             continue;
         }
         if let Some(behind) = table(line, lines, &mut context, &mut found) {

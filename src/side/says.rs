@@ -39,10 +39,8 @@ fn is_heading(line: &str) -> bool {
         .collect();
     let has_number = words.iter().any(|word| word.contains(|c: char| c.is_ascii_digit()));
     let names = words.iter().filter(|word| Column::named(word) != Column::Other).count();
-    words.len() >= 3
-        && !has_number
-        && names >= 1
-        && (names >= 2 || words.iter().any(|word| word.eq_ignore_ascii_case("pid")))
+    let ends_with_pid = words.last().is_some_and(|word| word.eq_ignore_ascii_case("pid"));
+    words.len() >= 3 && !has_number && (ends_with_pid || names * 2 >= words.len())
 }
 
 #[cfg(test)]
