@@ -23,7 +23,7 @@ use crate::case::facts::TraceFacts;
 use crate::case::{Case, Contents, Error, NotUsed, Opened, boots};
 use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, NetEvent};
-use crate::machine::pools::{PoolRange, PoolRanges};
+use crate::machine::ranges::{PoolRange, PoolRanges};
 use crate::machine::{Analysis, Setting};
 use crate::pipeline::coverage::Coverage;
 use crate::pipeline::{Observer, Threads, replay};
@@ -83,12 +83,9 @@ fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progr
     let (labels, traces): (Vec<_>, Vec<_>) =
         opened.into_iter().map(|opened| ((opened.path, opened.input), opened.trace)).unzip();
     let boots = boots::boots(&traces);
+    let ranges = PoolRanges::new(options.pool, &contents.side.dynamic_ports);
     let mut watched = Watched {
-        analysis: Analysis::new(Setting {
-            boots: boots.clone(),
-            bounds: boots::bounds(&traces),
-            ranges: PoolRanges::new(options.pool, &contents.side.dynamic_ports),
-        }),
+        analysis: Analysis::new(Setting::of(&traces, ranges)),
         providers: vec![BTreeSet::new(); traces.len()],
     };
     let coverages = replay(&traces, &boots::by_boot(&boots, &traces), progress, &mut watched)?;

@@ -6,11 +6,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::case::NamedSideFile;
-use crate::events::{ProviderFilter, parse_provider, parse_status, parse_time};
+use crate::events::{ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
 use crate::live::parse_duration;
-use crate::machine::pools::{PoolRange, RangeSource};
+use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::side::{Kind, NamedEncoding};
-use crate::status::NtStatus;
 use crate::time::FileTime;
 
 /// Finds out which processes ran out of ports in an ETW trace
@@ -44,7 +43,7 @@ Examples:
 pub enum Command {
     /// Analyze one case: which processes' binds failed for want of a port, how often, since when
     Analyze(Analyze),
-    /// Print the events behind a report, one per line; by default binds that failed for want of a port
+    /// Print the events behind a report, one per line; by default binds and connects that failed for want of a port
     Events(Events),
     /// Show what is in a trace, and whether it can answer the question
     Info(Info),
@@ -67,8 +66,8 @@ pub struct Analyze {
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
     pub format: ReportFormat,
 
+    /// Side files by name.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub side: SideFiles,
 
     /// Take the dynamic port range to be COUNT ports from START on, for all pools (default: a dynamicport listing, else 49152:16384)
@@ -83,8 +82,8 @@ pub struct Analyze {
     #[arg(long)]
     pub fail_on_verdict: bool,
 
+    /// Options of all commands.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub common: Common,
 }
 
@@ -137,25 +136,34 @@ pub struct Events {
     #[arg(short, long, value_enum, default_value_t = EventFormat::Text)]
     pub format: EventFormat,
 
-    /// Print all events, not only bind failures
+    /// Print all events, not only the bind and connect failures that analyze counts
     #[arg(long)]
     pub all: bool,
 
-    /// Print events of PROVIDER, a GUID or a name (Microsoft-Windows-TCPIP or TCPIP)
+    /// Print events of PROVIDER: a name, a part of one that no other has (afd, tcpip), or a GUID
     #[arg(long, value_name = "PROVIDER", value_parser = parse_provider)]
     pub provider: Vec<ProviderFilter>,
 
-    /// Print events with this ID; of kernel and classic events it is the opcode
-    #[arg(long, value_name = "ID")]
+    /// Print events with one of these IDs (1029,1030); of kernel and classic events it is the opcode
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub id: Vec<u16>,
 
-    /// Print events with STATUS, a number (0xC000020A) or a name (STATUS_ADDRESS_ALREADY_EXISTS)
+    /// Print events with STATUS: a number (0xC000020A), a name (STATUS_ADDRESS_ALREADY_EXISTS), or a Winsock error (10013,
+    /// 10048, 10055) for all that programs see as such
     #[arg(long, value_name = "STATUS", value_parser = parse_status, allow_negative_numbers = true)]
-    pub status: Vec<NtStatus>,
+    pub status: Vec<StatusFilter>,
 
-    /// Print only events of process PID, by the event's header or a field that holds a process id
-    #[arg(long, value_name = "PID")]
+    /// Print only events that one of these processes owns, as analyze decides it
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
     pub pid: Vec<u32>,
+
+    /// Print only events whose owner has the image NAME, with or without .exe
+    #[arg(long, value_name = "NAME")]
+    pub process: Vec<String>,
+
+    /// Print events of every kind with PID in the header of their record; in one pass, without owners
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pub header_pid: Vec<u32>,
 
     /// Print only events not before TIME (UTC: 2026-11-14T09:12:04Z)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -165,15 +173,15 @@ pub struct Events {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until: Option<FileTime>,
 
+    /// Options of all commands.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub common: Common,
 }
 
 const EVENTS_HELP: &str = "\
 Examples:
   outofports events server.etl
-  outofports events server.etl --provider Winsock-AFD --pid 7312 -f csv
+  outofports events server.etl --provider afd --process agent.exe -f csv
   outofports events server.etl --all --since 2026-11-14T09:14:00Z -f ndjson | head";
 
 /// `info`.
@@ -187,8 +195,8 @@ pub struct Info {
     #[arg(short, long, value_enum, default_value_t = InfoFormat::Text)]
     pub format: InfoFormat,
 
+    /// Options of all commands.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub common: Common,
 }
 
@@ -232,8 +240,8 @@ pub struct Live {
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub top: usize,
 
+    /// Options of all commands.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub common: Common,
 }
 

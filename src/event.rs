@@ -132,6 +132,22 @@ pub enum TransportEvent {
     TimedWaitDelay(u32),
 }
 
+impl TransportEvent {
+    /// Kernel address of the endpoint or TCB that it is about.
+    pub fn subject(&self) -> Option<u64> {
+        Some(match *self {
+            Self::Acquired(reference) | Self::Released(reference) | Self::WeakReference(reference) => {
+                reference.acquirer
+            }
+            Self::Existing { tcb, .. } | Self::Connection { tcb, .. } | Self::State { tcb, .. } => tcb,
+            Self::Endpoint { endpoint, .. } | Self::UdpBound { endpoint, .. } | Self::UdpClosed { endpoint } => {
+                endpoint
+            }
+            Self::Refused { .. } | Self::Deferred | Self::Reserved { .. } | Self::TimedWaitDelay(_) => return None,
+        })
+    }
+}
+
 /// A port that an endpoint or TCB refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortReference {

@@ -12,11 +12,14 @@
 //! 8. `etw-schema` decodes any event whose schema is known, [`events`] lists events one by one.
 //! 9. [`live`] takes events from a session on the running machine instead of a file, and asks the machine what no trace tells.
 //!
-//! [`cli`] holds the options, [`commands`] has one file for each subcommand.
+//! [`cli`] holds the options, [`commands`] has one file for each subcommand. Both, [`terminal`] and [`live`] come with the feature
+//! `cli`; without it the library also builds for WebAssembly, where a case is bytes and not paths.
 
 pub mod analyze;
 pub mod case;
+#[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
 pub mod commands;
 pub mod diagnosis;
 pub mod event;
@@ -24,6 +27,7 @@ pub mod events;
 pub mod foreign;
 pub mod hash;
 pub mod info;
+#[cfg(feature = "cli")]
 pub mod live;
 pub mod machine;
 pub mod net;
@@ -34,6 +38,7 @@ pub mod providers;
 pub mod report;
 pub mod side;
 pub mod status;
+#[cfg(feature = "cli")]
 pub mod terminal;
 pub mod time;
 pub mod words;

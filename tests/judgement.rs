@@ -564,3 +564,19 @@ fn who_holds_the_ports_of_another_address_is_not_blamed() {
     assert_eq!(ports, [&json!(1000), &json!(100)], "{:?}", holders(&report));
     assert!(advice(&report, "restart_holder").unwrap()["text"].as_str().unwrap().contains("PID 700"));
 }
+
+#[test]
+fn dns_servers_own_connections_are_not_its_pool_of_sockets() {
+    for (protocol, is_pool) in [(17, true), (6, false)] {
+        let (mut sim, folder) = (Sim::new(), scratch());
+        sim.started(0, 700, r"C:\Windows\System32\dns.exe");
+        for number in 0..300_u16 {
+            let endpoint = sim.socket(10 + i64::from(number), 700, protocol);
+            sim.bind(10 + i64::from(number), 700, endpoint, Some(50_000 + number));
+        }
+        sim.write(&folder.path().join("server.etl"));
+        let text = text(folder.path());
+        assert!(text.contains("dns.exe"), "{text}");
+        assert_eq!(text.contains("DNS Server's socket pool: normal"), is_pool, "{text}");
+    }
+}

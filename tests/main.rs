@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, unreachable_pub)]
 
+mod agree;
+mod beside;
 mod cases;
 mod cli;
+mod codes;
 mod common;
 mod corpus;
 mod damaged;

@@ -246,6 +246,31 @@ fn self_describing_events_need_nothing_learned() {
     assert_eq!(figures(file.bytes(), &nothing), figures(file.bytes(), &all));
 }
 
+/// One call learns what the walks over buffers learn, and takes records of both ways to read.
+#[test]
+fn a_trace_is_learned_whole_in_one_call() {
+    let Some(folder) = corpus() else { return };
+    for name in ["pktmon-compressed-ws2022.etl", "merged-kernel-mixed-pointer.etl"] {
+        let file = EtlFile::open(folder.join(name)).unwrap();
+        let trace = file.trace().unwrap();
+        let schemas = Schemas::from_trace(&trace);
+        let by_walk = learned(file.bytes(), |_| true);
+        assert_eq!(schemas.counts(), by_walk.counts(), "{name}");
+        assert!(schemas.embedded().eq(by_walk.embedded()), "{name}");
+        let (mut decoded, mut fields) = (0, 0);
+        for record in trace.records().map(Result::unwrap) {
+            let event = schemas.decode(&record);
+            assert_eq!(event, by_walk.decode(record.record()));
+            let Ok(event) = event else { continue };
+            decoded += 1;
+            fields += event.fields().iter().count();
+            assert_eq!(event.name(), event.schema.title());
+            assert_eq!(event.missing().is_none() && event.leftover_bytes() == 0, event.payload.is_exact());
+        }
+        assert!(decoded > 400 && fields > decoded, "{name}: {decoded} events, {fields} fields");
+    }
+}
+
 const PROVIDER: u128 = 0x1111_2222_3333_4444_5555_6666_7777_8888;
 const METADATA: u128 = 0xbbccf6c1_6cd1_48c4_80ff_839482e37671;
 

@@ -6,26 +6,42 @@ use serde::Serialize;
 use crate::pipeline::coverage::Coverage;
 use crate::time::FileTime;
 
-/// One trace.
+/// One trace, as its header and its buffers tell it.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
 pub struct TraceSummary {
+    /// As it is named in the report: the path, for a member of an archive behind that of the archive.
     pub path: String,
+    /// Size in bytes.
     pub bytes: u64,
+    /// Windows build number; `None` where the header record is missing.
     pub os_build: Option<u32>,
+    /// Processors as the header tells; 1 for a session without buffers for each processor.
     pub processors: Option<u32>,
+    /// 4 or 8 bytes: of the machine that wrote the header.
     pub pointer_size: usize,
+    /// `qpc`, `system_time` or `cpu_cycles`; `None` for a number that no source names.
     pub clock: Option<&'static str>,
+    /// `LogFileMode`, flags.
     pub log_mode: u32,
+    /// When the machine was started, UTC; `None` where the header has 0, as in the next two.
     pub boot_time: Option<FileTime>,
+    /// When the session began, UTC.
     pub started: Option<FileTime>,
+    /// When it ended, UTC; `None` for a log that was not closed.
     pub ended: Option<FileTime>,
+    /// Buffers read.
     pub buffers: u64,
+    /// Buffers of which something could not be read, and places where a buffer should be.
     pub buffers_damaged: u64,
+    /// All records, the header record included.
     pub records: u64,
+    /// Events lost, as the header admits.
     pub events_lost: u32,
+    /// Buffers lost, as the header admits.
     pub buffers_lost: u32,
+    /// Whether a circular log has overwritten its beginning; `None` after a merge, which numbers the buffers anew.
     pub wrapped: Option<bool>,
+    /// Whether the session wrote its end.
     pub closed_cleanly: bool,
 }
 

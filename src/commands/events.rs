@@ -8,9 +8,10 @@ use super::{Failure, Outcome, case_of};
 use crate::case::Error;
 use crate::case::{Contents, Opened};
 use crate::cli::{EventFormat, Events};
-use crate::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter};
+use crate::events::{self, Beyond, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter, Walked};
 use crate::pipeline::Threads;
 use crate::terminal::with_bar;
+use crate::words::counted;
 
 pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     let started = Instant::now();
@@ -30,25 +31,57 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
         ids: options.id.clone(),
         statuses: options.status.clone(),
         pids: options.pid.clone(),
+        processes: options.process.clone(),
+        header_pids: options.header_pid.clone(),
         since: options.since,
         until: options.until,
     };
-    let schemas = with_bar(common.is_silent(), |progress| threads.run(|| events::learn(&traces, progress)))
-        .map_err(Error::from)?;
+    let learned = with_bar(common.is_silent(), |progress| {
+        threads.run(|| events::learn(&traces, &contents.side, &filter, progress))
+    });
+    let learned = learned.map_err(Error::from)?;
+    let choice = learned.choose(&filter).map_err(|ambiguous| Failure::Usage(ambiguous.to_string()))?;
     let mut writer: Box<dyn EventWriter> = match options.format {
         EventFormat::Text => Box::new(TextWriter),
         EventFormat::Ndjson => Box::new(NdjsonWriter { paths }),
         EventFormat::Csv => Box::new(CsvWriter { paths }),
     };
-    let damaged = stream_output(common, |out| {
+    let walked = stream_output(common, |out| {
         writer.begin(out)?;
-        events::walk(&traces, &schemas, &filter, |event| writer.write(event, out))
+        events::walk(&traces, &learned, &choice, |event| writer.write(event, out))
     })?;
     warn(common, &unusable);
-    if damaged > 0 && !common.quiet {
-        let _ = writeln!(io::stderr(), "outofports: {damaged} damaged places could not be read: see outofports info");
+    if !common.quiet {
+        for remark in remarks(&filter, &walked, learned.owners.as_ref().map(|owners| owners.beyond)) {
+            let _ = writeln!(io::stderr(), "outofports: {remark}");
+        }
     }
+    let damaged = walked.damaged;
     let bytes = traces.iter().map(|trace| trace.bytes().len() as u64).sum();
     tell_speed(common, traces.len(), bytes, started);
     Ok(if damaged == 0 && unusable.is_empty() { Outcome::Complete } else { Outcome::Incomplete })
+}
+
+/// What is to be known beside the lines.
+fn remarks(filter: &Filter, walked: &Walked, beyond: Option<Beyond>) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for provider in &walked.missing_providers {
+        remarks.push(format!("no event of provider {provider} is in the trace: see outofports info"));
+    }
+    // Of a provider that is not there, no id is.
+    let missing_ids = walked.missing_ids.iter().filter(|_| walked.missing_providers.is_empty());
+    let of = if filter.providers.is_empty() { "" } else { " of the provider asked for" };
+    remarks.extend(missing_ids.map(|id| format!("no event with id {id}{of} is in the trace: see outofports info")));
+    if let Some(Beyond { failures, owners }) = beyond {
+        if failures > 0 {
+            remarks.push(format!("{} more than can be listed: left out", counted(failures, "failure")));
+        }
+        if owners {
+            remarks.push("more sockets than can be followed: some owners are shown as unknown".to_owned());
+        }
+    }
+    if walked.damaged > 0 {
+        remarks.push(format!("{} damaged places could not be read: see outofports info", walked.damaged));
+    }
+    remarks
 }

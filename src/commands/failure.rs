@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::case::Error;
-use crate::live::trouble::Trouble;
+use crate::live::error::LiveError;
 use crate::words::{shown, system_message};
 
 /// Why the program ends without what it was asked for, in a line for each input.
@@ -17,7 +17,7 @@ pub enum Failure {
     /// The case has no report.
     Analysis(Error),
     /// Live capture cannot go on.
-    Live(Trouble),
+    Live(LiveError),
     /// The report could not be written.
     Output {
         /// Where to, as it may be shown.

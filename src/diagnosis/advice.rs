@@ -10,7 +10,7 @@ use super::codes::RecommendationCode;
 use super::holders::Pattern;
 use super::pools::{PoolFinding, is_dns_pool};
 use super::state::State;
-use crate::machine::pools::{PoolRange, RangeSource};
+use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::net::Protocol;
 pub use situation::{NamedHolder, Situation};
 

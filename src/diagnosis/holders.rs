@@ -1,12 +1,15 @@
 //! Who holds the ports: what the trace, TCP/IP's rundown and listings say is put together for each pool, and graded.
 
 mod address;
+mod habits;
 mod set_aside;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use self::habits::Pattern;
+use self::habits::Seen;
 pub use self::set_aside::excluded_in;
 
 use super::listings::{Listed, Usage, images_without_pid, usage};
@@ -14,12 +17,13 @@ use super::pools::{ListedPool, PoolFinding, is_near, is_outside};
 use super::state::{Confidence, State};
 use crate::event::base_name;
 use crate::machine::Findings;
-use crate::machine::pools::{Moment, PoolKey, PoolRange};
-use crate::machine::processes::{Owner, Process, ProcessTable, is_kernel};
-use crate::machine::tally::Ages;
+use crate::machine::moment::Moment;
+use crate::machine::owner::{Owner, is_kernel};
+use crate::machine::pool_key::PoolKey;
+use crate::machine::processes::{Process, ProcessTable};
+use crate::machine::ranges::PoolRange;
 use crate::net::{Family, Protocol};
 use crate::side::facts::{ListedOwner, SideFacts, SocketListing, TcpState};
-use crate::time::FileTime;
 
 /// How it is known that a process holds ports (`E`, failures alone, names no holder and is never used here).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -32,20 +36,6 @@ pub enum HolderEvidence {
     C,
     /// Ports of closed connections, in TIME_WAIT by estimate.
     D,
-}
-
-/// What the use of ports looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pattern {
-    /// Binds, and hardly ever closes.
-    Leak,
-    /// Holds many, and gives them back.
-    Load,
-    /// Many short connections, whose ports are in TIME_WAIT.
-    Churn,
-    /// A reserved range.
-    Reservation,
 }
 
 /// A process of the trace, or one that a listing alone knows.
@@ -114,13 +104,6 @@ impl Conclusion {
     }
 }
 
-/// Below this share of a pool (one in a hundred) a process's use of it says nothing about its habits.
-const HABIT_SHARE: u32 = 100;
-/// Nor below so many ports.
-const HABIT_PORTS: u32 = 16;
-/// Keeping ports is no leak below this share of a pool (one in four): many applications keep their connections.
-const LEAK_SHARE: u32 = 4;
-
 /// Puts everything together.
 pub fn conclude(findings: &Findings, side: &SideFacts, lossy: bool) -> Conclusion {
     let processes = findings.world.processes.processes();
@@ -149,22 +132,6 @@ struct Book<'a> {
     /// The latest process of each PID, also one that has ended.
     latest_of_pid: BTreeMap<u32, usize>,
     images: Vec<&'a ListedOwner>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    /// Sockets that the trace saw binding, and of these, those whose port number it does not tell.
-    bound: u32,
-    unnumbered: u32,
-    obtained: u64,
-    released: u64,
-    ages: Ages,
-    /// Ports that TCP/IP's events add: older than the trace, and acquired in it.
-    older: u32,
-    acquired: u32,
-    time_wait: u32,
-    reserved: u32,
-    listed: Option<Listed>,
 }
 
 impl Book<'_> {
@@ -389,19 +356,8 @@ impl Book<'_> {
             Subject::Image(_) => false,
             Subject::Nobody => true,
         };
-        let pattern = if seen.reserved > held.saturating_add(seen.time_wait) {
-            Some(Pattern::Reservation)
-        } else if is_kernel_itself || ports < HABIT_PORTS.max(range.count / HABIT_SHARE) || seen.older * 2 > held {
-            None
-        } else if seen.time_wait > held {
-            Some(Pattern::Churn)
-        } else {
-            habit(seen, process, moment).filter(|habit| *habit != Pattern::Leak || ports >= range.count / LEAK_SHARE)
-        };
-        let per_minute = process.zip(moment).and_then(|(process, moment)| {
-            let minutes = moment.time.since(process.tally.first_hold?) as f64 / (60 * FileTime::SECOND) as f64;
-            (minutes >= MEASURABLE_MINUTES && seen.bound > 0).then(|| f64::from(seen.bound) / minutes)
-        });
+        let pattern = seen.pattern(held, range, process, moment, is_kernel_itself);
+        let per_minute = process.zip(moment).and_then(|(process, moment)| seen.per_minute(process, moment));
         Some(Holder {
             subject,
             pool,
@@ -423,44 +379,6 @@ fn is_same_image(one: &str, other: &str) -> bool {
     let stem = |name: &str| base_name(name).to_lowercase().trim_end_matches(".exe").to_owned();
     let (one, other) = (stem(one), stem(other));
     one.starts_with(&other) || other.starts_with(&one)
-}
-
-/// Less than this many minutes tell nothing about growth.
-const MEASURABLE_MINUTES: f64 = 0.05;
-
-/// Whether a process leaks or works, by what it gave back: until the moment at hand, and later while it lived.
-fn habit(seen: &Seen, process: Option<&Process>, moment: Option<&Moment>) -> Option<Pattern> {
-    if let Some(listed) = seen.listed.filter(|listed| listed.ports > seen.bound.saturating_add(seen.acquired)) {
-        // Bound and never connected, or closed by the other side alone: nobody needs such a socket for long.
-        let idle = listed.bound.saturating_add(listed.close_wait);
-        let sockets = idle.saturating_add(listed.established);
-        return (u64::from(idle) * 10 >= u64::from(sockets) * 8 && sockets > 0).then_some(Pattern::Leak);
-    }
-    if seen.obtained == 0 {
-        return None;
-    }
-    let tally = &process?.tally;
-    let lasts = process.is_some_and(Process::lasts);
-    let is_leak = if seen.released * 10 <= seen.obtained {
-        !(lasts && tally.ports_released * 2 > tally.ports_obtained)
-    } else {
-        let gave_back_later = lasts && tally.ports_held * 2 < seen.ages.held();
-        !gave_back_later && moment.is_some_and(|moment| is_rest_kept(&seen.ages, tally.first_hold, moment.time))
-    };
-    Some(if is_leak { Pattern::Leak } else { Pattern::Load })
-}
-
-/// Whether the ports held are others than those given back: four times as old as those ever became, and taken one by one
-/// since the first, so that their mean age is near half of that time (a quarter to three quarters). What a pool of
-/// connections keeps is as old as the process's first port; what load holds at once is as old as what it gives back.
-fn is_rest_kept(ages: &Ages, first_hold: Option<FileTime>, now: FileTime) -> bool {
-    let (Some(held), Some(released), Some(first)) = (ages.of_held(now), ages.of_released(), first_hold) else {
-        return false;
-    };
-    let all = i128::from(now.since(first));
-    held >= released.saturating_mul(4)
-        && held.saturating_mul(4) >= all
-        && held.saturating_mul(4) <= all.saturating_mul(3)
 }
 
 /// Whether a listing shows sockets that are only bound: `netstat` does so with `-q` alone.

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::machine::pools::{PoolKey, PoolRange};
+use crate::machine::pool_key::PoolKey;
+use crate::machine::ranges::PoolRange;
 use crate::net::Protocol;
 use crate::side::facts::{ListedOwner, ListedSocket, SocketListing, SourceId, TcpState};
 
@@ -314,7 +315,7 @@ fn minutes_between(samples: &[&SocketListing]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::pools::DEFAULT_RANGE;
+    use crate::machine::ranges::DEFAULT_RANGE;
     use crate::net::{Family, SocketAddress};
     use crate::side::facts::Taken;
 

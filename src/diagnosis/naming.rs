@@ -9,7 +9,8 @@ use super::holders::{Conclusion, Subject, last_of_pid};
 use super::listings::images_without_pid;
 use crate::event::base_name;
 use crate::machine::Findings;
-use crate::machine::processes::{Process, is_kernel};
+use crate::machine::owner::is_kernel;
+use crate::machine::processes::Process;
 use crate::machine::tally::OwnerSource;
 use crate::machine::tally::Tally;
 use crate::side::facts::{HandleCount, SideFacts, SocketListing};
@@ -315,6 +316,21 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
     });
     let index = rows.iter().enumerate().map(|(index, (subject, _))| (*subject, index)).collect();
     Rows { rows: rows.into_iter().map(|(_, row)| row).collect(), index, notes }
+}
+
+/// The image of each process, as its row has it.
+pub(crate) fn images(processes: &[Process], side: &SideFacts) -> Vec<Option<String>> {
+    let listed = ListedNames::new(side);
+    let last_of_pid = last_of_pid(processes);
+    let image = |(index, process): (usize, &Process)| {
+        let mut row = process_row(process);
+        if last_of_pid.get(&process.pid) == Some(&index) {
+            // What is to be known about names, the report says.
+            listed.join(&mut row, process.pid, process.image_may_be_cut(), &mut Vec::new());
+        }
+        row.image
+    };
+    processes.iter().enumerate().map(image).collect()
 }
 
 /// The oldest port that each process still holds at the end.

@@ -126,7 +126,7 @@ fn of_findings(findings: &Findings) -> Vec<String> {
         notes
             .push("more sockets or local addresses at once than are followed: ports held are a lower bound".to_owned());
     }
-    if findings.world.processes.overflowed {
+    if findings.world.processes.overflowed() {
         notes.push("more processes than are told apart: what further ones did counts for nobody known".to_owned());
     }
     if ports.transport.overflowed {

@@ -10,7 +10,7 @@ use super::pools::{PoolFinding, is_dns_pool, share};
 use super::state::{Confidence, State};
 use super::unexplained::UnexplainedRow;
 use super::verdict::{EXPLAINED_PERCENT, judge};
-use crate::machine::processes::is_kernel;
+use crate::machine::owner::is_kernel;
 use crate::net::Family;
 use crate::time::FileTime;
 
@@ -64,14 +64,14 @@ pub enum Look {
     NotTold,
 }
 
-/// Who is named where the holder of a full pool is asked for.
+/// Who is named as the holder of the pool that speaks for the case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Speaker {
     /// Index into the holders.
     Holder(usize),
     /// The true holder is not in sight, and the largest one seen is too small to be named.
     NotInSight,
-    /// There is no full pool, or none that anybody holds ports of.
+    /// No pool was full or nearly full, or nobody is seen to hold ports of it.
     #[default]
     Nobody,
 }

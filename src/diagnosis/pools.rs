@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use super::state::State;
-use crate::machine::pools::{PoolKey, PoolRange, RangeSource};
+use crate::machine::pool_key::PoolKey;
+use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::net::Protocol;
 use crate::time::FileTime;
 

@@ -294,7 +294,7 @@ mod tests {
             afd_handles: vec![handles(7, "leaky.exe", 501)],
             ..SideFacts::default()
         };
-        let rows = rows(&Analysis::default().finish(), &side, &Rows::default());
+        let rows = rows(&<Analysis>::default().finish(), &side, &Rows::default());
         let of = |pid| rows.iter().find(|row| row.pid == Some(pid)).unwrap();
         assert_eq!((of(7).bound, of(7).close_wait, of(7).established), (2, 1, 0));
         assert_eq!(of(7).remarks, [Remark::HandlesOver3000, Remark::ManyAfdHandles]);

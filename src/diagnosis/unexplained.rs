@@ -6,7 +6,7 @@ use super::codes::PossibleCause;
 use super::grounds::Grounds;
 use super::holders::Conclusion;
 use super::pools::{PoolFinding, share};
-use crate::machine::pools::PoolKey;
+use crate::machine::pool_key::PoolKey;
 use crate::net::Family;
 
 /// Ports of a full pool that nothing explains.
@@ -18,7 +18,7 @@ pub struct UnexplainedRow {
     pub ports: u32,
     /// The same as a part of the pool, from 0 to 1.
     pub share_of_pool: f64,
-    /// What they may be, likeliest first; empty where all are explained.
+    /// What they may be; empty where all are explained.
     pub possible: Vec<PossibleCause>,
 }
 

@@ -1,13 +1,14 @@
 //! Which events are wanted.
 
-use etl_parser::{Guid, Record, RecordKind};
+use etl_parser::Guid;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::Event;
-use crate::providers::{afd, names};
-use crate::status::NtStatus;
+use super::providers::may_mean;
+use crate::providers::{afd, tcpip};
+use crate::status::{NtStatus, of_winsock_error};
 use crate::time::{FileTime, from_timestamp};
 
 /// A provider as the user named it.
@@ -15,23 +16,31 @@ use crate::time::{FileTime, from_timestamp};
 pub enum ProviderFilter {
     /// By GUID.
     Guid(Guid),
-    /// By a name that no built-in list holds, in lower case: a trace may name its providers.
+    /// By its name, or a part of it: which provider that is, the names that a trace holds decide.
     Name(String),
 }
 
-/// Which events are wanted. Without provider, id, status or `all`: AFD binds that completed with 0xC0000209.
+/// A status as the user named it: one NTSTATUS, or those that programs see as one Winsock error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusFilter(pub Vec<NtStatus>);
+
+/// Which events are wanted. The default: the bind and connect failures that `analyze` counts.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// All events, unless the other fields narrow it.
     pub all: bool,
-    /// One of these providers; any where empty.
+    /// Of one of these providers; any where empty.
     pub providers: Vec<ProviderFilter>,
-    /// One of these ids; any where empty.
+    /// With one of these ids; any where empty.
     pub ids: Vec<u16>,
     /// With one of these statuses; any where empty.
-    pub statuses: Vec<NtStatus>,
-    /// Of one of these processes, by the header or by a field that holds a process id; any where empty.
+    pub statuses: Vec<StatusFilter>,
+    /// Of one of these owners, or of those that `processes` name; any where both are empty.
     pub pids: Vec<u32>,
+    /// Of owners with one of these image names, in any case, with or without `.exe`.
+    pub processes: Vec<String>,
+    /// With the PID of one of these processes in the record's header; any where empty.
+    pub header_pids: Vec<u32>,
     /// Not before this time.
     pub since: Option<FileTime>,
     /// Not after this time.
@@ -39,64 +48,66 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether nothing widens the choice of AFD bind failures.
-    fn is_default(&self) -> bool {
-        !self.all && self.providers.is_empty() && self.ids.is_empty() && self.statuses.is_empty()
+    /// Whether nothing widens the choice of the failures that count.
+    pub fn is_of_failures(&self) -> bool {
+        !self.all
+            && self.providers.is_empty()
+            && self.ids.is_empty()
+            && self.statuses.is_empty()
+            && self.header_pids.is_empty()
     }
 
-    /// What the header alone decides: cheap, and asked of every record.
-    pub(super) fn admits_header(&self, record: &Record<'_>, provider: Option<Guid>, time: Option<FileTime>) -> bool {
-        let in_time = |time: FileTime| {
+    /// Whether it must be known whose the records are: to choose by it, or to show it. Records that are chosen by their header
+    /// are shown without.
+    pub fn needs_owners(&self) -> bool {
+        let by_owner = self.is_of_failures() || self.is_by_owner();
+        let may_have_owner = |provider: &ProviderFilter| match provider {
+            ProviderFilter::Guid(guid) => [afd::PROVIDER, tcpip::PROVIDER].contains(guid),
+            ProviderFilter::Name(text) => [afd::PROVIDER, tcpip::PROVIDER].iter().any(|guid| may_mean(text, *guid)),
+        };
+        let may_have_owners = self.providers.is_empty() || self.providers.iter().any(may_have_owner);
+        by_owner || (self.header_pids.is_empty() && may_have_owners)
+    }
+
+    fn is_by_owner(&self) -> bool {
+        !self.pids.is_empty() || !self.processes.is_empty()
+    }
+
+    /// Whether an event is that of an owner who is wanted.
+    pub(super) fn admits_owner(&self, event: &Event<'_>) -> bool {
+        if !self.is_by_owner() {
+            return true;
+        }
+        let Some(owner) = &event.owner else { return false };
+        owner.pid.is_some_and(|pid| self.pids.contains(&pid))
+            || owner.image.is_some_and(|image| self.processes.iter().any(|name| is_called(image, name)))
+    }
+
+    /// Whether a field of the decoded event holds a status that is wanted.
+    pub(super) fn admits_status(&self, event: &Event<'_>) -> bool {
+        if self.statuses.is_empty() {
+            return true;
+        }
+        let Ok(decoded) = &event.decoded else { return false };
+        let found = decoded.payload.fields.iter().filter(|(name, _)| is_status(name));
+        let mut found = found.filter_map(|(_, value)| value.integer());
+        let is_wanted =
+            |value: u64| self.statuses.iter().flat_map(|wanted| &wanted.0).any(|status| u64::from(status.0) == value);
+        found.any(is_wanted)
+    }
+
+    pub(super) fn admits_time(&self, time: Option<FileTime>) -> bool {
+        let is_in = |time: FileTime| {
             self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time <= until)
         };
-        if (self.since.is_some() || self.until.is_some()) && !time.is_some_and(in_time) {
-            return false;
-        }
-        if self.is_default() {
-            let is_event = record.kind() == RecordKind::EventHeader && provider == Some(afd::PROVIDER);
-            return is_event && record.id().is_some_and(afd::is_bind);
-        }
-        let by_guid = |filter: &ProviderFilter| match filter {
-            ProviderFilter::Guid(guid) => provider == Some(*guid),
-            ProviderFilter::Name(_) => true,
-        };
-        (self.providers.is_empty() || self.providers.iter().any(by_guid))
-            && (self.ids.is_empty() || record.id().is_some_and(|id| self.ids.contains(&id)))
+        (self.since.is_none() && self.until.is_none()) || time.is_some_and(is_in)
     }
+}
 
-    /// What needs the decoded event.
-    pub(super) fn admits(&self, event: &Event<'_>) -> bool {
-        let fields = event.decoded.as_ref().ok().map(|decoded| &decoded.payload.fields);
-        let number = |wanted: fn(&str) -> bool| {
-            let named = fields.into_iter().flat_map(|fields| fields.iter()).filter(move |(name, _)| wanted(name));
-            named.filter_map(|(_, value)| value.integer()).collect::<Vec<u64>>()
-        };
-        let has_status = |statuses: &[NtStatus]| {
-            number(is_status).iter().any(|found| statuses.iter().any(|status| u64::from(status.0) == *found))
-        };
-        if self.is_default() {
-            // Legacy events know no phases: they are completions.
-            let phase = number(|name| name == "EnterExit");
-            if !(phase.is_empty() || phase == [1]) || !has_status(&[NtStatus::TOO_MANY_ADDRESSES]) {
-                return false;
-            }
-        }
-        if !self.statuses.is_empty() && !has_status(&self.statuses) {
-            return false;
-        }
-        if !self.pids.is_empty() {
-            let header = event.record.process_id().is_some_and(|pid| self.pids.contains(&pid));
-            let in_fields = || number(is_pid).iter().any(|found| self.pids.iter().any(|pid| u64::from(*pid) == *found));
-            if !header && !in_fields() {
-                return false;
-            }
-        }
-        let by_name = |filter: &ProviderFilter| match filter {
-            ProviderFilter::Guid(guid) => event.provider == Some(*guid),
-            ProviderFilter::Name(name) => event.provider_name().is_some_and(|known| known.to_lowercase() == *name),
-        };
-        self.providers.is_empty() || self.providers.iter().any(by_name)
-    }
+/// Whether an image has this name, in any case, with or without `.exe`.
+fn is_called(image: &str, name: &str) -> bool {
+    let (image, name) = (image.to_lowercase(), name.to_lowercase());
+    image == name || image.strip_suffix(".exe") == Some(&name)
 }
 
 /// Names of fields that hold an NTSTATUS.
@@ -104,12 +115,7 @@ fn is_status(name: &str) -> bool {
     ["Status", "Error", "NtStatus", "NTStatus"].contains(&name)
 }
 
-/// Names of fields that hold a process id.
-fn is_pid(name: &str) -> bool {
-    ["ProcessId", "ProcessID", "PID", "Pid", "UserModePid"].contains(&name)
-}
-
-/// A provider by GUID (with or without braces) or by name, in full or without `Microsoft-Windows-`.
+/// A provider by GUID (with or without braces), or by a name or a part of one.
 ///
 /// # Errors
 ///
@@ -125,27 +131,37 @@ pub fn parse_provider(text: &str) -> Result<ProviderFilter, String> {
     if bare.is_empty() {
         return Err("a provider's name or GUID is expected".to_owned());
     }
-    Ok(match names::provider_guid(bare) {
-        Some(guid) => ProviderFilter::Guid(guid),
-        None => ProviderFilter::Name(bare.to_lowercase()),
-    })
+    Ok(ProviderFilter::Name(bare.to_owned()))
 }
 
-/// A status by number, decimal or hexadecimal with `0x`, or by name, with or without `STATUS_`.
+/// Numbers that Winsock errors have. No NTSTATUS lies among them.
+const WINSOCK_ERRORS: std::ops::Range<u32> = 10_000..12_000;
+
+/// A status by number, decimal or hexadecimal with `0x`, or by name, with or without `STATUS_`; or a Winsock error by its
+/// decimal number.
 ///
 /// # Errors
 ///
-/// A text that is neither.
-pub fn parse_status(text: &str) -> Result<NtStatus, String> {
+/// A text that is none of these, and a Winsock error of which it is not known what it stands for.
+pub fn parse_status(text: &str) -> Result<StatusFilter, String> {
     let text = text.trim();
     let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     let number = hexadecimal.map_or_else(|| text.parse().ok(), |digits| u32::from_str_radix(digits, 16).ok());
+    if let Some(error) = number.filter(|number| hexadecimal.is_none() && WINSOCK_ERRORS.contains(number)) {
+        let statuses = of_winsock_error(error);
+        let statuses = statuses.ok_or_else(|| {
+            format!("Winsock error {error} is not known here (10013, 10048 and 10055 are): give the NTSTATUS")
+        });
+        return statuses.map(|statuses| StatusFilter(statuses.to_vec()));
+    }
     // Some tools print an NTSTATUS as a negative number.
     let number = number.or_else(|| text.parse::<i32>().ok().map(i32::cast_unsigned));
-    number
-        .map(NtStatus)
-        .or_else(|| NtStatus::from_name(text))
-        .ok_or_else(|| format!("{text:?} is no NTSTATUS: a number (0xC0000209) or a name (STATUS_TOO_MANY_ADDRESSES)"))
+    let status = number.map(NtStatus).or_else(|| NtStatus::from_name(text));
+    status.map(|status| StatusFilter(vec![status])).ok_or_else(|| {
+        format!(
+            "{text:?} is no status: an NTSTATUS (0xC0000209), its name (STATUS_TOO_MANY_ADDRESSES) or a Winsock error (10055)"
+        )
+    })
 }
 
 /// A time in UTC: RFC 3339 (`2026-11-14T09:12:04Z`), or a date and time without an offset.
@@ -168,26 +184,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn providers_by_guid_full_name_and_short_name() {
-        let afd = ProviderFilter::Guid(afd::PROVIDER);
-        for text in [
-            "Microsoft-Windows-Winsock-AFD",
-            "winsock-afd",
-            "{e53c6823-7bb8-44bb-90dc-3f86090d48a6}",
-            "E53C6823-7BB8-44BB-90DC-3F86090D48A6",
-        ] {
-            assert_eq!(parse_provider(text).unwrap(), afd, "{text}");
+    fn providers_by_guid_or_name() {
+        for text in ["{e53c6823-7bb8-44bb-90dc-3f86090d48a6}", "E53C6823-7BB8-44BB-90DC-3F86090D48A6"] {
+            assert_eq!(parse_provider(text).unwrap(), ProviderFilter::Guid(afd::PROVIDER), "{text}");
         }
-        assert_eq!(parse_provider("My-Own").unwrap(), ProviderFilter::Name("my-own".to_owned()));
+        assert_eq!(parse_provider("My-Own").unwrap(), ProviderFilter::Name("My-Own".to_owned()));
         assert!(parse_provider(" ").is_err());
     }
 
     #[test]
-    fn statuses_by_number_and_name() {
+    fn statuses_by_number_name_and_winsock_error() {
         for text in ["0xC0000209", "3221225993", "-1073741303", "STATUS_TOO_MANY_ADDRESSES", "too_many_addresses"] {
-            assert_eq!(parse_status(text).unwrap(), NtStatus::TOO_MANY_ADDRESSES, "{text}");
+            assert_eq!(parse_status(text).unwrap(), StatusFilter(vec![NtStatus::TOO_MANY_ADDRESSES]), "{text}");
         }
-        assert!(parse_status("full").is_err());
+        for text in ["10048", "10055"] {
+            assert!(parse_status(text).unwrap().0.contains(&NtStatus::TOO_MANY_ADDRESSES), "{text}");
+        }
+        assert_eq!(parse_status("0x2747").unwrap(), StatusFilter(vec![NtStatus(0x2747)]));
+        for text in ["full", "10035"] {
+            assert!(parse_status(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn owners_are_asked_for_where_they_decide_or_are_shown() {
+        let with = |change: fn(&mut Filter)| {
+            let mut filter = Filter::default();
+            change(&mut filter);
+            filter.needs_owners()
+        };
+        let name = |text: &str| vec![ProviderFilter::Name(text.to_owned())];
+        assert!(with(|_| {}) && with(|filter| filter.all = true) && with(|filter| filter.ids = vec![1029]));
+        assert!(!with(|filter| filter.header_pids = vec![4]));
+        assert!(with(|filter| (filter.header_pids, filter.pids) = (vec![4], vec![7])));
+        let of = |text: &str| Filter { providers: name(text), ..Filter::default() }.needs_owners();
+        assert!(of("afd") && of("TCPIP") && of("microsoft") && !of("Kernel-Process"));
+        let of = |guid| Filter { providers: vec![ProviderFilter::Guid(guid)], ..Filter::default() }.needs_owners();
+        assert!(of(tcpip::PROVIDER) && !of(Guid::ZERO));
+    }
+
+    #[test]
+    fn images_are_called_with_and_without_their_ending() {
+        assert!(
+            is_called("Agent.exe", "agent") && is_called("agent.exe", "AGENT.EXE") && is_called("System", "system")
+        );
+        assert!(!is_called("agent.exe", "age") && !is_called("agent", "agent.exe"));
     }
 
     #[test]

@@ -1,22 +1,37 @@
-//! The events behind a report, one by one: filtered, in time order, decoded as far as their schema is known.
+//! The events behind a report, one by one: filtered, in time order, decoded as far as their schema is known, each with the
+//! process that owns it.
 //!
-//! Streams: of each trace at most one open buffer for each processor is held, and one event at a time.
+//! Whose an event is, later events can decide. So there are two passes: the first follows the machine as `analyze` does and
+//! learns schemas ([`learn`]), the second shows events ([`walk`]). The second streams: of each trace at most one open buffer for
+//! each processor is held, and one event at a time. What the first keeps is bounded.
 
 mod filter;
+mod owners;
+mod providers;
 mod write;
 
 use std::io;
 
 use etl_parser::{Guid, OrderedRecord, OrderedRecords, Record, RecordKind, Trace};
-use etw_schema::{DecodedEvent, NotDecoded, Schemas};
+use etw_schema::{DecodedEvent, NotDecoded, SchemaSource, Schemas};
 
-use crate::pipeline;
+use self::owners::OwnerLog;
+use self::providers::{Named, Wanted};
+use crate::case::boots;
+use crate::event::{EventMeta, NetEvent};
+use crate::machine::ranges::PoolRanges;
+use crate::machine::witness::Endpoint;
+use crate::machine::{Analysis, Setting};
+use crate::pipeline::{Observer, replay};
 use crate::progress::{Progress, Stopped};
-use crate::providers::names;
+use crate::providers::{afd, names, tcpip};
+use crate::side::facts::SideFacts;
 use crate::time::FileTime;
 
-pub use filter::{Filter, ProviderFilter, parse_provider, parse_status, parse_time};
-pub use write::{CsvWriter, EventWriter, NdjsonWriter, TextWriter};
+pub use self::filter::{Filter, ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
+pub use self::owners::{Beyond, OwnerSource, Owners, RecordOwner};
+pub use self::providers::{Ambiguous, Providers};
+pub use self::write::{CsvWriter, EventWriter, NdjsonWriter, TextWriter};
 
 /// An event, ready to be written.
 #[derive(Debug)]
@@ -31,78 +46,213 @@ pub struct Event<'r> {
     pub provider: Option<Guid>,
     /// The payload by its schema, or why there is none.
     pub decoded: Result<DecodedEvent, NotDecoded>,
+    /// Whose it is; `None` for a record without an endpoint, and where it was not found out whose records are.
+    pub owner: Option<RecordOwner<'r>>,
 }
 
 impl Event<'_> {
     /// Name of the provider: as the schema has it, or as the built-in list has it.
     pub fn provider_name(&self) -> Option<&str> {
-        let by_schema = self.decoded.as_ref().ok().and_then(|decoded| decoded.schema.provider_name.as_deref());
-        by_schema.filter(|name| !name.is_empty()).or_else(|| names::provider_name(self.provider?))
+        let by_schema = self.decoded.as_ref().ok().and_then(DecodedEvent::provider_name);
+        by_schema.or_else(|| names::provider_name(self.provider?))
     }
 
     /// What the event is called.
     pub fn name(&self) -> Option<String> {
-        let by_schema = self.decoded.as_ref().ok().and_then(|decoded| decoded.schema.title());
+        let by_schema = self.decoded.as_ref().ok().and_then(DecodedEvent::name);
         by_schema.or_else(|| names::hook_name(self.record.hook()?))
     }
 }
 
-/// Learns the schemas that a trace holds, on the current rayon pool.
+/// What the first pass finds out.
+#[derive(Debug)]
+pub struct Learned {
+    /// The schemas that each trace holds.
+    pub schemas: Vec<Schemas>,
+    /// The providers of all traces.
+    pub providers: Providers,
+    /// Whose the records are, where that was asked for.
+    pub owners: Option<Owners>,
+}
+
+/// Reads traces once, on the current rayon pool, and learns what the second pass needs; `side` names processes that the traces do
+/// not. Whose the records are is found out where `filter` needs it.
 ///
 /// # Errors
 ///
 /// [`Stopped`] where `progress` says so.
-pub fn learn(traces: &[Trace<'_>], progress: &dyn Progress) -> Result<Vec<Schemas>, Stopped> {
-    progress.expect(traces.iter().map(|trace| trace.bytes().len() as u64).sum());
-    let mut learned: Vec<Schemas> = traces.iter().map(|_| Schemas::default()).collect();
-    pipeline::scan(
-        traces,
-        progress,
-        |_, _, buffer| {
-            let mut schemas = Schemas::default();
-            buffer.records().filter_map(Result::ok).for_each(|record| schemas.learn(&record));
-            schemas
-        },
-        |number, schemas, _| {
-            if let Some(learned) = learned.get_mut(number) {
-                learned.absorb(schemas);
-            }
-        },
-    )?;
-    Ok(learned)
+pub fn learn(
+    traces: &[Trace<'_>],
+    side: &SideFacts,
+    filter: &Filter,
+    progress: &dyn Progress,
+) -> Result<Learned, Stopped> {
+    if filter.needs_owners() {
+        FirstPass::<true>::read(traces, side, progress)
+    } else {
+        FirstPass::<false>::read(traces, side, progress)
+    }
 }
 
-/// Shows the events that `filter` lets through to `show`, in time order across all traces. Gives how many places could
-/// not be read.
+/// Schemas, providers, and with `OWNERS` the state of the machine.
+struct FirstPass<const OWNERS: bool> {
+    analysis: Analysis<OwnerLog>,
+    schemas: Vec<Schemas>,
+    providers: Providers,
+}
+
+impl<const OWNERS: bool> FirstPass<OWNERS> {
+    fn read(traces: &[Trace<'_>], side: &SideFacts, progress: &dyn Progress) -> Result<Learned, Stopped> {
+        let setting = Setting::of(traces, PoolRanges::new(None, &side.dynamic_ports));
+        let boots = setting.boots.clone();
+        let mut pass = Self {
+            analysis: Analysis::new(setting),
+            schemas: traces.iter().map(|_| Schemas::default()).collect(),
+            providers: Providers::default(),
+        };
+        replay(traces, &boots::by_boot(&boots, traces), progress, &mut pass)?;
+        let Self { analysis, schemas, mut providers } = pass;
+        providers.add_known_names(&schemas);
+        let owners = OWNERS.then(|| {
+            let (findings, log) = analysis.finish_with_witness();
+            log.settle(&findings, side, boots)
+        });
+        Ok(Learned { schemas, providers, owners })
+    }
+}
+
+impl<const OWNERS: bool> Observer for FirstPass<OWNERS> {
+    type Notes = (Schemas, Named);
+
+    fn look((schemas, named): &mut Self::Notes, record: &Record<'_>) {
+        schemas.learn(record);
+        named.look(record);
+    }
+
+    fn wants(_: &NetEvent) -> bool {
+        OWNERS
+    }
+
+    fn add(&mut self, trace: usize, (schemas, named): Self::Notes) {
+        if let Some(learned) = self.schemas.get_mut(trace) {
+            learned.absorb(schemas);
+        }
+        self.providers.add(named);
+    }
+
+    fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
+        self.analysis.observe(meta, event);
+    }
+}
+
+/// A filter whose providers are found among those of the traces.
+#[derive(Debug)]
+pub struct Choice<'f> {
+    filter: &'f Filter,
+    providers: Wanted,
+}
+
+impl Learned {
+    /// Finds the providers that a filter names.
+    ///
+    /// # Errors
+    ///
+    /// A part of a name that several providers have.
+    pub fn choose<'f>(&self, filter: &'f Filter) -> Result<Choice<'f>, Ambiguous> {
+        Ok(Choice { filter, providers: self.providers.choose(&filter.providers)? })
+    }
+
+    /// The owner of an event: as it counted where it is a failure, else of its endpoint, else of its EPROCESS address.
+    fn owner(&self, event: &Event<'_>) -> Option<RecordOwner<'_>> {
+        let owners = self.owners.as_ref()?;
+        let decoded =
+            event.decoded.as_ref().ok().filter(|decoded| decoded.schema.source != SchemaSource::TraceLogging)?;
+        let field = |name: &str| decoded.payload.fields.get(name)?.integer().filter(|address| *address != 0);
+        let time = event.time?;
+        let is_of = |provider: Guid| event.provider == Some(provider);
+        let found = if is_of(afd::PROVIDER) {
+            let socket = field("Endpoint").or_else(|| field("ListenEndpoint"))?;
+            let by_eprocess = || owners.eprocess(field("Process")?, time);
+            owners.endpoint(event.trace, Endpoint::Socket(socket), time).or_else(by_eprocess)
+        } else if is_of(tcpip::PROVIDER) {
+            let address = ["Endpoint", "Tcb", "PortAcquirer"].into_iter().find_map(field)?;
+            owners.endpoint(event.trace, Endpoint::Transport(address), time)
+        } else {
+            return None;
+        };
+        Some(found.unwrap_or(RecordOwner::UNKNOWN))
+    }
+}
+
+/// What became of a walk.
+#[derive(Debug, Default)]
+pub struct Walked {
+    /// Places that could not be read.
+    pub damaged: u64,
+    /// Ids that the filter names and no record of its providers has.
+    pub missing_ids: Vec<u16>,
+    /// Providers that the filter names and the traces do not hold, as they may be shown.
+    pub missing_providers: Vec<String>,
+}
+
+/// Shows the events that `choice` lets through to `show`, in time order across all traces.
 ///
 /// # Errors
 ///
 /// Those of `show`, which end the walk.
 pub fn walk(
     traces: &[Trace<'_>],
-    schemas: &[Schemas],
-    filter: &Filter,
+    learned: &Learned,
+    choice: &Choice<'_>,
     mut show: impl FnMut(&Event<'_>) -> io::Result<()>,
-) -> io::Result<u64> {
-    let mut damaged: u64 = traces.iter().map(Trace::damaged).sum();
-    let mut streams: Vec<_> = traces.iter().map(|trace| Stream::new(trace, &mut damaged)).collect();
+) -> io::Result<Walked> {
+    let Choice { filter, providers } = choice;
+    let mut walked = Walked {
+        damaged: traces.iter().map(Trace::damaged).sum(),
+        missing_ids: filter.ids.clone(),
+        missing_providers: providers.missing.clone(),
+    };
+    walked.missing_ids.sort_unstable();
+    walked.missing_ids.dedup();
+    let of_failures = filter.is_of_failures();
+    let mut streams: Vec<_> = traces.iter().map(|trace| Stream::new(trace, &mut walked.damaged)).collect();
     loop {
         let times = streams.iter().enumerate().filter_map(|(number, stream)| Some((stream.time?, number)));
-        let Some((_, number)) = times.min() else { return Ok(damaged) };
+        let Some((_, number)) = times.min() else { return Ok(walked) };
         let (Some(stream), Some(trace), Some(schemas)) =
-            (streams.get_mut(number), traces.get(number), schemas.get(number))
+            (streams.get_mut(number), traces.get(number), learned.schemas.get(number))
         else {
-            return Ok(damaged);
+            return Ok(walked);
         };
-        let Some(item) = stream.take(&mut damaged) else { continue };
+        let Some(item) = stream.take(&mut walked.damaged) else { continue };
         let record = item.record();
-        let time = record.ticks().map(|ticks| trace.clock().file_time(ticks));
         let provider = record.provider();
-        if !filter.admits_header(&record, provider, time) {
+        if !filter.providers.is_empty() && !provider.is_some_and(|provider| providers.guids.contains(&provider)) {
             continue;
         }
-        let event = Event { trace: number, time, record, provider, decoded: schemas.decode(&record) };
-        if filter.admits(&event) {
+        if !filter.ids.is_empty() {
+            let Some(id) = record.id().filter(|id| filter.ids.contains(id)) else { continue };
+            walked.missing_ids.retain(|missing| *missing != id);
+        }
+        let is_of_header = |pid| filter.header_pids.contains(&pid);
+        if !filter.header_pids.is_empty() && !record.process_id().is_some_and(is_of_header) {
+            continue;
+        }
+        let time = record.ticks().map(|ticks| trace.clock().file_time(ticks));
+        if !filter.admits_time(time) {
+            continue;
+        }
+        let failure = learned.owners.as_ref().filter(|_| provider == Some(afd::PROVIDER));
+        let failure = failure.and_then(|owners| owners.failure(number, &record));
+        if of_failures && failure.is_none() {
+            continue;
+        }
+        let decoded = schemas.decode(record);
+        let mut event = Event { trace: number, time, record, provider, decoded, owner: failure };
+        if event.owner.is_none() {
+            event.owner = learned.owner(&event);
+        }
+        if filter.admits_owner(&event) && filter.admits_status(&event) {
             show(&event)?;
         }
     }

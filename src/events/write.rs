@@ -8,7 +8,7 @@ use etl_parser::{ExtendedItem, ExtendedValue};
 use etw_schema::{FieldValues, Sid, hexadecimal};
 use serde::Serialize;
 
-use super::{Event, kind_name};
+use super::{Event, RecordOwner, kind_name};
 use crate::report::csv::cell;
 use crate::report::json::spelled_out;
 use crate::time::FileTime;
@@ -33,7 +33,7 @@ pub trait EventWriter {
     fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()>;
 }
 
-/// For people: time, processor, process and thread, provider, id, name, fields.
+/// For people: time, processor, process and thread, owner, provider, id, name, fields.
 #[derive(Debug, Default)]
 pub struct TextWriter;
 
@@ -43,6 +43,14 @@ impl EventWriter for TextWriter {
         let time = event.time.map_or_else(|| "(no time)".to_owned(), |time| time.to_string());
         let id = |id: Option<u32>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
         write!(out, "{time} CPU {} PID {} TID {} ", row.cpu, id(row.pid), id(row.tid))?;
+        match &event.owner {
+            Some(RecordOwner { pid: Some(pid), image, source }) => {
+                let image = image.map(|image| format!(" {}", quoted(image))).unwrap_or_default();
+                write!(out, "OWNER {pid}{image} ({}) ", source.as_str())?;
+            }
+            Some(_) => write!(out, "OWNER unknown ")?,
+            None => {}
+        }
         match (row.provider, event.record.id()) {
             (Some(provider), Some(id)) => write!(out, "{}/{id}", printed(provider))?,
             (Some(provider), None) => write!(out, "{}", printed(provider))?,
@@ -118,12 +126,15 @@ pub struct CsvWriter {
     pub paths: Vec<String>,
 }
 
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 19] = [
     "time",
     "trace",
     "cpu",
     "pid",
     "tid",
+    "owner_pid",
+    "owner_image",
+    "owner_source",
     "provider",
     "guid",
     "id",
@@ -155,6 +166,9 @@ impl EventWriter for CsvWriter {
                 row.cpu.to_string().into(),
                 number(row.pid.map(u64::from)),
                 number(row.tid.map(u64::from)),
+                number(row.owner_pid.map(u64::from)),
+                text(row.owner_image),
+                row.owner_source.unwrap_or_default().into(),
                 text(row.provider),
                 row.guid.as_deref().unwrap_or_default().into(),
                 number(row.id.map(u64::from)),
@@ -195,6 +209,9 @@ struct Row<'e> {
     cpu: u16,
     pid: Option<u32>,
     tid: Option<u32>,
+    owner_pid: Option<u32>,
+    owner_image: Option<&'e str>,
+    owner_source: Option<&'static str>,
     kind: &'static str,
     provider: Option<&'e str>,
     guid: Option<String>,
@@ -277,6 +294,9 @@ impl<'e> Row<'e> {
             cpu: record.cpu(),
             pid: record.process_id(),
             tid: record.thread_id(),
+            owner_pid: event.owner.and_then(|owner| owner.pid),
+            owner_image: event.owner.and_then(|owner| owner.image),
+            owner_source: event.owner.map(|owner| owner.source.as_str()),
             kind: kind_name(record.kind()),
             provider: event.provider_name(),
             guid: event.provider.map(|guid| guid.to_string()),

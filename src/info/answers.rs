@@ -2,14 +2,20 @@
 
 use etl_parser::Trace;
 
-use super::read::Tally;
+use super::read::RecordCounts;
 use super::{Answer, Answers};
 use crate::diagnosis::advice::CAPTURE_COMMANDS;
 use crate::pipeline::coverage::Coverage;
 use crate::providers::{self, afd};
 use crate::words::counted;
 
-pub(super) fn answers(trace: &Trace<'_>, tally: &Tally, coverage: &Coverage, starts: u64, rundowns: u64) -> Answers {
+pub(super) fn answers(
+    trace: &Trace<'_>,
+    tally: &RecordCounts,
+    coverage: &Coverage,
+    starts: u64,
+    rundowns: u64,
+) -> Answers {
     let header = trace.header();
     let binds = tally.count_of(afd::PROVIDER, afd::is_bind);
     let answer = |answer, reason: String| Answer { answer, reason, capture: Vec::new() };

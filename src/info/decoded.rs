@@ -11,7 +11,7 @@ use crate::progress::{Progress, Stopped};
 
 /// What became of the events of a part of a trace.
 #[derive(Debug, Default)]
-struct Tally {
+struct DecodedCounts {
     by_source: BTreeMap<SchemaSource, OfSource>,
     without_schema: u64,
     unusable: u64,
@@ -25,7 +25,7 @@ struct OfSource {
     short: u64,
 }
 
-impl Tally {
+impl DecodedCounts {
     fn look(&mut self, record: &Record<'_>, schemas: &Schemas) {
         match schemas.decode(record) {
             Ok(decoded) => {
@@ -39,7 +39,7 @@ impl Tally {
             }
             // What has no key is no event: a message, or of a kind that no source describes.
             Err(NotDecoded::NotKnown) => self.without_schema += u64::from(EventKey::of(record).is_some()),
-            Err(NotDecoded::BadSchema(_) | NotDecoded::BadRecord(_)) => self.unusable += 1,
+            Err(_) => self.unusable += 1,
         }
     }
 
@@ -59,12 +59,12 @@ impl Tally {
 /// Decodes all events of a trace on the current rayon pool, by the schemas that were learned from it.
 pub(super) fn count(trace: &Trace<'_>, schemas: &Schemas, progress: &dyn Progress) -> Result<DecodedEvents, Stopped> {
     progress.expect(trace.bytes().len() as u64);
-    let mut all = Tally::default();
+    let mut all = DecodedCounts::default();
     pipeline::scan(
         std::slice::from_ref(trace),
         progress,
         |_, _, buffer| {
-            let mut part = Tally::default();
+            let mut part = DecodedCounts::default();
             buffer.records().filter_map(Result::ok).for_each(|record| part.look(&record, schemas));
             part
         },

@@ -8,7 +8,9 @@ use etw_schema::tracelogging::read_provider_traits;
 
 use super::answers::answers;
 use super::decoded;
-use super::{Buffers, ByKind, Header, IdRow, Info, KernelRow, Losses, ProcessRow, ProviderRow, Records, SchemaCounts};
+use super::{
+    Buffers, ByKind, Header, IdRow, Info, KernelRow, Losses, NamedProcess, ProviderRow, Records, SchemaCounts,
+};
 use crate::case::InputKind;
 use crate::event::{EventMeta, NetEvent, ProcessChange, base_name};
 use crate::machine::processes::{Process, ProcessTable};
@@ -48,9 +50,9 @@ impl ByKind {
 const MAX_ROWS: usize = 1 << 18;
 
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct RecordCounts {
     by_kind: ByKind,
-    providers: BTreeMap<Guid, ProviderTally>,
+    providers: BTreeMap<Guid, ProviderCounts>,
     hooks: BTreeMap<HookId, u64>,
     /// Rows of all providers' ids.
     rows: usize,
@@ -62,7 +64,7 @@ pub(super) struct Tally {
 }
 
 #[derive(Debug, Default)]
-struct ProviderTally {
+struct ProviderCounts {
     records: u64,
     /// As the provider's own traits say.
     name: Option<String>,
@@ -70,7 +72,7 @@ struct ProviderTally {
     ids: BTreeMap<(u16, u8), u64>,
 }
 
-impl Tally {
+impl RecordCounts {
     fn look(&mut self, record: &Record<'_>) {
         self.schemas.learn(record);
         *self.by_kind.count(record.kind()) += 1;
@@ -114,7 +116,7 @@ impl Tally {
         self.out_of_order += other.out_of_order;
     }
 
-    fn add_provider(&mut self, guid: Guid, theirs: ProviderTally) {
+    fn add_provider(&mut self, guid: Guid, theirs: ProviderCounts) {
         let has_room = |rows: usize, id| rows < MAX_ROWS || is_needed(guid, id);
         let is_new = !self.providers.contains_key(&guid);
         if is_new && !theirs.ids.keys().any(|(id, _)| has_room(self.rows, *id)) {
@@ -155,16 +157,16 @@ fn is_needed(guid: Guid, id: u16) -> bool {
 /// What is counted of a trace, and the processes that it names.
 #[derive(Default)]
 struct Reading {
-    tally: Tally,
+    tally: RecordCounts,
     processes: ProcessTable,
     starts: u64,
     rundowns: u64,
 }
 
 impl Observer for Reading {
-    type Notes = Tally;
+    type Notes = RecordCounts;
 
-    fn look(tally: &mut Tally, record: &Record<'_>) {
+    fn look(tally: &mut RecordCounts, record: &Record<'_>) {
         tally.look(record);
     }
 
@@ -172,7 +174,7 @@ impl Observer for Reading {
         matches!(event, NetEvent::Process(_))
     }
 
-    fn add(&mut self, _: usize, part: Tally) {
+    fn add(&mut self, _: usize, part: RecordCounts) {
         self.tally.add(part);
     }
 
@@ -262,12 +264,12 @@ fn header(trace: &Trace<'_>) -> Header {
 }
 
 /// Providers are called as the built-in list has it, else as they say themselves, else as embedded metadata have it.
-fn provider_rows(trace: &Trace<'_>, tally: &Tally) -> Vec<ProviderRow> {
+fn provider_rows(trace: &Trace<'_>, tally: &RecordCounts) -> Vec<ProviderRow> {
     let embedded = tally.schemas.embedded();
     let embedded: BTreeMap<Guid, String> =
         embedded.filter_map(|(key, schema)| Some((key.guid, schema.provider_name.as_ref()?.to_string()))).collect();
     let time = |ticks| trace.clock().file_time(ticks);
-    let row = |(guid, provider): (&Guid, &ProviderTally)| ProviderRow {
+    let row = |(guid, provider): (&Guid, &ProviderCounts)| ProviderRow {
         guid: guid.to_string(),
         name: names::provider_name(*guid)
             .map(str::to_owned)
@@ -286,7 +288,7 @@ fn kernel_row((hook, records): (&HookId, &u64)) -> KernelRow {
 }
 
 /// What could not be read or not trusted, and where the trace's own schemas differ from the built-in ones.
-fn notes(path: &str, coverage: &Coverage, tally: &Tally) -> Vec<String> {
+fn notes(path: &str, coverage: &Coverage, tally: &RecordCounts) -> Vec<String> {
     let damage = coverage.damage.iter().map(|error| format!("{path}: {error}"));
     let differences = tally.schemas.differences().into_iter().map(|(key, differences)| {
         let what: Vec<String> = differences.iter().map(ToString::to_string).collect();
@@ -308,9 +310,9 @@ fn sequence_gaps(trace: &Trace<'_>) -> u64 {
     }
 }
 
-fn process_row(process: &Process) -> ProcessRow {
+fn process_row(process: &Process) -> NamedProcess {
     let image = process.image();
-    ProcessRow {
+    NamedProcess {
         pid: process.pid,
         image: image.map(|(image, _)| base_name(image).to_owned()),
         image_source: image.map(|(_, source)| source.name()),
@@ -327,10 +329,10 @@ mod tests {
     fn rows_are_bounded_and_what_the_answers_go_by_is_counted_all_the_same() {
         let of = |guid: Guid, id| {
             let ids = BTreeMap::from([((id, 0), 1)]);
-            let provider = ProviderTally { records: 1, ids, ..ProviderTally::default() };
-            Tally { providers: BTreeMap::from([(guid, provider)]), ..Tally::default() }
+            let provider = ProviderCounts { records: 1, ids, ..ProviderCounts::default() };
+            RecordCounts { providers: BTreeMap::from([(guid, provider)]), ..RecordCounts::default() }
         };
-        let mut tally = Tally::default();
+        let mut tally = RecordCounts::default();
         for number in 0..MAX_ROWS as u128 {
             tally.add(of(Guid::from_u128(number), 1));
         }

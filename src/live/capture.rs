@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::error::LiveError;
 use super::intake::Intake;
 use super::order::Window;
 use super::poll::Poller;
 use super::session::{self, SESSION_NAME, Session};
 use super::system::{RawEvent, Refusal, SessionCounts, System};
-use super::trouble::Trouble;
-use super::watch::{self, Moment, Sources, Watch};
+use super::watch::{self, Sources, StateNow, Watch};
 use crate::case::facts::{TraceFacts, TraceSummary};
 use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, Place};
-use crate::machine::pools::{PoolRange, PoolRanges, RangeSource};
+use crate::machine::ranges::{PoolRange, PoolRanges, RangeSource};
 use crate::machine::{Analysis, Setting};
 use crate::pipeline::coverage::Coverage;
 use crate::report::Report;
@@ -69,13 +69,13 @@ pub struct Captured {
 ///
 /// # Errors
 ///
-/// Why nothing could be captured. No session is left behind.
+/// [`LiveError`]: why nothing could be captured. No session is left behind.
 pub fn capture(
     system: &Arc<dyn System>,
     plan: &Plan,
     interrupt: &AtomicBool,
-    view: &mut dyn FnMut(&Moment),
-) -> Result<Captured, Trouble> {
+    view: &mut dyn FnMut(&StateNow),
+) -> Result<Captured, LiveError> {
     let mut poller = Poller::new(system.as_ref());
     let intake = Arc::new(Intake::default());
     let closed = CloseOnDrop(Arc::clone(&intake));
@@ -177,7 +177,7 @@ impl<'r> Run<'r> {
         mut session: Session<'r>,
         poller: &mut Poller<'_>,
         interrupt: &AtomicBool,
-        view: &mut dyn FnMut(&Moment),
+        view: &mut dyn FnMut(&StateNow),
     ) -> Session<'r> {
         let mut next = Duration::ZERO;
         self.notes.append(&mut session.notes);
@@ -251,7 +251,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn show(&mut self, poller: &Poller<'_>, view: &mut dyn FnMut(&Moment)) {
+    fn show(&mut self, poller: &Poller<'_>, view: &mut dyn FnMut(&StateNow)) {
         let elapsed = self.elapsed();
         let moment = self.watch.moment(&Sources {
             world: self.analysis.world(),
@@ -265,7 +265,7 @@ impl<'r> Run<'r> {
     }
 
     /// Stops the session, and takes the events that it still delivers.
-    fn end(&mut self, mut session: Session<'_>, poller: &Poller<'_>, view: &mut dyn FnMut(&Moment)) {
+    fn end(&mut self, mut session: Session<'_>, poller: &Poller<'_>, view: &mut dyn FnMut(&StateNow)) {
         match session.stop() {
             Ok(Some(counts)) => self.counts = counts,
             Ok(None) => {}

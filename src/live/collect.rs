@@ -13,9 +13,9 @@ use std::time::Duration;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use super::error::LiveError;
 use super::session::{self, Session};
 use super::system::{RawEvent, System};
-use super::trouble::Trouble;
 use crate::case::COLLECTED;
 
 /// `netstat -b` looks into every process that has a socket: minutes on a busy server.
@@ -41,7 +41,7 @@ pub struct Plan {
 #[derive(Debug)]
 pub enum CollectError {
     /// There is nothing to put into it.
-    Capture(Trouble),
+    Capture(LiveError),
     /// It cannot be written; what the system says.
     Archive(io::Error),
 }
@@ -94,7 +94,7 @@ pub fn collect(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Vec<String>, CollectError> {
     if plan.out.exists() {
-        return Err(CollectError::Capture(Trouble::FileExists(plan.out.clone())));
+        return Err(CollectError::Capture(LiveError::FileExists(plan.out.clone())));
     }
     let folder = plan.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = CollectError::Archive;
@@ -118,7 +118,7 @@ struct Work<'w> {
 
 impl Work<'_> {
     /// Traces, and lists everything while the trace runs.
-    fn trace(&mut self, plan: &Plan, interrupt: &AtomicBool, tell: &mut dyn FnMut(&str)) -> Result<(), Trouble> {
+    fn trace(&mut self, plan: &Plan, interrupt: &AtomicBool, tell: &mut dyn FnMut(&str)) -> Result<(), LiveError> {
         const TRACE: &str = "server.etl";
         let path = self.place.join(TRACE);
         let setup = session::setup(plan.buffer_mib, Some(path.clone()));

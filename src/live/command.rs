@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::system::{CommandOutput, Missing};
+use super::system::{CommandOutput, WhyMissing};
 
 /// Output that is kept of a command. `netstat -anobq` of 65,000 sockets prints 10 MB.
 const MAX_OUTPUT_BYTES: u64 = 64 << 20;
@@ -18,7 +18,7 @@ const REST: Duration = Duration::from_millis(20);
 /// # Errors
 ///
 /// Why it could not be run, or that it took too long.
-pub(super) fn run(mut command: Command, limit: Duration) -> Result<CommandOutput, Missing> {
+pub(super) fn run(mut command: Command, limit: Duration) -> Result<CommandOutput, WhyMissing> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| crate::words::system_message(&error))?;
     let stdout = read_all(child.stdout.take());
@@ -60,7 +60,7 @@ fn read_all(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>>
 mod tests {
     use super::*;
 
-    fn shell(script: &str, limit: Duration) -> Result<CommandOutput, Missing> {
+    fn shell(script: &str, limit: Duration) -> Result<CommandOutput, WhyMissing> {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
         run(command, limit)

@@ -8,8 +8,8 @@ use std::time::Duration;
 use etl_parser::{Guid, PointerSize, Trace};
 
 use super::system::{
-    CommandOutput, Consumer, Machine, Missing, ProviderSetup, RawEvent, Refusal, RunningProcess, SessionCounts,
-    SessionSetup, Sink, Step, System, Table,
+    CommandOutput, Consumer, MachineFacts, ProviderSetup, RawEvent, Refusal, RunningProcess, SessionCounts,
+    SessionSetup, SessionStep, Sink, SocketList, System, WhyMissing,
 };
 use crate::side::facts::{DynamicPorts, ListedSocket};
 use crate::time::FileTime;
@@ -74,7 +74,7 @@ pub(super) struct Script {
     pub(super) not_elevated: bool,
     pub(super) unregistered: Vec<Guid>,
     pub(super) counts: SessionCounts,
-    pub(super) tables: BTreeMap<Table, Vec<ListedSocket>>,
+    pub(super) tables: BTreeMap<SocketList, Vec<ListedSocket>>,
     /// Sources that are missing.
     pub(super) missing: Vec<&'static str>,
     pub(super) processes: Vec<RunningProcess>,
@@ -129,14 +129,14 @@ impl Fake {
         self.script().calls.push(line);
     }
 
-    fn refusal(&self, what: &'static str, step: Step) -> Result<(), Refusal> {
+    fn refusal(&self, what: &'static str, step: SessionStep) -> Result<(), Refusal> {
         match self.script().refuse.get(what) {
             Some(code) => Err(Refusal { step, code: *code, text: format!("{what} refused") }),
             None => Ok(()),
         }
     }
 
-    fn gives<T>(&self, what: &'static str, take: impl FnOnce(&mut Script) -> T) -> Result<T, Missing> {
+    fn gives<T>(&self, what: &'static str, take: impl FnOnce(&mut Script) -> T) -> Result<T, WhyMissing> {
         let mut script = self.script();
         let takes = script.poll_takes;
         script.now += takes;
@@ -194,7 +194,7 @@ impl Consumer for Reader {
 
     fn join(self: Box<Self>) -> Result<(), Refusal> {
         let code = self.0.lock().unwrap().refuse.get("process").copied();
-        code.map_or(Ok(()), |code| Err(Refusal { step: Step::Process, code, text: String::new() }))
+        code.map_or(Ok(()), |code| Err(Refusal { step: SessionStep::Process, code, text: String::new() }))
     }
 }
 
@@ -204,7 +204,7 @@ impl System for Fake {
     }
 
     fn query(&self, name: &str) -> Result<Option<SessionCounts>, Refusal> {
-        self.refusal("query", Step::Query)?;
+        self.refusal("query", SessionStep::Query)?;
         let mut script = self.script();
         if script.ends_at.is_some_and(|end| script.now >= end) {
             script.sessions.clear();
@@ -214,7 +214,7 @@ impl System for Fake {
 
     fn stop(&self, name: &str) -> Result<Option<SessionCounts>, Refusal> {
         self.call(format!("stop {name}"));
-        self.refusal("stop", Step::Stop)?;
+        self.refusal("stop", SessionStep::Stop)?;
         let mut script = self.script();
         script.stopping = true;
         Ok(script.sessions.remove(name).then_some(script.counts))
@@ -222,12 +222,12 @@ impl System for Fake {
 
     fn start(&self, setup: &SessionSetup, sink: Sink) -> Result<Box<dyn Consumer>, Refusal> {
         self.call(format!("start {}", setup.name));
-        self.refusal("start", Step::Start)?;
+        self.refusal("start", SessionStep::Start)?;
         let mut script = self.script();
         script.sessions.insert(setup.name.clone());
         drop(script);
-        self.refusal("enable", Step::Enable)?;
-        self.refusal("open", Step::Open)?;
+        self.refusal("enable", SessionStep::Enable)?;
+        self.refusal("open", SessionStep::Open)?;
         if let Some(path) = &setup.record {
             std::fs::write(path, b"recorded").unwrap();
         }
@@ -240,7 +240,7 @@ impl System for Fake {
 
     fn ask_for_rundown(&self, _name: &str, provider: &ProviderSetup) -> Result<(), Refusal> {
         self.call(format!("rundown {}", provider.name));
-        self.refusal("rundown", Step::Rundown)
+        self.refusal("rundown", SessionStep::Rundown)
     }
 
     fn is_registered(&self, provider: Guid) -> bool {
@@ -251,8 +251,8 @@ impl System for Fake {
         !self.script().not_elevated
     }
 
-    fn machine(&self) -> Machine {
-        Machine {
+    fn machine(&self) -> MachineFacts {
+        MachineFacts {
             os_build: Some(20348),
             processors: Some(4),
             boot_time: Some(FileTime(self.epoch.0 - FileTime::SECOND)),
@@ -272,37 +272,37 @@ impl System for Fake {
         self.script().now += time;
     }
 
-    fn sockets(&self, table: Table) -> Result<Vec<ListedSocket>, Missing> {
+    fn sockets(&self, table: SocketList) -> Result<Vec<ListedSocket>, WhyMissing> {
         let what = match table {
-            Table::Tcp(_) => "tcp",
-            Table::BoundTcp(_) => "bound",
-            Table::Udp(_) => "udp",
+            SocketList::Tcp(_) => "tcp",
+            SocketList::BoundTcp(_) => "bound",
+            SocketList::Udp(_) => "udp",
         };
         self.gives(what, |script| script.tables.get(&table).cloned().unwrap_or_default())
     }
 
-    fn processes(&self) -> Result<Vec<RunningProcess>, Missing> {
+    fn processes(&self) -> Result<Vec<RunningProcess>, WhyMissing> {
         self.gives("processes", |script| script.processes.clone())
     }
 
-    fn handle_counts(&self) -> Result<Vec<(u32, u64)>, Missing> {
+    fn handle_counts(&self) -> Result<Vec<(u32, u64)>, WhyMissing> {
         self.gives("handles", |script| script.handles.clone())
     }
 
-    fn afd_handles(&self) -> Result<Vec<(u32, u64)>, Missing> {
+    fn afd_handles(&self) -> Result<Vec<(u32, u64)>, WhyMissing> {
         self.call("afd handles".to_owned());
         self.gives("afd handles", |script| script.afd_handles.clone())
     }
 
-    fn services(&self) -> Result<Vec<(u32, String)>, Missing> {
+    fn services(&self) -> Result<Vec<(u32, String)>, WhyMissing> {
         self.gives("services", |script| script.services.clone())
     }
 
-    fn dynamic_ports(&self) -> Result<Vec<DynamicPorts>, Missing> {
+    fn dynamic_ports(&self) -> Result<Vec<DynamicPorts>, WhyMissing> {
         self.gives("dynamic ports", |script| script.dynamic_ports.clone())
     }
 
-    fn command(&self, program: &str, arguments: &[&str], _limit: Duration) -> Result<CommandOutput, Missing> {
+    fn command(&self, program: &str, arguments: &[&str], _limit: Duration) -> Result<CommandOutput, WhyMissing> {
         let line = format!("{program} {}", arguments.join(" "));
         self.call(line.clone());
         let script = self.script();

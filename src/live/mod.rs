@@ -8,6 +8,7 @@ pub mod capture;
 pub mod collect;
 #[cfg(any(windows, test))]
 mod command;
+pub mod error;
 #[cfg(test)]
 mod fake;
 pub mod intake;
@@ -19,7 +20,6 @@ pub mod system;
 mod tables;
 #[cfg(test)]
 mod tests;
-pub mod trouble;
 pub mod view;
 pub mod watch;
 #[cfg(windows)]
@@ -31,33 +31,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use capture::{Captured, Plan};
+use error::LiveError;
 use session::PanicGuard;
 use system::System;
-use trouble::Trouble;
-use watch::Moment;
+use watch::StateNow;
 
 /// The system that this program was built for.
 ///
 /// # Errors
 ///
-/// Where it is not Windows.
-pub fn this_system() -> Result<Arc<dyn System>, Trouble> {
+/// [`LiveError::NotWindows`].
+pub fn this_system() -> Result<Arc<dyn System>, LiveError> {
     #[cfg(windows)]
     return Ok(Arc::new(windows::Windows::new()));
     #[cfg(not(windows))]
-    Err(Trouble::NotWindows)
+    Err(LiveError::NotWindows)
 }
 
 /// Set by Ctrl-C, and by closing the console.
 ///
 /// # Errors
 ///
-/// Where Ctrl-C cannot be watched for: then nothing must be started that it could not end.
-pub fn interrupt() -> Result<Arc<AtomicBool>, Trouble> {
+/// [`LiveError::NoInterrupt`], where Ctrl-C cannot be watched for: then nothing must be started that it could not end.
+pub fn interrupt() -> Result<Arc<AtomicBool>, LiveError> {
     let interrupt = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&interrupt);
     ctrlc::set_handler(move || set.store(true, Ordering::Relaxed))
-        .map_err(|error| Trouble::NoInterrupt(error.to_string()))?;
+        .map_err(|error| LiveError::NoInterrupt(error.to_string()))?;
     Ok(interrupt)
 }
 
@@ -65,14 +65,14 @@ pub fn interrupt() -> Result<Arc<AtomicBool>, Trouble> {
 ///
 /// # Errors
 ///
-/// Why there is no report.
-pub fn run(plan: &Plan, is_silent: bool) -> Result<Captured, Trouble> {
+/// [`LiveError`]: why there is no report.
+pub fn run(plan: &Plan, is_silent: bool) -> Result<Captured, LiveError> {
     let system = this_system()?;
     let interrupt = interrupt()?;
     let _guard = PanicGuard::new(&system);
     let mut screen = view::Screen::new();
     let is_terminal = io::stdout().is_terminal();
-    let mut view = |moment: &Moment| {
+    let mut view = |moment: &StateNow| {
         let shown = match (is_silent, is_terminal) {
             (true, _) => Ok(()),
             (false, true) => screen.draw(moment),
@@ -90,7 +90,7 @@ pub fn run(plan: &Plan, is_silent: bool) -> Result<Captured, Trouble> {
 ///
 /// # Errors
 ///
-/// What was expected.
+/// A sentence about what was expected.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a time, as 90s, 10m or 2h".to_owned();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

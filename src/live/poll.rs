@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::system::{Missing, System, Table};
+use super::system::{SocketList, System, WhyMissing};
 use crate::case::SideInput;
 use crate::event::{NetEvent, ProcessChange, ProcessEvent, ProcessSource, base_name};
 use crate::net::{Family, Protocol};
@@ -84,13 +84,13 @@ impl Source {
 }
 
 /// Tables of sockets with their names, for people.
-const TABLES: [(Table, &str); 6] = [
-    (Table::Tcp(Family::Ipv4), "TCP over IPv4"),
-    (Table::Tcp(Family::Ipv6), "TCP over IPv6"),
-    (Table::BoundTcp(Family::Ipv4), "bound TCP sockets over IPv4"),
-    (Table::BoundTcp(Family::Ipv6), "bound TCP sockets over IPv6"),
-    (Table::Udp(Family::Ipv4), "UDP over IPv4"),
-    (Table::Udp(Family::Ipv6), "UDP over IPv6"),
+const TABLES: [(SocketList, &str); 6] = [
+    (SocketList::Tcp(Family::Ipv4), "TCP over IPv4"),
+    (SocketList::Tcp(Family::Ipv6), "TCP over IPv6"),
+    (SocketList::BoundTcp(Family::Ipv4), "bound TCP sockets over IPv4"),
+    (SocketList::BoundTcp(Family::Ipv6), "bound TCP sockets over IPv6"),
+    (SocketList::Udp(Family::Ipv4), "UDP over IPv4"),
+    (SocketList::Udp(Family::Ipv6), "UDP over IPv6"),
 ];
 
 /// Asks the machine, again and again, and keeps what it says.
@@ -99,7 +99,7 @@ pub struct Poller<'s> {
     facts: SideFacts,
     /// Sources that gave something, and what is missing of each.
     found: BTreeMap<Source, bool>,
-    missing: BTreeMap<(Source, &'static str), Missing>,
+    missing: BTreeMap<(Source, &'static str), WhyMissing>,
     images: BTreeMap<u32, String>,
     listed_at: Option<FileTime>,
     handles_at: Option<Duration>,
@@ -284,7 +284,7 @@ impl<'s> Poller<'s> {
     }
 
     /// The entries about ports of the last day, which wevtutil exports and the reader of event logs reads.
-    fn system_log(&self) -> Result<Vec<SystemEvent>, Missing> {
+    fn system_log(&self) -> Result<Vec<SystemEvent>, WhyMissing> {
         const QUERY: &str = "*[System[Provider[@Name='Tcpip'] and (EventID=4227 or EventID=4231 or EventID=4266) and TimeCreated[timediff(@SystemTime) <= 86400000]]]";
         let failed = |error: std::io::Error| crate::words::system_message(&error);
         let folder = tempfile::tempdir().map_err(failed)?;
@@ -302,7 +302,7 @@ impl<'s> Poller<'s> {
     }
 
     /// Notes whether a source gave something.
-    fn keep<T>(&mut self, source: Source, part: &'static str, result: Result<T, Missing>) -> Option<T> {
+    fn keep<T>(&mut self, source: Source, part: &'static str, result: Result<T, WhyMissing>) -> Option<T> {
         match result {
             Ok(facts) => {
                 self.found.insert(source, true);

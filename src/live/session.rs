@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::error::LiveError;
 use super::system::{Consumer, ProviderSetup, Refusal, SessionCounts, SessionSetup, Sink, System};
-use super::trouble::Trouble;
 use crate::providers::{afd, process, tcpip};
 
 /// Its name. One for all runs, so that a session that a killed run left behind is found and ended by the next.
@@ -81,15 +81,15 @@ impl<'s> Session<'s> {
     /// # Errors
     ///
     /// Why it cannot be started; then no session is left.
-    pub fn start(system: &'s dyn System, setup: SessionSetup, sink: Sink) -> Result<Self, Trouble> {
+    pub fn start(system: &'s dyn System, setup: SessionSetup, sink: Sink) -> Result<Self, LiveError> {
         if let Some(path) = &setup.record {
             check_file(system, path)?;
         }
         if !system.claim(&setup.name) {
-            return Err(Trouble::AnotherRuns(setup.name));
+            return Err(LiveError::AnotherRuns(setup.name));
         }
         let mut notes = Vec::new();
-        let trouble = |refusal| Trouble::of(refusal, &setup.name, setup.record.as_ref(), system.is_elevated());
+        let trouble = |refusal| LiveError::of(refusal, &setup.name, setup.record.as_ref(), system.is_elevated());
         // The name is ours and nobody else runs: whatever session has it was left behind.
         if system.query(&setup.name).map_err(trouble)?.is_some() {
             system.stop(&setup.name).map_err(trouble)?;
@@ -99,7 +99,7 @@ impl<'s> Session<'s> {
             Ok(consumer) => consumer,
             Err(refusal) => {
                 let trouble = trouble(refusal);
-                if !matches!(trouble, Trouble::NameTaken(_)) {
+                if !matches!(trouble, LiveError::NameTaken(_)) {
                     // What failed may be a later step than starting.
                     let _ = system.stop(&setup.name);
                 }
@@ -112,11 +112,11 @@ impl<'s> Session<'s> {
     }
 
     /// Asks for rundowns, and looks whether all providers are there.
-    fn look_at_providers(&mut self) -> Result<(), Trouble> {
+    fn look_at_providers(&mut self) -> Result<(), LiveError> {
         for provider in &self.setup.providers {
             if !self.system.is_registered(provider.guid) {
                 if provider.is_needed {
-                    return Err(Trouble::ProviderMissing(provider.name));
+                    return Err(LiveError::ProviderMissing(provider.name));
                 }
                 self.notes.push(format!("the provider {} is not on this system", provider.name));
             } else if provider.rundown
@@ -171,10 +171,10 @@ impl Drop for Session<'_> {
     }
 }
 
-fn check_file(system: &dyn System, path: &Path) -> Result<(), Trouble> {
-    let bad = |why| Err(Trouble::BadFile { path: path.to_path_buf(), why });
+fn check_file(system: &dyn System, path: &Path) -> Result<(), LiveError> {
+    let bad = |why| Err(LiveError::BadFile { path: path.to_path_buf(), why });
     if path.exists() {
-        return Err(Trouble::FileExists(path.to_path_buf()));
+        return Err(LiveError::FileExists(path.to_path_buf()));
     }
     if path.to_string_lossy().encode_utf16().count() > MAX_PATH_CHARACTERS {
         return bad("its path has more than 200 characters");
@@ -183,7 +183,7 @@ fn check_file(system: &dyn System, path: &Path) -> Result<(), Trouble> {
         return bad("there is no such folder");
     }
     match system.free_bytes(path) {
-        Some(free) if free < MIN_FREE_BYTES => Err(Trouble::DiskFull { path: path.to_path_buf(), free: Some(free) }),
+        Some(free) if free < MIN_FREE_BYTES => Err(LiveError::DiskFull { path: path.to_path_buf(), free: Some(free) }),
         _ => Ok(()),
     }
 }

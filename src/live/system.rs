@@ -58,7 +58,7 @@ pub struct SessionCounts {
 
 /// Part of the work with a session that may fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum SessionStep {
     /// Starting it.
     Start,
     /// Enabling its providers.
@@ -79,7 +79,7 @@ pub enum Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// In which step.
-    pub step: Step,
+    pub step: SessionStep,
     /// Win32 error code.
     pub code: u32,
     /// The system's own words; empty where it has none.
@@ -119,13 +119,13 @@ pub trait Consumer {
     ///
     /// # Errors
     ///
-    /// What ended it, other than the end of the session.
+    /// [`Refusal`]: what ended it, other than the end of the session.
     fn join(self: Box<Self>) -> Result<(), Refusal>;
 }
 
 /// A list of sockets that the system keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Table {
+pub enum SocketList {
     /// TCP connections and listeners.
     Tcp(Family),
     /// TCP sockets that are bound, and neither listen nor connect.
@@ -158,9 +158,9 @@ pub struct CommandOutput {
     pub code: Option<i32>,
 }
 
-/// The machine.
+/// What the system tells about the machine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Machine {
+pub struct MachineFacts {
     /// Build number of Windows.
     pub os_build: Option<u32>,
     /// Processors.
@@ -170,7 +170,7 @@ pub struct Machine {
 }
 
 /// Why a source of facts cannot be had, for people.
-pub type Missing = String;
+pub type WhyMissing = String;
 
 /// The operating system.
 pub trait System: Send + Sync {
@@ -181,28 +181,28 @@ pub trait System: Send + Sync {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// [`Refusal`]: the step, and what the system says.
     fn query(&self, name: &str) -> Result<Option<SessionCounts>, Refusal>;
 
     /// Ends the session of that name and gives its last counts; `None` where there is none.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// [`Refusal`]: the step, and what the system says.
     fn stop(&self, name: &str) -> Result<Option<SessionCounts>, Refusal>;
 
     /// Starts a session, and begins to read it. A session that was started may be left behind by an error.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// [`Refusal`]: the step, and what the system says.
     fn start(&self, setup: &SessionSetup, sink: Sink) -> Result<Box<dyn Consumer>, Refusal>;
 
     /// Asks a provider of the session to tell what there was before.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// [`Refusal`]: the step, and what the system says.
     fn ask_for_rundown(&self, name: &str, provider: &ProviderSetup) -> Result<(), Refusal>;
 
     /// Whether a provider is registered on this system.
@@ -211,8 +211,8 @@ pub trait System: Send + Sync {
     /// Whether this process has an administrator's rights.
     fn is_elevated(&self) -> bool;
 
-    /// The machine.
-    fn machine(&self) -> Machine;
+    /// What the system tells about the machine.
+    fn machine(&self) -> MachineFacts;
 
     /// The time of day.
     fn now(&self) -> FileTime;
@@ -227,50 +227,50 @@ pub trait System: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Why it cannot be had.
-    fn sockets(&self, table: Table) -> Result<Vec<ListedSocket>, Missing>;
+    /// [`WhyMissing`], for people.
+    fn sockets(&self, table: SocketList) -> Result<Vec<ListedSocket>, WhyMissing>;
 
     /// The processes that run.
     ///
     /// # Errors
     ///
-    /// Why the list cannot be had.
-    fn processes(&self) -> Result<Vec<RunningProcess>, Missing>;
+    /// [`WhyMissing`], for people.
+    fn processes(&self) -> Result<Vec<RunningProcess>, WhyMissing>;
 
     /// PID and handles of all kinds, for each process that lets itself be asked.
     ///
     /// # Errors
     ///
-    /// Why they cannot be had.
-    fn handle_counts(&self) -> Result<Vec<(u32, u64)>, Missing>;
+    /// [`WhyMissing`], for people.
+    fn handle_counts(&self) -> Result<Vec<(u32, u64)>, WhyMissing>;
 
     /// PID and handles to `\Device\Afd`, for each process that has some: its sockets.
     ///
     /// # Errors
     ///
-    /// Why they cannot be had.
-    fn afd_handles(&self) -> Result<Vec<(u32, u64)>, Missing>;
+    /// [`WhyMissing`], for people.
+    fn afd_handles(&self) -> Result<Vec<(u32, u64)>, WhyMissing>;
 
     /// PID and name of each service that runs.
     ///
     /// # Errors
     ///
-    /// Why they cannot be had.
-    fn services(&self) -> Result<Vec<(u32, String)>, Missing>;
+    /// [`WhyMissing`], for people.
+    fn services(&self) -> Result<Vec<(u32, String)>, WhyMissing>;
 
     /// The dynamic port ranges, as an interface of the system tells them.
     ///
     /// # Errors
     ///
-    /// Why they cannot be had.
-    fn dynamic_ports(&self) -> Result<Vec<DynamicPorts>, Missing>;
+    /// [`WhyMissing`], for people.
+    fn dynamic_ports(&self) -> Result<Vec<DynamicPorts>, WhyMissing>;
 
     /// Runs a command, no longer than `limit`.
     ///
     /// # Errors
     ///
     /// Why it could not be run.
-    fn command(&self, program: &str, arguments: &[&str], limit: Duration) -> Result<CommandOutput, Missing>;
+    fn command(&self, program: &str, arguments: &[&str], limit: Duration) -> Result<CommandOutput, WhyMissing>;
 
     /// Bytes free where a file is to be written; `None` where the system does not tell.
     fn free_bytes(&self, path: &Path) -> Option<u64>;

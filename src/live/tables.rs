@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etw_schema::ByteCursor;
 
-use super::system::Table;
+use super::system::SocketList;
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::side::facts::{ListedSocket, TcpState};
 
@@ -13,29 +13,29 @@ use crate::side::facts::{ListedSocket, TcpState};
 ///
 /// Source: `tcpmib.h`, `udpmib.h`: `MIB_TCPROW_OWNER_PID`, `MIB_TCP6ROW_OWNER_PID`, `MIB_UDPROW_OWNER_PID`,
 /// `MIB_UDP6ROW_OWNER_PID`; those of bound sockets are `MIB_TCPROW2` and `MIB_TCP6ROW2`. Ports are in network order.
-pub(super) fn sockets(table: Table, bytes: &[u8]) -> Vec<ListedSocket> {
+pub(super) fn sockets(table: SocketList, bytes: &[u8]) -> Vec<ListedSocket> {
     let mut cursor = ByteCursor::new(bytes);
     let Some(count) = cursor.u32() else { return Vec::new() };
     let row = |_| match table {
-        Table::Tcp(Family::Ipv4) => tcp4(&mut cursor, false),
-        Table::BoundTcp(Family::Ipv4) => tcp4(&mut cursor, true),
-        Table::Tcp(Family::Ipv6) => tcp6(&mut cursor, false),
-        Table::BoundTcp(Family::Ipv6) => tcp6(&mut cursor, true),
-        Table::Udp(Family::Ipv4) => udp4(&mut cursor),
-        Table::Udp(Family::Ipv6) => udp6(&mut cursor),
+        SocketList::Tcp(Family::Ipv4) => tcp4(&mut cursor, false),
+        SocketList::BoundTcp(Family::Ipv4) => tcp4(&mut cursor, true),
+        SocketList::Tcp(Family::Ipv6) => tcp6(&mut cursor, false),
+        SocketList::BoundTcp(Family::Ipv6) => tcp6(&mut cursor, true),
+        SocketList::Udp(Family::Ipv4) => udp4(&mut cursor),
+        SocketList::Udp(Family::Ipv6) => udp6(&mut cursor),
     };
     (0..count).map_while(row).collect()
 }
 
 /// Bytes of one row.
-pub(super) fn row_bytes(table: Table) -> usize {
+pub(super) fn row_bytes(table: SocketList) -> usize {
     match table {
-        Table::Tcp(Family::Ipv4) => 24,
-        Table::Tcp(Family::Ipv6) => 56,
-        Table::BoundTcp(Family::Ipv4) => 28,
-        Table::BoundTcp(Family::Ipv6) => 60,
-        Table::Udp(Family::Ipv4) => 12,
-        Table::Udp(Family::Ipv6) => 28,
+        SocketList::Tcp(Family::Ipv4) => 24,
+        SocketList::Tcp(Family::Ipv6) => 56,
+        SocketList::BoundTcp(Family::Ipv4) => 28,
+        SocketList::BoundTcp(Family::Ipv6) => 60,
+        SocketList::Udp(Family::Ipv4) => 12,
+        SocketList::Udp(Family::Ipv6) => 28,
     }
 }
 
@@ -209,7 +209,7 @@ mod tests {
             words(&[7312]),
         ]
         .concat();
-        let table = Table::Tcp(Family::Ipv4);
+        let table = SocketList::Tcp(Family::Ipv4);
         assert_eq!(v4.len(), row_bytes(table));
         let found = sockets(table, &rows(1, &[&v4]));
         let local = SocketAddress { ip: [10, 0, 0, 7].into(), port: 50_000 };
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(found[0].state, Some(TcpState::Established));
         let v6 = [vec![0; 15], vec![1], words(&[0]), port(80).to_vec(), vec![0; 20], port(0).to_vec(), words(&[2, 4])]
             .concat();
-        let table = Table::Tcp(Family::Ipv6);
+        let table = SocketList::Tcp(Family::Ipv6);
         assert_eq!(v6.len(), row_bytes(table));
         let found = sockets(table, &rows(9, &[&v6, &v6, &v6[..50]]));
         assert_eq!(found.len(), 2, "what is not whole is left out");
@@ -229,21 +229,21 @@ mod tests {
     #[test]
     fn bound_and_udp_tables_of_both_families() {
         let bound = [words(&[0]), vec![0; 4], port(50_001).to_vec(), vec![0; 8], words(&[4312, 0])].concat();
-        let table = Table::BoundTcp(Family::Ipv4);
+        let table = SocketList::BoundTcp(Family::Ipv4);
         assert_eq!(bound.len(), row_bytes(table));
         let found = sockets(table, &rows(2, &[&bound, &bound]));
         assert_eq!((found.len(), found[1].state.clone(), found[1].pid), (2, Some(TcpState::Bound), Some(4312)));
         let bound6 = [vec![0; 20], port(50_002).to_vec(), vec![0; 24], words(&[0, 4312, 0])].concat();
-        let table = Table::BoundTcp(Family::Ipv6);
+        let table = SocketList::BoundTcp(Family::Ipv6);
         assert_eq!(bound6.len(), row_bytes(table));
         assert_eq!(sockets(table, &rows(1, &[&bound6]))[0].local.unwrap().port, 50_002);
         let udp = [vec![0; 4], port(53).to_vec(), words(&[1156])].concat();
-        let table = Table::Udp(Family::Ipv4);
+        let table = SocketList::Udp(Family::Ipv4);
         assert_eq!(udp.len(), row_bytes(table));
         let found = sockets(table, &rows(1, &[&udp]));
         assert_eq!((found[0].protocol, found[0].state.clone(), found[0].pid), (Protocol::Udp, None, Some(1156)));
         let udp6 = [vec![0; 20], port(53).to_vec(), words(&[1156])].concat();
-        let table = Table::Udp(Family::Ipv6);
+        let table = SocketList::Udp(Family::Ipv6);
         assert_eq!(udp6.len(), row_bytes(table));
         assert_eq!(sockets(table, &rows(1, &[&udp6]))[0].family, Some(Family::Ipv6));
         assert_eq!(sockets(table, &[]), []);

@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::capture::{Captured, Plan, capture};
+use super::error::LiveError;
 use super::fake::{Fake, Script, events_of};
-use super::system::{RunningProcess, SessionCounts, System, Table};
-use super::trouble::Trouble;
-use super::watch::Moment;
+use super::system::{RunningProcess, SessionCounts, SocketList, System};
+use super::watch::StateNow;
 use super::{collect, parse_duration, view};
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::providers::{afd, process};
@@ -36,7 +36,7 @@ fn scenario(name: &str) -> Script {
     Script { events: events_of(&synth::write(name).unwrap().trace).into(), ..Script::default() }
 }
 
-fn run(fake: &Arc<Fake>, plan: &Plan) -> (Result<Captured, Trouble>, Vec<Moment>) {
+fn run(fake: &Arc<Fake>, plan: &Plan) -> (Result<Captured, LiveError>, Vec<StateNow>) {
     let system: Arc<dyn System> = Arc::clone(fake) as Arc<dyn System>;
     let mut moments = Vec::new();
     let result = capture(&system, plan, &AtomicBool::new(false), &mut |moment| moments.push(moment.clone()));
@@ -156,7 +156,7 @@ fn lost_events_lower_the_confidence_and_are_told() {
     assert!(view::screen(moments.last().unwrap(), 100, 40)[1].contains("LOST: 7 events"));
 }
 
-fn refused(script: Script) -> (Trouble, Vec<String>, Vec<String>) {
+fn refused(script: Script) -> (LiveError, Vec<String>, Vec<String>) {
     let fake = Fake::new(script);
     let (result, moments) = run(&fake, &plan(false));
     assert!(moments.is_empty());
@@ -264,8 +264,8 @@ fn leaking() -> Script {
     let range = |protocol| DynamicPorts { source: 0, protocol, family: None, start: 50_000, count: 1000 };
     Script {
         tables: BTreeMap::from([
-            (Table::BoundTcp(Family::Ipv4), bound.collect()),
-            (Table::Tcp(Family::Ipv4), tcp.to_vec()),
+            (SocketList::BoundTcp(Family::Ipv4), bound.collect()),
+            (SocketList::Tcp(Family::Ipv4), tcp.to_vec()),
         ]),
         processes: vec![process(4312, r"C:\apps\ledgersync.exe"), process(1156, r"C:\Windows\System32\svchost.exe")],
         handles: vec![(4312, 11_000), (1156, 3_500), (4, 90_000)],
@@ -385,8 +385,8 @@ fn a_recording_is_checked_before_and_watched() {
     assert!(report["recommendations"].to_string().contains("outofports events"));
     assert!(fails(Script::default(), &path).contains("exists, and is not overwritten"));
     let full = |code| {
-        Trouble::of(
-            super::system::Refusal { step: super::system::Step::Start, code, text: String::new() },
+        LiveError::of(
+            super::system::Refusal { step: super::system::SessionStep::Start, code, text: String::new() },
             "",
             Some(&path),
             true,

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::watch::Moment;
-use crate::machine::pools::PoolKey;
+use super::watch::StateNow;
+use crate::machine::pool_key::PoolKey;
 use crate::time::{ShownTime as _, duration_text};
 use crate::words::grouped;
 use crate::words::shown;
@@ -17,7 +17,7 @@ const ROWS: usize = 8;
 /// # Errors
 ///
 /// What writing says.
-pub fn write_line(moment: &Moment, out: &mut dyn Write) -> io::Result<()> {
+pub fn write_line(moment: &StateNow, out: &mut dyn Write) -> io::Result<()> {
     let line = crate::report::json::spelled_out(serde_json::to_vec(moment)?);
     out.write_all(&line)?;
     out.write_all(b"\n")?;
@@ -25,7 +25,7 @@ pub fn write_line(moment: &Moment, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The lines of a terminal of `width` columns and `height` rows.
-pub fn screen(moment: &Moment, width: usize, height: usize) -> Vec<String> {
+pub fn screen(moment: &StateNow, width: usize, height: usize) -> Vec<String> {
     let mut lines = vec![headline(moment)];
     lines.push(losses(moment));
     lines.push(String::new());
@@ -41,7 +41,7 @@ pub fn screen(moment: &Moment, width: usize, height: usize) -> Vec<String> {
     lines.into_iter().map(|line| line.chars().take(width.saturating_sub(1)).collect()).collect()
 }
 
-fn headline(moment: &Moment) -> String {
+fn headline(moment: &StateNow) -> String {
     let elapsed = duration_text((moment.seconds * 1e7) as i64);
     let failures = moment.bind_failures + moment.connect_failures;
     format!(
@@ -53,7 +53,7 @@ fn headline(moment: &Moment) -> String {
     )
 }
 
-fn losses(moment: &Moment) -> String {
+fn losses(moment: &StateNow) -> String {
     let events = grouped(moment.events);
     if moment.events_lost == 0 && moment.buffers_lost == 0 {
         return format!("{events} events, none lost");
@@ -65,7 +65,7 @@ fn losses(moment: &Moment) -> String {
     )
 }
 
-fn pools(moment: &Moment, width: usize, lines: &mut Vec<String>) {
+fn pools(moment: &StateNow, width: usize, lines: &mut Vec<String>) {
     let mut table = Table::new(&[
         ("pool", Align::Left),
         ("of", Align::Right),
@@ -98,7 +98,7 @@ fn pools(moment: &Moment, width: usize, lines: &mut Vec<String>) {
     }
 }
 
-fn victims(moment: &Moment, width: usize, lines: &mut Vec<String>) {
+fn victims(moment: &StateNow, width: usize, lines: &mut Vec<String>) {
     if moment.victims.is_empty() {
         return;
     }
@@ -121,7 +121,7 @@ fn victims(moment: &Moment, width: usize, lines: &mut Vec<String>) {
     lines.extend(table.lines(width));
 }
 
-fn holders(moment: &Moment, width: usize, lines: &mut Vec<String>) {
+fn holders(moment: &StateNow, width: usize, lines: &mut Vec<String>) {
     if moment.holders.is_empty() {
         return;
     }
@@ -177,7 +177,7 @@ impl Screen {
     /// # Errors
     ///
     /// What writing says.
-    pub fn draw(&mut self, moment: &Moment) -> io::Result<()> {
+    pub fn draw(&mut self, moment: &StateNow) -> io::Result<()> {
         let (height, width) = self.terminal.size();
         let lines = screen(moment, usize::from(width).max(40), usize::from(height).max(10));
         self.terminal.clear_last_lines(self.lines)?;

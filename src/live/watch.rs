@@ -11,16 +11,17 @@ use crate::diagnosis::listings::usage;
 use crate::diagnosis::pools::is_near;
 use crate::event::base_name;
 use crate::machine::World;
-use crate::machine::pools::{PoolKey, PoolRange};
+use crate::machine::pool_key::PoolKey;
+use crate::machine::ranges::PoolRange;
 use crate::net::{Family, Protocol};
 use crate::time::FileTime;
 
 /// Victims and holders that are told each time.
 const TOP: usize = 10;
 
-/// One moment.
+/// What is known at one moment of a session.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Moment {
+pub struct StateNow {
     /// When.
     pub time: FileTime,
     /// Seconds since the session began.
@@ -41,9 +42,9 @@ pub struct Moment {
     pub holders: Vec<HolderNow>,
     /// Events so far.
     pub events: u64,
-    /// Lost by the session so far.
+    /// Events lost by the session so far.
     pub events_lost: u32,
-    /// Lost by the session so far.
+    /// Buffers lost by the session so far.
     pub buffers_lost: u32,
     /// It was not listed anew: the list of sockets is of this time.
     pub listed: Option<FileTime>,
@@ -51,9 +52,10 @@ pub struct Moment {
 
 /// A pool at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[allow(missing_docs)]
 pub struct PoolNow {
+    /// Protocol; `None` where no event told it.
     pub protocol: Option<Protocol>,
+    /// Family, likewise.
     pub family: Option<Family>,
     /// Ports held by sockets that were seen binding.
     pub held: u32,
@@ -63,30 +65,37 @@ pub struct PoolNow {
     pub time_wait: Option<u32>,
     /// Ports of the pool.
     pub count: u32,
-    /// The larger of both, as a part of the pool.
+    /// The larger of both, as a part of the pool, from 0 to 1.
     pub share: f64,
+    /// Whether that is 80 % or more of the pool.
     pub is_near: bool,
 }
 
 /// A process whose binds or connects fail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
 pub struct VictimNow {
+    /// Process id; `None` for what belongs to nobody known.
     pub pid: Option<u32>,
+    /// Base name of its image, where known.
     pub image: Option<String>,
+    /// Its bind and connect failures 0xC0000209 so far.
     pub failures: u64,
-    /// Since the moment before.
+    /// Of these, those since the moment before.
     pub recent: u64,
 }
 
 /// A process that holds ports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
 pub struct HolderNow {
+    /// Process id; `None` for what belongs to nobody known.
     pub pid: Option<u32>,
+    /// Base name of its image, where known.
     pub image: Option<String>,
+    /// Protocol of the pool.
     pub protocol: Option<Protocol>,
+    /// Family of the pool.
     pub family: Option<Family>,
+    /// Ports of the pool that it holds; not 0.
     pub ports: u32,
     /// The system lists them; else they were seen being bound.
     pub is_listed: bool,
@@ -124,7 +133,7 @@ pub fn failures(world: &World) -> (u64, u64) {
 
 impl Watch {
     /// The moment now.
-    pub fn moment(&mut self, now: &Sources<'_>) -> Moment {
+    pub fn moment(&mut self, now: &Sources<'_>) -> StateNow {
         let (bind_failures, connect_failures) = failures(now.world);
         let failures = bind_failures + connect_failures;
         let seconds = now.elapsed.saturating_sub(self.at).as_secs_f64().max(0.001);
@@ -136,7 +145,7 @@ impl Watch {
         }
         holders.sort_by_key(|holder| (std::cmp::Reverse(holder.ports), holder.pid));
         holders.truncate(TOP);
-        Moment {
+        StateNow {
             time: now.time,
             seconds: rounded(now.elapsed.as_secs_f64()),
             bind_failures,

@@ -1,30 +1,37 @@
 //! Reasons about events: who owns which socket, which operations failed, and what that amounts to.
 
+pub mod ages;
+pub mod counts;
+pub mod hold;
+pub mod moment;
+pub mod owner;
+pub mod pool_key;
 pub mod pools;
 pub mod ports;
 pub mod processes;
+pub mod ranges;
+pub mod reservation;
 pub mod sockets;
 pub mod tally;
 pub mod time_wait;
 pub mod timeline;
 pub mod transport;
+pub mod witness;
+mod world;
 
+pub use world::World;
+
+use etl_parser::Trace;
+
+use crate::case::boots;
 use crate::event::{EventMeta, NetEvent, TransportEvent};
 use crate::time::FileTime;
-use pools::PoolRanges;
+use owner::Owner;
 use ports::Ports;
-use processes::ProcessTable;
+use ranges::PoolRanges;
 use sockets::{SocketTable, Sockets};
 use timeline::Timeline;
-
-/// What is known beside the sockets: who runs, and what became of ports.
-#[derive(Debug, Default)]
-pub struct World {
-    /// Processes.
-    pub processes: ProcessTable,
-    /// Ports.
-    pub ports: Ports,
-}
+use witness::{Endpoint, KnownBy, Witness};
 
 /// What is known of the traces before their events.
 #[derive(Debug, Clone, Default)]
@@ -37,15 +44,23 @@ pub struct Setting {
     pub ranges: PoolRanges,
 }
 
-/// Follows the state of the machine through its events, which must come in time order.
+impl Setting {
+    /// What the headers of the traces tell.
+    pub fn of(traces: &[Trace<'_>], ranges: PoolRanges) -> Self {
+        Self { boots: boots::boots(traces), bounds: boots::bounds(traces), ranges }
+    }
+}
+
+/// Follows the state of the machine through its events, which must come in time order. A witness is told whose each is.
 #[derive(Debug, Default)]
-pub struct Analysis {
+pub struct Analysis<W = ()> {
     world: World,
     sockets: Sockets,
     boots: Vec<usize>,
     boot: Option<usize>,
     first: Option<FileTime>,
     now: FileTime,
+    witness: W,
 }
 
 /// What the events amounted to.
@@ -59,35 +74,55 @@ pub struct Findings {
     pub span: Option<(FileTime, FileTime)>,
 }
 
-impl Analysis {
+impl<W: Witness + Default> Analysis<W> {
     /// For traces of one case.
     pub fn new(setting: Setting) -> Self {
         let Setting { boots, bounds, ranges } = setting;
         let ports = Ports::new(ranges, Timeline::new(bounds));
         Self { world: World { ports, ..World::default() }, boots, ..Self::default() }
     }
+}
 
+impl<W: Witness> Analysis<W> {
     /// Takes in one event.
     pub fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
         let boot = self.boots.get(usize::from(meta.place.trace)).copied();
-        if self.boot.is_some() && boot != self.boot {
-            self.sockets.restart(self.now, &mut self.world);
-            self.world.processes.restart();
-            self.world.ports.restart();
+        if boot != self.boot {
+            if self.boot.is_some() {
+                self.sockets.restart(self.now, &mut self.world, &mut self.witness);
+                self.world.processes.restart();
+                self.world.ports.restart();
+            }
+            self.witness.booted(boot);
         }
         self.boot = boot;
         self.first.get_or_insert(meta.time);
         self.now = self.now.max(meta.time);
         match event {
-            NetEvent::Socket(event) => self.sockets.observe(meta, event, &mut self.world),
+            NetEvent::Socket(event) => self.sockets.observe(meta, event, &mut self.world, &mut self.witness),
             NetEvent::Transport(event) => {
                 let World { processes, ports } = &mut self.world;
                 if let TransportEvent::TimedWaitDelay(delay) = event {
                     ports.set_time_wait(*delay);
                 }
                 ports.transport.observe(meta.time, meta.header_pid, event, processes);
+                if W::LISTENS {
+                    self.tell_owner(meta.time, event);
+                }
             }
             NetEvent::Process(event) => self.world.processes.observe(event, meta.time),
+        }
+    }
+
+    /// Tells the witness whose the endpoint or TCB of an event is now.
+    fn tell_owner(&mut self, time: FileTime, event: &TransportEvent) {
+        let Some(address) = event.subject() else { return };
+        match self.world.ports.transport.process_of(address) {
+            Some(process) => {
+                let whose = (Owner::Process(process), KnownBy::Transport);
+                self.witness.owned(Endpoint::Transport(address), time, time, whose);
+            }
+            None => self.witness.ended(Endpoint::Transport(address), time),
         }
     }
 
@@ -98,11 +133,16 @@ impl Analysis {
 
     /// Ends the analysis.
     pub fn finish(self) -> Findings {
-        let Self { mut world, sockets, first, now, .. } = self;
-        let sockets = sockets.finish(&mut world);
+        self.finish_with_witness().0
+    }
+
+    /// Ends the analysis, and gives back the witness.
+    pub fn finish_with_witness(self) -> (Findings, W) {
+        let Self { mut world, sockets, first, now, mut witness, .. } = self;
+        let sockets = sockets.finish(&mut world, &mut witness);
         let World { processes, ports } = &mut world;
         processes.finish();
         ports.finish(now, processes);
-        Findings { world, sockets, span: first.map(|first| (first, now)) }
+        (Findings { world, sockets, span: first.map(|first| (first, now)) }, witness)
     }
 }

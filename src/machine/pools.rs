@@ -1,161 +1,17 @@
-//! Port pools: each protocol and family has a range of its own, from which binds to port 0 are served.
+//! Port pools over time: each protocol and family has a range of its own, from which binds to port 0 are served.
 
-use serde::Serialize;
-
-use super::processes::{Held, Owner};
+use super::hold::Held;
+use super::moment::{Moment, TransportShare};
+use super::owner::Owner;
+use super::ranges::PoolRange;
 use super::time_wait::TimeWait;
-use super::transport::TransportShare;
-use crate::net::{Family, Protocol};
-use crate::side::facts::DynamicPorts;
 use crate::time::{FileTime, joined};
-
-/// Number of pools, those counted whose protocol or family is not known.
-pub const POOLS: usize = 9;
-
-/// A pool: what is not known is `None`, and counted apart.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PoolKey {
-    /// Protocol.
-    pub protocol: Option<Protocol>,
-    /// Family.
-    pub family: Option<Family>,
-}
-
-impl PoolKey {
-    /// A pool whose protocol and family are known.
-    pub fn new(protocol: Protocol, family: Family) -> Self {
-        Self { protocol: Some(protocol), family: Some(family) }
-    }
-
-    /// All of them: TCP before UDP, IPv4 before IPv6, what is not known last.
-    pub fn all() -> [Self; POOLS] {
-        let mut all = [Self::default(); POOLS];
-        for protocol in [Some(Protocol::Tcp), Some(Protocol::Udp), None] {
-            for family in [Some(Family::Ipv4), Some(Family::Ipv6), None] {
-                let key = Self { protocol, family };
-                if let Some(slot) = all.get_mut(key.index()) {
-                    *slot = key;
-                }
-            }
-        }
-        all
-    }
-
-    /// Its number, below [`POOLS`].
-    pub fn index(self) -> usize {
-        let protocol = match self.protocol {
-            Some(Protocol::Tcp) => 0,
-            Some(Protocol::Udp) => 1,
-            None => 2,
-        };
-        let family = match self.family {
-            Some(Family::Ipv4) => 0,
-            Some(Family::Ipv6) => 1,
-            None => 2,
-        };
-        protocol * 3 + family
-    }
-
-    /// `TCP over IPv4`, or less where less is known.
-    pub fn name(self) -> String {
-        match (self.protocol, self.family) {
-            (Some(protocol), Some(family)) => format!("{} over {}", protocol.name(), family.name()),
-            (Some(protocol), None) => protocol.name().to_owned(),
-            (None, Some(family)) => format!("{}, protocol not known", family.name()),
-            (None, None) => "protocol and family not known".to_owned(),
-        }
-    }
-}
-
-/// Where the range of a pool is from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RangeSource {
-    /// A listing of `netsh int ... show dynamicport`.
-    DynamicPortFile,
-    /// The command line.
-    Option,
-    /// The running system.
-    Live,
-    /// The default of Windows Vista and later.
-    Default,
-}
-
-/// The ports of a pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PoolRange {
-    /// First port.
-    pub start: u16,
-    /// Ports.
-    pub count: u32,
-    /// Who says so.
-    pub source: RangeSource,
-}
-
-/// 49152 to 65535, the dynamic range of Windows Vista and later unless `netsh` changed it. Source: RFC 6335's dynamic
-/// ports; `netsh int ipv4 show dynamicport tcp` on an unchanged system.
-pub const DEFAULT_RANGE: PoolRange = PoolRange { start: 49152, count: 16384, source: RangeSource::Default };
-
-impl PoolRange {
-    /// Last port.
-    pub fn end(self) -> u16 {
-        let end = u32::from(self.start).saturating_add(self.count).saturating_sub(1);
-        u16::try_from(end).unwrap_or(u16::MAX)
-    }
-
-    /// Whether a port lies in it.
-    pub fn contains(self, port: u16) -> bool {
-        (self.start..=self.end()).contains(&port)
-    }
-}
-
-/// The ranges of all pools.
-#[derive(Debug, Clone, Copy)]
-pub struct PoolRanges([PoolRange; POOLS]);
-
-impl Default for PoolRanges {
-    fn default() -> Self {
-        Self([DEFAULT_RANGE; POOLS])
-    }
-}
-
-impl PoolRanges {
-    /// The option goes before listings, listings before the default. A listing that does not tell its family stands for
-    /// both, where no other tells.
-    pub fn new(option: Option<PoolRange>, listings: &[DynamicPorts]) -> Self {
-        Self::told_by(RangeSource::DynamicPortFile, option, listings)
-    }
-
-    /// The same, where the listings are from `source`.
-    pub fn told_by(source: RangeSource, option: Option<PoolRange>, listings: &[DynamicPorts]) -> Self {
-        let mut ranges = Self::default();
-        if let Some(option) = option {
-            return Self([option; POOLS]);
-        }
-        let (vague, exact): (Vec<_>, Vec<_>) = listings.iter().partition(|listing| listing.family.is_none());
-        for listing in vague.into_iter().chain(exact) {
-            let range = PoolRange { start: listing.start, count: listing.count, source };
-            for (key, slot) in PoolKey::all().into_iter().zip(&mut ranges.0) {
-                if key.protocol == Some(listing.protocol) && (listing.family.is_none() || listing.family == key.family)
-                {
-                    *slot = range;
-                }
-            }
-        }
-        ranges
-    }
-
-    /// The range of a pool.
-    pub fn of(&self, key: PoolKey) -> PoolRange {
-        self.0.get(key.index()).copied().unwrap_or(DEFAULT_RANGE)
-    }
-}
 
 /// Sockets that hold a port, for each port: allocated once a pool is used.
 #[derive(Debug, Clone, Default)]
-struct Sockets(Vec<u16>);
+struct SocketsOfPort(Vec<u16>);
 
-impl Sockets {
+impl SocketsOfPort {
     fn get(&self, port: u16) -> u16 {
         self.0.get(usize::from(port)).copied().unwrap_or(0)
     }
@@ -179,40 +35,10 @@ impl Sockets {
     }
 }
 
-/// What is known of one pool at one moment: who held how much of it.
-#[derive(Debug, Clone)]
-pub struct Moment {
-    /// When.
-    pub time: FileTime,
-    /// A bind or connect failed then for want of a port.
-    pub at_failure: bool,
-    /// Distinct ports held by sockets that the trace saw binding.
-    pub held: u32,
-    /// Of these, ports whose number is not told.
-    pub unnumbered: u32,
-    /// Sockets that hold one, for each owner.
-    pub owners: Vec<Held>,
-    /// Ports in TIME_WAIT, estimated with the shorter and the longer length.
-    pub time_wait: (u32, u32),
-    /// Of these, with the shorter length, whose they were.
-    pub time_wait_owners: Vec<(Owner, u32)>,
-    /// What TCP/IP's own events add: ports that no such socket holds.
-    pub transport: TransportShare,
-    trigger: u32,
-}
-
-impl Moment {
-    /// Distinct ports that something visible holds, TIME_WAIT left out.
-    pub fn visible(&self) -> u32 {
-        // A port that TCP/IP knows by its number may be that of a socket whose number is not told.
-        self.held.saturating_add(self.transport.ports().saturating_sub(self.unnumbered))
-    }
-}
-
 /// One pool over time.
 #[derive(Debug, Default)]
 pub struct Pool {
-    sockets: Sockets,
+    sockets: SocketsOfPort,
     /// Sockets that hold a port whose number the trace does not tell.
     unnumbered: u32,
     held: u32,
@@ -346,7 +172,7 @@ impl Pool {
 
     /// Forgets what is held: the machine was started again.
     pub fn restart(&mut self) {
-        self.sockets = Sockets::default();
+        self.sockets = SocketsOfPort::default();
         (self.unnumbered, self.held) = (0, 0);
         self.time_wait.restart();
     }
@@ -355,31 +181,7 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_pool_has_its_number() {
-        for (index, key) in PoolKey::all().into_iter().enumerate() {
-            assert_eq!(key.index(), index, "{}", key.name());
-        }
-    }
-
-    #[test]
-    fn the_option_goes_before_listings_and_a_vague_listing_stands_for_both_families() {
-        let tcp = |family, start, count| DynamicPorts { source: 0, protocol: Protocol::Tcp, family, start, count };
-        let listings = [tcp(Some(Family::Ipv6), 2000, 300), tcp(None, 1025, 255)];
-        let ranges = PoolRanges::new(None, &listings);
-        let of = |protocol, family| {
-            let range = ranges.of(PoolKey::new(protocol, family));
-            (range.start, range.end(), range.source)
-        };
-        assert_eq!(of(Protocol::Tcp, Family::Ipv4), (1025, 1279, RangeSource::DynamicPortFile));
-        assert_eq!(of(Protocol::Tcp, Family::Ipv6), (2000, 2299, RangeSource::DynamicPortFile));
-        assert_eq!(of(Protocol::Udp, Family::Ipv4), (49152, 65535, RangeSource::Default));
-        let option = PoolRange { start: 10_000, count: 55_535, source: RangeSource::Option };
-        let ranges = PoolRanges::new(Some(option), &listings);
-        assert_eq!(ranges.of(PoolKey::new(Protocol::Tcp, Family::Ipv6)), option);
-        assert!(option.contains(65_534) && !option.contains(65_535));
-    }
+    use crate::machine::ranges::RangeSource;
 
     #[test]
     fn a_port_of_two_sockets_is_one_port() {

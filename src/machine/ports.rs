@@ -1,13 +1,15 @@
 //! What happens to ports, pool by pool: who holds them, what was refused, where connections go.
 
-use std::hash::Hash;
-
-use super::pools::{POOLS, Pool, PoolKey, PoolRanges};
-use super::processes::{Owner, ProcessTable};
+use super::counts::BoundedCounts;
+use super::hold::Hold;
+use super::owner::Owner;
+use super::pool_key::{POOLS, PoolKey};
+use super::pools::Pool;
+use super::processes::ProcessTable;
+use super::ranges::PoolRanges;
 use super::time_wait::stated_length_100ns;
 use super::timeline::{Happening, Timeline};
 use super::transport::Transport;
-use crate::hash::FastMap;
 use crate::net::SocketAddress;
 use crate::status::NtStatus;
 use crate::time::FileTime;
@@ -18,54 +20,8 @@ const MAX_DESTINATIONS: usize = 1 << 16;
 /// Combinations of status, port and owner of other failures that are counted. A conflict has one.
 const MAX_CONFLICTS: usize = 1 << 14;
 
-/// A socket's hold on a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hold {
-    /// Who holds it.
-    pub owner: Owner,
-    /// The pool.
-    pub pool: PoolKey,
-    /// The port; `None` where the trace does not tell.
-    pub port: Option<u16>,
-    /// Since when.
-    pub since: FileTime,
-}
-
 /// A failure that is no exhaustion: which status, on which port, whose.
 pub type Conflict = (NtStatus, Option<u16>, Owner);
-
-/// How often each of many things happened, as many as `MAX` of them.
-#[derive(Debug)]
-pub struct Counts<K, const MAX: usize> {
-    counts: FastMap<K, u64>,
-    /// Happenings of things that came when there were too many already.
-    pub not_counted: u64,
-}
-
-impl<K, const MAX: usize> Default for Counts<K, MAX> {
-    fn default() -> Self {
-        Self { counts: FastMap::default(), not_counted: 0 }
-    }
-}
-
-impl<K: Hash + Eq + Copy, const MAX: usize> Counts<K, MAX> {
-    /// It happened once more.
-    pub fn add(&mut self, key: K) {
-        let is_full = self.counts.len() >= MAX;
-        match self.counts.get_mut(&key) {
-            Some(count) => *count += 1,
-            None if is_full => self.not_counted += 1,
-            None => {
-                self.counts.insert(key, 1);
-            }
-        }
-    }
-
-    /// All of them, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (K, u64)> {
-        self.counts.iter().map(|(key, count)| (*key, *count))
-    }
-}
 
 /// All ports of a machine.
 #[derive(Debug, Default)]
@@ -79,9 +35,9 @@ pub struct Ports {
     /// Over time.
     pub timeline: Timeline,
     /// Connects, for each owner and remote address.
-    pub destinations: Counts<(Owner, SocketAddress), MAX_DESTINATIONS>,
+    pub destinations: BoundedCounts<(Owner, SocketAddress), MAX_DESTINATIONS>,
     /// Binds that failed with another status than 0xC0000209.
-    pub conflicts: Counts<Conflict, MAX_CONFLICTS>,
+    pub conflicts: BoundedCounts<Conflict, MAX_CONFLICTS>,
     held: u64,
 }
 

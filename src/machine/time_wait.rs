@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::processes::Owner;
+use super::owner::Owner;
 use crate::time::FileTime;
 
 /// The shorter of the two lengths that sources give: 2 minutes (default since Windows Server 2016 as measured).

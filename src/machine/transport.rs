@@ -5,8 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::pools::{POOLS, Pool, PoolKey, PoolRange, PoolRanges};
-use super::processes::{ProcessId, ProcessTable};
+use super::moment::TransportShare;
+use super::owner::ProcessId;
+use super::pool_key::{POOLS, PoolKey};
+use super::pools::Pool;
+use super::processes::ProcessTable;
+use super::ranges::{PoolRange, PoolRanges};
+use super::reservation::Reservation;
 use crate::event::{PortReference, RawPort, TransportEvent};
 use crate::hash::FastMap;
 use crate::net::{Family, Protocol};
@@ -42,26 +47,6 @@ impl PortOrder {
     }
 }
 
-/// What TCP/IP's events add to a pool at one moment: ports that no socket holds that the trace saw binding.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TransportShare {
-    /// Distinct ports, for each process (`None`: not known) and whether its connections were there before the trace.
-    pub by_process: BTreeMap<(Option<ProcessId>, bool), u32>,
-    /// Distinct ports of connections that were there before the trace, in TIME_WAIT; those that something holds are not in it.
-    pub time_wait: u32,
-    /// All port references, before those of known sockets were taken away.
-    pub in_use: u32,
-    /// Ports taken again since a socket gave them back: they are not in TIME_WAIT any more.
-    pub taken_again: Vec<u16>,
-}
-
-impl TransportShare {
-    /// Distinct ports.
-    pub fn ports(&self) -> u32 {
-        self.by_process.values().fold(0, |sum, ports| sum.saturating_add(*ports))
-    }
-}
-
 /// Refusals that TCP/IP itself logged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Refusals {
@@ -69,47 +54,6 @@ pub struct Refusals {
     pub binds: u64,
     /// Connects refused with 0xC0000209 (1050).
     pub connects: u64,
-}
-
-/// A range of ports that a process reserved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Reservation {
-    /// Process.
-    pub process: ProcessId,
-    /// First port, as it stands in the event.
-    pub start: RawPort,
-    /// Ports.
-    pub count: u16,
-}
-
-impl Reservation {
-    /// Its first and last port within `range`, if it has any there.
-    pub fn within(&self, range: PoolRange) -> Option<(u16, u16)> {
-        let start = self.start_in(range);
-        let end = start.saturating_add(self.count.saturating_sub(1));
-        let has_any = overlap(range, start, u32::from(self.count)) > 0;
-        has_any.then(|| (start.max(range.start), end.min(range.end())))
-    }
-
-    /// First port, read so that the range exists and lies in `range` if it can.
-    fn start_in(&self, range: PoolRange) -> u16 {
-        let exists = |start: u16| u32::from(start) + u32::from(self.count) <= 1 << 16;
-        let [network, host] = [self.start.network(), self.start.host()];
-        let overlaps = |start: u16| exists(start) && overlap(range, start, u32::from(self.count)) > 0;
-        match (overlaps(network), overlaps(host)) {
-            (false, true) => host,
-            (true, _) => network,
-            (false, false) if exists(host) && !exists(network) => host,
-            (false, false) => network,
-        }
-    }
-}
-
-/// How many ports of `range` lie in the `count` ports from `start` on.
-fn overlap(range: PoolRange, start: u16, count: u32) -> u32 {
-    let end = u32::from(start) + count;
-    let (from, to) = (u32::from(range.start).max(u32::from(start)), (u32::from(range.end()) + 1).min(end));
-    to.saturating_sub(from)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -224,6 +168,13 @@ impl Transport {
     /// Whether a bind of `pid` that began at `since` left its port to connect.
     pub fn has_deferred(&self, pid: Option<u32>, since: FileTime) -> bool {
         self.deferred.is_some_and(|(who, when)| who == pid && when >= since)
+    }
+
+    /// Whose an endpoint or TCB is now; `None` for one that is not followed, and for a connection in TIME_WAIT.
+    pub fn process_of(&self, address: u64) -> Option<ProcessId> {
+        let endpoint = self.endpoints.get(&address).map(|endpoint| endpoint.process);
+        let holding = || self.existing.get(&address).or_else(|| self.udp.get(&address))?.process;
+        endpoint.or_else(holding)
     }
 
     /// Roughly how many ports of a pool are in use.
@@ -508,17 +459,5 @@ mod tests {
         observe(&mut transport, &mut processes, &TransportEvent::State { tcb: 2, state: TIME_WAIT });
         let share = transport.share(TCP4, &PoolRanges::default(), &pools);
         assert_eq!((share.ports(), share.time_wait), (0, 2));
-    }
-
-    #[test]
-    fn a_reservation_is_read_in_the_order_that_makes_sense() {
-        let range = super::super::pools::DEFAULT_RANGE;
-        let process = ProcessTable::default().running(1, FileTime(0));
-        let reservation = |raw| Reservation { process, start: RawPort(raw), count: 4000 };
-        assert_eq!(reservation(50_000).start_in(range), 50_000);
-        assert_eq!(reservation(50_000_u16.swap_bytes()).start_in(range), 50_000);
-        assert_eq!(overlap(range, 48_000, 2000), 848);
-        assert_eq!(overlap(range, 65_000, 1000), 536);
-        assert_eq!(overlap(range, 1000, 10), 0);
     }
 }

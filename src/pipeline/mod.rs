@@ -17,6 +17,7 @@ use etl_parser::{Buffer, BufferInfo, Trace};
 
 use self::in_order::in_order;
 pub use self::order::TimeOrder;
+#[cfg(feature = "cli")]
 pub(crate) use self::read::count;
 pub use self::read::{BufferEvents, read_events};
 pub use self::replay::{Observer, replay};

@@ -6,7 +6,7 @@ use etl_parser::{Buffer, ErrorKind, Record, Trace};
 
 use crate::event::{EventMeta, NetEvent, Place};
 use crate::pipeline::coverage::Coverage;
-use crate::providers::{self, Decoded};
+use crate::providers::{self, Interpreted};
 use crate::time::FileTime;
 
 /// A time stamp further away than this from where its record stands is taken for damage. Records of one processor are
@@ -130,7 +130,7 @@ pub fn read_events(
 /// Counts what became of a record, and gives the event where it is one. `afd`: id and version where Winsock-AFD logged it.
 #[inline]
 pub(crate) fn count(
-    decoded: Decoded,
+    decoded: Interpreted,
     afd: Option<(Option<u16>, Option<u8>)>,
     coverage: &mut Coverage,
 ) -> Option<NetEvent> {
@@ -138,18 +138,18 @@ pub(crate) fn count(
         count_afd(id, version, &decoded, coverage);
     }
     match decoded {
-        Decoded::Event(event) => {
+        Interpreted::Event(event) => {
             coverage.decoded += 1;
             return Some(event);
         }
-        Decoded::OtherPointerSize(event) => {
+        Interpreted::OtherPointerSize(event) => {
             coverage.other_pointer_size += 1;
             coverage.decoded += 1;
             return Some(event);
         }
-        Decoded::NotNeeded => coverage.skipped += 1,
-        Decoded::Unknown => coverage.unknown += 1,
-        Decoded::Malformed => {
+        Interpreted::NotNeeded => coverage.skipped += 1,
+        Interpreted::Unknown => coverage.unknown += 1,
+        Interpreted::Malformed => {
             coverage.malformed += 1;
             coverage.afd_malformed += u64::from(afd.is_some());
         }
@@ -157,7 +157,7 @@ pub(crate) fn count(
     None
 }
 
-fn count_afd(id: Option<u16>, version: Option<u8>, decoded: &Decoded, coverage: &mut Coverage) {
+fn count_afd(id: Option<u16>, version: Option<u8>, decoded: &Interpreted, coverage: &mut Coverage) {
     use crate::event::{Phase, SocketEvent};
     coverage.afd_records += 1;
     if id.is_some_and(providers::afd::is_bind) {
@@ -166,7 +166,7 @@ fn count_afd(id: Option<u16>, version: Option<u8>, decoded: &Decoded, coverage: 
     if version.is_some_and(|version| version != 0) {
         coverage.newer_afd_versions += 1;
     }
-    if let Decoded::Event(NetEvent::Socket(SocketEvent { phase: Phase::Internal(phase), .. })) = decoded
+    if let Interpreted::Event(NetEvent::Socket(SocketEvent { phase: Phase::Internal(phase), .. })) = decoded
         && !(2..=4).contains(phase)
     {
         coverage.unknown_phases += 1;

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etl_parser::{Guid, PointerSize};
 
-use super::Decoded;
+use super::Interpreted;
 use super::fields::Fields;
 use crate::event::{NetEvent, Phase, SocketEvent, SocketOperation};
 use crate::net::SocketAddress;
@@ -46,16 +46,16 @@ pub fn event_name(id: u16) -> Option<&'static str> {
 }
 
 /// Decodes one event.
-pub(super) fn decode(id: u16, payload: &[u8], pointer_size: PointerSize) -> Decoded {
+pub(super) fn decode(id: u16, payload: &[u8], pointer_size: PointerSize) -> Interpreted {
     let mut fields = Fields::new(payload, pointer_size);
     let event = match id {
         1..=6 | 13 | 14 | 40 => legacy(id, &mut fields),
         1000..=1002 | 1017 | 1018 | 1020 | 1021 | 1029 | 1030 => modern(id, &mut fields),
         // Declared, and of no use here: data transfer, accept, options, abort, registered I/O.
-        7..=41 | 1003..=1037 | 3000..=3007 | 4000..=4020 => return Decoded::NotNeeded,
-        _ => return Decoded::Unknown,
+        7..=41 | 1003..=1037 | 3000..=3007 | 4000..=4020 => return Interpreted::NotNeeded,
+        _ => return Interpreted::Unknown,
     };
-    event.map_or(Decoded::Malformed, |event| Decoded::Event(NetEvent::Socket(event)))
+    event.map_or(Interpreted::Malformed, |event| Interpreted::Event(NetEvent::Socket(event)))
 }
 
 fn modern(id: u16, fields: &mut Fields<'_>) -> Option<SocketEvent> {
@@ -136,9 +136,9 @@ fn legacy_address(ipv6: bool, fields: &mut Fields<'_>) -> Option<SocketAddress> 
 mod tests {
     use super::*;
 
-    fn socket(decoded: Decoded) -> SocketEvent {
+    fn socket(decoded: Interpreted) -> SocketEvent {
         match decoded {
-            Decoded::Event(NetEvent::Socket(event)) => event,
+            Interpreted::Event(NetEvent::Socket(event)) => event,
             other => panic!("{other:?}"),
         }
     }
@@ -175,7 +175,7 @@ mod tests {
         ]);
         assert_eq!(four.len(), 36);
         assert_eq!(socket(decode(1000, &four, PointerSize::Four)).operation, want);
-        assert!(matches!(decode(1000, &four, PointerSize::Eight), Decoded::Malformed));
+        assert!(matches!(decode(1000, &four, PointerSize::Eight), Interpreted::Malformed));
     }
 
     #[test]
@@ -200,14 +200,14 @@ mod tests {
         let mut bytes = vec![0; 24];
         bytes.extend(0_u32.to_le_bytes());
         bytes.extend(u32::MAX.to_le_bytes());
-        assert!(matches!(decode(1030, &bytes, PointerSize::Eight), Decoded::Malformed));
+        assert!(matches!(decode(1030, &bytes, PointerSize::Eight), Interpreted::Malformed));
     }
 
     #[test]
     fn ids_are_needed_known_or_unknown() {
-        assert!(matches!(decode(1003, &[], PointerSize::Eight), Decoded::NotNeeded));
-        assert!(matches!(decode(4018, &[], PointerSize::Eight), Decoded::NotNeeded));
-        assert!(matches!(decode(5000, &[], PointerSize::Eight), Decoded::Unknown));
-        assert!(matches!(decode(1029, &[], PointerSize::Eight), Decoded::Malformed));
+        assert!(matches!(decode(1003, &[], PointerSize::Eight), Interpreted::NotNeeded));
+        assert!(matches!(decode(4018, &[], PointerSize::Eight), Interpreted::NotNeeded));
+        assert!(matches!(decode(5000, &[], PointerSize::Eight), Interpreted::Unknown));
+        assert!(matches!(decode(1029, &[], PointerSize::Eight), Interpreted::Malformed));
     }
 }

@@ -12,7 +12,7 @@ use crate::event::NetEvent;
 
 /// What a record turned out to be.
 #[derive(Debug)]
-pub enum Decoded {
+pub enum Interpreted {
     /// An event that the analysis uses.
     Event(NetEvent),
     /// The same, read with another pointer size than the record's header says.
@@ -47,30 +47,30 @@ fn is_needed(provider: Guid) -> bool {
 }
 
 /// Decodes a manifest event, wherever it comes from: a record of a trace, or a live session.
-pub fn decode_event(event: EventId, payload: &[u8], pointer_size: PointerSize) -> Decoded {
+pub fn decode_event(event: EventId, payload: &[u8], pointer_size: PointerSize) -> Interpreted {
     let EventId { provider, id, version, header_pid } = event;
     match provider {
         afd::PROVIDER => afd::decode(id, payload, pointer_size),
         tcpip::PROVIDER => tcpip::decode(id, version, header_pid, payload, pointer_size),
         process::KERNEL_PROCESS => process::decode_kernel_process(id, version, payload),
-        _ => Decoded::NotNeeded,
+        _ => Interpreted::NotNeeded,
     }
 }
 
 /// Decodes `record`, looking no further than its provider where that is a foreign one.
 #[inline]
-pub fn decode(record: &Record<'_>) -> Decoded {
+pub fn decode(record: &Record<'_>) -> Interpreted {
     match record.kind() {
         RecordKind::EventHeader => {
             let Some(provider) = record.header_guid().filter(|guid| is_needed(*guid)) else {
-                return Decoded::NotNeeded;
+                return Interpreted::NotNeeded;
             };
             match (record.id(), record.version()) {
                 (Some(id), Some(version)) => {
                     let event = EventId { provider, id, version, header_pid: record.process_id() };
                     with_pointers(record, |payload, width| decode_event(event, payload, width))
                 }
-                _ => Decoded::Malformed,
+                _ => Interpreted::Malformed,
             }
         }
         RecordKind::Classic | RecordKind::Instance if record.header_guid() == Some(process::MOF_PROCESS) => mof(record),
@@ -79,21 +79,21 @@ pub fn decode(record: &Record<'_>) -> Decoded {
         {
             mof(record)
         }
-        RecordKind::Other => Decoded::Unknown,
-        _ => Decoded::NotNeeded,
+        RecordKind::Other => Interpreted::Unknown,
+        _ => Interpreted::NotNeeded,
     }
 }
 
-fn mof(record: &Record<'_>) -> Decoded {
+fn mof(record: &Record<'_>) -> Interpreted {
     with_pointers(record, |payload, width| match (record.id(), record.version()) {
         (Some(opcode), Some(version)) => process::decode_mof(opcode, version, payload, width),
-        _ => Decoded::Malformed,
+        _ => Interpreted::Malformed,
     })
 }
 
-fn with_pointers(record: &Record<'_>, decode: impl FnOnce(&[u8], PointerSize) -> Decoded) -> Decoded {
+fn with_pointers(record: &Record<'_>, decode: impl FnOnce(&[u8], PointerSize) -> Interpreted) -> Interpreted {
     match (record.user_data(), record.pointer_size()) {
         (Ok(payload), Some(width)) => decode(payload, width),
-        _ => Decoded::Malformed,
+        _ => Interpreted::Malformed,
     }
 }

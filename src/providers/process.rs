@@ -2,7 +2,7 @@
 
 use etl_parser::{Guid, PointerSize};
 
-use super::Decoded;
+use super::Interpreted;
 use super::fields::Fields;
 use crate::event::{NetEvent, ProcessChange, ProcessEvent, ProcessSource};
 use crate::time::FileTime;
@@ -21,7 +21,7 @@ const NEWEST_RUNDOWN: u8 = 3;
 /// Decodes an event of Microsoft-Windows-Kernel-Process.
 ///
 /// Newer versions append fields, so one that is not known yet is read as the newest known one.
-pub(super) fn decode_kernel_process(id: u16, version: u8, payload: &[u8]) -> Decoded {
+pub(super) fn decode_kernel_process(id: u16, version: u8, payload: &[u8]) -> Interpreted {
     // No field of these events is a pointer.
     let mut fields = Fields::new(payload, PointerSize::Eight);
     let event = match id {
@@ -30,10 +30,10 @@ pub(super) fn decode_kernel_process(id: u16, version: u8, payload: &[u8]) -> Dec
         15 => start(version.min(NEWEST_RUNDOWN) + 2, ProcessChange::Rundown, &mut fields),
         2 => stop(version.min(NEWEST_STOP), &mut fields),
         // Threads, images, priorities, freezing, jobs.
-        3..=14 | 16..=32 => return Decoded::NotNeeded,
-        _ => return Decoded::Unknown,
+        3..=14 | 16..=32 => return Interpreted::NotNeeded,
+        _ => return Interpreted::Unknown,
     };
-    event.map_or(Decoded::Malformed, |event| Decoded::Event(NetEvent::Process(Box::new(event))))
+    event.map_or(Interpreted::Malformed, |event| Interpreted::Event(NetEvent::Process(Box::new(event))))
 }
 
 fn start(version: u8, change: ProcessChange, fields: &mut Fields<'_>) -> Option<ProcessEvent> {
@@ -98,15 +98,15 @@ fn stop(version: u8, fields: &mut Fields<'_>) -> Option<ProcessEvent> {
 ///
 /// The width of the record's header is tried first; some loggers put 64-bit payloads into 32-bit records, so where that
 /// does not use up the payload and the other width does, the other is taken.
-pub(super) fn decode_mof(opcode: u16, version: u8, payload: &[u8], width: PointerSize) -> Decoded {
+pub(super) fn decode_mof(opcode: u16, version: u8, payload: &[u8], width: PointerSize) -> Interpreted {
     let change = match opcode {
         1 => ProcessChange::Start,
         2 => ProcessChange::End,
         3 | 4 => ProcessChange::Rundown,
         0x27 => ProcessChange::Defunct,
         // Terminate, counters, swapping, freezing: no names.
-        0x0A | 0x0B | 0x20..=0x26 => return Decoded::NotNeeded,
-        _ => return Decoded::Unknown,
+        0x0A | 0x0B | 0x20..=0x26 => return Interpreted::NotNeeded,
+        _ => return Interpreted::Unknown,
     };
     let other_width = match width {
         PointerSize::Four => PointerSize::Eight,
@@ -121,9 +121,9 @@ pub(super) fn decode_mof(opcode: u16, version: u8, payload: &[u8], width: Pointe
         },
     };
     match event {
-        Some(event) if other_width_taken => Decoded::OtherPointerSize(NetEvent::Process(Box::new(event))),
-        Some(event) => Decoded::Event(NetEvent::Process(Box::new(event))),
-        None => Decoded::Malformed,
+        Some(event) if other_width_taken => Interpreted::OtherPointerSize(NetEvent::Process(Box::new(event))),
+        Some(event) => Interpreted::Event(NetEvent::Process(Box::new(event))),
+        None => Interpreted::Malformed,
     }
 }
 
@@ -199,9 +199,11 @@ fn token_user(fields: &mut Fields<'_>, width: PointerSize) -> Option<()> {
 mod tests {
     use super::*;
 
-    fn process(decoded: Decoded) -> ProcessEvent {
+    fn process(decoded: Interpreted) -> ProcessEvent {
         match decoded {
-            Decoded::Event(NetEvent::Process(event)) | Decoded::OtherPointerSize(NetEvent::Process(event)) => *event,
+            Interpreted::Event(NetEvent::Process(event)) | Interpreted::OtherPointerSize(NetEvent::Process(event)) => {
+                *event
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -308,7 +310,7 @@ mod tests {
                 for form in forms {
                     let bytes = mof_payload(version, width, &form);
                     let decoded = decode_mof(3, version, &bytes, width);
-                    assert!(matches!(decoded, Decoded::Event(_)), "version {version}, {width:?}, {form:?}");
+                    assert!(matches!(decoded, Interpreted::Event(_)), "version {version}, {width:?}, {form:?}");
                     let event = process(decoded);
                     assert_eq!((event.pid, event.parent_pid), (1776, Some(988)));
                     assert_eq!(event.image.as_deref(), Some("notepad.exe"));
@@ -323,13 +325,13 @@ mod tests {
         let sid = [vec![0; 16], vec![1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0]].concat();
         let bytes = mof_payload(3, PointerSize::Eight, &sid);
         let decoded = decode_mof(1, 3, &bytes, PointerSize::Four);
-        assert!(matches!(decoded, Decoded::OtherPointerSize(_)));
+        assert!(matches!(decoded, Interpreted::OtherPointerSize(_)));
         assert_eq!(process(decoded).pid, 1776);
     }
 
     #[test]
     fn opcodes_without_names_are_not_needed() {
-        assert!(matches!(decode_mof(0x0B, 2, &[1, 2, 3, 4], PointerSize::Eight), Decoded::NotNeeded));
-        assert!(matches!(decode_mof(1, 4, &[1, 2, 3, 4], PointerSize::Eight), Decoded::Malformed));
+        assert!(matches!(decode_mof(0x0B, 2, &[1, 2, 3, 4], PointerSize::Eight), Interpreted::NotNeeded));
+        assert!(matches!(decode_mof(1, 4, &[1, 2, 3, 4], PointerSize::Eight), Interpreted::Malformed));
     }
 }

@@ -5,7 +5,7 @@
 
 use etl_parser::{Guid, PointerSize};
 
-use super::Decoded;
+use super::Interpreted;
 use super::fields::Fields;
 use crate::event::{NetEvent, PortReference, RawPort, TransportEvent};
 use crate::net::{Family, Protocol, SocketAddress};
@@ -32,7 +32,7 @@ pub(super) fn decode(
     header_pid: Option<u32>,
     payload: &[u8],
     pointer_size: PointerSize,
-) -> Decoded {
+) -> Interpreted {
     let mut fields = Fields::new(payload, pointer_size);
     let decoded = match id {
         1001 => endpoint_creation(&mut fields),
@@ -53,12 +53,12 @@ pub(super) fn decode(
         1397 => udp_closed(&mut fields),
         1052 | 1054 => reservation(&mut fields),
         1110 => global_parameters(&mut fields),
-        _ => return Decoded::NotNeeded,
+        _ => return Interpreted::NotNeeded,
     };
     match decoded {
-        Some(Some(event)) => Decoded::Event(NetEvent::Transport(event)),
-        Some(None) => Decoded::NotNeeded,
-        None => Decoded::Malformed,
+        Some(Some(event)) => Interpreted::Event(NetEvent::Transport(event)),
+        Some(None) => Interpreted::NotNeeded,
+        None => Interpreted::Malformed,
     }
 }
 
@@ -220,7 +220,7 @@ mod tests {
 
     fn event(id: u16, version: u8, payload: &[u8], width: PointerSize) -> TransportEvent {
         match decode(id, version, Some(77), payload, width) {
-            Decoded::Event(NetEvent::Transport(event)) => event,
+            Interpreted::Event(NetEvent::Transport(event)) => event,
             other => panic!("{other:?}"),
         }
     }
@@ -249,7 +249,7 @@ mod tests {
         let four = [0x55_u32.to_le_bytes().to_vec(), tail, vec![0; 8]].concat();
         assert_eq!(event(1300, 0, &eight, PointerSize::Eight), want);
         assert_eq!(event(1300, 1, &four, PointerSize::Four), want, "what newer versions add is passed over");
-        assert!(matches!(decode(1300, 0, None, &eight[..40], PointerSize::Eight), Decoded::Malformed));
+        assert!(matches!(decode(1300, 0, None, &eight[..40], PointerSize::Eight), Interpreted::Malformed));
     }
 
     #[test]
@@ -270,6 +270,6 @@ mod tests {
             TransportEvent::Reserved { pid: 40, status: NtStatus::SUCCESS, start: RawPort(0xC020), count: 0x1000 };
         assert_eq!(event(1052, 0, &reserved, PointerSize::Eight), want);
         let failed = [&0xC000_009A_u32.to_le_bytes()[..], &[1; 8], &[2, 0, 0, 0], &[9, 0, 0, 0]].concat();
-        assert!(matches!(decode(1001, 0, None, &failed, PointerSize::Eight), Decoded::NotNeeded));
+        assert!(matches!(decode(1001, 0, None, &failed, PointerSize::Eight), Interpreted::NotNeeded));
     }
 }

@@ -34,7 +34,7 @@ const COLUMNS: [&str; 22] = [
 ///
 /// # Errors
 ///
-/// What writing says.
+/// The [`io::Error`] of `out`, as it is.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(COLUMNS)?;

@@ -8,7 +8,8 @@ use serde::Serialize;
 ///
 /// # Errors
 ///
-/// What writing says.
+/// The [`io::Error`] of `out`, as it is; `InvalidData` where `document` is not one that JSON has, such as a map whose keys are
+/// no text.
 pub fn write(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut text = serde_json::to_vec_pretty(document)?;
     text.push(b'\n');

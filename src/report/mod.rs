@@ -1,6 +1,8 @@
 #![doc = include_str!("SCHEMA.md")]
 
 pub mod csv;
+#[cfg(test)]
+mod first_screen_tests;
 pub mod json;
 mod rows;
 pub mod summary;
@@ -24,7 +26,8 @@ use crate::diagnosis::holders::{HolderEvidence, Pattern};
 use crate::diagnosis::outcome::{Look, Speaker};
 use crate::diagnosis::state::{Confidence, State};
 use crate::diagnosis::verdict::Reason;
-use crate::machine::pools::{PoolKey, PoolRange, RangeSource};
+use crate::machine::pool_key::PoolKey;
+use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::net::{Family, Protocol};
 use crate::time::FileTime;
 

@@ -8,7 +8,7 @@ use crate::diagnosis::holders::{HolderEvidence, Pattern};
 use crate::diagnosis::outcome::{Look, Speaker};
 use crate::diagnosis::state::{Confidence, State};
 use crate::event::base_name;
-use crate::machine::pools::RangeSource;
+use crate::machine::ranges::RangeSource;
 use crate::status::NtStatus;
 use crate::time::{FileTime, ShownTime as _, duration_text};
 use crate::words::{counted, grouped, shown};
@@ -28,7 +28,7 @@ pub struct Headline {
 
 /// Something to do, as people are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct NextStep {
     /// What, and in brackets what that changes.
     pub text: String,
     /// Commands to paste, in their order.
@@ -113,19 +113,19 @@ impl Report {
     }
 
     /// What to do that stands on the first screen, where nothing can be told.
-    pub fn first_steps(&self) -> Vec<Step> {
+    pub fn first_steps(&self) -> Vec<NextStep> {
         let is_first = |step: &&Recommendation| step.code.on_first_screen();
         let steps = self.recommendations.iter().filter(|_| self.verdict.state == State::CannotTell).filter(is_first);
         let text = |step: &Recommendation| {
             format!("{}, in a command prompt (cmd) as administrator:", sentence_start(&step.text))
         };
-        steps.map(|step| Step { text: text(step), commands: step.commands.clone(), undo: None }).collect()
+        steps.map(|step| NextStep { text: text(step), commands: step.commands.clone(), undo: None }).collect()
     }
 
     /// What to do next, least invasive first; empty where the first screen tells it.
-    pub fn next_steps(&self) -> Vec<Step> {
+    pub fn next_steps(&self) -> Vec<NextStep> {
         let steps = self.recommendations.iter().filter(|_| self.verdict.state != State::CannotTell);
-        let step = |step: &Recommendation| Step {
+        let step = |step: &Recommendation| NextStep {
             text: format!("{} ({})", sentence_start(&shown(&step.text)), step.effect().phrase()),
             commands: step.commands.iter().map(|command| shown(command)).collect(),
             undo: step.undo.as_deref().map(shown),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::{HandleCount, RowCount};
-use super::lines::Lines;
+use super::lines::{Command, Lines};
 
 const DEVICE: &str = "\\device\\afd";
 
@@ -22,14 +22,19 @@ pub fn parse(text: &str) -> Option<Handles> {
     let mut rows = RowCount::default();
     // `handle -a` prints a line for each process above those of its handles; Process Explorer does so, too.
     let mut section: Option<(&str, u32)> = None;
+    let mut command = Command::default();
     for line in Lines::new(text) {
         let text = line.trimmed();
         let owner = owner(text).or_else(|| of_explorer(text));
         if !names_afd(text) {
             section = owner.or(section);
+            if text.contains('>') && command.see(text) {
+                section = None;
+            }
             continue;
         }
-        let Some((image, pid)) = owner.or(section) else {
+        let of_command = || pid_of_command(command.text()).map(|pid| ("", pid));
+        let Some((image, pid)) = owner.or(section).or_else(of_command) else {
             rows.missed(line.number);
             continue;
         };
@@ -43,6 +48,12 @@ pub fn parse(text: &str) -> Option<Handles> {
         count.count = count.count.saturating_add(1);
     }
     (rows.rows + rows.not_understood > 0).then(|| Handles { counts: counts.into_values().collect(), rows })
+}
+
+/// The process whose handles `handle -p 7312` lists.
+fn pid_of_command(command: &str) -> Option<u32> {
+    let mut words = command.split_whitespace().skip_while(|word| !matches!(*word, "-p" | "/p"));
+    words.nth(1).and_then(super::columns::number)
 }
 
 /// Whether a line is that of a handle to AFD: the name is what stands last, behind the handle's number or kind.

@@ -123,7 +123,9 @@ pub fn recognise_as(bytes: &[u8], name: &str, encoding: Option<NamedEncoding>) -
         notes.extend(told.iter().cloned());
         let note = (!notes.is_empty()).then(|| notes.join("; "));
         let (encoding, encoding_by) = (Some(decoded.encoding.clone()), Some(decoded.by));
-        found.push(Recognised { kind, facts, note, is_useful: true, rows, encoding, encoding_by });
+        // Where no row could be read there is nothing to use.
+        let is_useful = rows.rows > 0 || rows.not_understood == 0;
+        found.push(Recognised { kind, facts, note, is_useful, rows, encoding, encoding_by });
     };
     let left_out = |count: u64| match count {
         0 => None,

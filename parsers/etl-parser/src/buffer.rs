@@ -60,6 +60,7 @@ pub struct BufferState(pub u32);
 #[binread]
 #[br(little)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct BufferHeader {
     /// Bytes from this buffer to the next one in the file.
     pub buffer_bytes: u32,
@@ -142,6 +143,7 @@ impl BufferHeader {
 
 /// Where a buffer stands, and what its header says.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct BufferInfo {
     /// Number of the buffer in the file, from 0; gaps stand for damage.
     pub index: u32,

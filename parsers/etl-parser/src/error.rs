@@ -49,6 +49,7 @@ pub enum Consequence {
 ///
 /// `need` and `have` are bytes, except for [`ErrorKind::UnknownMarker`], where `have` is the word found.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Error {
     /// What is wrong.
     pub kind: ErrorKind,

@@ -110,6 +110,7 @@ pub enum ExtendedValue<'a> {
 
 /// A call stack: return addresses, innermost first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StackTrace<'a> {
     /// Not 0 where the other part of the stack, kernel or user, comes with a later event.
     pub match_id: u64,

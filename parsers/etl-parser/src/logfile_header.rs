@@ -34,6 +34,7 @@ impl LogFileMode {
 #[binread]
 #[br(little)]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct TimeZone {
     /// UTC = local time + this, in minutes.
     pub bias_minutes: i32,

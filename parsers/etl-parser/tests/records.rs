@@ -73,6 +73,9 @@ fn event_with_extended_items() {
         let RecordHeader::Event(header) = record.header().unwrap() else { panic!() };
         assert_eq!((header.channel, header.level, header.opcode, header.task), (16, 4, 12, 7));
         assert_eq!((header.keyword, header.cpu_times), (0x8000_0004, [5, 6]));
+        assert_eq!((record.channel(), record.level(), record.opcode()), (Some(16), Some(4), Some(12)));
+        assert_eq!((record.task(), record.keyword()), (Some(7), Some(0x8000_0004)));
+        assert_eq!((record.provider(), record.activity_id()), (Some(guid()), Some(header.activity_id)));
         assert_eq!(header.activity_id.to_string(), "aabbccdd-0001-0002-0909-090909090909");
         let types: Vec<u16> = record.extended_items().map(|item| item.item_type.0).collect();
         let stack = if record.pointer_size() == Some(PointerSize::Four) { 5 } else { 6 };
@@ -93,6 +96,8 @@ fn system_and_compact() {
         assert_eq!((record.ticks(), record.process_id(), record.thread_id()), (Some(ticks), Some(4120), Some(77)));
         let RecordHeader::System(header) = record.header().unwrap() else { panic!() };
         assert_eq!(header.cpu_times, Some([5, 6]));
+        assert_eq!(record.provider().unwrap().to_string(), "3d6fa8d0-fe05-11d0-9dda-00c04fd7ba7c");
+        assert_eq!((record.opcode(), record.level(), record.keyword(), record.task()), (Some(1), None, None, None));
         assert_eq!(record.user_data().unwrap(), payload);
     });
     let compact = Written::Compact { origin: ORIGIN, hook: 0x0302, version: 2, payload };
@@ -127,6 +132,8 @@ fn classic_and_instance() {
         assert_eq!(record.kind(), RecordKind::Classic);
         let RecordHeader::Classic(header) = record.header().unwrap() else { panic!() };
         assert_eq!((header.opcode, header.level, header.version, header.guid), (39, 5, 3, guid()));
+        assert_eq!((record.opcode(), record.level(), record.provider()), (Some(39), Some(5), Some(guid())));
+        assert_eq!((record.keyword(), record.channel(), record.activity_id()), (None, None, None));
         assert_eq!((record.ticks(), record.id(), record.header_guid()), (Some(ticks), Some(39), Some(guid())));
         assert_eq!(record.user_data().unwrap(), b"mof");
     });

@@ -8,6 +8,7 @@ use crate::types::{InType, OutType};
 
 /// A difference between the trace's own schema of an event and that of the built-in tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LayoutDifference {
     /// Name of the field, as the trace has it.
     pub field: Arc<str>,
@@ -17,6 +18,7 @@ pub struct LayoutDifference {
 
 /// What differs; the trace's own comes first.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DifferenceKind {
     /// Number of fields or members.
     Fields(usize, usize),

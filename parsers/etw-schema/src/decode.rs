@@ -34,6 +34,7 @@ pub type Maps = BTreeMap<Arc<str>, Arc<Map>>;
 
 /// What a payload holds by its layout.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct DecodedPayload {
     /// The fields that fit.
     pub fields: FieldValues,
@@ -52,6 +53,7 @@ impl DecodedPayload {
 
 /// The first field that could not be read. Of an array or structure, what could be read is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Missing {
     /// Name of the field.
     pub field: Arc<str>,
@@ -61,6 +63,7 @@ pub struct Missing {
 
 /// Why a field could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum MissingReason {
     /// It needs more bytes than are left.
     PayloadEnded,
@@ -93,7 +96,8 @@ impl fmt::Display for Missing {
     }
 }
 
-/// Decodes `payload`. Never fails: what cannot be read is told in the answer.
+/// Decodes `payload` by a layout; `maps` are those of its provider. Never fails: what cannot be read is told in the answer.
+#[must_use]
 pub fn decode(layout: &Layout, payload: &[u8], pointer_size: PointerSize, maps: Option<&Maps>) -> DecodedPayload {
     let mut decoder = Decoder {
         cursor: ByteCursor::new(payload),

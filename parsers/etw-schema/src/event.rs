@@ -53,6 +53,7 @@ impl fmt::Display for EventKey {
 
 /// Where a schema is from: how its fields are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum SchemaSource {
     /// Event metadata that a merge put into the trace.
     Embedded,
@@ -60,7 +61,7 @@ pub enum SchemaSource {
     TraceLogging,
     /// The manifest that a .NET event source put into the trace.
     Manifest,
-    /// The tables of this program.
+    /// The built-in tables: [`tables`](crate::tables).
     Table,
     /// The header says that the payload is one string.
     StringOnly,
@@ -81,6 +82,7 @@ impl SchemaSource {
 
 /// A schema: names, and the layout of the payload.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct EventSchema {
     /// Where it is from.
     pub source: SchemaSource,
@@ -141,6 +143,7 @@ impl EventSchema {
 
 /// Why a schema in a trace cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum SchemaError {
     /// It ends before this part.
     Ends(&'static str),
@@ -154,7 +157,7 @@ pub enum SchemaError {
     BadReference,
     /// Text of another kind than XML in UTF-8, or with entities of its own.
     NotXml,
-    /// It is larger than this program reads.
+    /// It is larger than this crate reads.
     TooLarge,
 }
 

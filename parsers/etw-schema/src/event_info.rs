@@ -1,7 +1,8 @@
 //! Event metadata that a merge puts into a trace: `TRACE_EVENT_INFO` and `EVENT_MAP_INFO`.
 //!
 //! Sources: Microsoft's pages on `TRACE_EVENT_INFO`, `EVENT_PROPERTY_INFO` and `EVENT_MAP_INFO`; that merges store them
-//! raw, and under which key, is from PerfView `RegisteredTraceEventParser.cs`; both confirmed on real files (FORMAT.md).
+//! raw, and under which key, is from PerfView `RegisteredTraceEventParser.cs`; both confirmed on real files
+//! (etl-parser's FORMAT.md).
 
 use std::sync::Arc;
 
@@ -52,7 +53,9 @@ const WBEM_BITMAP: u32 = 0x10;
 ///
 /// # Errors
 ///
-/// Where any offset or reference in it is not one that its writer can have meant.
+/// [`SchemaError::Ends`], [`SchemaError::OutOfRange`], [`SchemaError::BadReference`],
+/// [`SchemaError::OverlappingStructures`], [`SchemaError::TooDeep`] or [`SchemaError::TooLarge`] where any offset or
+/// reference in it is not one that its writer can have meant.
 pub fn read_event_info(bytes: &[u8]) -> Result<Option<(EventKey, EventSchema)>, SchemaError> {
     let head = Head::read(bytes)?;
     let key = match head.decoding_source {
@@ -279,7 +282,8 @@ impl<'a> Texts<'a> {
 ///
 /// # Errors
 ///
-/// Where any offset in it is not one that its writer can have meant.
+/// [`SchemaError::Ends`], [`SchemaError::OutOfRange`] or [`SchemaError::TooLarge`] where any offset in it is not one that
+/// its writer can have meant.
 pub fn read_map_info(payload: &[u8]) -> Result<(Guid, Arc<str>, Map), SchemaError> {
     let mut cursor = ByteCursor::new(payload);
     let provider = cursor.guid().ok_or(SchemaError::Ends("map"))?;

@@ -1,19 +1,16 @@
-//! What a trace says about its events' schemas, and events decoded by that.
+//! What a trace says about its events' schemas.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use etl_parser::{EventHeader, ExtendedItemType, Guid, PointerSize, Record, RecordKind};
+use etl_parser::{ExtendedItemType, Guid, Record, RecordKind, Trace};
 
 use crate::compare::{self, LayoutDifference};
-use crate::decode::{DecodedPayload, Maps, decode};
-use crate::event::{EventKey, EventSchema, KeyKind, SchemaError, SchemaSource};
-use crate::layout::{Content, Count, Field, Layout, Scalar};
+use crate::decode::Maps;
+use crate::event::{EventKey, EventSchema, SchemaError};
 use crate::manifest::{self, Manifests};
 use crate::map::Map;
 use crate::tracelogging::{self, ProviderTraits};
-use crate::types::InType;
 use crate::{event_info, tables};
 
 /// Bytes of schemas that are kept. The most that a real trace seen has are 44,943, of 61 events and 25 maps; a trace of
@@ -37,8 +34,9 @@ pub struct Schemas {
     learned_bytes: usize,
 }
 
-/// What was found of schemas in a trace.
+/// What was found of schemas in a trace, in records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct LearnedCounts {
     /// Records with a `TRACE_EVENT_INFO`.
     pub event_infos: u64,
@@ -56,47 +54,54 @@ pub struct LearnedCounts {
     pub over_limit: u64,
 }
 
-/// A decoded event.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DecodedEvent {
-    /// The schema by which it was decoded, with the names of provider, event, task and opcode.
-    pub schema: Arc<EventSchema>,
-    /// The fields, leftover bytes, and what is missing.
-    pub payload: DecodedPayload,
-    /// The payload was written with another pointer size than the header says.
-    pub other_pointer_size: bool,
-    /// The table knows no such version; the event was decoded as one of this version.
-    pub as_version: Option<u8>,
-}
-
-/// Why an event was not decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotDecoded {
-    /// No schema is known.
-    NotKnown,
-    /// The schema in the event cannot be used.
-    BadSchema(SchemaError),
-    /// Where the payload starts cannot be told.
-    BadRecord(etl_parser::Error),
-}
-
-impl fmt::Display for NotDecoded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotKnown => f.write_str("no schema is known"),
-            Self::BadSchema(error) => write!(f, "{error}"),
-            Self::BadRecord(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl std::error::Error for NotDecoded {}
-
 impl Schemas {
-    /// Takes in what `record` says about schemas; most records say nothing.
+    /// Everything that a trace says about its events' schemas.
+    ///
+    /// Reads all of it once, on one thread; records that are damaged are passed over, as their damage is told where the
+    /// trace is read. To learn on several threads, let each [`learn`](Schemas::learn) from buffers of its own, and
+    /// [`absorb`](Schemas::absorb) the parts in [`Trace::reading_order`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/synthetic/modern-64.etl");
+    /// # if !std::path::Path::new(path).exists() { return Ok(()) }
+    /// let file = etl_parser::EtlFile::open(path)?;
+    /// let trace = file.trace()?;
+    /// let schemas = etw_schema::Schemas::from_trace(&trace);
+    /// let mut decoded = 0;
+    /// for record in trace.records() {
+    ///     let record = record?;
+    ///     if let Ok(event) = schemas.decode(&record) {
+    ///         println!("{} {}", record.time(), event.name().unwrap_or_default());
+    ///         for (name, value) in event.fields().iter() {
+    ///             println!("  {name} = {value}");
+    ///         }
+    ///         decoded += 1;
+    ///     }
+    /// }
+    /// assert!(decoded > 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_trace(trace: &Trace<'_>) -> Self {
+        let mut schemas = Self::default();
+        let mut scratch = Vec::new();
+        for position in trace.reading_order() {
+            if let Ok(buffer) = trace.buffer(position, &mut scratch) {
+                buffer.records().filter_map(Result::ok).for_each(|record| schemas.learn(record));
+            }
+        }
+        schemas
+    }
+
+    /// Takes in what a record, given as `Record`, `&Record` or `&OrderedRecord`, says about schemas; most say nothing.
     ///
     /// May be called before or while events are decoded: those decoded earlier lack the schemas that come later.
-    pub fn learn(&mut self, record: &Record<'_>) {
+    pub fn learn<'r>(&mut self, record: impl Into<Record<'r>>) {
+        self.learn_record(&record.into());
+    }
+
+    fn learn_record(&mut self, record: &Record<'_>) {
         match record.kind() {
             RecordKind::Classic if record.header_guid() == Some(event_info::EVENT_METADATA) => {
                 let Ok(payload) = record.user_data() else { return self.counts.malformed += 1 };
@@ -148,7 +153,8 @@ impl Schemas {
         }
     }
 
-    fn known_tracelogging(&self, event: &[u8], traits: &[u8]) -> Option<&Arc<EventSchema>> {
+    /// The schema of an event that describes itself, if it was learned.
+    pub(crate) fn known_tracelogging(&self, event: &[u8], traits: &[u8]) -> Option<&Arc<EventSchema>> {
         self.tracelogging.get(traits).and_then(|events| events.get(event))
     }
 
@@ -215,54 +221,13 @@ impl Schemas {
         self.conflicting_maps.extend(later.conflicting_maps);
     }
 
-    /// Decodes an event: by metadata in the trace where there are any, else by its own, else by a manifest in the trace,
-    /// else by the built-in tables.
-    ///
-    /// # Errors
-    ///
-    /// Where no schema is known, or the event's own or its header is damaged. A payload that does not suit its schema
-    /// is no error: see [`DecodedPayload`].
-    pub fn decode(&self, record: &Record<'_>) -> Result<DecodedEvent, NotDecoded> {
-        let found = self.find(record)?;
-        let bytes = record.user_data().map_err(NotDecoded::BadRecord)?;
-        let size = record.pointer_size().unwrap_or(PointerSize::Eight);
-        let decode = |size| decode(&found.schema.layout, bytes, size, found.maps);
-        let (mut payload, mut other_pointer_size) = (decode(size), false);
-        if found.any_pointer_size && !payload.is_exact() {
-            // Some loggers in user mode put payloads of one width into records of the other.
-            let other = decode(other(size));
-            if other.is_exact() {
-                (payload, other_pointer_size) = (other, true);
-            }
-        }
-        Ok(DecodedEvent { schema: found.schema, payload, other_pointer_size, as_version: found.as_version })
-    }
-
-    fn find(&self, record: &Record<'_>) -> Result<Found<'_>, NotDecoded> {
-        if record.kind() == RecordKind::EventHeader {
-            if is_string_only(record) {
-                return Ok(Found::plain(Arc::clone(&STRING_ONLY)));
-            }
-            let own = SelfDescription::of(record);
-            if let Some(event) = own.event {
-                let schema = match self.known_tracelogging(event, own.traits) {
-                    Some(schema) => Arc::clone(schema),
-                    None => Arc::new(read_tracelogging(event, own.traits).map_err(NotDecoded::BadSchema)?),
-                };
-                return Ok(Found::plain(schema));
-            }
-        }
-        let key = EventKey::of(record).ok_or(NotDecoded::NotKnown)?;
-        if let Some(schema) = self.events.get(&key) {
+    /// What the trace says about an event, and its provider's maps: metadata of a merge, else a manifest.
+    pub(crate) fn own(&self, key: &EventKey) -> Option<(Arc<EventSchema>, Option<&Maps>)> {
+        if let Some(schema) = self.events.get(key) {
             let maps = schema.map_provider.and_then(|provider| self.maps.get(&provider));
-            return Ok(Found { maps, ..Found::plain(Arc::clone(schema)) });
+            return Some((Arc::clone(schema), maps));
         }
-        if let Some(schema) = self.manifests.find(&key) {
-            return Ok(Found::plain(schema));
-        }
-        let (schema, version) = tables::find(&key).ok_or(NotDecoded::NotKnown)?;
-        let as_version = (version != key.version).then_some(version);
-        Ok(Found { as_version, any_pointer_size: key.kind == KeyKind::Class, ..Found::plain(schema) })
+        self.manifests.find(key).map(|schema| (schema, None))
     }
 
     /// Where the trace's own metadata differ from the built-in tables, by event.
@@ -313,36 +278,17 @@ impl LearnedCounts {
     }
 }
 
-/// A schema, and what decoding by it needs.
-struct Found<'a> {
-    schema: Arc<EventSchema>,
-    maps: Option<&'a Maps>,
-    any_pointer_size: bool,
-    as_version: Option<u8>,
-}
-
-impl Found<'_> {
-    fn plain(schema: Arc<EventSchema>) -> Self {
-        Self { schema, maps: None, any_pointer_size: false, as_version: None }
-    }
-}
-
-fn other(size: PointerSize) -> PointerSize {
-    match size {
-        PointerSize::Four => PointerSize::Eight,
-        PointerSize::Eight => PointerSize::Four,
-    }
-}
-
 /// The extended items with which an event describes itself.
-struct SelfDescription<'a> {
-    event: Option<&'a [u8]>,
-    traits: &'a [u8],
+pub(crate) struct SelfDescription<'a> {
+    /// Metadata of the event.
+    pub(crate) event: Option<&'a [u8]>,
+    /// Traits of its provider; empty where there are none.
+    pub(crate) traits: &'a [u8],
 }
 
 impl<'a> SelfDescription<'a> {
     /// The first item of each type counts.
-    fn of(record: &Record<'a>) -> Self {
+    pub(crate) fn of(record: &Record<'a>) -> Self {
         let (mut event, mut traits) = (None, None);
         for item in record.extended_items() {
             match item.item_type {
@@ -356,22 +302,10 @@ impl<'a> SelfDescription<'a> {
 }
 
 /// Damaged provider traits cost the provider's name, not the event.
-fn read_tracelogging(event: &[u8], traits: &[u8]) -> Result<EventSchema, SchemaError> {
+pub(crate) fn read_tracelogging(event: &[u8], traits: &[u8]) -> Result<EventSchema, SchemaError> {
     let traits = match traits {
         [] => ProviderTraits::default(),
         _ => tracelogging::read_provider_traits(traits).unwrap_or_default(),
     };
     tracelogging::read_event(event, &traits)
 }
-
-fn is_string_only(record: &Record<'_>) -> bool {
-    let flags = record.bytes().get(4..).and_then(|bytes| bytes.first_chunk());
-    flags.is_some_and(|flags| u16::from_le_bytes(*flags) & EventHeader::STRING_ONLY != 0)
-}
-
-/// The schema of events whose header says that the payload is one string (`EventWriteString`).
-static STRING_ONLY: LazyLock<Arc<EventSchema>> = LazyLock::new(|| {
-    let content = Content::Scalar(Scalar::of(InType::UNICODE_STRING));
-    let field = Field { name: "String".into(), slot: 0, count: Count::One, content };
-    Arc::new(EventSchema::new(SchemaSource::StringOnly, Layout::new(vec![field])))
-});

@@ -1,4 +1,4 @@
-//! Built-in schemas of the providers that this program reasons about.
+//! Built-in schemas of common network and process providers, for traces that carry none.
 //!
 //! The tables are data, in the files beside this one; the grammar, line by line:
 //!
@@ -91,7 +91,7 @@ impl BuiltIn {
         };
         if let Some(kind) = kind {
             let (guid, name) = rest.split_once(' ')?;
-            let guid = Guid::from_u128(u128::from_str_radix(&guid.replace('-', ""), 16).ok()?);
+            let guid = guid.parse().ok()?;
             *scope = Some(Scope { kind, guid, name: name.into(), maps: HashMap::new(), shapes: HashMap::new() });
             return Some(());
         }

@@ -1,8 +1,8 @@
 //! TraceLogging: events that bring their own schema, in extended items of the event header.
 //!
 //! Sources: Microsoft's `TraceLoggingProvider.h` and tracelogging repository (event metadata, provider traits, types),
-//! `evntcons.h`; confirmed on real files (FORMAT.md). Types share numbers with `TDH_INTYPE_*` up to 23 with few
-//! exceptions; ways to show them have numbers of their own.
+//! `evntcons.h`; confirmed on real files (etl-parser's FORMAT.md). Types share numbers with `TDH_INTYPE_*` up to 23 with
+//! few exceptions; ways to show them have numbers of their own.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub struct ProviderTraits {
 ///
 /// # Errors
 ///
-/// Where the name does not end. Traits that cannot be read are left out.
+/// [`SchemaError::Ends`] or [`SchemaError::OutOfRange`] where the name does not end. Traits that cannot be read are left out.
 pub fn read_provider_traits(bytes: &[u8]) -> Result<ProviderTraits, SchemaError> {
     let mut cursor = sized(bytes)?;
     let name = text(cursor.until_nul().ok_or(SchemaError::Ends("provider name"))?);
@@ -67,7 +67,8 @@ pub fn read_provider_traits(bytes: &[u8]) -> Result<ProviderTraits, SchemaError>
 ///
 /// # Errors
 ///
-/// Where it ends early, or its structures do not close or nest too deeply.
+/// [`SchemaError::Ends`] or [`SchemaError::OutOfRange`] where it ends early or its structures do not close,
+/// [`SchemaError::TooDeep`] where they nest too deeply.
 pub fn read_event(bytes: &[u8], traits: &ProviderTraits) -> Result<EventSchema, SchemaError> {
     let mut cursor = sized(bytes)?;
     skip_tags(&mut cursor).ok_or(SchemaError::Ends("event tags"))?;

@@ -12,6 +12,7 @@ use etl_parser::{FileTime, Guid};
 
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Value {
     /// An integer shown in decimal.
     Signed(i64),

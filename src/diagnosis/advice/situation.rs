@@ -27,7 +27,7 @@ pub struct NamedHolder<'a> {
 impl NamedHolder<'_> {
     /// System and Idle stand for the kernel: they are not to be restarted, nor blamed as an application.
     pub fn is_kernel(&self) -> bool {
-        self.pid.map_or(self.image.is_empty(), crate::machine::processes::is_kernel)
+        self.pid.map_or(self.image.is_empty(), crate::machine::owner::is_kernel)
     }
 }
 

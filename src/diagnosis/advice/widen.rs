@@ -4,7 +4,7 @@ use super::{Recommendation, unchanging};
 use crate::diagnosis::codes::RecommendationCode;
 use crate::diagnosis::holders::excluded_in;
 use crate::diagnosis::pools::PoolFinding;
-use crate::machine::pools::{PoolRange, RangeSource};
+use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::net::{Family, Protocol};
 use crate::side::facts::ExcludedPorts;
 use crate::words::grouped;
@@ -93,7 +93,7 @@ pub(super) fn widen(pool: &PoolFinding, excluded: &[ExcludedPorts]) -> Option<Re
 mod tests {
     use super::*;
     use crate::diagnosis::state::State;
-    use crate::machine::pools::PoolKey;
+    use crate::machine::pool_key::PoolKey;
 
     fn pool(start: u16, count: u32, source: RangeSource) -> PoolFinding {
         PoolFinding {

@@ -9,7 +9,8 @@ use crate::diagnosis::naming::Rows;
 use crate::diagnosis::pools::PoolFinding;
 use crate::diagnosis::system_events::{LogReach, log_reach, tuple_reuse_events};
 use crate::machine::Findings;
-use crate::machine::pools::{PoolKey, PoolRanges};
+use crate::machine::pool_key::PoolKey;
+use crate::machine::ranges::PoolRanges;
 use crate::machine::sockets::Operation;
 use crate::status::NtStatus;
 

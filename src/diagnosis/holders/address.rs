@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Book, Seen, Subject};
+use super::habits::Seen;
+use super::{Book, Subject};
 use crate::diagnosis::pools::PoolFinding;
+use crate::machine::owner::Owner;
 use crate::machine::pools::Pool;
-use crate::machine::processes::Owner;
 
 /// The pool of one local address, and whose sockets hold its ports.
 type AddressPart<'a> = (PoolFinding, &'a [(Owner, u32)]);

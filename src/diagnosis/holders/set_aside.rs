@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Book;
-use crate::machine::pools::{PoolKey, PoolRange};
-use crate::machine::ports::Hold;
-use crate::machine::transport::Reservation;
+use crate::machine::hold::Hold;
+use crate::machine::pool_key::PoolKey;
+use crate::machine::ranges::PoolRange;
+use crate::machine::reservation::Reservation;
 use crate::net::Protocol;
 use crate::side::facts::ExcludedPorts;
 
@@ -94,7 +95,7 @@ fn ports_of(mut spans: Vec<(u16, u16)>, range: PoolRange) -> BTreeSet<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::pools::DEFAULT_RANGE;
+    use crate::machine::ranges::DEFAULT_RANGE;
     use crate::net::Family;
 
     #[test]

@@ -11,7 +11,7 @@ use windows_sys::Win32::System::Diagnostics::Etw::{
 };
 use windows_sys::core::GUID;
 
-use super::super::system::{ProviderSetup, Refusal, SessionCounts, Step};
+use super::super::system::{ProviderSetup, Refusal, SessionCounts, SessionStep};
 use super::text::{refusal, wide};
 
 /// `ERROR_SUCCESS`, `ERROR_MORE_DATA` (the names did not fit; it was done all the same), `ERROR_WMI_INSTANCE_NOT_FOUND`.
@@ -69,18 +69,18 @@ fn control(name: &str, code: EVENT_TRACE_CONTROL) -> Result<Option<Box<Propertie
 }
 
 pub(super) fn query(name: &str) -> Result<Option<SessionCounts>, Refusal> {
-    let answer = control(name, EVENT_TRACE_CONTROL_QUERY).map_err(|code| refusal(Step::Query, code))?;
+    let answer = control(name, EVENT_TRACE_CONTROL_QUERY).map_err(|code| refusal(SessionStep::Query, code))?;
     Ok(answer.map(|properties| properties.counts()))
 }
 
 pub(super) fn stop(name: &str) -> Result<Option<SessionCounts>, Refusal> {
-    let answer = control(name, EVENT_TRACE_CONTROL_STOP).map_err(|code| refusal(Step::Stop, code))?;
+    let answer = control(name, EVENT_TRACE_CONTROL_STOP).map_err(|code| refusal(SessionStep::Stop, code))?;
     Ok(answer.map(|properties| properties.counts()))
 }
 
 pub(super) fn ask_for_rundown(name: &str, provider: &ProviderSetup) -> Result<(), Refusal> {
-    let answer = control(name, EVENT_TRACE_CONTROL_QUERY).map_err(|code| refusal(Step::Rundown, code))?;
-    let Some(properties) = answer else { return Err(refusal(Step::Rundown, NOT_FOUND)) };
+    let answer = control(name, EVENT_TRACE_CONTROL_QUERY).map_err(|code| refusal(SessionStep::Rundown, code))?;
+    let Some(properties) = answer else { return Err(refusal(SessionStep::Rundown, NOT_FOUND)) };
     // SAFETY: all bit patterns are valid for both members of the union; the system puts the session's handle there.
     let session = unsafe { properties.properties.Wnode.Anonymous1.HistoricalContext };
     let [a, b, c, d, e, f, g, h, data4 @ ..] = provider.guid.to_wire();
@@ -103,5 +103,5 @@ pub(super) fn ask_for_rundown(name: &str, provider: &ProviderSetup) -> Result<()
             ptr::null(),
         )
     };
-    if status == SUCCESS { Ok(()) } else { Err(refusal(Step::Rundown, status)) }
+    if status == SUCCESS { Ok(()) } else { Err(refusal(SessionStep::Rundown, status)) }
 }

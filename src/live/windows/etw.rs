@@ -11,7 +11,7 @@ use ferrisetw::trace::{
 };
 use ferrisetw::{EventRecord, SchemaLocator};
 
-use super::super::system::{Consumer, ProviderSetup, Refusal, SessionSetup, Sink, Step};
+use super::super::system::{Consumer, ProviderSetup, Refusal, SessionSetup, SessionStep, Sink};
 use super::control;
 use super::payload::raw_event;
 use super::text::{refusal, words};
@@ -67,9 +67,9 @@ fn of_start(error: TraceError, name: &str) -> Refusal {
     match code_of(error) {
         Code::Hresult(code) => {
             let has_started = code != ALREADY_EXISTS && matches!(control::query(name), Ok(Some(_)));
-            refusal(if has_started { Step::Enable } else { Step::Start }, code)
+            refusal(if has_started { SessionStep::Enable } else { SessionStep::Start }, code)
         }
-        Code::Plain(code) => refusal(Step::Open, code),
+        Code::Plain(code) => refusal(SessionStep::Open, code),
     }
 }
 
@@ -111,9 +111,11 @@ impl Consumer for Reading {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 let (Code::Hresult(code) | Code::Plain(code)) = code_of(error);
-                Err(Refusal { step: Step::Process, code, text: words(code) })
+                Err(Refusal { step: SessionStep::Process, code, text: words(code) })
             }
-            Err(_) => Err(Refusal { step: Step::Process, code: 0, text: "the reading thread panicked".to_owned() }),
+            Err(_) => {
+                Err(Refusal { step: SessionStep::Process, code: 0, text: "the reading thread panicked".to_owned() })
+            }
         }
     }
 }

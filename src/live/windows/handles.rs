@@ -17,7 +17,7 @@ use windows_sys::Wdk::System::SystemInformation::NtQuerySystemInformation;
 use windows_sys::Win32::Foundation::{DUPLICATE_SAME_ACCESS, DuplicateHandle};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, PROCESS_DUP_HANDLE};
 
-use super::super::system::Missing;
+use super::super::system::WhyMissing;
 use super::super::tables;
 use super::processes;
 
@@ -41,7 +41,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// A handle has not answered: no further thread must be left behind.
 static IS_STUCK: AtomicBool = AtomicBool::new(false);
 
-pub(super) fn afd_handles() -> Result<Vec<(u32, u64)>, Missing> {
+pub(super) fn afd_handles() -> Result<Vec<(u32, u64)>, WhyMissing> {
     const STUCK: &str = "a handle did not tell its name; they are not counted any more";
     if IS_STUCK.load(Ordering::Relaxed) {
         return Err(STUCK.to_owned());
@@ -64,7 +64,7 @@ pub(super) fn afd_handles() -> Result<Vec<(u32, u64)>, Missing> {
     })
 }
 
-fn table() -> Result<Vec<u8>, Missing> {
+fn table() -> Result<Vec<u8>, WhyMissing> {
     let mut size: u32 = 1 << 20;
     while size <= MAX_TABLE_BYTES {
         let mut table = vec![0_u8; usize::try_from(size).unwrap_or(0)];

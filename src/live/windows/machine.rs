@@ -18,7 +18,7 @@ use windows_sys::Win32::System::Threading::{
     ALL_PROCESSOR_GROUPS, CreateMutexW, GetActiveProcessorCount, GetCurrentProcess, OpenProcessToken,
 };
 
-use super::super::system::Machine;
+use super::super::system::MachineFacts;
 use super::text::wide;
 use crate::time::FileTime;
 
@@ -43,7 +43,7 @@ pub(super) fn claim(name: &str) -> Option<Claim> {
     (error != ERROR_ALREADY_EXISTS).then_some(Claim { _mutex: mutex })
 }
 
-pub(super) fn machine(now: FileTime) -> Machine {
+pub(super) fn machine(now: FileTime) -> MachineFacts {
     let mut version = OSVERSIONINFOW {
         dwOSVersionInfoSize: u32::try_from(size_of::<OSVERSIONINFOW>()).unwrap_or(0),
         ..Default::default()
@@ -55,7 +55,7 @@ pub(super) fn machine(now: FileTime) -> Machine {
     // SAFETY: nothing is passed.
     let up = unsafe { GetTickCount64() };
     let up = i64::try_from(up).unwrap_or(0).saturating_mul(FileTime::SECOND / 1000);
-    Machine {
+    MachineFacts {
         os_build: is_told.then_some(version.dwBuildNumber),
         processors: Some(processors).filter(|count| *count > 0),
         boot_time: FileTime::known(now.0.saturating_sub(up)),

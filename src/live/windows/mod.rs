@@ -23,8 +23,8 @@ use jiff::Timestamp;
 
 use super::command;
 use super::system::{
-    CommandOutput, Consumer, Machine, Missing, ProviderSetup, Refusal, RunningProcess, SessionCounts, SessionSetup,
-    Sink, System, Table,
+    CommandOutput, Consumer, MachineFacts, ProviderSetup, Refusal, RunningProcess, SessionCounts, SessionSetup, Sink,
+    SocketList, System, WhyMissing,
 };
 use crate::side::facts::{DynamicPorts, ListedSocket};
 use crate::time::{FileTime, from_timestamp};
@@ -86,7 +86,7 @@ impl System for Windows {
         machine::is_elevated()
     }
 
-    fn machine(&self) -> Machine {
+    fn machine(&self) -> MachineFacts {
         machine::machine(self.now())
     }
 
@@ -102,31 +102,31 @@ impl System for Windows {
         std::thread::sleep(time);
     }
 
-    fn sockets(&self, table: Table) -> Result<Vec<ListedSocket>, Missing> {
+    fn sockets(&self, table: SocketList) -> Result<Vec<ListedSocket>, WhyMissing> {
         sockets::sockets(table)
     }
 
-    fn processes(&self) -> Result<Vec<RunningProcess>, Missing> {
+    fn processes(&self) -> Result<Vec<RunningProcess>, WhyMissing> {
         processes::processes()
     }
 
-    fn handle_counts(&self) -> Result<Vec<(u32, u64)>, Missing> {
+    fn handle_counts(&self) -> Result<Vec<(u32, u64)>, WhyMissing> {
         processes::handle_counts()
     }
 
-    fn afd_handles(&self) -> Result<Vec<(u32, u64)>, Missing> {
+    fn afd_handles(&self) -> Result<Vec<(u32, u64)>, WhyMissing> {
         handles::afd_handles()
     }
 
-    fn services(&self) -> Result<Vec<(u32, String)>, Missing> {
+    fn services(&self) -> Result<Vec<(u32, String)>, WhyMissing> {
         services::services()
     }
 
-    fn dynamic_ports(&self) -> Result<Vec<DynamicPorts>, Missing> {
+    fn dynamic_ports(&self) -> Result<Vec<DynamicPorts>, WhyMissing> {
         ranges::dynamic_ports()
     }
 
-    fn command(&self, program: &str, arguments: &[&str], limit: Duration) -> Result<CommandOutput, Missing> {
+    fn command(&self, program: &str, arguments: &[&str], limit: Duration) -> Result<CommandOutput, WhyMissing> {
         let mut command = Command::new(of_system(program));
         command.args(arguments).creation_flags(NO_WINDOW);
         command::run(command, limit)

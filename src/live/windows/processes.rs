@@ -14,7 +14,7 @@ use windows_sys::Win32::System::Threading::{
     QueryFullProcessImageNameW,
 };
 
-use super::super::system::{Missing, RunningProcess};
+use super::super::system::{RunningProcess, WhyMissing};
 use super::text::{from_wide, last_error};
 use crate::time::FileTime;
 
@@ -32,7 +32,7 @@ pub(super) fn open(pid: u32, access: PROCESS_ACCESS_RIGHTS) -> Option<OwnedHandl
     (!handle.is_null()).then(|| unsafe { OwnedHandle::from_raw_handle(handle) })
 }
 
-fn entries() -> Result<Vec<PROCESSENTRY32W>, Missing> {
+fn entries() -> Result<Vec<PROCESSENTRY32W>, WhyMissing> {
     // SAFETY: nothing is passed but numbers.
     let snapshot = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0) };
     if snapshot == INVALID_HANDLE_VALUE {
@@ -53,7 +53,7 @@ fn entries() -> Result<Vec<PROCESSENTRY32W>, Missing> {
     if all.is_empty() { Err(last_error()) } else { Ok(all) }
 }
 
-pub(super) fn processes() -> Result<Vec<RunningProcess>, Missing> {
+pub(super) fn processes() -> Result<Vec<RunningProcess>, WhyMissing> {
     let process = |entry: PROCESSENTRY32W| {
         let handle = open(entry.th32ProcessID, PROCESS_QUERY_LIMITED_INFORMATION);
         let path = handle.as_ref().and_then(image_path);
@@ -87,7 +87,7 @@ fn created(process: &OwnedHandle) -> Option<FileTime> {
     is_told.then(|| FileTime::known(ticks.cast_signed())).flatten()
 }
 
-pub(super) fn handle_counts() -> Result<Vec<(u32, u64)>, Missing> {
+pub(super) fn handle_counts() -> Result<Vec<(u32, u64)>, WhyMissing> {
     let count = |entry: PROCESSENTRY32W| {
         let process = open(entry.th32ProcessID, PROCESS_QUERY_LIMITED_INFORMATION)?;
         let mut count = 0;

@@ -15,7 +15,7 @@ use windows::Win32::System::Wmi::{
 };
 use windows::core::{BSTR, PCWSTR, VARIANT, w};
 
-use super::super::system::Missing;
+use super::super::system::WhyMissing;
 use crate::net::Protocol;
 use crate::side::facts::DynamicPorts;
 
@@ -29,7 +29,7 @@ const AUTHORIZE_BY_NOTHING: u32 = 0;
 /// Settings that are looked at: there is one for each template, and all have the same range.
 const MAX_ROWS: usize = 32;
 
-pub(super) fn dynamic_ports() -> Result<Vec<DynamicPorts>, Missing> {
+pub(super) fn dynamic_ports() -> Result<Vec<DynamicPorts>, WhyMissing> {
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {
         let _ = send.send(ask());
@@ -37,7 +37,7 @@ pub(super) fn dynamic_ports() -> Result<Vec<DynamicPorts>, Missing> {
     receive.recv_timeout(LIMIT).unwrap_or_else(|_| Err("WMI does not answer".to_owned()))
 }
 
-fn ask() -> Result<Vec<DynamicPorts>, Missing> {
+fn ask() -> Result<Vec<DynamicPorts>, WhyMissing> {
     let failed = |error: windows::core::Error| {
         let words = error.message();
         format!("WMI: error {:#010x} {}", error.code().0, words.trim()).trim_end().to_owned()

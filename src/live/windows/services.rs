@@ -9,7 +9,7 @@ use windows_sys::Win32::System::Services::{
     SC_HANDLE, SC_MANAGER_ENUMERATE_SERVICE, SERVICE_ACTIVE, SERVICE_WIN32,
 };
 
-use super::super::system::Missing;
+use super::super::system::WhyMissing;
 use super::text::last_error;
 
 /// Services of one answer: the system gives no more than 256 KiB at once.
@@ -33,7 +33,7 @@ impl Drop for Manager {
     }
 }
 
-pub(super) fn services() -> Result<Vec<(u32, String)>, Missing> {
+pub(super) fn services() -> Result<Vec<(u32, String)>, WhyMissing> {
     // SAFETY: no name is given: this machine, its usual database.
     let manager = unsafe { OpenSCManagerW(ptr::null(), ptr::null(), SC_MANAGER_ENUMERATE_SERVICE) };
     if manager.is_null() {

@@ -12,7 +12,7 @@ use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress
 use windows_sys::Win32::System::Memory::{GetProcessHeap, HeapFree};
 use windows_sys::core::PCSTR;
 
-use super::super::system::{Missing, Table};
+use super::super::system::{SocketList, WhyMissing};
 use super::super::tables;
 use super::text::{wide, words};
 use crate::net::Family;
@@ -34,15 +34,15 @@ fn address_family(family: Family) -> u32 {
     }
 }
 
-pub(super) fn sockets(table: Table) -> Result<Vec<ListedSocket>, Missing> {
+pub(super) fn sockets(table: SocketList) -> Result<Vec<ListedSocket>, WhyMissing> {
     let bytes = match table {
-        Table::BoundTcp(family) => bound(table, family)?,
+        SocketList::BoundTcp(family) => bound(table, family)?,
         // SAFETY: the buffer has as many bytes as the size says.
-        Table::Tcp(family) => grown(|buffer, size| unsafe {
+        SocketList::Tcp(family) => grown(|buffer, size| unsafe {
             GetExtendedTcpTable(buffer, size, 0, address_family(family), TCP_TABLE_OWNER_PID_ALL, 0)
         })?,
         // SAFETY: as above.
-        Table::Udp(family) => grown(|buffer, size| unsafe {
+        SocketList::Udp(family) => grown(|buffer, size| unsafe {
             GetExtendedUdpTable(buffer, size, 0, address_family(family), UDP_TABLE_OWNER_PID, 0)
         })?,
     };
@@ -50,7 +50,7 @@ pub(super) fn sockets(table: Table) -> Result<Vec<ListedSocket>, Missing> {
 }
 
 /// Asks with ever larger buffers until one is large enough.
-fn grown(ask: impl Fn(*mut c_void, &mut u32) -> u32) -> Result<Vec<u8>, Missing> {
+fn grown(ask: impl Fn(*mut c_void, &mut u32) -> u32) -> Result<Vec<u8>, WhyMissing> {
     let mut size = 64 << 10;
     for _ in 0..MAX_TRIES {
         let mut buffer = vec![0_u8; usize::try_from(size).unwrap_or(0)];
@@ -68,7 +68,7 @@ fn grown(ask: impl Fn(*mut c_void, &mut u32) -> u32) -> Result<Vec<u8>, Missing>
 /// `InternalGetBoundTcpEndpointTable` and its twin, which are not documented: they allocate the table from a heap.
 type GetBound = unsafe extern "system" fn(table: *mut *mut c_void, heap: *mut c_void, flags: u32) -> u32;
 
-fn bound(table: Table, family: Family) -> Result<Vec<u8>, Missing> {
+fn bound(table: SocketList, family: Family) -> Result<Vec<u8>, WhyMissing> {
     let name: PCSTR = match family {
         Family::Ipv4 => c"InternalGetBoundTcpEndpointTable".as_ptr().cast(),
         Family::Ipv6 => c"InternalGetBoundTcp6EndpointTable".as_ptr().cast(),

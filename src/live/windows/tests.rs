@@ -17,22 +17,23 @@ fn this_process_is_among_the_processes() {
 fn a_listener_is_in_the_table_of_its_family() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let sockets = Windows::new().sockets(Table::Tcp(Family::Ipv4)).unwrap();
+    let sockets = Windows::new().sockets(SocketList::Tcp(Family::Ipv4)).unwrap();
     let found = sockets.iter().find(|socket| socket.local.is_some_and(|local| local.port == address.port()));
     let found = found.unwrap();
     assert_eq!(found.state, Some(crate::side::facts::TcpState::Listen));
     assert_eq!(found.local.map(|local| local.ip), Some(address.ip()));
     let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = udp.local_addr().unwrap().port();
-    let sockets = Windows::new().sockets(Table::Udp(Family::Ipv4)).unwrap();
+    let sockets = Windows::new().sockets(SocketList::Udp(Family::Ipv4)).unwrap();
     assert!(sockets.iter().any(|socket| socket.local.is_some_and(|local| local.port == port)));
 }
 
 #[test]
 fn every_source_answers_or_says_why_not() {
     let system = Windows::new();
-    let told = |why: Missing| assert!(!why.is_empty() && !why.contains('\n'), "{why}");
-    for table in [Table::BoundTcp(Family::Ipv4), Table::BoundTcp(Family::Ipv6), Table::Tcp(Family::Ipv6)] {
+    let told = |why: WhyMissing| assert!(!why.is_empty() && !why.contains('\n'), "{why}");
+    for table in [SocketList::BoundTcp(Family::Ipv4), SocketList::BoundTcp(Family::Ipv6), SocketList::Tcp(Family::Ipv6)]
+    {
         system.sockets(table).err().into_iter().for_each(told);
     }
     system.handle_counts().err().into_iter().for_each(told);

@@ -1,6 +1,6 @@
 //! Strings and error codes as Windows has them.
 
-use super::super::system::{Refusal, Step};
+use super::super::system::{Refusal, SessionStep};
 
 /// With a NUL at its end.
 pub(super) fn wide(text: &str) -> Vec<u16> {
@@ -20,7 +20,7 @@ pub(super) fn words(code: u32) -> String {
 }
 
 /// A refusal with the system's words.
-pub(super) fn refusal(step: Step, code: u32) -> Refusal {
+pub(super) fn refusal(step: SessionStep, code: u32) -> Refusal {
     Refusal { step, code, text: words(code) }
 }
 

@@ -1,4 +1,6 @@
+use super::lives::MAX_PROCESSES;
 use super::*;
+use crate::event::ProcessSource;
 
 fn event(change: ProcessChange, pid: u32, image: &str) -> ProcessEvent {
     ProcessEvent {
@@ -135,11 +137,11 @@ fn what_further_processes_do_counts_for_nobody_known() {
     for pid in 0..MAX_PROCESSES as u32 {
         table.running(pid, at(2));
     }
-    assert!(!table.overflowed);
+    assert!(!table.overflowed());
     let further = table.creator(u32::MAX, 0xE1, at(3));
     table.tally(Owner::Process(further)).bind_failure(at(3));
     table.finish();
-    assert!(table.overflowed);
+    assert!(table.overflowed());
     assert_eq!((table.processes().len(), table.unknown().bind_failures), (MAX_PROCESSES, 2));
     assert_eq!((table.settled(Owner::Process(further)), table.pid(further)), (None, None));
 }

@@ -1,12 +1,14 @@
 //! One socket, from create to close.
 
 use super::totals::{AddressId, Totals};
-use super::{AddressKey, FailureEvidence, Operation, is_legacy};
+use super::values::{AddressKey, FailureEvidence, Operation, is_legacy};
 use crate::event::{EventMeta, SocketEvent, SocketOperation};
-use crate::machine::World;
-use crate::machine::ports::Hold;
-use crate::machine::processes::{Decided, Fallback, Owner, ProcessId, is_kernel};
+use crate::machine::hold::Hold;
+use crate::machine::owner::{Decided, Fallback, Owner, ProcessId, is_kernel};
+use crate::machine::processes::ProcessTable;
 use crate::machine::timeline::Happening;
+use crate::machine::witness::{Attribution, Endpoint, KnownBy, Witness};
+use crate::machine::world::World;
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::status::NtStatus;
 use crate::time::FileTime;
@@ -64,7 +66,7 @@ struct Pending {
 struct Internal {
     meta: EventMeta,
     event: SocketEvent,
-    owner: (Owner, KnownBy),
+    owner: Attribution,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -75,29 +77,16 @@ struct Enter {
     time: FileTime,
 }
 
-/// How the owner of an operation is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum KnownBy {
-    /// The socket's create event.
-    Creation,
-    /// The EPROCESS address, whose PID is known.
-    Eprocess,
-    /// A record's header.
-    Header,
-    /// The EPROCESS address may still get a PID.
-    Undecided,
-    Nothing,
-}
-
 /// The socket that an event is about, and what the event may change beside it.
-pub(super) struct Life<'a> {
+pub(super) struct Life<'a, W> {
     pub(super) endpoint: u64,
     pub(super) socket: &'a mut Socket,
     pub(super) totals: &'a mut Totals,
     pub(super) world: &'a mut World,
+    pub(super) witness: &'a mut W,
 }
 
-impl Life<'_> {
+impl<W: Witness> Life<'_, W> {
     /// It was created; `completed` is the event id where the creation has ended.
     pub(super) fn created(
         &mut self,
@@ -117,6 +106,8 @@ impl Life<'_> {
             self.retire(time);
         }
         self.socket.creator = Some(Creator { process, family, protocol, completed });
+        let whose = (Owner::Process(process), KnownBy::Creation);
+        self.witness.owned(Endpoint::Socket(self.endpoint), time, time, whose);
         if completed.is_some() && same.is_none_or(|known| known.completed.is_none()) {
             self.world.processes.tally(Owner::Process(process)).sockets_created += 1;
         }
@@ -140,7 +131,7 @@ impl Life<'_> {
         pending.internal = None;
         pending.completed = Some((meta.id, status));
         if !told_twice {
-            let owner = self.owner(operation, meta, event);
+            let owner = self.told_owner(operation, meta, event);
             self.complete(operation, meta, event, owner);
         }
     }
@@ -151,7 +142,7 @@ impl Life<'_> {
         let pending = self.socket.pending(operation);
         let found = pending.internal.as_ref().is_some_and(|internal| says_no_port(&internal.event));
         if pending.completed.is_none() && !found && event.status != Some(NtStatus::PENDING) {
-            let owner = self.owner(operation, meta, event);
+            let owner = self.told_owner(operation, meta, event);
             let internal = Internal { meta: *meta, event: *event, owner };
             self.socket.pending(operation).internal = Some(Box::new(internal));
         }
@@ -178,7 +169,7 @@ impl Life<'_> {
         operation: Operation,
         meta: &EventMeta,
         event: &SocketEvent,
-        (owner, known_by): (Owner, KnownBy),
+        (owner, known_by): Attribution,
     ) {
         let status = event.status.unwrap_or(NtStatus::SUCCESS);
         let given = address(event);
@@ -190,6 +181,7 @@ impl Life<'_> {
         match (operation, status) {
             (_, NtStatus::TOO_MANY_ADDRESSES) => {
                 self.count_failure(operation, meta.time, owner, known_by);
+                self.witness.failed(&meta.place, (owner, known_by));
                 // The port was not given, so the event may hold no address: it is the one that was asked for.
                 self.failed(operation, given.or(asked), meta, event);
             }
@@ -229,7 +221,8 @@ impl Life<'_> {
             KnownBy::Eprocess => tally.owner_source.eprocess += 1,
             KnownBy::Header => tally.owner_source.header_pid += 1,
             KnownBy::Nothing => tally.owner_source.unknown += 1,
-            KnownBy::Undecided => {}
+            // TCP/IP's endpoints have no operations of sockets.
+            KnownBy::Undecided | KnownBy::Transport => {}
         }
         match operation {
             Operation::Bind => tally.bind_failure(time),
@@ -302,7 +295,9 @@ impl Life<'_> {
 
     /// It was closed, or its last reference is gone.
     pub(super) fn close(&mut self, meta: &EventMeta, event: &SocketEvent) {
+        let endpoint = Endpoint::Socket(self.endpoint);
         if self.socket.closed.is_some() {
+            self.witness.lingered(endpoint, meta.time);
             return;
         }
         self.conclude_all();
@@ -311,8 +306,11 @@ impl Life<'_> {
         // Nobody is noted down as a process for closing a socket: what is not known already stays unknown.
         let owner = creator.or(self.socket.user).unwrap_or_else(|| {
             let closer = meta.header_pid.filter(|pid| !is_kernel(*pid)).and_then(|pid| processes.last_known(pid));
-            processes.by_eprocess(event.eprocess, closer, true)
+            let owner = processes.by_eprocess(event.eprocess, closer, true);
+            self.witness.owned(endpoint, meta.time, meta.time, closed_by(owner, event.eprocess, closer, processes));
+            owner
         });
+        self.witness.ended(endpoint, meta.time);
         processes.tally(owner).sockets_closed += 1;
         self.release(meta.time);
         self.world.ports.count(Happening::Close, meta.time);
@@ -323,6 +321,7 @@ impl Life<'_> {
     pub(super) fn retire(&mut self, now: FileTime) {
         self.conclude_all();
         self.release(now);
+        self.witness.ended(Endpoint::Socket(self.endpoint), now);
         *self.socket = Socket::default();
     }
 
@@ -335,7 +334,7 @@ impl Life<'_> {
 
     /// Whose the operation is: the socket's creator's, else that of the process of the EPROCESS address, else that of a
     /// header's.
-    fn owner(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) -> (Owner, KnownBy) {
+    fn owner(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) -> Attribution {
         if let Some(creator) = self.socket.creator {
             return (Owner::Process(creator.process), KnownBy::Creation);
         }
@@ -357,6 +356,19 @@ impl Life<'_> {
             owner @ Owner::Eprocess(..) => (owner, KnownBy::Undecided),
             Owner::Unknown => by_header(),
         }
+    }
+
+    /// The same, and the witness is told: the operation was its owner's from its request on.
+    fn told_owner(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) -> Attribution {
+        let whose = self.owner(operation, meta, event);
+        let (endpoint, now) = (Endpoint::Socket(self.endpoint), meta.time);
+        if self.socket.closed.is_some() {
+            self.witness.lingered(endpoint, now);
+        } else {
+            let from = self.socket.pending(operation).enter.map_or(now, |enter| enter.time);
+            self.witness.owned(endpoint, from, now, whose);
+        }
+        whose
     }
 
     fn address_key(&self, address: Option<SocketAddress>) -> AddressKey {
@@ -382,6 +394,20 @@ fn caller(meta: &EventMeta, event: &SocketEvent, enter: Option<Enter>) -> u64 {
     match enter {
         Some(enter) if in_system_context && enter.eprocess != 0 => enter.eprocess,
         _ => event.eprocess,
+    }
+}
+
+/// Whose a socket is of which nothing is known but who closed it. System closes what others left behind.
+fn closed_by(owner: Owner, eprocess: u64, closer: Fallback, processes: &ProcessTable) -> Attribution {
+    match owner {
+        Owner::Process(process) if processes.pid(process).is_some_and(is_kernel) => match closer {
+            Some(closer) => (Owner::Process(closer), KnownBy::Header),
+            None => (Owner::Unknown, KnownBy::Nothing),
+        },
+        Owner::Process(_) if eprocess == 0 => (owner, KnownBy::Header),
+        Owner::Process(_) => (owner, KnownBy::Eprocess),
+        Owner::Eprocess(..) => (owner, KnownBy::Undecided),
+        Owner::Unknown => (owner, KnownBy::Nothing),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::life::Socket;
 use crate::hash::FastMap;
-use crate::machine::ports::Hold;
+use crate::machine::hold::Hold;
 use crate::time::FileTime;
 
 /// Sockets that are followed at once. A machine has 65,536 ports for each of four pools, and sockets without one.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};
+use super::values::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};
 use crate::hash::FastMap;
-use crate::machine::ports::{Counts, Hold};
-use crate::machine::processes::Owner;
+use crate::machine::counts::BoundedCounts;
+use crate::machine::hold::Hold;
+use crate::machine::owner::Owner;
 use crate::status::{NtStatus, shares_low_word_only};
 use crate::time::{FileTime, joined};
 
@@ -23,7 +24,7 @@ pub(super) struct AddressId(u32);
 /// Counts over all sockets.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
-    by_status: Counts<(Operation, NtStatus), MAX_STATUSES>,
+    by_status: BoundedCounts<(Operation, NtStatus), MAX_STATUSES>,
     other_low_word: u64,
     pub(super) failed_sockets: u64,
     address_ids: FastMap<AddressKey, AddressId>,

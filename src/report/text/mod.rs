@@ -44,7 +44,7 @@ const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
 ///
 /// # Errors
 ///
-/// What writing says.
+/// The [`io::Error`] of `out`, as it is.
 pub fn write(report: &Report, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page { report, layout, out };
     page.traces()?;

@@ -292,13 +292,13 @@ fn asked(command: &str) -> Option<Vec<Property>> {
 
 /// What a command says of all sockets that it lists.
 #[derive(Debug, Default)]
-struct Filter {
-    state: Option<TcpState>,
-    pid: Option<u32>,
+pub(super) struct Filter {
+    pub(super) state: Option<TcpState>,
+    pub(super) pid: Option<u32>,
 }
 
 impl Filter {
-    fn of(command: &str) -> Self {
+    pub(super) fn of(command: &str) -> Self {
         let words: Vec<&str> = command
             .split(|c: char| c.is_whitespace() || matches!(c, '{' | '}' | '(' | ')' | '|' | '\'' | '"'))
             .filter(|word| !word.is_empty())

@@ -130,8 +130,9 @@ fn as_tasks(labels: &[&str], columns: &mut [Column], cells: &[std::borrow::Cow<'
         return;
     }
     (*first, *pid) = (Column::ProcessName, Column::Pid);
-    if rest.is_empty() && *third == Column::Other {
-        *third = Column::Services;
+    if *third == Column::Other {
+        // The session, where more follows: no services.
+        *third = if rest.is_empty() { Column::Services } else { Column::Modules };
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::groups::Filter;
 use super::{Context, Found};
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::side::columns::{Column, Record, number};
@@ -11,8 +12,10 @@ use crate::side::facts::{ListedOwner, ListedSocket, RowCount, SocketListing, Tcp
 /// Sockets of a table that is being read.
 #[derive(Debug)]
 pub(super) struct Sockets {
-    /// Where no column tells it: by the columns, or by the command.
-    protocol: Protocol,
+    /// Where no column tells it: by the columns, by the command, or by the file's name.
+    protocol: Option<Protocol>,
+    /// What the command says of all rows.
+    filter: Filter,
     tcp: Part,
     udp: Part,
 }
@@ -49,14 +52,18 @@ impl Part {
 impl Sockets {
     pub(super) fn new(columns: &[Column], context: &Context) -> Self {
         let has = |column| columns.contains(&column);
-        let names_udp = context.command.names("udpendpoint");
-        let is_tcp = (has(Column::State) || has(Column::RemotePort)) && !names_udp;
-        let protocol = if is_tcp { Protocol::Tcp } else { Protocol::Udp };
-        Self { protocol, tcp: Part::default(), udp: Part::default() }
+        let names = |word: &str| context.command.names(word) || context.name.contains(word);
+        let protocol = match (names("tcpconnection"), names("udpendpoint")) {
+            (true, false) => Some(Protocol::Tcp),
+            (false, true) => Some(Protocol::Udp),
+            _ => (has(Column::State) || has(Column::RemotePort)).then_some(Protocol::Tcp),
+        };
+        let filter = Filter::of(context.command.text());
+        Self { protocol, filter, tcp: Part::default(), udp: Part::default() }
     }
 
     pub(super) fn row(&mut self, record: &Record<'_>) -> bool {
-        let Some((socket, owner)) = socket(record, self.protocol) else { return false };
+        let Some((socket, owner)) = socket(record, self.protocol, &self.filter) else { return false };
         // The columns of both kinds of sockets are the same where all of them are exported.
         let part = if socket.protocol == Protocol::Udp { &mut self.udp } else { &mut self.tcp };
         part.push(socket, owner);
@@ -78,12 +85,16 @@ impl Sockets {
             counts.add(RowCount { rows, ..std::mem::take(&mut left) });
             listings.push(SocketListing { taken: taken.clone(), asked: asked.clone(), ..listing });
         }
+        if self.protocol.is_none() && count.rows == 0 && count.not_understood > 0 {
+            found.note("a list of ports does not say whether they are of TCP or of UDP, not used");
+            found.socket_rows.add(left);
+        }
         found.has_sockets |= count.rows > 0;
     }
 }
 
 /// The socket of a row, and who owns it; `None` where a cell does not hold what its column does.
-fn socket(record: &Record<'_>, protocol: Protocol) -> Option<(ListedSocket, ListedOwner)> {
+fn socket(record: &Record<'_>, protocol: Option<Protocol>, filter: &Filter) -> Option<(ListedSocket, ListedOwner)> {
     let protocol = protocol_of(record, protocol)?;
     let is_tcp = protocol == Protocol::Tcp;
     let (local, port_alone) = local(record)?;
@@ -93,7 +104,7 @@ fn socket(record: &Record<'_>, protocol: Protocol) -> Option<(ListedSocket, List
         Some(pid) => Some(number::<u32>(pid)?),
         // In a table by positions an empty cell is a row that is cut.
         None if record.has(Column::Pid) && !record.is_exact => return None,
-        None => pid_of_name,
+        None => pid_of_name.or(filter.pid),
     };
     let mut state = None;
     if is_tcp {
@@ -102,7 +113,8 @@ fn socket(record: &Record<'_>, protocol: Protocol) -> Option<(ListedSocket, List
         if is_shifted || (word.is_none() && record.has(Column::State) && !record.is_exact) {
             return None;
         }
-        state = word.map(|word| TcpState::of_row(word, pid, remote.is_some_and(|remote| remote.port != 0)));
+        let known = word.map(|word| TcpState::of_row(word, pid, remote.is_some_and(|remote| remote.port != 0)));
+        state = known.or_else(|| filter.state.clone());
     }
     let family = match local {
         Some(local) => Some(local.family()),
@@ -114,12 +126,16 @@ fn socket(record: &Record<'_>, protocol: Protocol) -> Option<(ListedSocket, List
     Some((socket, owner))
 }
 
-fn protocol_of(record: &Record<'_>, protocol: Protocol) -> Option<Protocol> {
-    if record.get(Column::Class).is_some_and(|class| class.contains("MSFT_NetUDPEndpoint")) {
+fn protocol_of(record: &Record<'_>, protocol: Option<Protocol>) -> Option<Protocol> {
+    let class = record.get(Column::Class).unwrap_or("");
+    if class.contains("MSFT_NetUDPEndpoint") {
         return Some(Protocol::Udp);
     }
+    if class.contains("MSFT_NetTCPConnection") {
+        return Some(Protocol::Tcp);
+    }
     if !record.has(Column::Protocol) {
-        return Some(protocol);
+        return protocol;
     }
     match record.get(Column::Protocol)?.to_ascii_lowercase().as_str() {
         "tcp" | "tcpv4" | "tcpv6" | "tcp4" | "tcp6" | "6" => Some(Protocol::Tcp),

@@ -107,7 +107,7 @@ other
         },
     ];
     assert_eq!((listing.sockets.as_slice(), found.socket_rows.not_understood), (&want[..], 1));
-    let udp = "LocalAddress LocalPort OwningProcess\n------------ --------- -------------\n::1 1900 3320\n";
+    let udp = "PS C:\\> Get-NetUDPEndpoint\nLocalAddress LocalPort OwningProcess\n------------ --------- -------------\n::1 1900 3320\n";
     assert_eq!(parse(udp).udp[0].sockets, [socket_of(Protocol::Udp, ("::1", 1900), None, 3320)]);
 }
 
@@ -155,10 +155,10 @@ fn exported_processes() {
 
 #[test]
 fn an_open_quote_ends_a_list() {
-    let list = |port: u16| format!("\"LocalPort\",\"OwningProcess\"\n\"{port}\",\"4\"\n");
-    let text = format!("{}\"81\",\"4\n{}{}", list(80), "no quote\n".repeat(100), list(82));
+    let list = |port: u16| format!("\"LocalPort\",\"OwningProcess\",\"State\"\n\"{port}\",\"4\",\"Bound\"\n");
+    let text = format!("{}\"81\",\"4\",\"Bound\n{}{}", list(80), "no quote\n".repeat(100), list(82));
     let found = parse(&text);
-    let lists: Vec<usize> = found.udp.iter().map(|listing| listing.sockets.len()).collect();
+    let lists: Vec<usize> = found.tcp.iter().map(|listing| listing.sockets.len()).collect();
     assert_eq!((lists, found.socket_rows.not_understood), (vec![1, 1], 0));
 }
 
@@ -295,11 +295,11 @@ fn processes_and_their_handles_in_many_forms() {
 
 #[test]
 fn a_list_does_not_end_at_the_first_line_that_is_no_row() {
-    let text = "LocalAddress LocalPort OwningProcess\n------------ --------- -------------\n::1 1900 3320\nwhat\n\nis this\n...\n::1 1901 3321\n\nbehind\n";
+    let text = "PS> Get-NetUDPEndpoint\nLocalAddress LocalPort OwningProcess\n------------ --------- -------------\n::1 1900 3320\nwhat\n\nis this\n...\n::1 1901 3321\n\nbehind\n";
     let found = parse(text);
     let pids: Vec<_> = found.udp[0].sockets.iter().map(|socket| socket.pid).collect();
     assert_eq!((pids, found.omissions), (vec![Some(3320), Some(3321)], 1));
-    assert_eq!(found.udp_rows, RowCount { rows: 2, not_understood: 2, first_not_understood: Some(4) });
+    assert_eq!(found.udp_rows, RowCount { rows: 2, not_understood: 2, first_not_understood: Some(5) });
 }
 
 #[test]

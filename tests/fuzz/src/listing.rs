@@ -6,6 +6,7 @@ use outofports::case::InputKind;
 use outofports::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter};
 use outofports::info;
 use outofports::report::json;
+use outofports::side::facts::SideFacts;
 
 /// Above this much announced data, nothing new is seen.
 const MAX_LISTED_BYTES: u64 = 1 << 18;
@@ -27,11 +28,13 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn list(traces: &[Trace<'_>], threads: usize, writer: &mut dyn EventWriter) -> (usize, String) {
-    let schemas = crate::pool(threads).install(|| events::learn(traces, &NoProgress)).expect("not stopped");
     let all = Filter { all: true, ..Filter::default() };
+    let learn = || events::learn(traces, &SideFacts::default(), &all, &NoProgress);
+    let learned = crate::pool(threads).install(learn).expect("not stopped");
+    let choice = learned.choose(&all).expect("no provider is named");
     let (mut count, mut output) = (0, Vec::new());
     writer.begin(&mut output).expect("memory");
-    events::walk(traces, &schemas, &all, |event| {
+    events::walk(traces, &learned, &choice, |event| {
         count += 1;
         writer.write(event, &mut output)
     })

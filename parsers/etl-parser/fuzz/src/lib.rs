@@ -137,6 +137,8 @@ pub fn check_record(record: &Record<'_>) {
     assert!(record.bytes().len() >= 8, "a record is never empty");
     let _ = (record.ticks(), record.process_id(), record.thread_id(), record.header_guid(), record.id());
     let _ = (record.hook(), record.version(), record.pointer_size());
+    let _ = (record.provider(), record.level(), record.opcode(), record.channel(), record.task(), record.keyword());
+    let _ = record.activity_id();
     if let Err(error) = record.header() {
         assert_eq!((record.kind(), error.kind), (RecordKind::Message, ErrorKind::RecordTooShort));
     }

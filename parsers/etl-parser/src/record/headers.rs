@@ -20,6 +20,7 @@ fn known_id(value: u32) -> Option<u32> {
 #[binread]
 #[br(little, import(compact: bool))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SystemHeader {
     /// Low byte: version of the payload. High byte: flags for extension words.
     pub version_and_flags: u16,
@@ -47,6 +48,7 @@ pub struct SystemHeader {
 #[binread]
 #[br(little)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PerfinfoHeader {
     /// Low byte: version of the payload. High byte: flags for extension words.
     pub version_and_flags: u16,
@@ -65,6 +67,7 @@ pub struct PerfinfoHeader {
 #[binread]
 #[br(little)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClassicHeader {
     /// Size of the record in bytes, without padding.
     pub size_bytes: u16,
@@ -95,6 +98,7 @@ pub struct ClassicHeader {
 #[binread]
 #[br(little, import(old: bool))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct InstanceHeader {
     /// Size of the record in bytes, without padding.
     pub size_bytes: u16,
@@ -139,6 +143,7 @@ pub struct InstanceHeader {
 #[binread]
 #[br(little)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EventHeader {
     /// Size of the record in bytes, without padding.
     pub size_bytes: u16,
@@ -189,6 +194,7 @@ impl EventHeader {
 
 /// `MESSAGE_TRACE_HEADER` (8 bytes and what its flags announce): a WPP message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MessageHeader {
     /// Size of the record in bytes, without padding.
     pub size_bytes: u16,

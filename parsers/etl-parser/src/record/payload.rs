@@ -51,8 +51,9 @@ impl<'a> Record<'a> {
     ///
     /// # Errors
     ///
-    /// Where the start of the payload cannot be told: extended items or extension words that leave the record.
-    /// The record is lost, the next one is not.
+    /// Where the start of the payload cannot be told: [`ErrorKind::ExtendedItem`] for extended items that leave the record,
+    /// [`ErrorKind::RecordTooShort`] for extension words that do, and for a message whose flags announce more than it
+    /// holds. The record is lost, the next one is not.
     #[inline]
     pub fn user_data(&self) -> Result<&'a [u8], Error> {
         let start = match self.facts.kind {

@@ -45,6 +45,7 @@ pub struct Trace<'a> {
 
 /// The buffers of one processor in the order in which they were filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stream {
     /// Processor number.
     pub cpu: u16,
@@ -70,7 +71,7 @@ impl<'a> Trace<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`Trace::new`], for the first segment. A later one starts only where its header record can be read.
+    /// [`ErrorKind::NotATrace`] or [`ErrorKind::Truncated`], as [`Trace::new`], for the first segment. A later one starts only where its header record can be read.
     pub fn segments(bytes: &'a [u8]) -> Result<Vec<Self>, Error> {
         let mut segments = vec![Self::at(bytes, 0)?];
         while let Some(next) = segments.last().map(Self::end).filter(|next| *next < bytes.len() as u64) {

@@ -36,6 +36,7 @@ const MAGIC: u8 = 0x5B;
 
 /// The events of a manifest.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Manifest {
     /// Name of the provider.
     pub provider_name: Option<Arc<str>>,

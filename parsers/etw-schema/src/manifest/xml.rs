@@ -19,8 +19,11 @@ use crate::types::{InType, OutType};
 ///
 /// # Errors
 ///
-/// Where it is no well-formed XML, has a document type (and so perhaps entities of its own), refers to entities that
-/// XML does not define, or has structures that nest too deeply. Unknown elements and attributes are passed over.
+/// [`SchemaError::NotXml`] where it is no well-formed XML, has a document type (and so perhaps entities of its own), or
+/// refers to entities that XML does not define; [`SchemaError::TooDeep`], [`SchemaError::TooLarge`],
+/// [`SchemaError::OutOfRange`] or [`SchemaError::BadReference`] where structures nest too deeply, a template has more
+/// than 65,535 fields, or a count or length is no number and no field before. Unknown elements and attributes are passed
+/// over.
 pub fn read_manifest(text: &str) -> Result<Manifest, SchemaError> {
     let mut reader = Reader::from_str(text);
     let mut document = Document::default();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::system::{Refusal, Step};
+use super::system::{Refusal, SessionStep};
 use crate::words::shown;
 
 /// Win32 error codes that have a meaning of their own here. Source: `winerror.h`.
@@ -27,13 +27,13 @@ mod code {
 
 /// What ends live capture without a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum LiveError {
     /// This system is not Windows.
     NotWindows,
     /// The process has no administrator's rights.
     NotElevated,
     /// Refused all the same.
-    AccessDenied(Step),
+    AccessDenied(SessionStep),
     /// Another capture of ours runs.
     AnotherRuns(String),
     /// Somebody else's session has the name.
@@ -66,25 +66,29 @@ pub enum Trouble {
     Refused(Refusal),
 }
 
-impl Trouble {
+impl LiveError {
     /// What a refusal means.
     pub fn of(refusal: Refusal, name: &str, record: Option<&PathBuf>, is_elevated: bool) -> Self {
         let bad_file = |why| record.map(|path| Self::BadFile { path: path.clone(), why });
         let by_code = match (refusal.step, refusal.code) {
             (_, code::ACCESS_DENIED) if !is_elevated => Some(Self::NotElevated),
             (step, code::ACCESS_DENIED) => Some(Self::AccessDenied(step)),
-            (Step::Start, code::ALREADY_EXISTS) => Some(Self::NameTaken(name.to_owned())),
-            (Step::Start, code::NO_SYSTEM_RESOURCES) => Some(Self::SessionLimit),
-            (Step::Start, code::NOT_ENOUGH_MEMORY) => Some(Self::NoMemory),
+            (SessionStep::Start, code::ALREADY_EXISTS) => Some(Self::NameTaken(name.to_owned())),
+            (SessionStep::Start, code::NO_SYSTEM_RESOURCES) => Some(Self::SessionLimit),
+            (SessionStep::Start, code::NOT_ENOUGH_MEMORY) => Some(Self::NoMemory),
             (_, code::DISK_FULL | code::HANDLE_DISK_FULL) => {
                 record.map(|path| Self::DiskFull { path: path.clone(), free: None })
             }
-            (Step::Start, code::FILE_NOT_FOUND | code::PATH_NOT_FOUND) => bad_file("there is no such folder"),
-            (Step::Start, code::INVALID_NAME | code::BAD_PATHNAME) => bad_file("Windows does not take this name"),
-            (Step::Start, code::SHARING_VIOLATION) => bad_file("another program has it open"),
-            (Step::Start, code::WRITE_PROTECT) => bad_file("the disk is write-protected"),
-            (Step::Start, code::INVALID_PARAMETER) => bad_file("the session does not take this path; give a short one"),
-            (Step::Enable, code::FILE_NOT_FOUND | code::NOT_FOUND | code::GUID_NOT_FOUND) => {
+            (SessionStep::Start, code::FILE_NOT_FOUND | code::PATH_NOT_FOUND) => bad_file("there is no such folder"),
+            (SessionStep::Start, code::INVALID_NAME | code::BAD_PATHNAME) => {
+                bad_file("Windows does not take this name")
+            }
+            (SessionStep::Start, code::SHARING_VIOLATION) => bad_file("another program has it open"),
+            (SessionStep::Start, code::WRITE_PROTECT) => bad_file("the disk is write-protected"),
+            (SessionStep::Start, code::INVALID_PARAMETER) => {
+                bad_file("the session does not take this path; give a short one")
+            }
+            (SessionStep::Enable, code::FILE_NOT_FOUND | code::NOT_FOUND | code::GUID_NOT_FOUND) => {
                 Some(Self::ProviderMissing("Microsoft-Windows-Winsock-AFD"))
             }
             _ => None,
@@ -93,7 +97,7 @@ impl Trouble {
     }
 }
 
-impl Step {
+impl SessionStep {
     fn words(self) -> &'static str {
         match self {
             Self::Start => "the trace session could not be started",
@@ -117,7 +121,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for LiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = |path: &PathBuf| shown(&path.display().to_string());
         match self {

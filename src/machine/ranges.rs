@@ -1,0 +1,114 @@
+//! The ports of each pool, and who says so.
+
+use serde::Serialize;
+
+use super::pool_key::{POOLS, PoolKey};
+use crate::side::facts::DynamicPorts;
+
+/// Where the range of a pool is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RangeSource {
+    /// A listing of `netsh int ... show dynamicport`.
+    DynamicPortFile,
+    /// The command line.
+    Option,
+    /// The running system.
+    Live,
+    /// The default of Windows Vista and later.
+    Default,
+}
+
+/// The ports of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolRange {
+    /// First port.
+    pub start: u16,
+    /// Ports.
+    pub count: u32,
+    /// Who says so.
+    pub source: RangeSource,
+}
+
+/// 49152 to 65535, the dynamic range of Windows Vista and later unless `netsh` changed it. Source: RFC 6335's dynamic
+/// ports; `netsh int ipv4 show dynamicport tcp` on an unchanged system.
+pub const DEFAULT_RANGE: PoolRange = PoolRange { start: 49152, count: 16384, source: RangeSource::Default };
+
+impl PoolRange {
+    /// Last port.
+    pub fn end(self) -> u16 {
+        let end = u32::from(self.start).saturating_add(self.count).saturating_sub(1);
+        u16::try_from(end).unwrap_or(u16::MAX)
+    }
+
+    /// Whether a port lies in it.
+    pub fn contains(self, port: u16) -> bool {
+        (self.start..=self.end()).contains(&port)
+    }
+}
+
+/// The ranges of all pools.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolRanges([PoolRange; POOLS]);
+
+impl Default for PoolRanges {
+    fn default() -> Self {
+        Self([DEFAULT_RANGE; POOLS])
+    }
+}
+
+impl PoolRanges {
+    /// The option goes before listings, listings before the default. A listing that does not tell its family stands for
+    /// both, where no other tells.
+    pub fn new(option: Option<PoolRange>, listings: &[DynamicPorts]) -> Self {
+        Self::told_by(RangeSource::DynamicPortFile, option, listings)
+    }
+
+    /// The same, where the listings are from `source`.
+    pub fn told_by(source: RangeSource, option: Option<PoolRange>, listings: &[DynamicPorts]) -> Self {
+        let mut ranges = Self::default();
+        if let Some(option) = option {
+            return Self([option; POOLS]);
+        }
+        let (vague, exact): (Vec<_>, Vec<_>) = listings.iter().partition(|listing| listing.family.is_none());
+        for listing in vague.into_iter().chain(exact) {
+            let range = PoolRange { start: listing.start, count: listing.count, source };
+            for (key, slot) in PoolKey::all().into_iter().zip(&mut ranges.0) {
+                if key.protocol == Some(listing.protocol) && (listing.family.is_none() || listing.family == key.family)
+                {
+                    *slot = range;
+                }
+            }
+        }
+        ranges
+    }
+
+    /// The range of a pool.
+    pub fn of(&self, key: PoolKey) -> PoolRange {
+        self.0.get(key.index()).copied().unwrap_or(DEFAULT_RANGE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Family, Protocol};
+
+    #[test]
+    fn the_option_goes_before_listings_and_a_vague_listing_stands_for_both_families() {
+        let tcp = |family, start, count| DynamicPorts { source: 0, protocol: Protocol::Tcp, family, start, count };
+        let listings = [tcp(Some(Family::Ipv6), 2000, 300), tcp(None, 1025, 255)];
+        let ranges = PoolRanges::new(None, &listings);
+        let of = |protocol, family| {
+            let range = ranges.of(PoolKey::new(protocol, family));
+            (range.start, range.end(), range.source)
+        };
+        assert_eq!(of(Protocol::Tcp, Family::Ipv4), (1025, 1279, RangeSource::DynamicPortFile));
+        assert_eq!(of(Protocol::Tcp, Family::Ipv6), (2000, 2299, RangeSource::DynamicPortFile));
+        assert_eq!(of(Protocol::Udp, Family::Ipv4), (49152, 65535, RangeSource::Default));
+        let option = PoolRange { start: 10_000, count: 55_535, source: RangeSource::Option };
+        let ranges = PoolRanges::new(Some(option), &listings);
+        assert_eq!(ranges.of(PoolKey::new(Protocol::Tcp, Family::Ipv6)), option);
+        assert!(option.contains(65_534) && !option.contains(65_535));
+    }
+}
