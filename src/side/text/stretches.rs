@@ -74,7 +74,9 @@ fn wide_here(bytes: &[u8]) -> Option<&'static Encoding> {
     let before = bytes.get(..line_end).unwrap_or_default();
     // What stands before must be characters of two bytes, none of them ASCII and none a line end of another encoding.
     let is_layout = before.windows(2).any(|pair| pair == b"\r\n" || pair == b"  " || pair == b"\n\n");
-    if is_layout || (before.len() >= NARROW_TEXT && std::str::from_utf8(before).is_ok()) {
+    // The upper halves of Greek and Cyrillic characters are controls.
+    let is_plain = |text: &str| !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\r' | '\n'));
+    if is_layout || (before.len() >= NARROW_TEXT && std::str::from_utf8(before).is_ok_and(is_plain)) {
         return None;
     }
     let (start, encoding) = if line_end % 2 == 1 { (line_end - 1, UTF_16LE) } else { (line_end, UTF_16BE) };
