@@ -9,7 +9,7 @@ use crate::case::NamedSideFile;
 use crate::events::{ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
 use crate::live::parse_duration;
 use crate::machine::ranges::{PoolRange, RangeSource};
-use crate::side::Kind;
+use crate::side::{Kind, NamedEncoding};
 use crate::time::FileTime;
 
 /// Finds out which processes ran out of ports in an ETW trace
@@ -105,6 +105,10 @@ pub struct SideFiles {
     /// Take port ranges from FILE, the output of `netsh int ipv4 show dynamicport tcp`, also several
     #[arg(long, value_name = "FILE")]
     pub dynamic_port: Vec<PathBuf>,
+
+    /// Read listings as NAME: a code page such as 850, 852 or 936, or utf-8 (default: by their marks and letters)
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<NamedEncoding>,
 }
 
 impl SideFiles {

@@ -19,6 +19,8 @@ mod inputs;
 #[cfg(unix)]
 mod interrupt;
 mod judgement;
+mod listing_cases;
+mod listings;
 mod owners;
 mod reports;
 mod robustness;

@@ -16,7 +16,8 @@ use serde::Serialize;
 
 pub use crate::case::facts::TraceSummary;
 pub use crate::diagnosis::{
-    Assurance, Destination, Failures, ProcedureRow, ProcessRow, StatusRow, SystemEventRow, UnexplainedRow,
+    AddressUse, Assurance, CaseDestination, Destination, Failures, ProcedureRow, ProcessRow, StatusRow, SystemEventRow,
+    UnexplainedRow,
 };
 
 use crate::case::SideInput;
@@ -74,6 +75,10 @@ pub struct Report {
     pub trends: Vec<TrendRow>,
     /// What the procedure by hand looks at, for each process: socket states and handles.
     pub procedure: Vec<ProcedureRow>,
+    /// Where sockets are connected to, most sockets and connects first.
+    pub destinations: Vec<CaseDestination>,
+    /// Dynamic ports in use at local addresses, as scripts count them.
+    pub address_use: Vec<AddressUse>,
     /// Entries of event logs, by time.
     pub system_events: Vec<SystemEventRow>,
     /// Side files.
