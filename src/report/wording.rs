@@ -1,6 +1,8 @@
 //! Words and numbers that every face of a report says alike.
 
-use super::{ProcessRow, TraceSummary};
+use super::{FirstFailure, ProcessRow, TraceSummary};
+use crate::case::SideInput;
+use crate::event::base_name;
 use crate::time::{ShownTime as _, duration_text};
 use crate::words::counted;
 use crate::words::{shown, windows_name};
@@ -52,9 +54,11 @@ pub(crate) fn pid(row: &ProcessRow) -> String {
 
 /// Image and PID, as part of a sentence.
 pub(crate) fn who(row: &ProcessRow) -> String {
-    match row.pid {
-        Some(pid) => format!("{} (PID {pid})", name(row)),
-        None => "a process that the trace does not tell".to_owned(),
+    match (row.pid, &row.socket_service, &row.image) {
+        (Some(pid), Some(service), _) => format!("{} (PID {pid}, service {})", name(row), shown(service)),
+        (Some(pid), None, _) => format!("{} (PID {pid})", name(row)),
+        (None, _, Some(_)) => format!("{} (PID not listed)", name(row)),
+        (None, _, None) => "a process that the trace does not tell".to_owned(),
     }
 }
 
@@ -122,4 +126,18 @@ mod tests {
         assert_eq!(percent(0, 5), "0 %");
         assert_eq!(percent(0, 0), "-");
     }
+}
+
+/// Where the first failure stands, in front of what it is: `buffer 1, offset 0x10348, CPU 0, `, or the log and the record in it.
+pub(crate) fn place(first: &FirstFailure, side_inputs: &[SideInput]) -> String {
+    let log = first.log.and_then(|log| side_inputs.get(log)).map(|log| shown(base_name(&log.path)));
+    let mut parts = Vec::new();
+    if let (Some(log), Some(record)) = (log, first.log_record) {
+        parts.push(format!("{log}, record {record}, "));
+    }
+    if let (Some(buffer), Some(offset)) = (first.buffer, first.offset) {
+        parts.push(format!("buffer {buffer}, offset {offset:#x}, "));
+    }
+    parts.extend(first.cpu.map(|cpu| format!("CPU {cpu}, ")));
+    parts.concat()
 }

@@ -12,10 +12,8 @@ use jiff::Timestamp;
 mod entry;
 
 use self::entry::Entry;
-use super::facts::{AfdLog, SystemEvent};
-use crate::event::{LogEntry, LoggedEvent, NetEvent};
+use super::facts::{AfdEntry, SystemEvent};
 use crate::foreign;
-use crate::providers::{EventId, afd, named};
 use crate::time::{FileTime, from_timestamp, joined};
 
 #[cfg(test)]
@@ -36,8 +34,9 @@ const CHUNK_MAGIC: &[u8] = b"ElfChnk\0";
 /// Entries kept of one file. Tcpip writes at most a few in a minute, and a log of 20 MB ends at about 50,000 entries.
 const MAX_EVENTS: usize = 100_000;
 
-/// Socket events kept of one file. The channel holds 1 MB unless somebody gave it more: some 2,000 entries.
-const MAX_SOCKET_EVENTS: usize = 1 << 20;
+/// Entries of Winsock-AFD kept of one file, some 600 bytes each. The channel holds 1 MB unless somebody gave it more: some
+/// 2,000 entries.
+const MAX_AFD_ENTRIES: usize = 1 << 18;
 
 /// Entries that say something about ports, by provider and id.
 ///
@@ -62,12 +61,10 @@ pub struct EventLog {
     pub span: Option<(FileTime, FileTime)>,
     /// Chunks and entries that could not be read.
     pub damaged: u64,
-    /// More entries about ports than are kept.
+    /// More entries about ports or sockets than are kept.
     pub left_out: u64,
-    /// Socket events of Winsock-AFD, in the order of the file; `source` is 0.
-    pub socket_events: Vec<LoggedEvent>,
-    /// What became of the entries of Winsock-AFD; `None` where there is none.
-    pub afd: Option<AfdLog>,
+    /// Entries of Winsock-AFD, in the order of the file.
+    pub afd_entries: Vec<AfdEntry>,
 }
 
 /// Whether the bytes are those of an event log.
@@ -110,19 +107,11 @@ impl EventLog {
         self.entries = self.entries.saturating_add(chunk.entries);
         self.damaged = self.damaged.saturating_add(chunk.damaged);
         self.span = joined(self.span, chunk.span);
-        if let Some(AfdLog { source: _, entries, binds, used: _, unknown, left_out }) = chunk.afd {
-            let ours = self.afd.get_or_insert_default();
-            ours.entries = ours.entries.saturating_add(entries);
-            ours.binds = ours.binds.saturating_add(binds);
-            ours.unknown = ours.unknown.saturating_add(unknown);
-            ours.left_out = ours.left_out.saturating_add(left_out);
-            for event in chunk.socket_events {
-                if self.socket_events.len() < MAX_SOCKET_EVENTS {
-                    self.socket_events.push(event);
-                    ours.used = ours.used.saturating_add(1);
-                } else {
-                    ours.left_out = ours.left_out.saturating_add(1);
-                }
+        for entry in chunk.afd_entries {
+            if self.afd_entries.len() < MAX_AFD_ENTRIES {
+                self.afd_entries.push(entry);
+            } else {
+                self.left_out = self.left_out.saturating_add(1);
             }
         }
         for event in chunk.events {
@@ -152,14 +141,7 @@ fn read_chunk(bytes: Vec<u8>, settings: Arc<ParserSettings>) -> EventLog {
                 log.entries = log.entries.saturating_add(1);
                 let Some(entry) = Entry::of(&record.data) else { continue };
                 let time = entry.time.parse().ok().or(written).and_then(from_timestamp);
-                if entry.channel.trim().eq_ignore_ascii_case("System") {
-                    log.span = joined(log.span, time.map(|time| (time, time)));
-                }
-                if entry.is_of(AFD) {
-                    log.socket_event(&entry, time, record.event_record_id);
-                } else {
-                    log.events.extend(event(entry, time));
-                }
+                log.take(entry, time, record.event_record_id);
             }
             Err(_) => log.damaged = log.damaged.saturating_add(1),
         }
@@ -174,33 +156,33 @@ fn read_chunk(bytes: Vec<u8>, settings: Arc<ParserSettings>) -> EventLog {
 const AFD: &str = "Microsoft-Windows-Winsock-AFD";
 
 impl EventLog {
-    /// Takes in an entry of Winsock-AFD.
-    fn socket_event(&mut self, entry: &Entry, time: Option<FileTime>, record: u64) {
-        let log = self.afd.get_or_insert_default();
-        log.entries = log.entries.saturating_add(1);
-        let (Some(time), Some(id)) = (time, entry.id.trim().parse::<u16>().ok()) else {
-            log.unknown = log.unknown.saturating_add(1);
-            return;
-        };
-        if afd::event_name(id).is_none() {
+    /// Takes in what an entry tells.
+    fn take(&mut self, entry: Entry, time: Option<FileTime>, record: u64) {
+        if entry.channel.trim().eq_ignore_ascii_case("System") {
+            self.span = joined(self.span, time.map(|time| (time, time)));
+        }
+        if !entry.is_of(AFD) {
+            self.events.extend(event(entry, time));
             return;
         }
-        // An entry without a version has version 0.
-        let version = entry.version.trim();
-        let version = if version.is_empty() { Some(0) } else { version.parse().ok() };
-        let header_pid = entry.process_id.trim().parse().ok();
-        let known = version.map(|version| EventId { provider: afd::PROVIDER, id, version, header_pid });
-        let known = known.filter(|event| !event.is_of_unknown_version());
-        match known.map(|event| named::decode(event, &entry.data)) {
-            Some(named::Read::Event(NetEvent::Socket(event))) => {
-                log.binds = log.binds.saturating_add(u64::from(afd::is_bind(id)));
-                let entry = LogEntry { source: 0, record };
-                self.socket_events.push(LoggedEvent { time, header_pid, id, entry, event });
-            }
-            Some(named::Read::Event(_) | named::Read::NotNeeded) => {}
-            Some(named::Read::Missing) | None => log.unknown = log.unknown.saturating_add(1),
+        if let (Some(time), Ok(id)) = (time, entry.id.trim().parse()) {
+            // An entry without a version has version 0.
+            let version = entry.version.trim();
+            let version = if version.is_empty() { Some(0) } else { version.parse().ok() };
+            let header_pid = entry.process_id.trim().parse().ok();
+            self.afd_entries.push(AfdEntry { time, record, id, version, header_pid, fields: entry.data });
         }
     }
+}
+
+/// Adds an entry that a text holds as XML, if its time is told.
+pub(super) fn take_text(xml: &str, log: &mut EventLog) {
+    let Some(entry) = Entry::of(xml) else { return };
+    let Some(time) = entry.time.trim().parse().ok().and_then(from_timestamp) else { return };
+    let record = entry.record.trim().parse().unwrap_or(0);
+    let mut one = EventLog { entries: 1, ..EventLog::default() };
+    one.take(entry, Some(time), record);
+    log.add(one);
 }
 
 /// The entry, if it is one about ports.

@@ -1,14 +1,8 @@
 //! One entry of an event log, from its XML.
 
-use etw_schema::socket_address;
 use quick_xml::Reader;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
-
-use crate::event::RawPort;
-use crate::net::SocketAddress;
-use crate::providers::named::NamedFields;
-use crate::time::{FileTime, from_timestamp};
 
 /// Elements inside of each other. Entries have about five.
 const MAX_DEPTH: usize = 64;
@@ -27,14 +21,13 @@ pub(super) struct Entry {
     /// Where the entry has none, that of its record counts.
     pub(super) time: String,
     pub(super) channel: String,
+    /// `EventRecordID`.
+    pub(super) record: String,
     /// Process in whose context it was logged.
     pub(super) process_id: String,
-    pub(super) data: Fields,
+    /// Fields by name, as text.
+    pub(super) data: Vec<(String, String)>,
 }
-
-/// Fields by name, as text.
-#[derive(Debug, Default)]
-pub(super) struct Fields(Vec<(String, String)>);
 
 impl Entry {
     pub(super) fn of(xml: &str) -> Option<Self> {
@@ -85,8 +78,9 @@ impl Entry {
             ("Event", "System", "EventID") => self.id.push_str(text),
             ("Event", "System", "Version") => self.version.push_str(text),
             ("Event", "System", "Channel") => self.channel.push_str(text),
+            ("Event", "System", "EventRecordID") => self.record.push_str(text),
             ("Event", "EventData", "Data") => {
-                if let Some((_, value)) = self.data.0.last_mut() {
+                if let Some((_, value)) = self.data.last_mut() {
                     value.push_str(text);
                 }
             }
@@ -98,11 +92,11 @@ impl Entry {
         let [event, part, last] = path else { return };
         let place = match (event.as_str(), part.as_str(), last.as_str()) {
             ("Event", "System", place @ ("Provider" | "TimeCreated" | "Execution")) => place,
-            ("Event", "EventData", place @ "Data") if self.data.0.len() < MAX_FIELDS => place,
+            ("Event", "EventData", place @ "Data") if self.data.len() < MAX_FIELDS => place,
             _ => return,
         };
         if place == "Data" {
-            self.data.0.push(Default::default());
+            self.data.push(Default::default());
         }
         for attribute in element.attributes().with_checks(false).filter_map(Result::ok) {
             let Ok(value) = attribute.normalized_value(XmlVersion::Explicit1_0) else { continue };
@@ -112,54 +106,12 @@ impl Entry {
                 ("TimeCreated", "SystemTime") => self.time = value.into_owned(),
                 ("Execution", "ProcessID") => self.process_id = value.into_owned(),
                 ("Data", "Name") => {
-                    if let Some((name, _)) = self.data.0.last_mut() {
+                    if let Some((name, _)) = self.data.last_mut() {
                         *name = value.into_owned();
                     }
                 }
                 _ => {}
             }
         }
-    }
-}
-
-impl Fields {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim())
-    }
-}
-
-impl NamedFields for Fields {
-    fn number(&self, name: &str) -> Option<u64> {
-        let text = self.get(name)?;
-        match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-            Some(digits) => u64::from_str_radix(digits, 16).ok(),
-            // A number of 32 bits may be shown as a negative one.
-            None => text.parse().ok().or_else(|| text.parse::<i32>().ok().map(|number| number.cast_unsigned().into())),
-        }
-    }
-
-    /// As bytes in hexadecimal; or as a text of address and port, where the log's template says that it is one.
-    fn address(&self, name: &str) -> Option<Option<SocketAddress>> {
-        let text = self.get(name)?;
-        if let Ok(address) = text.parse::<std::net::SocketAddr>() {
-            return Some(Some(SocketAddress { ip: address.ip(), port: address.port() }));
-        }
-        let digits = text.strip_prefix("0x").unwrap_or(text);
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(byte).collect();
-        let bytes = bytes.filter(|_| digits.len().is_multiple_of(2))?;
-        Some(socket_address(&bytes).map(|address| SocketAddress { ip: address.ip(), port: address.port() }))
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        self.get(name).map(str::to_owned)
-    }
-
-    fn time(&self, name: &str) -> Option<FileTime> {
-        self.get(name)?.parse().ok().and_then(from_timestamp)
-    }
-
-    fn port(&self, name: &str) -> Option<RawPort> {
-        self.number(name).and_then(|port| u16::try_from(port).ok()).map(RawPort)
     }
 }
