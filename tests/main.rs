@@ -27,3 +27,4 @@ mod robustness;
 mod scenarios;
 mod schema;
 mod side;
+mod traces;
