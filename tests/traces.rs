@@ -15,10 +15,8 @@ use crate::common::{corpus, run, scratch};
 const NO_PORT: u32 = afd::TOO_MANY_ADDRESSES;
 const ENTER: u32 = 0;
 const EXIT: u32 = 1;
-const EVENT_METADATA: Guid =
-    Guid::new(0xBBCC_F6C1, 0x6CD1, 0x48C4, [0x80, 0xFF, 0x83, 0x94, 0x82, 0xE3, 0x76, 0x71]);
-const WINDOWS_UPDATE: Guid =
-    Guid::new(0x945A_8954, 0xC147, 0x4ACD, [0x92, 0x3F, 0x40, 0xC4, 0x54, 0x05, 0xA6, 0x58]);
+const EVENT_METADATA: Guid = Guid::new(0xBBCC_F6C1, 0x6CD1, 0x48C4, [0x80, 0xFF, 0x83, 0x94, 0x82, 0xE3, 0x76, 0x71]);
+const WINDOWS_UPDATE: Guid = Guid::new(0x945A_8954, 0xC147, 0x4ACD, [0x92, 0x3F, 0x40, 0xC4, 0x54, 0x05, 0xA6, 0x58]);
 
 /// A trace under construction. Times are in milliseconds from its start.
 pub struct Written {
@@ -75,7 +73,14 @@ impl Written {
     }
 
     /// An event of any provider.
-    pub fn event(&mut self, ms: i64, provider: Guid, descriptor: Descriptor, extended: &[Extended<'_>], payload: &[u8]) {
+    pub fn event(
+        &mut self,
+        ms: i64,
+        provider: Guid,
+        descriptor: Descriptor,
+        extended: &[Extended<'_>],
+        payload: &[u8],
+    ) {
         let (at, origin, activity) = (self.at(ms), Origin::new(2222, 8), Guid::default());
         self.builder.record(0, at, &Record::Event { origin, provider, descriptor, activity, extended, payload });
     }
@@ -224,14 +229,8 @@ fn a_version_that_no_table_knows_is_read_by_the_schema_in_the_trace_or_not_at_al
             ];
             let payload = event_info(afd::PROVIDER, 1030, 1, &fields);
             let (at, origin) = (written.at(500), Origin::new(4, 8));
-            let record = Record::Full {
-                origin,
-                provider: EVENT_METADATA,
-                opcode: 32,
-                level: 0,
-                version: 0,
-                payload: &payload,
-            };
+            let record =
+                Record::Full { origin, provider: EVENT_METADATA, opcode: 32, level: 0, version: 0, payload: &payload };
             written.builder.record(0, at, &record);
         }
         written
@@ -265,7 +264,10 @@ fn newer_events_of_the_other_providers_are_not_guessed_at() {
     let told: Vec<Value> = rows.iter().map(|row| json!([row["id"], row["version"], row["records"]])).collect();
     assert_eq!(told, [json!([1, 9, 1]), json!([1195, 1, 1])]);
     // What a process is called hides no failure; what TCP/IP says might be one.
-    assert_eq!((verdict(&report), codes(&report)), (json!(["cannot_tell", null]), vec!["no_failures", "unknown_versions"]));
+    assert_eq!(
+        (verdict(&report), codes(&report)),
+        (json!(["cannot_tell", null]), vec!["no_failures", "unknown_versions"])
+    );
     assert_eq!(report["processes"][0]["image"], Value::Null);
 }
 
@@ -411,7 +413,13 @@ fn a_header_counts_as_an_owner_where_it_is_known_to_be_right() {
     let of = |pid: Value| {
         let row = rows.iter().find(|row| row["pid"] == pid).unwrap();
         let source = &row["owner_source"];
-        json!([row["bind_failures"], source["eprocess"], source["header_location"], source["header_pid"], source["unknown"]])
+        json!([
+            row["bind_failures"],
+            source["eprocess"],
+            source["header_location"],
+            source["header_pid"],
+            source["unknown"]
+        ])
     };
     assert_eq!(of(json!(100)), json!([2, 0, 2, 0, 0]));
     assert_eq!(of(json!(200)), json!([2, 0, 2, 0, 0]));

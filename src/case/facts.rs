@@ -154,5 +154,8 @@ fn was_set_back(trace: &Trace<'_>, coverage: &Coverage) -> bool {
     // Time stamps are the system clock's own. One that goes back alone is damage.
     let first = coverage.span.map(|(first, _)| first).zip(started);
     let is_before_start = first.is_some_and(|(first, started)| started.since(first) > SAME_MOMENT_100NS);
-    coverage.displaced > 1 || trace.flushed_back_ticks() > SAME_MOMENT_100NS || is_before_start || is_behind(SAME_MOMENT_100NS)
+    coverage.displaced > 1
+        || trace.flushed_back_ticks() > SAME_MOMENT_100NS
+        || is_before_start
+        || is_behind(SAME_MOMENT_100NS)
 }

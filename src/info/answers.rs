@@ -33,7 +33,10 @@ pub(super) fn answers(
     let bind_failures = match (binds, lossy) {
         (0, _) if beside.logged_binds > 0 => {
             let binds = counted(beside.logged_binds, "bind");
-            answer("partly", format!("{binds} in the log of Winsock-AFD's channel, which may have overwritten its beginning"))
+            answer(
+                "partly",
+                format!("{binds} in the log of Winsock-AFD's channel, which may have overwritten its beginning"),
+            )
         }
         (0, _) if coverage.afd_records == 0 => {
             answer("no", "no Winsock-AFD event: the provider was not enabled".to_owned())

@@ -21,7 +21,8 @@ impl Beside {
     /// Of the side files of a case, and what they told.
     pub fn new(inputs: &[SideInput], side: &SideFacts) -> Self {
         let sockets = side.listings.iter().flat_map(|listing| &listing.sockets);
-        let owned = sockets.filter(|socket| socket.pid.is_some_and(|pid| pid != 0)).map(|socket| u64::from(socket.count));
+        let owned =
+            sockets.filter(|socket| socket.pid.is_some_and(|pid| pid != 0)).map(|socket| u64::from(socket.count));
         Self {
             inputs: inputs.to_vec(),
             tasks: side.tasks.len() as u64,
@@ -40,7 +41,8 @@ impl Beside {
     /// `9,000 sockets with their owners in netstat.txt`; `None` where no listing shows any.
     pub(super) fn owners(&self) -> Option<String> {
         let files = self.files(&[Kind::Netstat, Kind::NetstatLoop, Kind::NetTcpConnection, Kind::NetUdpEndpoint]);
-        (self.owned_sockets > 0).then(|| format!("{} with their owners in {files}", counted(self.owned_sockets, "socket")))
+        (self.owned_sockets > 0)
+            .then(|| format!("{} with their owners in {files}", counted(self.owned_sockets, "socket")))
     }
 
     /// The names of the files of some kinds that were used.

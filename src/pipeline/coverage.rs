@@ -114,7 +114,8 @@ impl Coverage {
 
     /// The schemas of the trace by which events could be read that were not.
     pub fn useful_schemas(&self) -> Embedded {
-        let is_useful = |key: &etw_schema::EventKey| self.unknown_versions.contains_key(&(key.guid, key.id, key.version));
+        let is_useful =
+            |key: &etw_schema::EventKey| self.unknown_versions.contains_key(&(key.guid, key.id, key.version));
         self.embedded.iter().filter(|(key, _)| is_useful(key)).map(|(key, schema)| (*key, schema.clone())).collect()
     }
 

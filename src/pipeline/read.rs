@@ -6,7 +6,7 @@ use etl_parser::{Buffer, ErrorKind, Record, Trace};
 
 use crate::event::{EventMeta, NetEvent, Place};
 use crate::pipeline::coverage::Coverage;
-use crate::providers::{self, Interpreted, Embedded, EventId};
+use crate::providers::{self, Embedded, EventId, Interpreted};
 use crate::time::{FileTime, joined};
 
 /// A time stamp further away than this from where its record stands is taken for damage. Records of one processor are

@@ -26,14 +26,8 @@ fn findings(sockets: u64, are_created: bool) -> Findings {
         let time = FileTime(START + i64::from(pos) * 10_000);
         let place = Place { buffer: 1, offset: 0x1_0000 + u64::from(pos), pos, ..Place::default() };
         let meta = EventMeta { time, header_pid: Some(100), id, place };
-        let event = SocketEvent {
-            eprocess: 0,
-            endpoint,
-            phase: Phase::Exit,
-            location: None,
-            status: Some(status),
-            operation,
-        };
+        let event =
+            SocketEvent { eprocess: 0, endpoint, phase: Phase::Exit, location: None, status: Some(status), operation };
         analysis.observe(&meta, &NetEvent::Socket(event));
     };
     for endpoint in 1..=sockets {

@@ -66,7 +66,8 @@ impl TimeZone {
             return sum(0);
         }
         let daylight = sum(self.daylight_bias_minutes)?;
-        let local = |bias: i32| FileTime(file_time.saturating_sub(i64::from(bias).saturating_mul(60 * FileTime::SECOND)));
+        let local =
+            |bias: i32| FileTime(file_time.saturating_sub(i64::from(bias).saturating_mul(60 * FileTime::SECOND)));
         // Each beginning is told in the local time that holds before it.
         let begins_daylight = moment_in_year(&self.daylight_date, local(standard))?;
         let begins_standard = moment_in_year(&self.standard_date, local(daylight))?;

@@ -126,7 +126,7 @@ fn no_failures(evidence: &VerdictEvidence) -> Option<String> {
 }
 
 fn no_trace(evidence: &VerdictEvidence) -> Option<String> {
-    (evidence.traces == 0).then(|| "there is no trace, only side files".to_owned())
+    (evidence.traces == 0 && !evidence.by_logs).then(|| "there is no trace, only side files".to_owned())
 }
 
 /// There is a trace, and it tells nothing about binds.

@@ -152,7 +152,8 @@ impl Trace<'_> {
     fn note_flush(&mut self, info: &BufferInfo, bytes: &[u8]) {
         const TIME_STAMP_AT: usize = 0x10;
         let number = info.header.sequence_number;
-        let time = bytes.get(TIME_STAMP_AT..).and_then(|at| at.first_chunk()).map_or(0, |time| i64::from_le_bytes(*time));
+        let time =
+            bytes.get(TIME_STAMP_AT..).and_then(|at| at.first_chunk()).map_or(0, |time| i64::from_le_bytes(*time));
         let flushed = (number > 0 && time > 0).then_some((number, time));
         if let (Some((before, earlier)), Some((number, time))) = (self.flushed, flushed)
             && number > before
