@@ -5,11 +5,13 @@
 
 mod cases;
 mod cli;
+mod commands;
 mod common;
 mod corpus;
 mod damaged;
 mod equivalence;
 mod events;
+mod first_screen;
 mod folders;
 mod holders;
 mod inputs;
