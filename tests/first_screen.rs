@@ -45,7 +45,8 @@ pub(crate) fn rows() -> &'static [Row] {
             let folder = scratch();
             let path = folder.path().join("case.zip");
             std::fs::copy(&machine.zip, &path).unwrap();
-            row(format!("machines/{}", machine.truth.case), &path, machine.truth, &machine.cast)
+            let name = format!("machines/{}", machine.truth.case);
+            row(name, &path, machine.truth, &machine.cast, machine.failures)
         });
         scenarios.chain(machines).collect()
     })
@@ -62,10 +63,17 @@ fn scenario(truth: Screen) -> Row {
     for (file, bytes) in &written.side_files {
         std::fs::write(path.join(file), bytes).unwrap();
     }
-    row(truth.case.to_owned(), &path, truth, &written.cast)
+    // What the machine saw fail without a trace, a report cannot count.
+    let failures = if written.trace.is_empty() && written.side_files.iter().all(|(file, _)| !file.ends_with(".etl")) {
+        (0, 0)
+    } else {
+        (written.expected.binds, written.expected.connects)
+    };
+    row(truth.case.to_owned(), &path, truth, &written.cast, failures)
 }
 
-fn row(name: String, path: &Path, truth: Screen, cast: &[(u32, String)]) -> Row {
+/// `failures` are those of binds and of connects.
+fn row(name: String, path: &Path, truth: Screen, cast: &[(u32, String)], failures: (u64, u64)) -> Row {
     let case = Case::from_paths([path]).unwrap();
     let mut options = Options::default();
     options.threads = 1;
@@ -73,7 +81,8 @@ fn row(name: String, path: &Path, truth: Screen, cast: &[(u32, String)]) -> Row 
     let names = cast.iter().map(|(pid, image)| (Some(*pid), image.clone()));
     let names = names.chain(truth.forbidden.blamed.iter().map(|image| (None, (*image).to_owned()))).collect();
     let seen = Seen::new(&analyzed.report, names);
-    let wrong = judge::judge(&truth, &seen);
+    let mut wrong = judge::judge(&truth, &seen);
+    wrong.extend(judge::counts(failures, &seen));
     Row { name, truth, seen, wrong }
 }
 
@@ -107,7 +116,8 @@ fn table(rows: &[Row]) -> String {
     let mut text = String::from(
         "| case | state | confidence | named first | pattern | first steps | right |\n| --- | --- | --- | --- | --- | --- | --- |\n",
     );
-    let pair = |seen: &str, truth: &str| if seen == truth { seen.to_owned() } else { format!("{seen} (truth: {truth})") };
+    let pair =
+        |seen: &str, truth: &str| if seen == truth { seen.to_owned() } else { format!("{seen} (truth: {truth})") };
     for row in rows {
         let (truth, seen) = (&row.truth, &row.seen);
         let bounds = match truth.confidence {
@@ -116,7 +126,8 @@ fn table(rows: &[Row]) -> String {
             Some((lowest, highest)) => format!("{lowest} to {highest}"),
         };
         let patterns = if truth.patterns.is_empty() { "any".to_owned() } else { truth.patterns.join(" or ") };
-        let steps = truth.steps.each_ref().map(|codes| if codes.is_empty() { "any".to_owned() } else { codes.join("/") });
+        let steps =
+            truth.steps.each_ref().map(|codes| if codes.is_empty() { "any".to_owned() } else { codes.join("/") });
         let pattern = judge::of_named(truth, seen).and_then(|row| row["pattern"].as_str()).unwrap_or("-");
         let _ = writeln!(
             text,
@@ -160,6 +171,9 @@ fn the_list_of_what_is_wrong_only_gets_shorter() {
     assert_eq!(against_list(&[], cases()), ["a, first: so"]);
     assert_eq!(against_list(&[("a", "first state")], cases()), ["a, state: right now, take it off the list"]);
     assert_eq!(against_list(&[("a", "state")], cases()), ["a, first: so", "a, state: right now, take it off the list"]);
-    assert_eq!(against_list(&[("a", "first"), ("c", "first"), ("machines/d", "x")], cases()), ["c is listed and no case"]);
+    assert_eq!(
+        against_list(&[("a", "first"), ("c", "first"), ("machines/d", "x")], cases()),
+        ["c is listed and no case"]
+    );
     assert_eq!(against_list(&[("a", "first"), ("a", "first")], cases()), ["a is listed twice"]);
 }

@@ -2,8 +2,25 @@
 
 /// Programs that a step may call.
 const PROGRAMS: &[&str] = &[
-    "cd", "dnscmd", "driverquery", "fltmc", "handle", "ipconfig", "md", "net", "netsh", "netstat", "outofports",
-    "powershell", "reg", "sc", "schtasks", "tasklist", "wevtutil", "wmic", "wsl",
+    "cd",
+    "dnscmd",
+    "driverquery",
+    "fltmc",
+    "handle",
+    "ipconfig",
+    "md",
+    "net",
+    "netsh",
+    "netstat",
+    "outofports",
+    "powershell",
+    "reg",
+    "sc",
+    "schtasks",
+    "tasklist",
+    "wevtutil",
+    "wmic",
+    "wsl",
 ];
 /// What may stand behind a pipe.
 const FILTERS: &[&str] = &["find", "findstr", "sort", "more"];
@@ -17,7 +34,8 @@ pub(super) fn broken(command: &str) -> Vec<String> {
     if command.is_empty() || command.trim() != command || command.len() > LONGEST {
         say("is empty, padded or too long");
     }
-    if command.chars().any(|c| c.is_control() || matches!(c, '“' | '”' | '‘' | '’' | '–' | '…' | '\u{a0}')) {
+    if command.chars().any(|c| c.is_control() || matches!(c, '“' | '”' | '‘' | '’' | '–' | '…' | '\u{a0}'))
+    {
         say("has characters that no console takes");
     }
     let parts: Vec<&str> = command.split('"').collect();
@@ -45,7 +63,7 @@ pub(super) fn broken(command: &str) -> Vec<String> {
                 say("has a pipe into nothing that filters");
             }
         }
-        for target in part.split('>').skip(1).filter(|target| !target.is_empty()) {
+        for target in part.replace(">>", ">").split('>').skip(1) {
             if !target.starts_with(' ') || target.split_whitespace().count() != 1 {
                 say("redirects to no single file");
             }

@@ -7,21 +7,70 @@ use crate::first_screen::Seen;
 
 /// Processes whose end stops Windows, and processes that cannot be ended.
 const IMAGES: &[&str] = &[
-    "csrss", "wininit", "winlogon", "services", "smss", "lsass", "lsaiso", "system", "registry", "memory compression",
-    "secure system", "idle", "system idle process", "msmpeng",
+    "csrss",
+    "wininit",
+    "winlogon",
+    "services",
+    "smss",
+    "lsass",
+    "lsaiso",
+    "system",
+    "registry",
+    "memory compression",
+    "secure system",
+    "idle",
+    "system idle process",
+    "msmpeng",
 ];
 /// Services that cannot be stopped, or whose stop harms.
 const SERVICES: &[&str] = &[
-    "bfe", "brokerinfrastructure", "clussvc", "coremessagingregistrar", "dcomlaunch", "deviceinstall", "dhcp", "dnscache",
-    "eventlog", "gpsvc", "hns", "iphlpsvc", "keyiso", "lsm", "mpssvc", "netprofm", "nlasvc", "nsi", "plugplay", "power",
-    "profsvc", "rpceptmapper", "rpcss", "samss", "schedule", "sessionenv", "systemeventsbroker", "termservice",
-    "timebrokersvc", "usermanager", "wcmsvc", "windefend", "winhttpautoproxysvc",
+    "bfe",
+    "brokerinfrastructure",
+    "clussvc",
+    "coremessagingregistrar",
+    "dcomlaunch",
+    "deviceinstall",
+    "dhcp",
+    "dnscache",
+    "eventlog",
+    "gpsvc",
+    "hns",
+    "iphlpsvc",
+    "keyiso",
+    "lsm",
+    "mpssvc",
+    "netprofm",
+    "nlasvc",
+    "nsi",
+    "plugplay",
+    "power",
+    "profsvc",
+    "rpceptmapper",
+    "rpcss",
+    "samss",
+    "schedule",
+    "sessionenv",
+    "systemeventsbroker",
+    "termservice",
+    "timebrokersvc",
+    "usermanager",
+    "wcmsvc",
+    "windefend",
+    "winhttpautoproxysvc",
 ];
 /// Steps that ask to end or restart a process or its service.
 const RESTARTS: &[&str] = &["restart_holder"];
 /// Commands that end something.
-const ENDS: &[&str] =
-    &["Restart-Service", "Stop-Service", "Stop-Process", "taskkill", "net stop", "sc stop", "sc delete", "wmic process"];
+const ENDS: &[&str] = &[
+    "Restart-Service",
+    "Stop-Service",
+    "Stop-Process",
+    "taskkill",
+    "net stop",
+    "sc stop",
+    "sc delete",
+    "wmic process",
+];
 
 /// What a step asks to restart that must not be; empty where nothing is.
 pub(super) fn broken(step: &Value, seen: &Seen) -> Vec<String> {
@@ -69,7 +118,8 @@ fn asked(text: &str) -> impl Iterator<Item = String> {
     for verb in ["restart ", "stop ", "end ", "kill ", "recycle "] {
         for (at, _) in lower.match_indices(verb) {
             let behind = lower[at + verb.len()..].trim_start_matches("the ").trim_start_matches("service ");
-            let name: String = behind.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '$')).collect();
+            let name: String =
+                behind.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '$')).collect();
             // "restart services" is no name.
             let is_image = IMAGES.contains(&name.as_str()) && behind[name.len()..].starts_with(".exe");
             if is_image || SERVICES.contains(&name.as_str()) && name != "power" && name != "schedule" {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use synth::{Named, Screen};
 
+use super::look::Mention;
 use super::{Seen, Wrong};
 
 const CONFIDENCES: [&str; 3] = ["low", "medium", "high"];
@@ -16,6 +17,8 @@ pub(super) fn judge(truth: &Screen, seen: &Seen) -> Vec<Wrong> {
         ("first", named(truth, seen)),
         ("blames", blamed(truth, seen)),
         ("holder", row_of_named(truth, seen)),
+        ("sums", sums(truth, seen)),
+        ("listing", listing(truth, seen)),
         ("steps", steps(truth, seen)),
         ("restarts", restarts(truth, seen)),
         ("words", words(truth, seen)),
@@ -24,8 +27,17 @@ pub(super) fn judge(truth: &Screen, seen: &Seen) -> Vec<Wrong> {
         ("destination", destination(truth, seen)),
         ("forecast", forecast(truth, seen)),
     ];
-    let of_point = |(point, texts): (&'static str, Vec<String>)| texts.into_iter().map(move |text| Wrong { point, text });
+    let of_point =
+        |(point, texts): (&'static str, Vec<String>)| texts.into_iter().map(move |text| Wrong { point, text });
     points.into_iter().flat_map(of_point).collect()
+}
+
+/// Whether each failure counts once.
+pub(super) fn counts((binds, connects): (u64, u64), seen: &Seen) -> Option<Wrong> {
+    let told = |key: &str| seen.json["failures"][key].as_u64().unwrap();
+    let is_right = (told("binds"), told("connects")) == (binds, connects);
+    let text = format!("{} and {} failures, not {binds} and {connects}", told("binds"), told("connects"));
+    (!is_right).then_some(Wrong { point: "counts", text })
 }
 
 /// What is to be named first, as the table shows it.
@@ -54,20 +66,23 @@ fn named(truth: &Screen, seen: &Seen) -> Vec<String> {
     let first = seen.mentions.first();
     let is_named = match truth.first {
         Named::Process(pid, image) => {
-            first.is_some_and(|first| first.pid == Some(pid) && (image.is_empty() || first.image == image))
+            let is_it = |first: &Mention| first.pid == Some(pid) && (image.is_empty() || first.image == image);
+            first.is_some_and(|first| !first.suffers && is_it(first))
         }
-        Named::Image(image) => first.is_some_and(|first| first.image == image && first.pid.is_none()),
+        Named::Image(image) => first.is_some_and(|first| !first.suffers && first.image == image && first.pid.is_none()),
         Named::TimeWait => seen.blamed().is_none() && seen.screen.contains("TIME_WAIT"),
-        Named::Kernel => {
-            seen.screen.contains("kernel") && seen.blamed().is_none_or(|blamed| blamed.pid == Some(4))
-        }
+        Named::Kernel => seen.screen.contains("kernel") && seen.blamed().is_none_or(|blamed| blamed.pid == Some(4)),
         Named::Cause(code, image) => {
             let standing = seen.rows("alternatives").find(|row| row["code"] == code).map(|row| &row["standing"]);
             standing.is_some_and(|standing| standing == "seen") && first.is_some_and(|first| first.image == image)
         }
         Named::Nobody => seen.blamed().is_none(),
     };
-    if is_named { Vec::new() } else { vec![format!("names {} first", seen.first_name())] }
+    if is_named || truth.or_nobody && seen.blamed().is_none() {
+        Vec::new()
+    } else {
+        vec![format!("names {} first", seen.first_name())]
+    }
 }
 
 fn blamed(truth: &Screen, seen: &Seen) -> Vec<String> {
@@ -124,6 +139,36 @@ fn row_of_named(truth: &Screen, seen: &Seen) -> Vec<String> {
         wrong.push(format!("evidence {grade}"));
     }
     wrong
+}
+
+/// Nobody holds more than there is, and nobody holds what another server's listing shows.
+fn sums(truth: &Screen, seen: &Seen) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (index, pool) in seen.rows("pools").enumerate() {
+        let of_pool = seen.rows("holders").filter(|row| row["pool"] == index);
+        let held: u64 = of_pool.filter_map(|row| row["ports"].as_u64()).sum();
+        let count = pool["count"].as_u64().unwrap();
+        if held > count {
+            wrong.push(format!("{held} ports held of a pool of {count}"));
+        }
+    }
+    let image = |row: &Value| {
+        seen.json["processes"][usize::try_from(row["process"].as_u64().unwrap()).unwrap()]["image"].clone()
+    };
+    let holding: Vec<Value> = seen.rows("holders").map(image).collect();
+    let strangers = truth.forbidden.holders.iter().filter(|stranger| holding.iter().any(|image| image == **stranger));
+    wrong.extend(strangers.map(|stranger| format!("{stranger} holds ports")));
+    wrong
+}
+
+/// A side file that contradicts the trace is said to do so.
+fn listing(truth: &Screen, seen: &Seen) -> Vec<String> {
+    let Some(file) = truth.doubted_file else { return Vec::new() };
+    let notes = seen.json["coverage"]["notes"].as_array().unwrap().iter().filter_map(Value::as_str);
+    let is_noted = notes.filter(|note| note.contains(file)).count() > 0;
+    let mut rows = seen.rows("side_inputs").filter(|row| row["path"].as_str().is_some_and(|path| path.ends_with(file)));
+    let is_told = is_noted || rows.any(|row| row["note"].is_string());
+    if is_told { Vec::new() } else { vec![format!("no doubt of {file}")] }
 }
 
 fn steps(truth: &Screen, seen: &Seen) -> Vec<String> {

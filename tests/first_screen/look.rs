@@ -90,7 +90,7 @@ fn mentions(screen: &str, names: &[(Option<u32>, String)]) -> Vec<Mention> {
     let mut found = Vec::new();
     for sentence in screen.lines().flat_map(|line| line.split(". ")) {
         let lower = sentence.to_lowercase();
-        let suffers = ["fail", "suffer", "victim"].iter().any(|word| lower.contains(word));
+        let suffers = ["failed", "suffer", "victim"].iter().any(|word| lower.contains(word));
         let mut here: Vec<(usize, Mention)> = Vec::new();
         for (pid, image) in names {
             for at in places(sentence, image, *pid) {
