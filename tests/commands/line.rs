@@ -39,7 +39,7 @@ pub(super) fn broken(command: &str) -> Vec<String> {
         say("has characters that no console takes");
     }
     let parts: Vec<&str> = command.split('"').collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         say("has a quote that does not end");
     }
     // What means nothing to `cmd` inside of quotes is blanked; variables mean something everywhere.

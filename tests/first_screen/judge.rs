@@ -19,9 +19,13 @@ pub(super) fn judge(truth: &Screen, seen: &Seen) -> Vec<Wrong> {
         ("holder", row_of_named(truth, seen)),
         ("sums", sums(truth, seen)),
         ("listing", listing(truth, seen)),
-        ("steps", steps(truth, seen)),
+        ("order", order(truth, seen)),
+        ("lacks", lacks(truth, seen)),
+        ("harms", harms(truth, seen)),
         ("restarts", restarts(truth, seen)),
-        ("words", words(truth, seen)),
+        ("says", missing(&truth.says, &seen.screen, "on the first screen")),
+        ("tells", missing(&truth.tells, &seen.text, "in the report")),
+        ("silent", unfit(truth, seen)),
         ("outages", outages(truth, seen)),
         ("known", known(truth, seen)),
         ("destination", destination(truth, seen)),
@@ -117,7 +121,8 @@ pub(super) fn of_named<'a>(truth: &Screen, seen: &'a Seen) -> Option<&'a Value> 
 }
 
 fn row_of_named(truth: &Screen, seen: &Seen) -> Vec<String> {
-    if !matches!(truth.first, Named::Process(..) | Named::Image(_)) {
+    let is_told = truth.ports.is_some() || truth.evidence.is_some() || !truth.patterns.is_empty();
+    if !is_told || !matches!(truth.first, Named::Process(..) | Named::Image(_)) {
         return Vec::new();
     }
     let Some(row) = of_named(truth, seen) else { return vec!["has no row of who is to be named".to_owned()] };
@@ -171,19 +176,24 @@ fn listing(truth: &Screen, seen: &Seen) -> Vec<String> {
     if is_told { Vec::new() } else { vec![format!("no doubt of {file}")] }
 }
 
-fn steps(truth: &Screen, seen: &Seen) -> Vec<String> {
-    let mut wrong = Vec::new();
+/// The first two steps.
+fn order(truth: &Screen, seen: &Seen) -> Vec<String> {
     let codes = seen.steps();
-    for (n, allowed) in truth.steps.iter().enumerate() {
-        let code = codes.get(n).copied().unwrap_or("-");
-        if !allowed.is_empty() && !allowed.contains(&code) {
-            wrong.push(format!("step {} is {code}", n + 1));
-        }
-    }
-    wrong.extend(truth.needed_steps.iter().filter(|code| !codes.contains(code)).map(|code| format!("no step {code}")));
-    let forbidden = truth.forbidden.steps.iter().filter(|code| codes.contains(code));
-    wrong.extend(forbidden.map(|code| format!("a step {code}")));
-    wrong
+    let told = truth.steps.iter().enumerate().map(|(n, allowed)| (n, allowed, codes.get(n).copied().unwrap_or("-")));
+    let unfit = told.filter(|(_, allowed, code)| !allowed.is_empty() && !allowed.contains(code));
+    unfit.map(|(n, _, code)| format!("step {} is {code}", n + 1)).collect()
+}
+
+/// Steps that have to be there.
+fn lacks(truth: &Screen, seen: &Seen) -> Vec<String> {
+    let codes = seen.steps();
+    truth.needed_steps.iter().filter(|code| !codes.contains(code)).map(|code| format!("no step {code}")).collect()
+}
+
+/// Steps that must not be there.
+fn harms(truth: &Screen, seen: &Seen) -> Vec<String> {
+    let codes = seen.steps();
+    truth.forbidden.steps.iter().filter(|code| codes.contains(code)).map(|code| format!("a step {code}")).collect()
 }
 
 fn restarts(truth: &Screen, seen: &Seen) -> Vec<String> {
@@ -206,15 +216,13 @@ fn restarts(truth: &Screen, seen: &Seen) -> Vec<String> {
     wrong
 }
 
-fn words(truth: &Screen, seen: &Seen) -> Vec<String> {
-    let missing = |words: &[&str], text: &str, place: &str| -> Vec<String> {
-        words.iter().filter(|word| !text.contains(**word)).map(|word| format!("no {word:?} {place}")).collect()
-    };
-    let mut wrong = missing(&truth.says, &seen.screen, "on the first screen");
-    wrong.extend(missing(&truth.tells, &seen.text, "in the report"));
+fn missing(words: &[&str], text: &str, place: &str) -> Vec<String> {
+    words.iter().filter(|word| !text.contains(**word)).map(|word| format!("no {word:?} {place}")).collect()
+}
+
+fn unfit(truth: &Screen, seen: &Seen) -> Vec<String> {
     let forbidden = truth.forbidden.words.iter().filter(|word| seen.text.contains(**word));
-    wrong.extend(forbidden.map(|word| format!("says {word:?}")));
-    wrong
+    forbidden.map(|word| format!("says {word:?}")).collect()
 }
 
 fn outages(truth: &Screen, seen: &Seen) -> Vec<String> {
