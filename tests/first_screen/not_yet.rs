@@ -132,6 +132,7 @@ pub(super) const NOT_YET: &[(&str, &str)] = &[
     ("portless-sockets", "first order"),
     ("dual-stack", "first silent"),
     ("dual-stack-small", "first blames order"),
+    ("mapped-addresses", "first order silent"),
     ("pending-binds", "first holder order"),
     ("connects-fail", "first sums order"),
     ("held-beyond-the-pool", "first sums tells"),
