@@ -146,6 +146,7 @@ struct Seen {
 impl Observer for Watched<'_> {
     type Notes = Seen;
 
+    #[inline]
     fn look(seen: &mut Seen, record: &Record<'_>) {
         let guid = record.header_guid();
         if guid != seen.last {
