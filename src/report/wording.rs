@@ -114,20 +114,6 @@ pub(crate) fn sentence(text: &str) -> String {
     format!("{}.", sentence_start(text))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_are_not_rounded_to_certainty() {
-        assert_eq!(percent(9999, 10000), "99.9 %");
-        assert_eq!(percent(1, 10000), "<0.1 %");
-        assert_eq!(percent(5, 5), "100 %");
-        assert_eq!(percent(0, 5), "0 %");
-        assert_eq!(percent(0, 0), "-");
-    }
-}
-
 /// Where the first failure stands, in front of what it is: `buffer 1, offset 0x10348, CPU 0, `, or the log and the record in it.
 pub(crate) fn place(first: &FirstFailure, side_inputs: &[SideInput]) -> String {
     let log = first.log.and_then(|log| side_inputs.get(log)).map(|log| shown(base_name(&log.path)));
@@ -140,4 +126,18 @@ pub(crate) fn place(first: &FirstFailure, side_inputs: &[SideInput]) -> String {
     }
     parts.extend(first.cpu.map(|cpu| format!("CPU {cpu}, ")));
     parts.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_not_rounded_to_certainty() {
+        assert_eq!(percent(9999, 10000), "99.9 %");
+        assert_eq!(percent(1, 10000), "<0.1 %");
+        assert_eq!(percent(5, 5), "100 %");
+        assert_eq!(percent(0, 5), "0 %");
+        assert_eq!(percent(0, 0), "-");
+    }
 }
