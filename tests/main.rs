@@ -21,6 +21,7 @@ mod interrupt;
 mod judgement;
 mod listing_cases;
 mod listings;
+mod owners;
 mod reports;
 mod robustness;
 mod scenarios;

@@ -4,6 +4,7 @@ pub mod csv;
 #[cfg(test)]
 mod first_screen_tests;
 pub mod json;
+pub mod markdown;
 mod rows;
 pub mod summary;
 pub mod text;
@@ -390,6 +391,8 @@ pub struct CoverageSummary {
 pub enum Format {
     /// For people.
     Text,
+    /// For tickets.
+    Markdown,
     /// One document.
     Json,
     /// One row for each process.
@@ -414,6 +417,10 @@ impl Report {
     pub fn write_with(&self, format: Format, layout: text::Layout, out: &mut dyn io::Write) -> io::Result<()> {
         match format {
             Format::Text => text::write(self, layout, out),
+            Format::Markdown => {
+                let extent = markdown::Extent { top: layout.top, ..markdown::Extent::default() };
+                markdown::write(self, extent, out)
+            }
             Format::Json => json::write(self, out),
             Format::Csv => csv::write(self, out),
         }
