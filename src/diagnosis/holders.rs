@@ -95,6 +95,13 @@ pub struct Conclusion {
 }
 
 impl Conclusion {
+    /// Takes away what the use of ports looks like, and its rates: the times that they go by are not certain.
+    pub(super) fn forget_habits(&mut self) {
+        for holder in &mut self.holders {
+            (holder.pattern, holder.per_minute) = (None, None);
+        }
+    }
+
     /// Whether the ports of the holders of a pool add up to clearly more than it has: what is listed is then of another time
     /// than the trace.
     pub(super) fn is_over_counted(&self, pool: usize) -> bool {
@@ -162,7 +169,8 @@ impl Book<'_> {
         };
         let in_trace = visible.saturating_add(time_wait.0);
         let explained = in_trace.max(usage.occupied()).saturating_add(idle).min(range.count);
-        let most = |in_time_wait: u32| in_time_wait.max(in_trace).max(usage.occupied());
+        let end = pool.end.as_ref().map_or(0, Moment::visible);
+        let most = |in_time_wait: u32| in_time_wait.max(in_trace).max(usage.occupied()).max(end);
         let occupied_peak = (most(pool.occupied_peak.0), most(pool.occupied_peak.1));
         let usable = range.count.saturating_sub(set_aside);
         let state = if is_exhausted {
@@ -172,12 +180,12 @@ impl Book<'_> {
         } else {
             None
         };
-        let end = pool.end.as_ref().map_or(0, Moment::visible);
         let finding = PoolFinding {
             key,
             local_address: None,
             range,
-            held: (pool.held_peak.max(visible), end),
+            // The end is a moment too: a port may have become known by then.
+            held: (pool.held_peak.max(visible).max(end), end),
             time_wait,
             time_wait_seconds: pool.time_wait.seconds(),
             failures: (pool.bind_failures, pool.connect_failures),

@@ -53,6 +53,7 @@ use crate::case::SideInput;
 use crate::case::facts::TraceFacts;
 use crate::machine::Findings;
 use crate::machine::timeline::Steps;
+use crate::pipeline::LogsRead;
 use crate::side::facts::SideFacts;
 use crate::time::FileTime;
 
@@ -67,6 +68,8 @@ pub struct Facts {
     pub side: SideFacts,
     /// Side files.
     pub side_inputs: Vec<SideInput>,
+    /// What of these events is from logs of Winsock-AFD's channel.
+    pub logs: LogsRead,
     /// Notes about inputs.
     pub notes: Vec<String>,
 }
@@ -130,16 +133,19 @@ pub struct Diagnosis {
 
 /// Says what the facts of a case mean. It decides everything, and fails for none: what cannot be told is said to be so.
 pub fn diagnose(facts: Facts) -> Diagnosis {
-    let Facts { traces, mut findings, side, side_inputs, notes } = facts;
+    let Facts { traces, mut findings, side, side_inputs, logs, notes } = facts;
     let traces_span = grounds::span(&traces, &findings);
     let events = system_events(&side, &side_inputs, traces_span.filter(|_| !traces.is_empty()));
-    let has_gaps = VerdictEvidence::of_traces(&traces).has_gaps();
-    let mut conclusion = conclude(&findings, &side, has_gaps);
+    let read = VerdictEvidence::read(&traces, logs);
+    let mut conclusion = conclude(&findings, &side, read.has_gaps());
+    if read.clock_set_back {
+        conclusion.forget_habits();
+    }
     fill_by_event_log(&mut conclusion.pools, pool_full_events(&events));
     let mut rows = naming::rows(&findings, &side, &conclusion);
     rows.set_rates(findings.span);
-    rows.set_ages(traces.iter().filter_map(|trace| trace.summary.ended).max());
-    let evidence = VerdictEvidence::gather(&traces, &findings, &conclusion, &rows, &events);
+    rows.set_ages(traces_span.map(|(_, end)| end));
+    let evidence = VerdictEvidence::gather(read, &findings, &conclusion, &rows, &events);
     let judgement = judge(&evidence);
     let timeline = std::mem::take(&mut findings.world.ports.timeline).finish();
     let grounds = Grounds {

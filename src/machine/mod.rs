@@ -12,6 +12,7 @@ pub mod processes;
 pub mod ranges;
 pub mod reservation;
 pub mod sockets;
+pub mod sources;
 pub mod tally;
 pub mod time_wait;
 pub mod timeline;
@@ -21,9 +22,6 @@ mod world;
 
 pub use world::World;
 
-use etl_parser::Trace;
-
-use crate::case::boots;
 use crate::event::{EventMeta, NetEvent, TransportEvent};
 use crate::time::FileTime;
 use owner::Owner;
@@ -42,13 +40,6 @@ pub struct Setting {
     pub bounds: Option<(FileTime, FileTime)>,
     /// Ranges of the pools.
     pub ranges: PoolRanges,
-}
-
-impl Setting {
-    /// What the headers of the traces tell.
-    pub fn of(traces: &[Trace<'_>], ranges: PoolRanges) -> Self {
-        Self { boots: boots::boots(traces), bounds: boots::bounds(traces), ranges }
-    }
 }
 
 /// Follows the state of the machine through its events, which must come in time order. A witness is told whose each is.
@@ -86,7 +77,11 @@ impl<W: Witness + Default> Analysis<W> {
 impl<W: Witness> Analysis<W> {
     /// Takes in one event.
     pub fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
-        let boot = self.boots.get(usize::from(meta.place.trace)).copied();
+        // A log does not tell of which start its entries are: they go with the trace at hand.
+        let boot = match meta.place.entry {
+            Some(_) if self.boot.is_some() => self.boot,
+            _ => self.boots.get(usize::from(meta.place.trace)).copied(),
+        };
         if boot != self.boot {
             if self.boot.is_some() {
                 self.sockets.restart(self.now, &mut self.world, &mut self.witness);
