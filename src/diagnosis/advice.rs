@@ -263,15 +263,20 @@ fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
             undo: None,
         }),
         Some(Pattern::Leak) | None => {
-            let commands = match named.services {
-                [service] if is_service_name(service) => {
-                    vec![format!("powershell -c \"Restart-Service -Name '{service}'\"")]
-                }
-                _ => Vec::new(),
+            let only = match named.services {
+                [service] => Some(service.as_str()),
+                _ => None,
+            };
+            let service = named.service.or(only).filter(|service| is_service_name(service));
+            let restart = |service| format!("powershell -c \"Restart-Service -Name '{service}'\"");
+            let commands = service.map(restart).into_iter().collect();
+            let what = match named.service {
+                Some(service) => format!("the service {service} in {}", named.label),
+                None => named.label.clone(),
             };
             list.push(Recommendation {
                 code: RecommendationCode::RestartHolder,
-                text: format!("relieve: restart {}; if outbound connections return, it is proven", named.label),
+                text: format!("relieve: restart {what}; if outbound connections return, it is proven"),
                 commands,
                 changes_state: true,
                 undo: None,

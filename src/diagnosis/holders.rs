@@ -14,7 +14,7 @@ pub use self::habits::Pattern;
 pub(super) use self::habits::{Seen, When};
 pub use self::set_aside::excluded_in;
 
-use super::listings::Listed;
+use super::listings::{Listed, images_without_pid};
 use super::pools::PoolFinding;
 use super::state::Confidence;
 use crate::event::base_name;
@@ -23,7 +23,7 @@ use crate::machine::owner::Owner;
 use crate::machine::pool_key::PoolKey;
 use crate::machine::processes::{Process, ProcessTable};
 use crate::net::Family;
-use crate::side::facts::{SideFacts, SocketListing, TcpState};
+use crate::side::facts::{ListedOwner, SideFacts, SocketListing, TcpState};
 use crate::time::FileTime;
 
 /// How it is known that a process holds ports (`E`, failures alone, names no holder and is never used here).
@@ -46,6 +46,8 @@ pub enum Subject {
     Process(usize),
     /// A PID that the trace has nothing of.
     Listed(u32),
+    /// An image whose PID a listing does not tell; number among those of all listings.
+    Image(u32),
     /// Nobody known.
     Nobody,
 }
@@ -141,7 +143,8 @@ pub(super) struct Trust {
 pub(super) fn conclude(findings: &Findings, side: &SideFacts, trust: Trust) -> Conclusion {
     let processes = findings.world.processes.processes();
     let latest_of_pid = processes.iter().enumerate().map(|(index, process)| (process.pid, index)).collect();
-    let book = Book { findings, side, trust, last_of_pid: last_of_pid(processes), latest_of_pid };
+    let images = images_without_pid(&side.listings);
+    let book = Book { findings, side, trust, last_of_pid: last_of_pid(processes), latest_of_pid, images };
     let mut conclusion = Conclusion { no_habits: trust.no_habits, ..Conclusion::default() };
     for key in findings.world.ports.keys() {
         book.pool(key, &mut conclusion);
@@ -183,6 +186,7 @@ struct Book<'a> {
     last_of_pid: BTreeMap<u32, usize>,
     /// The latest process of each PID, also one that has ended.
     latest_of_pid: BTreeMap<u32, usize>,
+    images: Vec<&'a ListedOwner>,
 }
 
 /// Whether two names may be of one image: with or without `.exe`, one of them possibly cut.

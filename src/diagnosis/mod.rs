@@ -15,6 +15,7 @@ pub mod alternatives;
 mod assurance;
 pub mod codes;
 mod counted;
+mod destinations;
 pub mod evidence;
 mod failures;
 pub mod forecast;
@@ -36,6 +37,7 @@ mod unexplained;
 pub mod verdict;
 
 pub use assurance::Assurance;
+pub use destinations::{AddressUse, CaseDestination};
 pub use failures::{Failures, StatusMeaning, StatusRow};
 pub use naming::{Destination, ProcessRow};
 pub use procedure::ProcedureRow;
@@ -125,6 +127,10 @@ pub struct Diagnosis {
     pub levels: Vec<StepLevel>,
     /// Changes over the listings of loop files, each with the index of its process.
     pub trends: Vec<(Trend, Option<usize>)>,
+    /// Where sockets are connected to.
+    pub destinations: Vec<CaseDestination>,
+    /// Ports in use at local addresses, as scripts count them.
+    pub address_use: Vec<AddressUse>,
     /// What the procedure by hand looks at.
     pub procedure: Vec<ProcedureRow>,
     /// Entries of event logs, by time.
@@ -168,7 +174,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let unexplained = unexplained::unexplained(&grounds, evidence.began_after);
     let state = judgement.state;
     let pool = speaking_pool(&conclusion.pools);
-    let forecast = |pool: &PoolFinding| forecast::forecast(pool, &timeline, traces_span.map(|(_, end)| end));
+    let forecast = |pool: &PoolFinding| forecast::forecast(pool, &timeline, findings.span.map(|(_, end)| end));
     let pools = outcome::pools(&conclusion, state, &evidence, unexplained.as_deref(), forecast);
     let holders = outcome::holders(&grounds);
     let images = images::images(&grounds, &holders);
@@ -195,6 +201,8 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         victims: victims(&rows),
         sufferers: outcome::sufferers(&rows),
         has_names: rows.rows.iter().any(|row| row.image.is_some()),
+        destinations: destinations::destinations(&findings, &side),
+        address_use: destinations::address_use(&side),
         trends: trends_of(&findings, &side, &rows),
         processes: rows.rows,
         system_events: events,

@@ -15,6 +15,9 @@ use crate::machine::witness::{Attribution, Endpoint, KnownBy, Witness};
 use crate::side::facts::SideFacts;
 use crate::time::FileTime;
 
+#[cfg(test)]
+mod tests;
+
 /// Failures that are listed, 12 bytes each: a trace of 4 GB that holds little else.
 const MAX_FAILURES: usize = 1 << 24;
 

@@ -20,12 +20,14 @@ pub struct NamedHolder<'a> {
     pub pid: Option<u32>,
     /// Services in it.
     pub services: &'a [String],
+    /// The service that owns nearly all of its sockets.
+    pub service: Option<&'a str>,
 }
 
 impl NamedHolder<'_> {
     /// System and Idle stand for the kernel: they are not to be restarted, nor blamed as an application.
     pub fn is_kernel(&self) -> bool {
-        self.pid.is_none_or(crate::machine::owner::is_kernel)
+        self.pid.map_or(self.image.is_empty(), crate::machine::owner::is_kernel)
     }
 }
 
@@ -75,6 +77,7 @@ impl<'a> Situation<'a> {
                     image: row.image.as_deref().unwrap_or("").to_lowercase(),
                     pid: row.pid,
                     services: &row.services,
+                    service: row.socket_service.as_deref(),
                 })
             })
             .collect();

@@ -259,6 +259,7 @@ impl Book<'_> {
         let is_kernel_itself = match subject {
             Subject::Process(_) => process.is_some_and(|process| is_kernel(process.pid)),
             Subject::Listed(pid) => is_kernel(pid),
+            Subject::Image(_) => false,
             Subject::Nobody => true,
         };
         // The kernel and those who are not known have no habits.

@@ -73,6 +73,11 @@ impl Book<'_> {
             };
             subjects.entry(subject).or_default().listed = Some(*listed);
         }
+        for (image, listed) in &usage.by_image {
+            let number = self.images.binary_search(&image).ok().and_then(|number| u32::try_from(number).ok());
+            let subject = number.map_or(Subject::Nobody, Subject::Image);
+            subjects.entry(subject).or_default().listed = Some(*listed);
+        }
     }
 
     /// The process of the trace that a listing shows with this PID: the one that ran at the end, else the one that had ended
