@@ -235,7 +235,8 @@ fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
             let commands = [format!("reg query {key} /v TcpTimedWaitDelay")];
             list.push(unchanging(RecommendationCode::ReuseConnections, &text, &[commands[0].as_str()]));
         }
-        Some(Pattern::Reservation) => {}
+        // It needs what it has, as far as anybody can see.
+        Some(Pattern::Reservation | Pattern::Steady) => {}
         Some(Pattern::Load) => {
             let text = format!(
                 "reduce the load: {} uses so many ports at once, and gives them back; have it keep and reuse connections, or spread it over machines",

@@ -4,7 +4,7 @@
 //! [`diagnose`] takes the facts of a case and decides everything; reports only lay out and print what it says. Top to
 //! bottom, each file knowing only those below it:
 //!
-//! * [`outcome`], [`advice`], [`mod@alternatives`], `assurance`, `notes`: the last questions, answered from `grounds`
+//! * [`outcome`], [`advice`], [`alternatives`], `assurance`, `notes`: the last questions, answered from `grounds`
 //! * [`verdict`]: a list of rules over the [`evidence`]
 //! * `unexplained`, `system_events`, `naming`, `procedure`, `failures`: what the inputs say, put together for the case
 //! * [`holders`] over [`pools`] and [`listings`]: who holds the ports
@@ -14,18 +14,24 @@ pub mod advice;
 pub mod alternatives;
 mod assurance;
 pub mod codes;
+mod counted;
 mod destinations;
 pub mod evidence;
 mod failures;
+pub mod forecast;
+mod foreign;
 mod grounds;
 pub mod holders;
+pub mod images;
 pub mod listings;
 pub(crate) mod naming;
 mod notes;
+pub mod outages;
 pub mod outcome;
 pub mod pools;
 pub(crate) mod procedure;
 pub mod state;
+pub mod suspect;
 mod system_events;
 mod unexplained;
 pub mod verdict;
@@ -40,13 +46,18 @@ pub use unexplained::UnexplainedRow;
 
 use self::advice::{Recommendation, Situation, recommend};
 use self::alternatives::{Alternative, Symptoms, alternatives};
-use self::evidence::VerdictEvidence;
+use self::counted::many_sockets;
+use self::evidence::{VerdictEvidence, has_no_closes};
+use self::forecast::StepLevel;
 use self::grounds::Grounds;
-use self::holders::{Subject, conclude, last_of_pid};
+use self::holders::{Subject, Trust, conclude, last_of_pid};
+use self::images::ImageOutcome;
 use self::listings::{Trend, trends};
 use self::naming::Rows;
-use self::outcome::{HolderOutcome, PoolOutcome, Speaker};
-use self::pools::{fill_by_event_log, speaking_pool};
+use self::outages::OutageOutcome;
+use self::outcome::{HolderOutcome, PoolOutcome};
+use self::pools::{PoolFinding, fill_by_event_log, speaking_pool};
+use self::suspect::{Candidates, CountedBy, SocketsOnly, Suspect};
 use self::system_events::{pool_full_events, system_events};
 use self::verdict::{Judgement, judge};
 use crate::case::SideInput;
@@ -82,7 +93,7 @@ pub struct Diagnosis {
     /// Index of the pool that speaks for the case; `None` where none was full or nearly full.
     pub pool: Option<usize>,
     /// Who is named for it.
-    pub speaker: Speaker,
+    pub suspect: Suspect,
     /// First and last failure, bind or connect, UTC; without any, TCP/IP's first and last refusal.
     pub failure_span: (Option<FileTime>, Option<FileTime>),
     /// The traces.
@@ -97,6 +108,10 @@ pub struct Diagnosis {
     pub pools: Vec<PoolOutcome>,
     /// Who holds ports, most first.
     pub holders: Vec<HolderOutcome>,
+    /// Processes of one image that hold ports together, most ports first.
+    pub images: Vec<ImageOutcome>,
+    /// Spans of time in which a pool was out of ports, by time.
+    pub outages: Vec<OutageOutcome>,
     /// Ports of full pools that nothing explains; `None` where no pool was full.
     pub unexplained: Option<Vec<UnexplainedRow>>,
     /// Processes with sockets, most bind failures first.
@@ -111,14 +126,16 @@ pub struct Diagnosis {
     pub failures: Failures,
     /// Failures and ports over time.
     pub timeline: Steps,
+    /// How full the pool was at the end of each step that speaks for the case, or without one the pool that was fullest.
+    pub levels: Vec<StepLevel>,
     /// Changes over the listings of loop files, each with the index of its process.
     pub trends: Vec<(Trend, Option<usize>)>,
-    /// What the procedure by hand looks at.
-    pub procedure: Vec<ProcedureRow>,
     /// Where sockets are connected to.
     pub destinations: Vec<CaseDestination>,
     /// Ports in use at local addresses, as scripts count them.
     pub address_use: Vec<AddressUse>,
+    /// What the procedure by hand looks at.
+    pub procedure: Vec<ProcedureRow>,
     /// Entries of event logs, by time.
     pub system_events: Vec<SystemEventRow>,
     /// What speaks for the verdict.
@@ -133,19 +150,19 @@ pub struct Diagnosis {
 
 /// Says what the facts of a case mean. It decides everything, and fails for none: what cannot be told is said to be so.
 pub fn diagnose(facts: Facts) -> Diagnosis {
-    let Facts { traces, mut findings, side, side_inputs, logs, notes } = facts;
+    let Facts { traces, mut findings, mut side, mut side_inputs, logs, notes } = facts;
+    let foreign_listings = foreign::set_aside(&findings, &mut side, &mut side_inputs);
     let traces_span = grounds::span(&traces, &findings);
     let events = system_events(&side, &side_inputs, traces_span.filter(|_| !traces.is_empty()));
     let read = VerdictEvidence::read(&traces, logs);
-    let mut conclusion = conclude(&findings, &side, read.has_gaps());
-    if read.clock_set_back {
-        conclusion.forget_habits();
-    }
+    let no_habits = read.clock_set_back || read.displaced > 0 || has_no_closes(&findings);
+    let mut conclusion = conclude(&findings, &side, Trust { lossy: read.has_gaps(), no_habits });
     fill_by_event_log(&mut conclusion.pools, pool_full_events(&events));
     let mut rows = naming::rows(&findings, &side, &conclusion);
     rows.set_rates(findings.span);
     rows.set_ages(traces_span.map(|(_, end)| end));
-    let evidence = VerdictEvidence::gather(read, &findings, &conclusion, &rows, &events);
+    let mut evidence = VerdictEvidence::gather(read, &findings, &conclusion, &rows, &events);
+    evidence.foreign_listings = foreign_listings;
     let judgement = judge(&evidence);
     let timeline = std::mem::take(&mut findings.world.ports.timeline).finish();
     let grounds = Grounds {
@@ -160,8 +177,21 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let unexplained = unexplained::unexplained(&grounds, evidence.began_after);
     let state = judgement.state;
     let pool = speaking_pool(&conclusion.pools);
-    let pools = outcome::pools(&conclusion, state, &evidence, unexplained.as_deref());
+    let forecast = |pool: &PoolFinding| forecast::forecast(pool, &timeline, findings.span.map(|(_, end)| end));
+    let pools = outcome::pools(&conclusion, state, &evidence, unexplained.as_deref(), forecast);
     let holders = outcome::holders(&grounds);
+    let images = images::images(&grounds, &holders);
+    let outages = outages::outages(&conclusion, &rows);
+    let levels = forecast::levels(&timeline, levels_pool(pool, &conclusion.pools), &findings, &rows);
+    let counted = counted_sockets(&side, &findings, &rows);
+    let candidates = Candidates {
+        pools: &pools,
+        holders: &holders,
+        images: &images,
+        counted: &counted,
+        no_closes: evidence.no_closes,
+    };
+    let suspect = candidates.suspect(pool);
     let assurances = assurance::assurances(&grounds, &judgement, &evidence);
     let recommendations = recommend(&Situation::gather(&grounds, state, unexplained.as_deref()));
     let alternatives = alternatives(&Symptoms::gather(&grounds));
@@ -169,14 +199,14 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let procedure = procedure::rows(&findings, &side, &rows);
     let notes = notes::notes(notes, &grounds);
     Diagnosis {
-        speaker: outcome::speaker(pool, &pools, &holders),
+        suspect,
         failure_span: failure_span(&findings, &rows),
         victims: victims(&rows),
         sufferers: outcome::sufferers(&rows),
         has_names: rows.rows.iter().any(|row| row.image.is_some()),
-        trends: trends_of(&findings, &side, &rows),
         destinations: destinations::destinations(&findings, &side),
         address_use: destinations::address_use(&side),
+        trends: trends_of(&findings, &side, &rows),
         processes: rows.rows,
         system_events: events,
         judgement,
@@ -187,8 +217,11 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         side_inputs,
         pools,
         holders,
+        outages,
+        images,
         unexplained,
         failures,
+        levels,
         timeline,
         procedure,
         assurances,
@@ -198,6 +231,25 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     }
 }
 
+/// Processes with many sockets whose ports nothing tells, most sockets first.
+fn counted_sockets(side: &SideFacts, findings: &Findings, rows: &Rows) -> Vec<SocketsOnly> {
+    let last_of_pid = last_of_pid(findings.world.processes.processes());
+    let subject = |pid: u32| last_of_pid.get(&pid).map_or(Subject::Listed(pid), |index| Subject::Process(*index));
+    let row = |(pid, (sockets, counted_by)): (u32, (u64, CountedBy))| {
+        Some(SocketsOnly { process: *rows.index.get(&subject(pid))?, sockets, counted_by })
+    };
+    let mut all: Vec<SocketsOnly> = many_sockets(side).into_iter().filter_map(row).collect();
+    all.sort_by_key(|seen| (std::cmp::Reverse(seen.sockets), seen.process));
+    all
+}
+
+/// The pool that a timeline shows: the one that speaks, or without one the one that was fullest.
+fn levels_pool(speaking: Option<usize>, pools: &[PoolFinding]) -> Option<&PoolFinding> {
+    let fullness = |pool: &PoolFinding| u64::from(pool.occupied_peak.1) * 10_000 / u64::from(pool.range.count.max(1));
+    let fullest = || pools.iter().rev().max_by_key(|pool| fullness(pool));
+    speaking.and_then(|index| pools.get(index)).or_else(fullest)
+}
+
 fn victims(rows: &Rows) -> Vec<usize> {
     let failed = rows.rows.iter().enumerate().filter(|(_, row)| row.bind_failures > 0);
     failed.map(|(index, _)| index).collect()
@@ -205,7 +257,7 @@ fn victims(rows: &Rows) -> Vec<usize> {
 
 fn failure_span(findings: &Findings, rows: &Rows) -> (Option<FileTime>, Option<FileTime>) {
     let transport = &findings.world.ports.transport;
-    let is_refused = transport.refusals.iter().any(|refusals| refusals.binds + refusals.connects > 0);
+    let is_refused = transport.refusals.values().any(|refusals| refusals.binds + refusals.connects > 0);
     let refused = transport.refusal_span.filter(|_| is_refused);
     let first = rows.rows.iter().filter_map(|row| row.first_failure).min();
     let last = rows.rows.iter().filter_map(|row| row.last_failure).max();

@@ -112,7 +112,8 @@ fn transport(event: EventId, fields: &dyn NamedFields) -> Option<Option<Transpor
     let family = |name: &str| Some(fields.address(name)?.map(|address| address.family()));
     let port = || Some(PortReference { acquirer: fields.number("PortAcquirer")?, port: fields.port("PortNumber")? });
     let connection = |pid: u32| {
-        Some(TransportEvent::Connection { tcb: fields.number("Tcb")?, pid, family: family("LocalAddress")? })
+        let (tcb, family, compartment) = (fields.number("Tcb")?, family("LocalAddress")?, fields.word("Compartment"));
+        Some(TransportEvent::Connection { tcb, pid, family, compartment })
     };
     Some(match event.id {
         1001 | 1013 | 1391 => {
@@ -120,7 +121,8 @@ fn transport(event: EventId, fields: &dyn NamedFields) -> Option<Option<Transpor
             let pid = fields.word(if event.id == 1001 { "Pid" } else { "ProcessId" })?;
             let family = Family::from_winsock(fields.word("AddressFamily")?);
             let is_made = status()? == NtStatus::SUCCESS && endpoint != 0;
-            is_made.then_some(TransportEvent::Endpoint { endpoint, pid, family })
+            let compartment = fields.word("CompartmentId");
+            is_made.then_some(TransportEvent::Endpoint { endpoint, pid, family, compartment })
         }
         1002 => match event.header_pid {
             Some(pid) => Some(connection(pid)?),
@@ -142,7 +144,8 @@ fn transport(event: EventId, fields: &dyn NamedFields) -> Option<Option<Transpor
         1006 | 1050 | 1394 => {
             let protocol = if event.id == 1394 { Protocol::Udp } else { Protocol::Tcp };
             let (connect, family) = (event.id == 1050, family("LocalAddress")?);
-            Some(TransportEvent::Refused { protocol, connect, family, status: status()? })
+            let (endpoint, compartment) = (fields.number("Endpoint"), fields.word("Compartment"));
+            Some(TransportEvent::Refused { protocol, connect, family, status: status()?, endpoint, compartment })
         }
         1366 => Some(TransportEvent::Deferred),
         1396 => {

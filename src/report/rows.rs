@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use etl_parser::Guid;
 
 use super::{
-    AddressRow, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, OutageRow, PoolRow, Report,
-    SCHEMA_VERSION, TimelineStep, Tool, TrendRow, UnknownVersionRow, Verdict,
+    AddressRow, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, ImageRow, OutageHolderRow,
+    OutageRow, PoolRow, RangeRow, Report, SCHEMA_VERSION, StepHolderRow, TimelineStep, Tool, TrendRow,
+    UnknownVersionRow, UserRow, Verdict,
 };
 use crate::case::facts::TraceFacts;
 use crate::diagnosis::Diagnosis;
+use crate::diagnosis::forecast::StepLevel;
+use crate::diagnosis::images::ImageOutcome;
 use crate::diagnosis::listings::Trend;
+use crate::diagnosis::outages::{OutageHolder, OutageOutcome};
 use crate::diagnosis::outcome::{HolderOutcome, PoolOutcome};
 use crate::machine::sockets::SocketTable;
 use crate::machine::timeline::Steps;
@@ -32,7 +36,7 @@ impl Report {
                 reasons: diagnosis.judgement.reasons,
                 first_failure,
                 last_failure,
-                speaker: diagnosis.speaker,
+                suspect: diagnosis.suspect,
                 assurances: diagnosis.assurances,
             },
             pools: diagnosis.pools.iter().map(pool_row).collect(),
@@ -42,9 +46,10 @@ impl Report {
             sufferers: diagnosis.sufferers,
             has_names: diagnosis.has_names,
             holders: diagnosis.holders.iter().map(holder_row).collect(),
+            images: diagnosis.images.iter().map(image_row).collect(),
             unexplained: diagnosis.unexplained,
-            timeline: timeline(&diagnosis.timeline),
-            outages: outages(&diagnosis.timeline),
+            timeline: timeline(&diagnosis.timeline, &diagnosis.levels),
+            outages: diagnosis.outages.iter().map(outage_row).collect(),
             addresses: address_rows(&diagnosis.findings.sockets),
             trends: diagnosis.trends.into_iter().map(trend_row).collect(),
             procedure: diagnosis.procedure,
@@ -64,10 +69,11 @@ impl Report {
 }
 
 fn pool_row(pool: &PoolOutcome) -> PoolRow {
-    let PoolOutcome { finding, state, is_of_interest, known_by } = pool;
+    let PoolOutcome { finding, state, is_of_interest, known_by, forecast } = pool;
     PoolRow {
         protocol: finding.key.protocol,
         family: finding.key.family,
+        compartment: finding.compartment,
         local_address: finding.local_address.map(|address| address.to_string()),
         start: finding.range.start,
         count: finding.range.count,
@@ -86,14 +92,16 @@ fn pool_row(pool: &PoolOutcome) -> PoolRow {
         given: finding.given,
         state: *state,
         moment: finding.moment,
+        refuted: finding.refuted.map(|told| RangeRow { start: told.start, count: told.count, source: told.source }),
         wider: finding.wider(),
         is_of_interest: *is_of_interest,
         known_by: *known_by,
+        forecast: *forecast,
     }
 }
 
 fn holder_row(outcome: &HolderOutcome) -> HolderRow {
-    let HolderOutcome { holder, process, share_of_pool, look } = outcome;
+    let HolderOutcome { holder, process, share_of_pool, look, users } = outcome;
     HolderRow {
         process: *process,
         ports: holder.ports,
@@ -106,7 +114,13 @@ fn holder_row(outcome: &HolderOutcome) -> HolderRow {
         obtained: holder.turnover.0,
         released: holder.turnover.1,
         growth_per_minute: holder.per_minute.map(rounded),
+        ended: holder.ended,
+        close_wait: holder.close_wait.max(holder.listed.map_or(0, |listed| listed.close_wait)),
         look: *look,
+        used_by: users
+            .iter()
+            .map(|(process, operations)| UserRow { process: *process, operations: *operations })
+            .collect(),
     }
 }
 
@@ -115,7 +129,7 @@ fn rounded(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
 
-fn timeline(timeline: &Steps) -> Vec<TimelineStep> {
+fn timeline(timeline: &Steps, levels: &[StepLevel]) -> Vec<TimelineStep> {
     let start = |index: usize| {
         let steps = i64::try_from(index).unwrap_or(i64::MAX);
         let offset = timeline.seconds.saturating_mul(steps).saturating_mul(FileTime::SECOND);
@@ -129,17 +143,45 @@ fn timeline(timeline: &Steps) -> Vec<TimelineStep> {
         connect_failures: step.connect_failures,
         closes: step.closes,
         ports_held: step.ports_held(),
+        occupied: levels.get(index).map(|level| level.occupied),
+        by_holder: levels.get(index).map(|level| by_holder(level)).unwrap_or_default(),
     });
     steps.collect()
 }
 
-fn outages(timeline: &Steps) -> Vec<OutageRow> {
-    let row = |outage: &crate::machine::timeline::Outage| OutageRow {
+fn by_holder(level: &StepLevel) -> Vec<StepHolderRow> {
+    level.by_holder.iter().map(|(process, ports)| StepHolderRow { process: *process, ports: *ports }).collect()
+}
+
+fn image_row(image: &ImageOutcome) -> ImageRow {
+    ImageRow {
+        image: image.image.clone(),
+        services: image.services.clone(),
+        processes: image.holders.len() as u64,
+        ports: image.ports,
+        share_of_pool: image.share_of_pool,
+        pool: image.pool,
+        bind_failures: image.bind_failures,
+        pattern: image.pattern,
+        time_wait: image.time_wait,
+        holders: image.holders.clone(),
+    }
+}
+
+fn outage_row(outage: &OutageOutcome) -> OutageRow {
+    let holder = |holder: &OutageHolder| OutageHolderRow {
+        process: holder.process,
+        ports: holder.ports,
+        share_of_pool: holder.share_of_pool,
+    };
+    OutageRow {
+        pool: outage.pool,
         first: outage.first,
         last: outage.last,
         failures: outage.failures,
-    };
-    timeline.outages.iter().map(row).collect()
+        lasts: outage.lasts,
+        holders: outage.holders.iter().map(holder).collect(),
+    }
 }
 
 fn address_rows(sockets: &SocketTable) -> Vec<AddressRow> {

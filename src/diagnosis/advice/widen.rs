@@ -96,25 +96,9 @@ mod tests {
     use crate::machine::pool_key::PoolKey;
 
     fn pool(start: u16, count: u32, source: RangeSource) -> PoolFinding {
-        PoolFinding {
-            key: PoolKey::new(Protocol::Tcp, Family::Ipv4),
-            local_address: None,
-            range: PoolRange { start, count, source },
-            held: (0, 0),
-            time_wait: (0, 0),
-            time_wait_seconds: (120, 240),
-            failures: (1, 0),
-            refused: (0, 0),
-            failure_span: None,
-            given_before_failure: 0,
-            set_aside: 0,
-            explained: 0,
-            occupied_peak: (0, 0),
-            listing: None,
-            given: None,
-            state: Some(State::Exhausted),
-            moment: None,
-        }
+        let range = PoolRange { start, count, source };
+        let finding = PoolFinding::new(PoolKey::new(Protocol::Tcp, Family::Ipv4), range);
+        PoolFinding { failures: (1, 0), state: Some(State::Exhausted), ..finding }
     }
 
     fn excluded(start: u16, end: u16) -> ExcludedPorts {

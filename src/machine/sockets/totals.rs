@@ -31,6 +31,8 @@ pub(super) struct Totals {
     addresses: Vec<(AddressKey, AddressTally)>,
     first_failure: Option<FailureEvidence>,
     pub(super) used_by_other_process: u64,
+    /// Close and cleanup events.
+    pub(super) closes: u64,
     overflowed: bool,
 }
 
@@ -60,6 +62,11 @@ impl Totals {
 
     fn tally(&mut self, id: Option<AddressId>) -> Option<&mut AddressTally> {
         self.addresses.get_mut(id?.0 as usize).map(|(_, tally)| tally)
+    }
+
+    /// The address with this number.
+    pub(super) fn key(&self, id: AddressId) -> Option<AddressKey> {
+        self.addresses.get(id.0 as usize).map(|(key, _)| *key)
     }
 
     /// The number of an address that has one.
@@ -135,6 +142,7 @@ impl Totals {
             addresses: self.addresses.into_iter().collect(),
             first_failure: self.first_failure,
             used_by_other_process: self.used_by_other_process,
+            close_events: self.closes,
             overflowed: self.overflowed || overflowed,
             held,
         }
