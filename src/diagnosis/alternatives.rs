@@ -139,6 +139,9 @@ fn describe(failures: &OtherFailures, what: &str) -> String {
     if let Some(by) = &failures.by {
         text.push_str(&format!(", by {by}"));
     }
+    if let Some(owner) = &failures.port_owner {
+        text.push_str(&format!(" (the port is {owner}'s, says a listing)"));
+    }
     text
 }
 
@@ -159,8 +162,13 @@ mod tests {
 
     #[test]
     fn a_conflict_tells_its_port_and_process() {
-        let in_use =
-            OtherFailures { count: 214, port: Some(8080), on_port: 214, by: Some("w3wp.exe (PID 7)".to_owned()) };
+        let in_use = OtherFailures {
+            count: 214,
+            port: Some(8080),
+            on_port: 214,
+            by: Some("w3wp.exe (PID 7)".to_owned()),
+            port_owner: None,
+        };
         let symptoms = Symptoms { bind_records: 900, in_use, ..Symptoms::default() };
         let want =
             "fixed-port conflict: 214 binds met a port in use, all on port 8080, by w3wp.exe (PID 7), counted apart";

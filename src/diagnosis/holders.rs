@@ -186,6 +186,7 @@ impl Book<'_> {
             listing: listing.map(|listing| ListedPool {
                 used: usage.occupied(),
                 numbered: usage.occupied().saturating_sub(usage.unnumbered),
+                time_wait: usage.time_wait,
                 has_bound: has_bound(listing),
             }),
             given: pool.given,
@@ -365,7 +366,7 @@ impl Book<'_> {
 }
 
 /// Whether two names may be of one image: with or without `.exe`, one of them possibly cut.
-fn is_same_image(one: &str, other: &str) -> bool {
+pub(super) fn is_same_image(one: &str, other: &str) -> bool {
     let stem = |name: &str| base_name(name).to_lowercase().trim_end_matches(".exe").to_owned();
     let (one, other) = (stem(one), stem(other));
     one.starts_with(&other) || other.starts_with(&one)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Serialize;
 
 use super::codes::Role;
-use super::holders::{Conclusion, Subject, last_of_pid};
+use super::holders::{Conclusion, Subject, is_same_image, last_of_pid};
 use crate::event::base_name;
 use crate::machine::Findings;
 use crate::machine::owner::is_kernel;
@@ -78,6 +78,9 @@ pub struct ProcessRow {
     /// How old the oldest port still held was when the last trace ended, in 100 ns; never negative.
     #[serde(skip)]
     pub oldest_port_100ns: Option<i64>,
+    /// The image that a list shows under its PID, where that is another one: the PID may be another process's by now.
+    #[serde(skip)]
+    pub pid_is_now: Option<String>,
 }
 
 impl ProcessRow {
@@ -197,6 +200,7 @@ impl<'a> ListedNames<'a> {
                         shown(image),
                         shown(&task.image)
                     ));
+                    row.pid_is_now = Some(task.image.clone());
                     return;
                 }
                 Some(_) if !longer => {}
@@ -204,10 +208,11 @@ impl<'a> ListedNames<'a> {
             }
             row.services.clone_from(&task.services);
         }
-        if row.image.is_none()
-            && let Some(image) = self.images.get(&pid)
-        {
-            name(row, image, "netstat");
+        let listed = self.images.get(&pid);
+        match (&row.image, listed) {
+            (None, Some(image)) => name(row, image, "netstat"),
+            (Some(image), Some(listed)) if !is_same_image(image, listed) => row.pid_is_now = Some((*listed).to_owned()),
+            _ => {}
         }
     }
 }
@@ -368,5 +373,6 @@ fn row_of(pid: Option<u32>, tally: &Tally) -> ProcessRow {
         afd_handles: None,
         owner_source: tally.owner_source,
         oldest_port_100ns: None,
+        pid_is_now: None,
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::state::State;
 use crate::machine::pool_key::PoolKey;
-use crate::machine::ranges::{PoolRange, RangeSource};
+use crate::machine::ranges::{DEFAULT_RANGE, PoolRange, RangeSource};
 use crate::net::Protocol;
 use crate::time::FileTime;
 
@@ -15,6 +15,8 @@ pub struct ListedPool {
     pub used: u32,
     /// Of these, ports whose number it tells.
     pub numbered: u32,
+    /// Of these, ports in TIME_WAIT alone.
+    pub time_wait: u32,
     /// Whether it has sockets that are only bound.
     pub has_bound: bool,
 }
@@ -71,6 +73,11 @@ impl PoolFinding {
     /// UDP are always shown.
     pub fn hides_bound(&self) -> bool {
         self.key.protocol == Some(Protocol::Tcp) && self.listing.is_some_and(|listing| !listing.has_bound)
+    }
+
+    /// Whether somebody made the pool smaller than the default, as far as the server or the user says.
+    pub fn is_narrowed(&self) -> bool {
+        self.range.source != RangeSource::Default && self.range.count < DEFAULT_RANGE.count && self.wider().is_none()
     }
 
     /// Ports that can be given out at all.

@@ -90,3 +90,11 @@ pub(super) fn tuple_reuse_events(events: &[SystemEventRow]) -> u64 {
     let reuse = |event: &&SystemEventRow| is_tcpip(&event.provider) && event.id == TUPLE_REUSE && event.in_span;
     events.iter().filter(reuse).count() as u64
 }
+
+/// The last entry outside of the span of the traces that says all ports were in use: its id, and when.
+pub(super) fn pool_full_outside(events: &[SystemEventRow]) -> Option<(u32, FileTime)> {
+    let is_full = |event: &&SystemEventRow| {
+        !event.in_span && is_tcpip(&event.provider) && [POOL_FULL.0, POOL_FULL.1].contains(&event.id)
+    };
+    events.iter().filter(is_full).next_back().map(|event| (event.id, event.time))
+}

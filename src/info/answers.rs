@@ -4,7 +4,7 @@ use etl_parser::Trace;
 
 use super::read::RecordCounts;
 use super::{Answer, Answers};
-use crate::diagnosis::advice::CAPTURE_COMMANDS;
+use crate::diagnosis::advice::{CAPTURE_COMMANDS, LISTING_COMMANDS};
 use crate::pipeline::coverage::Coverage;
 use crate::providers::{self, afd};
 use crate::words::counted;
@@ -20,7 +20,6 @@ pub(super) fn answers(
     let binds = tally.count_of(afd::PROVIDER, afd::is_bind);
     let answer = |answer, reason: String| Answer { answer, reason, capture: Vec::new() };
     let capture = |answer: Answer, commands: &[&'static str]| Answer { capture: commands.to_vec(), ..answer };
-    let [trace_command, side_commands, _] = CAPTURE_COMMANDS;
     let lossy =
         header.events_lost > 0 || header.buffers_lost > 0 || coverage.buffers_after_loss > 0 || !coverage.is_whole();
     let bind_failures = match (binds, lossy) {
@@ -49,7 +48,7 @@ pub(super) fn answers(
     };
     let process_names = match process_names.answer {
         "yes" => process_names,
-        _ => capture(process_names, &[side_commands]),
+        _ => capture(process_names, &LISTING_COMMANDS),
     };
     let closes = tally.count_of(afd::PROVIDER, |id| matches!(id, 13 | 14 | 1001 | 1002));
     // Port acquired and released, endpoints, connections, and the rundown of those that were there.
@@ -65,6 +64,6 @@ pub(super) fn answers(
         _ => answer("partly", format!("binds and closes of this trace, and {}", counted(ports, "TCPIP port event"))),
     };
     // Holders older than a trace show in a listing only.
-    let holders = capture(holders, &[trace_command, side_commands]);
+    let holders = capture(holders, &CAPTURE_COMMANDS);
     Answers { bind_failures, process_names, holders }
 }

@@ -103,12 +103,9 @@ pub(crate) fn wrap(text: &str, width: usize, first: usize, rest: usize) -> Vec<S
     lines
 }
 
-/// A command to paste, in lines of at most `width` columns: a long one is broken with the command prompt's `^`.
-pub(crate) fn command_lines(command: &str, width: usize) -> Vec<String> {
-    let mut lines = wrap(command, width.saturating_sub(2), 4, 6);
-    let last = lines.len().saturating_sub(1);
-    lines.iter_mut().take(last).for_each(|line| line.push_str(" ^"));
-    lines
+/// A command to paste: one unbroken line, however long.
+pub(crate) fn command_line(command: &str) -> String {
+    format!("    {command}")
 }
 
 /// A word in pieces of at most `width` columns.

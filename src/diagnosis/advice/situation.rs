@@ -1,11 +1,18 @@
 //! What recommendations are drawn from.
 
+use super::widen::has_hns_blocks;
 use crate::diagnosis::grounds::Grounds;
-use crate::diagnosis::holders::{Holder, Pattern};
+use crate::diagnosis::holders::{Holder, Pattern, excluded_in};
+use crate::diagnosis::naming::Destination;
 use crate::diagnosis::pools::PoolFinding;
 use crate::diagnosis::state::State;
+use crate::diagnosis::system_events::pool_full_outside;
 use crate::diagnosis::unexplained::{UnexplainedRow, largest_share};
+use crate::machine::pool_key::PoolKey;
+use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::side::facts::ExcludedPorts;
+use crate::side::tasklist::Task;
+use crate::time::FileTime;
 
 /// A holder as recommendations speak of it.
 #[derive(Debug, Clone)]
@@ -20,6 +27,10 @@ pub struct NamedHolder<'a> {
     pub pid: Option<u32>,
     /// Services in it.
     pub services: &'a [String],
+    /// The image that a listing shows under its PID by now, where that is another one.
+    pub now_is: Option<&'a str>,
+    /// Whether it connects to different addresses, none of them with most of its connects.
+    pub goes_to_many: bool,
 }
 
 impl NamedHolder<'_> {
@@ -36,6 +47,8 @@ pub struct Situation<'a> {
     pub state: State,
     /// The input of each trace, as the user named it.
     pub inputs: Vec<&'a str>,
+    /// There is a trace, or a live session.
+    pub has_trace: bool,
     /// AFD bind events seen.
     pub bind_records: u64,
     /// Pools.
@@ -46,12 +59,40 @@ pub struct Situation<'a> {
     pub excluded: &'a [ExcludedPorts],
     /// A listing of sockets is there.
     pub has_listing: bool,
+    /// There are listings of sockets, and each is `netstat` without `-q`.
+    pub has_only_half_listings: bool,
+    /// A process list is there.
+    pub has_tasks: bool,
     /// Excluded ranges are there.
     pub has_excluded: bool,
     /// An event log is there.
     pub has_event_log: bool,
+    /// HNS or WinNAT are at work on the server: by the ranges that are reserved, or by the services that run.
+    pub has_hns: bool,
+    /// Windows build, where a trace tells.
+    pub os_build: Option<u32>,
+    /// The last entry of a log that says a pool was full and lies outside of the traces: its id, and when.
+    pub logged_before: Option<(u32, FileTime)>,
     /// Ports of a full pool that nothing explains, as a part of it from 0 to 1.
     pub unexplained_share: f64,
+}
+
+/// More than this part of its connects (eight in ten) go to one address: then sharing ports does not help.
+const ONE_DESTINATION: (u64, u64) = (8, 10);
+
+/// Whether a process connects to different addresses, none of them with most of its connects.
+fn goes_to_many(destinations: &[Destination]) -> bool {
+    let all: u64 = destinations.iter().map(|one| one.connects).sum();
+    let most = destinations.iter().map(|one| one.connects).max().unwrap_or(0);
+    destinations.len() > 1 && most * ONE_DESTINATION.1 <= all * ONE_DESTINATION.0
+}
+
+/// Whether a process is of the network of containers, virtual machines or WSL.
+fn is_hns(task: &Task) -> bool {
+    let images = ["vmcompute.exe", "vmms.exe", "wslservice.exe", "com.docker.backend.exe"];
+    let services = ["hns", "vmcompute", "vmms"];
+    images.iter().any(|image| task.image.eq_ignore_ascii_case(image))
+        || task.services.iter().any(|name| services.iter().any(|service| name.eq_ignore_ascii_case(service)))
 }
 
 impl<'a> Situation<'a> {
@@ -75,20 +116,56 @@ impl<'a> Situation<'a> {
                     image: row.image.as_deref().unwrap_or("").to_lowercase(),
                     pid: row.pid,
                     services: &row.services,
+                    now_is: row.pid_is_now.as_deref(),
+                    goes_to_many: goes_to_many(&row.destinations),
                 })
             })
             .collect();
         Self {
             state,
             inputs: traces.iter().filter(|trace| trace.is_file).map(|trace| trace.input.as_str()).collect(),
+            has_trace: !traces.is_empty(),
             bind_records: traces.iter().map(|trace| trace.coverage.bind_records).sum(),
             pools: &conclusion.pools,
             holders,
             excluded: &side.excluded_ports,
             has_listing: !side.listings.is_empty(),
+            has_only_half_listings: conclusion.pools.iter().any(PoolFinding::hides_bound)
+                && !conclusion.pools.iter().any(|pool| pool.listing.is_some_and(|listing| listing.has_bound)),
+            has_tasks: !side.tasks.is_empty(),
             has_excluded: grounds.has_excluded_listing(),
             has_event_log: grounds.has_event_log(),
+            has_hns: has_hns_blocks(&side.excluded_ports) || side.tasks.iter().any(is_hns),
+            os_build: traces.iter().find_map(|trace| trace.summary.os_build),
+            logged_before: pool_full_outside(grounds.events),
             unexplained_share: largest_share(conclusion, unexplained),
         }
+    }
+
+    /// Whether a capture would tell what nothing here does: there is no Winsock-AFD event, or the log tells of a shortage at
+    /// another time.
+    pub(super) fn is_capture_due(&self) -> bool {
+        self.bind_records == 0 || (self.state == State::NotSeen && self.logged_before.is_some())
+    }
+
+    /// Whether listings exclude any of these ports from a pool.
+    pub(super) fn has_excluded_in(&self, key: PoolKey, start: u16, count: u32) -> bool {
+        let range = PoolRange { start, count, source: RangeSource::Default };
+        !excluded_in(self.excluded, key, range).is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_with_most_connects_is_not_many() {
+        let to = |connects: &[u64]| {
+            let one = |connects: &u64| Destination { remote: String::new(), connects: *connects };
+            goes_to_many(&connects.iter().map(one).collect::<Vec<_>>())
+        };
+        assert!(to(&[50, 40]) && to(&[80, 20]));
+        assert!(!to(&[90, 10]) && !to(&[100]) && !to(&[]));
     }
 }

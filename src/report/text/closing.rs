@@ -74,7 +74,8 @@ impl Page<'_, '_> {
                 self.command(command)?;
             }
             if let Some(undo) = &step.undo {
-                self.command(&format!("undo: {undo}"))?;
+                self.line("    to undo it:")?;
+                self.command(undo)?;
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::Report;
-use crate::words::table::{Table, command_lines, wrap};
+use crate::words::table::{Table, command_line, wrap};
 
 /// Widest line where the output is no terminal.
 pub const DEFAULT_WIDTH: usize = 100;
@@ -102,6 +102,6 @@ impl Page<'_, '_> {
     }
 
     fn command(&mut self, command: &str) -> io::Result<()> {
-        command_lines(command, self.layout.width).iter().try_for_each(|line| self.line(line))
+        self.line(&command_line(command))
     }
 }

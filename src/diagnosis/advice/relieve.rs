@@ -1,0 +1,146 @@
+//! What to do about who holds the ports.
+
+use super::restart::{Restart, restart_of};
+use super::situation::{NamedHolder, Situation};
+use super::{BLAMED_SHARE, Recommendation, SEARCH_KERNEL_SHARE, memory_dump, unchanging};
+use crate::diagnosis::codes::RecommendationCode;
+use crate::diagnosis::holders::Pattern;
+use crate::diagnosis::pools::is_dns_pool;
+
+/// Whose habits do not show, and who holds less than this part of a pool, is not restarted for it.
+const RESTARTED_SHARE: f64 = 0.25;
+
+/// The part of its pool that a holder has.
+fn share_of(situation: &Situation<'_>, named: &NamedHolder<'_>) -> f64 {
+    let pool = situation.pools.get(named.holder.pool);
+    pool.map_or(0.0, |pool| f64::from(named.holder.ports) / f64::from(pool.range.count.max(1)))
+}
+
+/// The application that holds most of a pool that is full or nearly full.
+pub(super) fn blamed<'s, 'a>(situation: &'s Situation<'a>) -> Option<&'s NamedHolder<'a>> {
+    situation.holders.iter().find(|named| {
+        let pool = situation.pools.get(named.holder.pool);
+        share_of(situation, named) >= BLAMED_SHARE
+            && !named.is_kernel()
+            && !pool.is_some_and(|pool| is_dns_pool(&named.image, pool, named.holder.ports))
+    })
+}
+
+pub(super) fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
+    let Some(top) = situation.holders.first() else { return };
+    if top.is_kernel() && top.pid.is_some() && share_of(situation, top) >= SEARCH_KERNEL_SHARE {
+        let commands = ["driverquery /v /fo csv > drivers.csv", "fltmc filters > filters.txt"];
+        let text = "find the driver: the kernel holds the ports for a driver (backup, antivirus, storage, tunnels) and for no program";
+        list.push(unchanging(RecommendationCode::FindDriver, text, &commands));
+        list.push(memory_dump(situation.has_listing));
+    }
+    let Some(named) = blamed(situation) else { return };
+    list.extend(step_for(situation, named));
+}
+
+fn step_for(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option<Recommendation> {
+    let label = &named.label;
+    match named.holder.pattern {
+        // What is in TIME_WAIT or reserved comes back by other steps.
+        Some(Pattern::Churn | Pattern::Reservation) => None,
+        Some(Pattern::Load) => {
+            let text = format!(
+                "reduce the load: {label} uses so many ports at once, and gives them back. Have it keep and reuse connections, or spread it over machines"
+            );
+            Some(unchanging(RecommendationCode::ReduceLoad, &text, &[]))
+        }
+        Some(Pattern::Leak) | None if named.holder.ended || named.now_is.is_some() => Some(ended(named)),
+        None if share_of(situation, named) < RESTARTED_SHARE => None,
+        Some(Pattern::Leak) | None => Some(restart(named)),
+    }
+}
+
+/// Who has ended is not restarted, and whoever has its PID now has nothing to do with it.
+fn ended(named: &NamedHolder<'_>) -> Recommendation {
+    let (label, pid) = (&named.label, named.pid.unwrap_or(0));
+    let now = named.now_is.map_or_else(String::new, |image| {
+        format!(" PID {pid} is {} now, which is another process: leave it alone.", crate::words::shown(image))
+    });
+    let text = format!(
+        "see whether {label} comes back: it has ended.{now} A service or a scheduled task may start it again. Its ports come back with its end, unless another process inherited its sockets or they stay under the dead PID: then only a restart of the server frees them"
+    );
+    let list = format!("tasklist /svc /fi \"pid eq {pid}\"");
+    unchanging(RecommendationCode::HolderEnded, &text, &[&list, "schtasks /query /v /fo csv > tasks.csv"])
+}
+
+fn restart(named: &NamedHolder<'_>) -> Recommendation {
+    let label = &named.label;
+    let check = format!("tasklist /svc /fi \"pid eq {}\"", named.pid.unwrap_or(0));
+    let confirms = "If outbound connections recover, that confirms it";
+    let changing =
+        |code, text: String, commands| Recommendation { code, text, commands, changes_state: true, undo: None };
+    match restart_of(named) {
+        Restart::Never(what, why) => {
+            let subject = if what == *label { label.clone() } else { format!("{label} with the service {what}") };
+            let mut commands = Vec::new();
+            if what.eq_ignore_ascii_case("Dnscache") {
+                commands.push("ipconfig /flushdns".to_owned());
+            }
+            let text = format!(
+                "plan a restart of the server. Do not end or restart {subject}: {why}. Look first for what makes it hold ports, for it works for other programs"
+            );
+            changing(RecommendationCode::RestartServer, text, commands)
+        }
+        Restart::AtTheConsole(service, why) => {
+            let text = format!(
+                "restart the service {service} in {label} at the console of the server, not from afar: {why}. {confirms}"
+            );
+            changing(RecommendationCode::RestartHolder, text, vec![check, depends_on(&service)])
+        }
+        Restart::UnknownServices => {
+            let text = format!(
+                "find out which services {label} hosts, and restart nothing before that is known: some must never be restarted. Analyze again with the process list"
+            );
+            unchanging(RecommendationCode::FindService, &text, &[&check, super::capture::LIST_PROCESSES])
+        }
+        Restart::WebPool => {
+            let text = format!(
+                "recycle the application pool of {label}, not all of IIS. The command lists the pool of each PID; then: appcmd recycle apppool /apppool.name:\"NAME\". {confirms}"
+            );
+            let list = r"%windir%\system32\inetsrv\appcmd.exe list wp".to_owned();
+            changing(RecommendationCode::RestartHolder, text, vec![list])
+        }
+        Restart::Services(services) => {
+            let (what, each) = match services.as_slice() {
+                [one] => (format!("the service {one}"), ""),
+                all => (
+                    format!("the services {} one by one", all.join(", ")),
+                    " It is not known which of them holds the ports: after each, see whether they came back.",
+                ),
+            };
+            let cluster = if services.iter().any(|name| is_clustered_kind(name)) {
+                " Where it is a role of a failover cluster, use the tools of the cluster instead."
+            } else {
+                ""
+            };
+            let text = format!(
+                "restart {what} in {label}, if that PID is still it. See first which services depend on it and stop with it.{each}{cluster} {confirms}"
+            );
+            let mut commands = vec![check];
+            commands.extend(services.iter().map(|service| depends_on(service)));
+            commands
+                .extend(services.iter().map(|service| format!("powershell -c \"Restart-Service -Name '{service}'\"")));
+            changing(RecommendationCode::RestartHolder, text, commands)
+        }
+        Restart::Program => {
+            let text = format!("restart {label}, if that PID is still it, in the program's own way. {confirms}");
+            changing(RecommendationCode::RestartHolder, text, vec![check])
+        }
+    }
+}
+
+fn depends_on(service: &str) -> String {
+    let is_word = service.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'));
+    if is_word { format!("sc.exe enumdepend {service}") } else { format!("sc.exe enumdepend \"{service}\"") }
+}
+
+/// Services that are often roles of a failover cluster: SQL Server, its agent, DTC.
+fn is_clustered_kind(service: &str) -> bool {
+    let name = service.to_lowercase();
+    name.starts_with("mssql") || name.starts_with("sqlagent") || name == "sqlserveragent" || name == "msdtc"
+}
