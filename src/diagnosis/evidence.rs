@@ -7,6 +7,7 @@ use super::state::State;
 use super::system_events::{SystemEventRow, pool_full_events};
 use crate::case::facts::TraceFacts;
 use crate::machine::Findings;
+use crate::machine::ranges::PoolRange;
 
 /// What shows that a pool was nearly full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,15 @@ pub struct VerdictEvidence {
     pub tcpip_records: u64,
     /// Of the pool that was full, so many of 100 ports are explained; `None` without such a pool.
     pub explained_percent: Option<u32>,
+    /// A pool in which more ports seem to be held than it has: these, those that it has, and whether TCP/IP's events tell
+    /// compartments apart.
+    pub held_beyond: Option<(u32, u32, bool)>,
+    /// Ports were given out, and no event tells that any socket was closed.
+    pub no_closes: bool,
+    /// Listings that contradict the trace, and are not counted.
+    pub foreign_listings: u64,
+    /// The range of a pool that known ports refute: first and last port known, and the range.
+    pub refuted: Option<(u16, u16, PoolRange)>,
     /// The part of a full pool in which all ports lie that were given out, nearly all of them in use.
     pub narrower: Option<(u16, u16)>,
     /// Smallest and largest port given out of a pool, some of them outside of its range.

@@ -16,16 +16,20 @@ mod assurance;
 pub mod codes;
 pub mod evidence;
 mod failures;
+pub mod forecast;
 mod grounds;
 pub mod holders;
+pub mod images;
 pub mod known;
 pub mod listings;
 pub(crate) mod naming;
 mod notes;
+pub mod outages;
 pub mod outcome;
 pub mod pools;
 pub(crate) mod procedure;
 pub mod state;
+pub mod suspect;
 mod system_events;
 mod unexplained;
 pub mod verdict;
@@ -44,8 +48,11 @@ use self::grounds::Grounds;
 use self::holders::{Subject, conclude, last_of_pid};
 use self::listings::{Trend, trends};
 use self::naming::Rows;
-use self::outcome::{HolderOutcome, PoolOutcome, Speaker};
+use self::images::ImageOutcome;
+use self::outages::OutageOutcome;
+use self::outcome::{HolderOutcome, PoolOutcome};
 use self::pools::{fill_by_event_log, speaking_pool};
+use self::suspect::Suspect;
 use self::system_events::{pool_full_events, system_events};
 use self::verdict::{Judgement, judge};
 use crate::case::SideInput;
@@ -78,7 +85,7 @@ pub struct Diagnosis {
     /// Index of the pool that speaks for the case; `None` where none was full or nearly full.
     pub pool: Option<usize>,
     /// Who is named for it.
-    pub speaker: Speaker,
+    pub suspect: Suspect,
     /// First and last failure, bind or connect, UTC; without any, TCP/IP's first and last refusal.
     pub failure_span: (Option<FileTime>, Option<FileTime>),
     /// The traces.
@@ -93,6 +100,10 @@ pub struct Diagnosis {
     pub pools: Vec<PoolOutcome>,
     /// Who holds ports, most first.
     pub holders: Vec<HolderOutcome>,
+    /// Processes of one image that hold ports together, most ports first.
+    pub images: Vec<ImageOutcome>,
+    /// Spans of time in which a pool was out of ports, by time.
+    pub outages: Vec<OutageOutcome>,
     /// Ports of full pools that nothing explains; `None` where no pool was full.
     pub unexplained: Option<Vec<UnexplainedRow>>,
     /// Processes with sockets, most bind failures first.
@@ -159,7 +170,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let procedure = procedure::rows(&findings, &side, &rows);
     let notes = notes::notes(notes, &grounds);
     Diagnosis {
-        speaker: outcome::speaker(pool, &pools, &holders),
+        suspect: suspect::suspect(pool, &pools, &holders),
         failure_span: failure_span(&findings, &rows),
         victims: victims(&rows),
         sufferers: outcome::sufferers(&rows),
@@ -175,6 +186,8 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         side_inputs,
         pools,
         holders,
+        images: Vec::new(),
+        outages: Vec::new(),
         unexplained,
         failures,
         timeline,

@@ -1,15 +1,15 @@
 //! Pools and holders as the case ends up seeing them, and which of them speak for it.
 
-use super::advice::BLAMED_SHARE;
 use super::codes::PossibleCause;
 use super::evidence::VerdictEvidence;
+use super::forecast::Forecast;
 use super::grounds::Grounds;
 use super::holders::{Conclusion, Holder, HolderEvidence, Pattern};
 use super::naming::{ProcessRow, Rows};
 use super::pools::{PoolFinding, is_dns_pool, share};
 use super::state::{Confidence, State};
 use super::unexplained::UnexplainedRow;
-use super::verdict::{EXPLAINED_PERCENT, judge};
+use super::verdict::judge;
 use crate::machine::owner::is_kernel;
 use crate::net::Family;
 use crate::time::FileTime;
@@ -26,6 +26,8 @@ pub struct PoolOutcome {
     pub is_of_interest: bool,
     /// How it is known that its largest holder holds ports; `None` where it has none.
     pub known_by: Option<HolderEvidence>,
+    /// When it will be full; `None` where it does not fill, or nothing tells well enough.
+    pub forecast: Option<Forecast>,
 }
 
 /// A holder, and what it looks like in this case.
@@ -39,6 +41,9 @@ pub struct HolderOutcome {
     pub share_of_pool: f64,
     /// What it looks like.
     pub look: Look,
+    /// Who else used sockets that it created (brokers, inherited and duplicated handles): index into the process rows, and
+    /// binds and connects, most first.
+    pub users: Vec<(usize, u64)>,
 }
 
 /// What a holder's use of ports looks like, in more detail than its pattern.
@@ -52,6 +57,8 @@ pub enum Look {
     LeakHardlyClosed,
     /// A leak that gave back more, and keeps the rest.
     LeakPartlyClosed,
+    /// It took its ports early, and has not grown since.
+    Steady,
     /// Load; successful binds for each minute of the traces, where their length is known.
     Load(Option<f64>),
     /// Churn, likewise.
@@ -62,18 +69,6 @@ pub enum Look {
     DnsPool,
     /// Nothing tells.
     NotTold,
-}
-
-/// Who is named as the holder of the pool that speaks for the case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Speaker {
-    /// Index into the holders.
-    Holder(usize),
-    /// The true holder is not in sight, and the largest one seen is too small to be named.
-    NotInSight,
-    /// No pool was full or nearly full, or nobody is seen to hold ports of it.
-    #[default]
-    Nobody,
 }
 
 /// The pools of the case.
@@ -107,6 +102,7 @@ pub(super) fn pools(
             .filter(|holder| holder.pool == index)
             .max_by_key(|holder| holder.ports)
             .map(|holder| holder.evidence),
+        forecast: None,
     };
     conclusion.pools.iter().enumerate().map(outcome).collect()
 }
@@ -127,6 +123,7 @@ pub(super) fn holders(grounds: &Grounds<'_>) -> Vec<HolderOutcome> {
             process,
             share_of_pool: share(holder.ports, pool.range.count),
             look: look(holder, pattern, row, is_dns, minutes),
+            users: Vec::new(),
             holder: Holder { confidence, pattern, ..holder.clone() },
         })
     };
@@ -143,6 +140,7 @@ fn look(holder: &Holder, pattern: Option<Pattern>, row: &ProcessRow, is_dns: boo
         Some(Pattern::Leak) if released == 0 => Look::LeakWithoutClose,
         Some(Pattern::Leak) if released.saturating_mul(10) > obtained => Look::LeakPartlyClosed,
         Some(Pattern::Leak) => Look::LeakHardlyClosed,
+        Some(Pattern::Steady) => Look::Steady,
         Some(Pattern::Load) => Look::Load(binds_per_minute),
         Some(Pattern::Churn) => Look::Churn(binds_per_minute),
         Some(Pattern::Reservation) => Look::Reservation,
@@ -161,19 +159,6 @@ fn minutes(grounds: &Grounds<'_>) -> Option<f64> {
     let start = grounds.traces.iter().filter_map(|trace| trace.summary.started).min()?;
     let minutes = end(grounds)?.since(start) as f64 / (60 * FileTime::SECOND) as f64;
     (minutes > 0.0).then_some(minutes)
-}
-
-/// Who is named for the pool that speaks for the case.
-pub(super) fn speaker(pool: Option<usize>, pools: &[PoolOutcome], holders: &[HolderOutcome]) -> Speaker {
-    let Some((index, pool)) = pool.and_then(|index| Some((index, pools.get(index)?))) else { return Speaker::Nobody };
-    let largest = holders.iter().enumerate().find(|(_, row)| row.holder.pool == index);
-    let is_hidden = pool.state == State::Exhausted && pool.finding.explained_percent() < EXPLAINED_PERCENT;
-    match largest {
-        Some((holder, row)) if row.share_of_pool >= BLAMED_SHARE => Speaker::Holder(holder),
-        _ if is_hidden => Speaker::NotInSight,
-        Some((holder, _)) => Speaker::Holder(holder),
-        None => Speaker::Nobody,
-    }
 }
 
 /// Indexes of the processes with bind or connect failures, most bind failures first, then most connect failures.

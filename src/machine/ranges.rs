@@ -15,6 +15,8 @@ pub enum RangeSource {
     Option,
     /// The running system.
     Live,
+    /// Ports that the trace shows to be of the pool, where they refute what else was told.
+    Trace,
     /// The default of Windows Vista and later.
     Default,
 }

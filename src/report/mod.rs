@@ -22,7 +22,9 @@ use crate::case::SideInput;
 use crate::diagnosis::advice::Recommendation;
 use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::holders::{HolderEvidence, Pattern};
-use crate::diagnosis::outcome::{Look, Speaker};
+use crate::diagnosis::forecast::Forecast;
+use crate::diagnosis::outcome::Look;
+use crate::diagnosis::suspect::Suspect;
 use crate::diagnosis::state::{Confidence, State};
 use crate::diagnosis::verdict::Reason;
 use crate::machine::pool_key::PoolKey;
@@ -61,11 +63,13 @@ pub struct Report {
     pub has_names: bool,
     /// Who holds the ports, most first.
     pub holders: Vec<HolderRow>,
+    /// Processes of one image that hold ports together, most ports first.
+    pub images: Vec<ImageRow>,
     /// Ports of full pools that nothing explains; `None` where no pool was full.
     pub unexplained: Option<Vec<UnexplainedRow>>,
     /// Failures and ports over time, 60 even steps at most.
     pub timeline: Vec<TimelineStep>,
-    /// Spans of time in which binds or connects failed, by time.
+    /// Spans of time in which a pool was out of ports, by time.
     pub outages: Vec<OutageRow>,
     /// By local address.
     pub addresses: Vec<AddressRow>,
@@ -117,7 +121,7 @@ pub struct Verdict {
     pub last_failure: Option<FileTime>,
     /// Who is named for the pool that speaks.
     #[serde(skip)]
-    pub speaker: Speaker,
+    pub suspect: Suspect,
     /// What speaks for the verdict beside the reasons.
     #[serde(skip)]
     pub assurances: Vec<Assurance>,
@@ -181,6 +185,8 @@ pub struct PoolRow {
     pub state: State,
     /// When holders were counted, UTC: the failure with most ports held, or the peak.
     pub moment: Option<FileTime>,
+    /// When it will be full; `None` where it does not fill, or nothing tells well enough.
+    pub forecast: Option<Forecast>,
     /// `given`, where it shows that the pool is larger than `start` and `count` say.
     #[serde(skip)]
     pub wider: Option<(u16, u16)>,
@@ -233,9 +239,46 @@ pub struct HolderRow {
     pub released: u64,
     /// Ports held for each minute since its first, with one decimal.
     pub growth_per_minute: Option<f64>,
+    /// Who else used sockets that it created, most first.
+    pub used_by: Vec<UserRow>,
     /// What its use of ports looks like in more detail.
     #[serde(skip)]
     pub look: Look,
+}
+
+/// A process that used sockets which another one created: a broker's client, or one that inherited or was given a handle.
+#[derive(Debug, Clone, Serialize)]
+pub struct UserRow {
+    /// Index into `processes`.
+    pub process: usize,
+    /// Binds and connects; not 0.
+    pub operations: u64,
+}
+
+/// Processes of one image that hold ports of a pool together; of svchost.exe those with the same services.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImageRow {
+    /// Base name of the image.
+    pub image: String,
+    /// Services; of svchost.exe alone.
+    pub services: Vec<String>,
+    /// Processes that hold some, two at least; they may have ended.
+    pub processes: u64,
+    /// Ports, those in TIME_WAIT and reserved ones counted; not 0.
+    pub ports: u32,
+    /// The same as a part of the pool, from 0 to 1.
+    pub share_of_pool: f64,
+    /// Index into `pools`.
+    pub pool: usize,
+    /// Bind completions with 0xC0000209 of all processes of this image.
+    pub bind_failures: u64,
+    /// What their use of ports looks like together; `None` where it is not told, or of no interest.
+    pub pattern: Option<Pattern>,
+    /// Of `ports`, those in TIME_WAIT.
+    pub time_wait: u32,
+    /// Indexes into `holders`, most ports first.
+    #[serde(skip)]
+    pub holders: Vec<usize>,
 }
 
 /// One step of the timeline.
@@ -264,15 +307,33 @@ impl TimelineStep {
     }
 }
 
-/// A span of time in which binds or connects failed, no two of them more than a minute apart.
+/// A span of time in which a pool was out of ports: failures no more than a minute apart, or without a port given out in
+/// between.
 #[derive(Debug, Clone, Serialize)]
 pub struct OutageRow {
+    /// Index into `pools`.
+    pub pool: usize,
     /// Its first failure, UTC.
     pub first: FileTime,
     /// Its last failure, UTC.
     pub last: FileTime,
-    /// Its failures; not 0.
+    /// Its failures, bind and connect; not 0.
     pub failures: u64,
+    /// It goes on when the trace ends.
+    pub lasts: bool,
+    /// Who held ports then, most first, five at most.
+    pub holders: Vec<OutageHolderRow>,
+}
+
+/// Who held ports of a pool in an outage.
+#[derive(Debug, Clone, Serialize)]
+pub struct OutageHolderRow {
+    /// Index into `processes`.
+    pub process: usize,
+    /// Ports, those in TIME_WAIT counted; not 0.
+    pub ports: u32,
+    /// The same as a part of the pool, from 0 to 1.
+    pub share_of_pool: f64,
 }
 
 /// How the sockets of one process in one state changed over the listings of a file.

@@ -1,12 +1,14 @@
 //! A diagnosis laid out as the rows of a report: nothing is decided here.
 
 use super::{
-    AddressRow, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, OutageRow, PoolRow, Report,
-    SCHEMA_VERSION, TimelineStep, Tool, TrendRow, Verdict,
+    AddressRow, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, ImageRow, OutageHolderRow, OutageRow,
+    PoolRow, Report, SCHEMA_VERSION, TimelineStep, Tool, TrendRow, UserRow, Verdict,
 };
 use crate::case::facts::TraceFacts;
 use crate::diagnosis::Diagnosis;
+use crate::diagnosis::images::ImageOutcome;
 use crate::diagnosis::listings::Trend;
+use crate::diagnosis::outages::{OutageHolder, OutageOutcome};
 use crate::diagnosis::outcome::{HolderOutcome, PoolOutcome};
 use crate::machine::sockets::SocketTable;
 use crate::machine::timeline::Steps;
@@ -28,7 +30,7 @@ impl Report {
                 reasons: diagnosis.judgement.reasons,
                 first_failure,
                 last_failure,
-                speaker: diagnosis.speaker,
+                suspect: diagnosis.suspect,
                 assurances: diagnosis.assurances,
             },
             pools: diagnosis.pools.iter().map(pool_row).collect(),
@@ -38,9 +40,10 @@ impl Report {
             sufferers: diagnosis.sufferers,
             has_names: diagnosis.has_names,
             holders: diagnosis.holders.iter().map(holder_row).collect(),
+            images: diagnosis.images.iter().map(image_row).collect(),
             unexplained: diagnosis.unexplained,
             timeline: timeline(&diagnosis.timeline),
-            outages: outages(&diagnosis.timeline),
+            outages: diagnosis.outages.iter().map(outage_row).collect(),
             addresses: address_rows(&diagnosis.findings.sockets),
             trends: diagnosis.trends.into_iter().map(trend_row).collect(),
             procedure: diagnosis.procedure,
@@ -58,7 +61,7 @@ impl Report {
 }
 
 fn pool_row(pool: &PoolOutcome) -> PoolRow {
-    let PoolOutcome { finding, state, is_of_interest, known_by } = pool;
+    let PoolOutcome { finding, state, is_of_interest, known_by, forecast } = pool;
     PoolRow {
         protocol: finding.key.protocol,
         family: finding.key.family,
@@ -83,11 +86,12 @@ fn pool_row(pool: &PoolOutcome) -> PoolRow {
         wider: finding.wider(),
         is_of_interest: *is_of_interest,
         known_by: *known_by,
+        forecast: *forecast,
     }
 }
 
 fn holder_row(outcome: &HolderOutcome) -> HolderRow {
-    let HolderOutcome { holder, process, share_of_pool, look } = outcome;
+    let HolderOutcome { holder, process, share_of_pool, look, users } = outcome;
     HolderRow {
         process: *process,
         ports: holder.ports,
@@ -101,6 +105,7 @@ fn holder_row(outcome: &HolderOutcome) -> HolderRow {
         released: holder.turnover.1,
         growth_per_minute: holder.per_minute.map(rounded),
         look: *look,
+        used_by: users.iter().map(|(process, operations)| UserRow { process: *process, operations: *operations }).collect(),
     }
 }
 
@@ -127,13 +132,35 @@ fn timeline(timeline: &Steps) -> Vec<TimelineStep> {
     steps.collect()
 }
 
-fn outages(timeline: &Steps) -> Vec<OutageRow> {
-    let row = |outage: &crate::machine::timeline::Outage| OutageRow {
+fn image_row(image: &ImageOutcome) -> ImageRow {
+    ImageRow {
+        image: image.image.clone(),
+        services: image.services.clone(),
+        processes: image.holders.len() as u64,
+        ports: image.ports,
+        share_of_pool: image.share_of_pool,
+        pool: image.pool,
+        bind_failures: image.bind_failures,
+        pattern: image.pattern,
+        time_wait: image.time_wait,
+        holders: image.holders.clone(),
+    }
+}
+
+fn outage_row(outage: &OutageOutcome) -> OutageRow {
+    let holder = |holder: &OutageHolder| OutageHolderRow {
+        process: holder.process,
+        ports: holder.ports,
+        share_of_pool: holder.share_of_pool,
+    };
+    OutageRow {
+        pool: outage.pool,
         first: outage.first,
         last: outage.last,
         failures: outage.failures,
-    };
-    timeline.outages.iter().map(row).collect()
+        lasts: outage.lasts,
+        holders: outage.holders.iter().map(holder).collect(),
+    }
 }
 
 fn address_rows(sockets: &SocketTable) -> Vec<AddressRow> {

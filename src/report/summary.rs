@@ -2,10 +2,11 @@
 //! next. As data, without width, colour or indent; what they say was decided by the diagnosis.
 
 use super::wording::{percent, percent_of, sentence, sentence_start, who};
-use super::{Assurance, HolderRow, PoolRow, Report, SystemEventRow};
+use super::{Assurance, HolderRow, ImageRow, PoolRow, Report, SystemEventRow};
 use crate::diagnosis::advice::Recommendation;
 use crate::diagnosis::holders::{HolderEvidence, Pattern};
-use crate::diagnosis::outcome::{Look, Speaker};
+use crate::diagnosis::outcome::Look;
+use crate::diagnosis::suspect::Suspect;
 use crate::diagnosis::state::{Confidence, State};
 use crate::event::base_name;
 use crate::machine::ranges::RangeSource;
@@ -182,6 +183,7 @@ impl Report {
             RangeSource::DynamicPortFile => "from a listing",
             RangeSource::Option => "as given by --pool",
             RangeSource::Live => "as the system says",
+            RangeSource::Trace => "as far as the trace shows",
             RangeSource::Default => "the default; no listing was given",
         };
         let state = if pool.state == State::Exhausted { "was full" } else { "was nearly full" };
@@ -190,13 +192,24 @@ impl Report {
         told.extend(pool.wider.map(|(low, high)| {
             format!("Ports from {low} to {high} were given out: the pool is not what it is taken to be.")
         }));
-        told.extend(match self.verdict.speaker {
-            Speaker::Holder(index) => self.holders.get(index).and_then(|holder| self.holder_sentence(holder, pool)),
-            Speaker::NotInSight => Some(format!(
+        told.extend(match self.verdict.suspect {
+            Suspect::Process(index) | Suspect::Kernel(index) => {
+                self.holders.get(index).and_then(|holder| self.holder_sentence(holder, pool))
+            }
+            Suspect::Image(index) => self.images.get(index).map(image_sentence),
+            Suspect::TimeWait(waiting) => Some(format!(
+                "{} of its ports, {}, are in TIME_WAIT: closed connections hold them.",
+                grouped(waiting.ports.into()),
+                percent_of(waiting.ports, pool.count)
+            )),
+            Suspect::Sockets(seen) => self.processes.get(seen.process).map(|row| {
+                format!("{} has {}; which ports they have is not told.", who(row), counted(seen.sockets, "socket"))
+            }),
+            Suspect::NotShown => Some(format!(
                 "Who holds the ports is not in sight here: {} of the pool is explained.",
                 percent_of(pool.explained, pool.count)
             )),
-            Speaker::Nobody => None,
+            Suspect::Nobody => None,
         });
         told
     }
@@ -211,6 +224,7 @@ impl Report {
                 counted(holder.obtained, "port")
             ),
             Some(Pattern::Leak) => ": it looks like a leak".to_owned(),
+            Some(Pattern::Steady) => ": it took them early, and has not grown since".to_owned(),
             Some(Pattern::Load) => ", and gives them back: heavy load, not a leak".to_owned(),
             Some(Pattern::Churn) => {
                 let waiting = grouped(holder.time_wait.into());
@@ -305,6 +319,16 @@ impl Report {
     }
 }
 
+fn image_sentence(image: &ImageRow) -> String {
+    format!(
+        "{} of {} together held {} of its ports, {}.",
+        format_args!("{} processes", grouped(image.processes)),
+        shown(&image.image),
+        grouped(image.ports.into()),
+        percent((image.share_of_pool * 1000.0) as u64, 1000)
+    )
+}
+
 fn assurance(assurance: &Assurance) -> String {
     match *assurance {
         Assurance::NothingLost => "nothing lost or damaged; the log was closed by its session".to_owned(),
@@ -353,6 +377,7 @@ pub fn look_phrase(look: Look) -> String {
         Look::LeakWithoutClose => "leak: binds without close".to_owned(),
         Look::LeakPartlyClosed => "leak: not all are closed".to_owned(),
         Look::LeakHardlyClosed => "leak: hardly any close".to_owned(),
+        Look::Steady => "steady: none taken of late".to_owned(),
         Look::Load(binds) => format!("load: {}", binds.map_or_else(|| "binds and closes".to_owned(), rate)),
         Look::Churn(binds) => format!("churn: {}", binds.map_or_else(|| "TIME_WAIT".to_owned(), rate)),
         Look::Reservation => "reserved range".to_owned(),

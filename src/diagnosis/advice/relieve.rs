@@ -41,8 +41,8 @@ pub(super) fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>)
 fn step_for(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option<Recommendation> {
     let label = &named.label;
     match named.holder.pattern {
-        // What is in TIME_WAIT or reserved comes back by other steps.
-        Some(Pattern::Churn | Pattern::Reservation) => None,
+        // What is in TIME_WAIT or reserved comes back by other steps; what is steady needs what it has, as far as anybody sees.
+        Some(Pattern::Churn | Pattern::Reservation | Pattern::Steady) => None,
         Some(Pattern::Load) => {
             let text = format!(
                 "reduce the load: {label} uses so many ports at once, and gives them back. Have it keep and reuse connections, or spread it over machines"

@@ -86,9 +86,21 @@ codes! {
         NarrowerPool = "narrower_pool",
             "all ports given out lie in less than half of the default range, nearly all of them in use: the pool may be no larger",
             "The range of the pool is not known and taken to be the default, but all ports given out lie in a small part of it, which is nearly used up. Somebody may have set a narrower range. Give a listing of `netsh int ipv4 show dynamicport tcp`, or the option --pool.";
+        RangeRefuted = "range_refuted",
+            "known ports lie outside of the range that a listing or --pool tells: it is of another time or machine, and nothing is counted against it",
+            "A listing, or the option --pool, tells the range of the pool, and ports are known that lie outside of it. It is the range of another time, protocol or machine, or was mistyped. Holders are counted against what the ports themselves show, and shares are approximate. Take the listing again on this server: `netsh int ipv4 show dynamicport tcp`.";
         WiderPool = "wider_pool",
             "ports were given out that lie outside of the range: the pool is larger than it is taken to be, is not called nearly full, and no wider range is recommended",
             "Windows gave out ports that lie outside of the range that the pool is taken to have. The range is therefore larger, and shares of it are overstated. Give a listing of `netsh int ipv4 show dynamicport tcp`, or the option --pool.";
+        NoCloseEvents = "no_close_events",
+            "ports were given out, and the session holds no close or cleanup event at all: what is still held is not known, and nobody is called a leak",
+            "Sockets got ports in the trace, and not one event tells that a socket was closed. Sessions that filter event ids look like that. Who still holds ports cannot be told then: every program looks like one that never closes. List the sockets on the server (`netstat -anobq`), or capture again without a filter of ids.";
+        HeldBeyondPool = "held_beyond_pool",
+            "more ports seem to be held than the pool has: several network compartments (containers), or closes that the trace lacks",
+            "Sockets seem to hold more ports than the pool has, so something is not understood. Windows containers have network compartments with pools of their own, and Winsock-AFD's events do not tell them apart: capture with the provider Microsoft-Windows-TCPIP, which does. Closes that are missing in the trace look the same. Nobody is named as the holder.";
+        ForeignListing = "foreign_listing",
+            "a listing contradicts the trace: its PIDs are other programs, or its ports other processes'; it is of another machine or time, and not counted",
+            "A listing beside the trace was taken on another server, or at another time. Its PIDs belong to other programs in the trace, or ports that it lists are held by other processes there. It is not counted, and `side_inputs` tells which one it is. Take the listing again on this server while programs fail.";
         NoTcpipEvents = "no_tcpip_events",
             "no TCPIP event: what is held is known from Winsock's sockets alone",
             "The trace holds no port, bind or connection event of the provider Microsoft-Windows-TCPIP. Ports of the kernel and of connections older than the trace are then not visible. Holders may be missing: capture with that provider too, or list the sockets on the server.";
@@ -151,8 +163,13 @@ impl ReasonCode {
             Self::DisplacedEvents | Self::ClockAssumed => Nature::Time,
             Self::WeakOwners => Nature::Owner,
             Self::SingleFailure => Nature::Few,
-            Self::BeganAfter | Self::UnexplainedPorts | Self::NoTcpipEvents => Nature::Holder,
-            Self::NarrowerPool | Self::WiderPool => Nature::Range,
+            Self::BeganAfter
+            | Self::UnexplainedPorts
+            | Self::NoCloseEvents
+            | Self::HeldBeyondPool
+            | Self::ForeignListing
+            | Self::NoTcpipEvents => Nature::Holder,
+            Self::NarrowerPool | Self::RangeRefuted | Self::WiderPool => Nature::Range,
         }
     }
 

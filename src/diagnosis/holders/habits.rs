@@ -15,6 +15,8 @@ use crate::time::FileTime;
 pub enum Pattern {
     /// Binds, and hardly ever closes.
     Leak,
+    /// Took its ports early, and has not grown since.
+    Steady,
     /// Holds many, and gives them back.
     Load,
     /// Many short connections, whose ports are in TIME_WAIT.

@@ -2,6 +2,7 @@
 
 use crate::diagnosis::codes::ReasonCode;
 use crate::diagnosis::evidence::{NearBy, Nearly, VerdictEvidence};
+use crate::machine::ranges::RangeSource;
 use crate::words::{counted, grouped};
 
 /// Of 100 ports of a full pool so many must be explained, or holders are missing (field.md §3.3: about 70).
@@ -46,7 +47,11 @@ pub static RULES: &[Rule] = &[
     Rule { code: ReasonCode::BeganAfter, sentence: began_after },
     Rule { code: ReasonCode::UnexplainedPorts, sentence: unexplained_ports },
     Rule { code: ReasonCode::NarrowerPool, sentence: narrower_pool },
+    Rule { code: ReasonCode::RangeRefuted, sentence: range_refuted },
     Rule { code: ReasonCode::WiderPool, sentence: wider_pool },
+    Rule { code: ReasonCode::NoCloseEvents, sentence: no_close_events },
+    Rule { code: ReasonCode::HeldBeyondPool, sentence: held_beyond_pool },
+    Rule { code: ReasonCode::ForeignListing, sentence: foreign_listing },
     Rule { code: ReasonCode::NoTcpipEvents, sentence: no_tcpip_events },
 ];
 
@@ -218,6 +223,40 @@ fn narrower_pool(evidence: &VerdictEvidence) -> Option<String> {
     Some(format!(
         "all ports given out lie in {first} to {last}, nearly all of them in use: the pool may be no larger; give a dynamicport listing, or --pool {first}:{count}"
     ))
+}
+
+fn range_refuted(evidence: &VerdictEvidence) -> Option<String> {
+    let (first, last, range) = evidence.refuted?;
+    let (told, what) = match range.source {
+        RangeSource::Option => ("--pool", "it was mistyped, or is that of another pool"),
+        _ => ("the listing", "it is of another time, protocol or machine"),
+    };
+    Some(format!(
+        "ports from {first} to {last} are in use, and {told} says {} to {}: {what}, and nothing is counted against it",
+        range.start,
+        range.end()
+    ))
+}
+
+fn no_close_events(evidence: &VerdictEvidence) -> Option<String> {
+    let text = "the session holds no close or cleanup event at all: what is still held is not known, and nobody is called a leak";
+    evidence.no_closes.then(|| text.to_owned())
+}
+
+fn held_beyond_pool(evidence: &VerdictEvidence) -> Option<String> {
+    let (held, count, tells_compartments) = evidence.held_beyond?;
+    let why = if tells_compartments {
+        "closes are missing in the trace, or a part of it is not understood"
+    } else {
+        "there may be several network compartments (containers), which Winsock-AFD's events do not tell apart, or closes are missing"
+    };
+    Some(format!("{} ports seem to be held of {}: {why}", grouped(held.into()), grouped(count.into())))
+}
+
+fn foreign_listing(evidence: &VerdictEvidence) -> Option<String> {
+    let listings = some(evidence.foreign_listings, "listing")?;
+    let verb = if evidence.foreign_listings == 1 { "contradicts" } else { "contradict" };
+    Some(format!("{listings} {verb} the trace, being of another machine or time: not counted"))
 }
 
 fn wider_pool(evidence: &VerdictEvidence) -> Option<String> {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::diagnosis::evidence::Nearly;
+use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::words::{counted, grouped};
 
 fn clean() -> VerdictEvidence {
@@ -16,6 +17,10 @@ fn clean() -> VerdictEvidence {
         began_after: false,
         tcpip_records: 7,
         explained_percent: None,
+        held_beyond: None,
+        no_closes: false,
+        foreign_listings: 0,
+        refuted: None,
         narrower: None,
         wider: None,
         afd_records: 200,
@@ -34,6 +39,10 @@ fn clean() -> VerdictEvidence {
         wrapped: false,
         unclosed: false,
     }
+}
+
+fn option(start: u16, count: u32) -> PoolRange {
+    PoolRange { start, count, source: RangeSource::Option }
 }
 
 fn verdict(evidence: VerdictEvidence) -> (State, Option<Confidence>, Vec<&'static str>) {
@@ -250,6 +259,26 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
             VerdictEvidence { wider: Some((1025, 60_000)), ..clean() },
             Code::WiderPool,
             "ports from 1025 to 60000 were given out: the pool is larger than it is taken to be; give a dynamicport listing",
+        ),
+        (
+            VerdictEvidence { refuted: Some((1025, 5000, option(49_152, 16_384))), ..clean() },
+            Code::RangeRefuted,
+            "ports from 1025 to 5000 are in use, and --pool says 49152 to 65535: it was mistyped, or is that of another pool, and nothing is counted against it",
+        ),
+        (
+            VerdictEvidence { no_closes: true, ..clean() },
+            Code::NoCloseEvents,
+            "the session holds no close or cleanup event at all: what is still held is not known, and nobody is called a leak",
+        ),
+        (
+            VerdictEvidence { held_beyond: Some((2_000, 1_000, false)), ..clean() },
+            Code::HeldBeyondPool,
+            "2,000 ports seem to be held of 1,000: there may be several network compartments (containers), which Winsock-AFD's events do not tell apart, or closes are missing",
+        ),
+        (
+            VerdictEvidence { foreign_listings: 1, ..clean() },
+            Code::ForeignListing,
+            "1 listing contradicts the trace, being of another machine or time: not counted",
         ),
         (
             VerdictEvidence { tcpip_records: 0, ..clean() },
