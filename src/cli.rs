@@ -9,7 +9,7 @@ use crate::case::NamedSideFile;
 use crate::events::{ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
 use crate::live::parse_duration;
 use crate::machine::ranges::{PoolRange, RangeSource};
-use crate::side::Kind;
+use crate::side::{Kind, NamedEncoding};
 use crate::time::FileTime;
 
 /// Finds out which processes ran out of ports in an ETW trace
@@ -105,6 +105,10 @@ pub struct SideFiles {
     /// Take port ranges from FILE, the output of `netsh int ipv4 show dynamicport tcp`, also several
     #[arg(long, value_name = "FILE")]
     pub dynamic_port: Vec<PathBuf>,
+
+    /// Read listings as NAME: a code page such as 850, 852 or 936, or utf-8 (default: by their marks and letters)
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<NamedEncoding>,
 }
 
 impl SideFiles {
@@ -149,7 +153,7 @@ pub struct Events {
     #[arg(long, value_name = "STATUS", value_parser = parse_status, allow_negative_numbers = true)]
     pub status: Vec<StatusFilter>,
 
-    /// Print only events that one of these processes owns, as analyze decides it
+    /// Print only events that one of these processes owns (7312,2840), as analyze decides it
     #[arg(long, value_name = "PID", value_delimiter = ',')]
     pub pid: Vec<u32>,
 
@@ -157,7 +161,8 @@ pub struct Events {
     #[arg(long, value_name = "NAME")]
     pub process: Vec<String>,
 
-    /// Print events of every kind with PID in the header of their record; in one pass, without owners
+    /// Print events of every kind with one of these PIDs in the header of their record; faster, since owners are not found
+    /// out then
     #[arg(long, value_name = "PID", value_delimiter = ',')]
     pub header_pid: Vec<u32>,
 
@@ -336,6 +341,8 @@ fn parse_pool(text: &str) -> Result<PoolRange, String> {
 pub enum ReportFormat {
     /// For people
     Text,
+    /// For tickets: verdict, tables and next steps, the rest folded
+    Markdown,
     /// One document, described in SCHEMA.md
     Json,
     /// One row for each process

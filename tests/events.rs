@@ -14,14 +14,24 @@ fn events(path: &std::path::Path, options: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn by_default_the_bind_failures_and_nothing_else() {
+fn by_default_the_failures_that_count_and_nothing_else() {
     let folder = scratch();
-    for name in
-        ["modern-64", "modern-32", "legacy", "failed-1030", "system-time", "compressed", "shuffled-64cpu", "ipv6"]
-    {
+    for name in [
+        "modern-64",
+        "modern-32",
+        "legacy",
+        "failed-1030",
+        "system-time",
+        "compressed",
+        "shuffled-64cpu",
+        "ipv6",
+        "connect-failures",
+        "internal-completions",
+        "system-context",
+    ] {
         let (path, expected) = write_scenario(name, folder.path());
         let lines = events(&path, &[]);
-        assert_eq!(lines.len() as u64, expected.binds, "{name}");
+        assert_eq!(lines.len() as u64, expected.binds + expected.connects, "{name}");
         assert_eq!(lines[0]["time"], json!(expected.first_failure), "{name}");
         assert_eq!(lines.last().unwrap()["time"], json!(expected.last_failure), "{name}");
         for line in &lines {
@@ -52,12 +62,49 @@ fn options_widen_and_narrow() {
     assert_eq!(events(&path, &["--status", "0xC0000209"]).len(), statuses.len());
     let victim = expected.processes.iter().find(|row| row.pid.is_some() && row.bind_failures > 0).unwrap();
     let of_victim = events(&path, &["--pid", &victim.pid.unwrap().to_string()]);
-    assert_eq!(of_victim.len() as u64, victim.bind_failures);
+    assert_eq!(of_victim.len() as u64, victim.bind_failures + victim.connect_failures);
+    let other = expected.processes.iter().find(|row| row.pid.is_some() && row.pid != victim.pid).unwrap();
+    let of_both = events(&path, &["--pid", &format!("{},{}", victim.pid.unwrap(), other.pid.unwrap())]);
+    let failures = |row: &synth::ExpectedProcess| row.bind_failures + row.connect_failures;
+    assert_eq!(of_both.len() as u64, failures(victim) + failures(other));
     let middle = &times[times.len() / 2];
     let (before, after) = (events(&path, &["--all", "--until", middle]), events(&path, &["--all", "--since", middle]));
     let at = times.iter().filter(|time| *time == middle).count();
     assert_eq!(before.len() + after.len() - at, times.len());
-    assert_eq!(events(&path, &["--provider", "No-Such-Provider"]).len(), 0);
+}
+
+#[test]
+fn providers_by_a_part_of_their_name_ids_in_a_list_and_winsock_errors() {
+    let folder = scratch();
+    let (path, expected) = write_scenario("multi-provider", folder.path());
+    let listed = |options: &[&str]| events(&path, options).len() as u64;
+    for text in ["afd", "Winsock-AFD", "microsoft-windows-winsock-afd", "{E53C6823-7BB8-44BB-90DC-3F86090D48A6}"] {
+        assert_eq!(listed(&["--provider", text]), expected.afd_records, "{text}");
+    }
+    let ids = ["1029", "1030"].map(|id| listed(&["--provider", "afd", "--id", id]));
+    assert_eq!(listed(&["--provider", "afd", "--id", "1029,1030"]), ids[0] + ids[1]);
+    let short = listed(&["--status", "0xC0000209"]);
+    assert!(short > 0 && listed(&["--status", "10055"]) >= short && listed(&["--status", "10048"]) >= short);
+    let said = |options: &[&str]| {
+        let arguments = ["events".as_ref(), path.as_os_str()].into_iter();
+        let ran = run(arguments.chain(options.iter().map(std::ffi::OsStr::new)));
+        (ran.code, ran.stdout.lines().count(), ran.stderr)
+    };
+    let (code, lines, stderr) = said(&["--provider", "microsoft-windows"]);
+    assert_eq!((code, lines), (2, 0), "{stderr}");
+    assert!(stderr.contains("Microsoft-Windows-Kernel-Process, Microsoft-Windows-NDIS-PacketCapture"), "{stderr}");
+    for (options, want) in [
+        (&["--provider", "No-Such-Provider"][..], "no event of provider No-Such-Provider is in the trace"),
+        (&["--provider", "2f07e2ee-15db-40f1-90ef-9d7ba282188a"], "no event of provider Microsoft-Windows-TCPIP is in"),
+        (&["--provider", "afd", "--id", "40"], "no event with id 40 of the provider asked for is in the trace"),
+        (&["--id", "4999"], "no event with id 4999 is in the trace"),
+    ] {
+        let (code, lines, stderr) = said(options);
+        assert_eq!((code, lines), (0, 0), "{options:?}");
+        assert!(stderr.contains(want) && stderr.lines().count() == 1, "{options:?}: {stderr}");
+        assert_eq!(said(&[options, &["--quiet"]].concat()).2, "");
+    }
+    assert_eq!(said(&["--provider", "afd", "--id", "1029"]).2, "");
 }
 
 #[test]
@@ -128,7 +175,14 @@ fn info_names_providers_by_what_the_trace_says() {
 
 #[test]
 fn bad_options_are_refused() {
-    for option in [["--status", "full"], ["--since", "yesterday"], ["--id", "70000"], ["--provider", ""]] {
+    for option in [
+        ["--status", "full"],
+        ["--status", "10035"],
+        ["--pid", "1,x"],
+        ["--since", "yesterday"],
+        ["--id", "70000"],
+        ["--provider", ""],
+    ] {
         let ran = run(["events", "x.etl"].into_iter().chain(option));
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{option:?}");
     }

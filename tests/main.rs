@@ -19,6 +19,9 @@ mod inputs;
 #[cfg(unix)]
 mod interrupt;
 mod judgement;
+mod listing_cases;
+mod listings;
+mod owners;
 mod reports;
 mod robustness;
 mod scenarios;

@@ -28,7 +28,7 @@ fn read(name: &str) -> Vec<Recognised> {
 fn only(name: &str) -> (Kind, SideFacts, Option<String>) {
     let mut found = read(name);
     assert_eq!(found.len(), 1, "{name}: {found:?}");
-    let Recognised { kind, facts, note } = found.remove(0);
+    let Recognised { kind, facts, note, .. } = found.remove(0);
     (kind, facts, note)
 }
 
@@ -50,13 +50,25 @@ fn tcp(local: (&str, u16), remote: (&str, u16), state: TcpState, pid: u32) -> Li
         state: Some(state),
         pid: Some(pid),
         count: 1,
+        image: None,
+        port_alone: None,
     }
 }
 
 fn udp(ip: &str, port: u16, pid: u32) -> ListedSocket {
     let local = address(ip, port);
     let (protocol, family) = (Protocol::Udp, Some(local.family()));
-    ListedSocket { protocol, family, local: Some(local), remote: None, state: None, pid: Some(pid), count: 1 }
+    ListedSocket {
+        protocol,
+        family,
+        local: Some(local),
+        remote: None,
+        state: None,
+        pid: Some(pid),
+        count: 1,
+        image: None,
+        port_alone: None,
+    }
 }
 
 fn listing(facts: &SideFacts) -> &SocketListing {

@@ -17,7 +17,7 @@ use super::{COLLECTED, Case, Input, InputKind, label};
 use crate::event::base_name;
 use crate::progress::{Progress, Stopped};
 use crate::side::facts::SideFacts;
-use crate::side::{event_log, is_text, recognise};
+use crate::side::{NamedEncoding, event_log, is_text, recognise};
 use crate::words::{counted, shown, system_message};
 
 /// How much of an input that is no file is read before it is known to be worth keeping. Enough for the first buffer of a trace
@@ -112,6 +112,7 @@ impl Contents {
             used: Used::default(),
             budget: Budget::default(),
             without_use: Vec::new(),
+            encoding: case.encoding,
             progress,
         };
         for input in &case.inputs {
@@ -131,6 +132,8 @@ pub(super) struct Opening<'p> {
     budget: Budget,
     /// Files of the input at hand that hold nothing that is known.
     pub(super) without_use: Vec<String>,
+    /// Of text, as the user says.
+    pub(super) encoding: Option<NamedEncoding>,
     pub(super) progress: &'p dyn Progress,
 }
 
@@ -307,7 +310,10 @@ impl Opening<'_> {
                 return Ok(Use::None);
             }
             if is_text {
-                return self.without_use_by(start, &found);
+                return self.without_use_by(start, &found).map_err(|reason| match reason {
+                    Reason::NoKnownList(_) => Reason::NoKnownList(self.why_not_named(&found.label, &bytes)),
+                    reason => reason,
+                });
             }
             stored.rewind().map_err(|error| Reason::system(&error))?;
         }
@@ -343,11 +349,11 @@ impl Opening<'_> {
             return Ok(Use::None);
         }
         Err(match look {
-            Some(Look::Text) => Reason::NoKnownList,
+            Some(Look::Text) => Reason::NoKnownList(None),
             Some(look) => Reason::Looks(look),
             None => match Trace::new(start) {
                 Err(error) => Reason::NotATrace { error, look },
-                Ok(_) => Reason::NoKnownList,
+                Ok(_) => Reason::NoKnownList(None),
             },
         })
     }

@@ -24,6 +24,7 @@ pub use self::indexing::{Opened, OpenedTrace};
 pub use self::look::Look;
 pub use self::not_used::{NotUsed, Reason};
 pub use self::side::{NamedSideFile, SideInput};
+use crate::side::NamedEncoding;
 use crate::words::shown;
 
 /// The list of contents that `collect` puts into its archive: for people, nothing to analyze.
@@ -71,6 +72,7 @@ impl Input {
 pub struct Case {
     pub(crate) inputs: Vec<Input>,
     pub(crate) side_files: Vec<NamedSideFile>,
+    pub(crate) encoding: Option<NamedEncoding>,
 }
 
 impl Case {
@@ -84,12 +86,12 @@ impl Case {
         if inputs.is_empty() {
             return Err(Error::NothingToRead { unusable: Vec::new(), notes: Vec::new() });
         }
-        Ok(Self { inputs, side_files: Vec::new() })
+        Ok(Self { inputs, ..Self::default() })
     }
 
     /// A case of one file by its name and bytes. What it holds packed is unpacked in memory.
     pub fn from_bytes(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { inputs: vec![Input::Bytes(name.into(), bytes.into())], side_files: Vec::new() }
+        Self { inputs: vec![Input::Bytes(name.into(), bytes.into())], ..Self::default() }
     }
 
     /// Adds a file or a folder.
@@ -117,6 +119,13 @@ impl Case {
     #[must_use]
     pub fn with_side_files(mut self, files: impl IntoIterator<Item = NamedSideFile>) -> Self {
         self.side_files.extend(files);
+        self
+    }
+
+    /// Says in which encoding text is that neither has a mark nor is UTF-16.
+    #[must_use]
+    pub fn with_encoding(mut self, encoding: Option<NamedEncoding>) -> Self {
+        self.encoding = encoding;
         self
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 
 use super::look::Look;
 use crate::side::Kind;
-use crate::words::system_message;
+use crate::words::{shown, system_message};
 
 /// An input, or a file in one, that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +36,12 @@ pub enum Reason {
     },
     /// It is another kind of file.
     Looks(Look),
-    /// It is text, and holds no list that is known.
-    NoKnownList,
+    /// It is text, and holds no list that is known; what it says instead.
+    NoKnownList(Option<String>),
     /// A pipe or a device that begins with nothing that is known.
     UnknownStream,
-    /// It was named as a side file of a kind, and is none.
-    NotOfKind(Kind),
+    /// It was named as a side file of a kind, and is none; what it says instead.
+    NotOfKind(Kind, Option<String>),
     /// It is packed more often than this.
     PackedTooOften(usize),
     /// A packed file that cannot be unpacked; why.
@@ -78,9 +78,15 @@ impl fmt::Display for Reason {
             }
             Self::NotATrace { error, look: None } => error.fmt(f),
             Self::Looks(look) => write!(f, "is {}: {}", look.what(), look.instead()),
-            Self::NoKnownList => f.write_str("holds no list that is known, of processes, sockets, handles or ports"),
+            Self::NoKnownList(why) => {
+                f.write_str("holds no list that is known, of processes, sockets, handles or ports")?;
+                why.iter().try_for_each(|why| write!(f, "; {}", shown(why)))
+            }
             Self::UnknownStream => f.write_str("is neither a trace, nor an archive, nor a known side file"),
-            Self::NotOfKind(kind) => write!(f, "is not {}", super::side::expected(*kind)),
+            Self::NotOfKind(kind, why) => {
+                write!(f, "is not {}", super::side::expected(*kind))?;
+                why.iter().try_for_each(|why| write!(f, "; {}", shown(why)))
+            }
             Self::PackedTooOften(times) => write!(f, "is packed more than {times} times"),
             Self::CannotUnpack(message) => write!(f, "cannot be unpacked: {message}"),
             Self::BadArchive(what, message) => write!(f, "is a {what} that cannot be read: {message}"),

@@ -13,7 +13,7 @@ use super::contents::Opening;
 use super::label;
 use super::not_used::{NotUsed, Reason};
 use crate::event::base_name;
-use crate::side::{Kind, Recognised, recognise};
+use crate::side::{EncodingBy, Kind, NamedEncoding, Recognised, recognise_as, what_it_says};
 
 /// Largest side file read; of a larger one the beginning is. A loop that lists 10,000 sockets every minute writes 240 MB in
 /// five hours.
@@ -36,7 +36,7 @@ impl NamedSideFile {
 
     /// Sockets are sockets, whichever tool lists them.
     fn is_satisfied_by(&self, found: &[Recognised]) -> bool {
-        found.iter().any(|found| match self.kind {
+        found.iter().filter(|found| found.is_useful).any(|found| match self.kind {
             Kind::Netstat => {
                 matches!(found.kind, Kind::Netstat | Kind::NetstatLoop | Kind::NetTcpConnection | Kind::NetUdpEndpoint)
             }
@@ -73,11 +73,51 @@ pub struct SideInput {
     pub used: bool,
     /// Why not, or what is to be known about it.
     pub note: Option<String>,
+    /// Rows that were understood; `None` for what is no text.
+    pub rows: Option<u64>,
+    /// Lines that stand where rows stand, and were not.
+    pub rows_not_understood: Option<u64>,
+    /// The first of these, from 1.
+    pub first_not_understood: Option<u64>,
+    /// The encoding of the text.
+    pub encoding: Option<String>,
+    /// How that is known.
+    pub encoding_by: Option<EncodingBy>,
 }
 
 impl SideInput {
     fn unused(path: String, kind: Kind, note: String) -> Self {
-        Self { path, kind: kind.name(), used: false, note: Some(note) }
+        Self::of_machine(path, kind.name(), false, Some(note))
+    }
+
+    /// What a running machine was asked for: no file, and no text.
+    pub fn of_machine(path: String, kind: &'static str, used: bool, note: Option<String>) -> Self {
+        Self {
+            path,
+            kind,
+            used,
+            note,
+            rows: None,
+            rows_not_understood: None,
+            first_not_understood: None,
+            encoding: None,
+            encoding_by: None,
+        }
+    }
+
+    fn of(path: &str, found: &Recognised) -> Self {
+        let is_text = found.encoding.is_some();
+        Self {
+            path: path.to_owned(),
+            kind: found.kind.name(),
+            used: found.is_useful,
+            note: found.note.clone(),
+            rows: is_text.then_some(found.rows.rows),
+            rows_not_understood: is_text.then_some(found.rows.not_understood),
+            first_not_understood: found.rows.first_not_understood,
+            encoding: found.encoding.clone(),
+            encoding_by: found.encoding_by,
+        }
     }
 }
 
@@ -107,8 +147,8 @@ impl SideBytes {
         (base_name(path).to_owned(), self.bytes.len(), hasher.finish())
     }
 
-    fn recognise(&self, name: &str) -> Vec<Recognised> {
-        let mut found = recognise(&self.bytes, name);
+    fn recognise(&self, name: &str, encoding: Option<NamedEncoding>) -> Vec<Recognised> {
+        let mut found = recognise_as(&self.bytes, name, encoding);
         if self.is_cut {
             let cut = format!("only its first {MAX_SIDE_FILE_BYTES} bytes are read");
             for found in &mut found {
@@ -136,9 +176,10 @@ impl Opening<'_> {
         let path = label(&file.path);
         let read = File::open(&file.path).and_then(SideBytes::read).map_err(|error| Reason::system(&error));
         let result = read.and_then(|bytes| {
-            let found = bytes.recognise(&path);
+            let found = bytes.recognise(&path, self.encoding);
             let is_it = file.is_satisfied_by(&found);
-            if is_it { Ok((bytes, found)) } else { Err(Reason::NotOfKind(file.kind)) }
+            let why = || self.why_not(&bytes, &found);
+            if is_it { Ok((bytes, found)) } else { Err(Reason::NotOfKind(file.kind, why())) }
         });
         match result {
             Ok((bytes, found)) => self.push_side_facts(&path, &bytes, found),
@@ -151,22 +192,37 @@ impl Opening<'_> {
 
     /// Uses a file that the user named without saying what it is; `false` where it holds nothing that is known.
     pub(super) fn take_side_file(&mut self, path: &str, bytes: &SideBytes) -> bool {
-        let found = bytes.recognise(path);
-        let is_known = !found.is_empty();
-        self.push_side_facts(path, bytes, found);
+        let found = bytes.recognise(path, self.encoding);
+        let is_known = found.iter().any(|found| found.is_useful);
+        if is_known {
+            self.push_side_facts(path, bytes, found);
+        }
         is_known
+    }
+
+    /// What a text says that holds nothing to use; `None` where that is nothing short.
+    pub(super) fn why_not(&self, bytes: &SideBytes, found: &[Recognised]) -> Option<String> {
+        let known = found.iter().find(|found| !found.is_useful).and_then(|found| found.note.clone());
+        known.or_else(|| what_it_says(&bytes.bytes, self.encoding))
+    }
+
+    /// The same, for a text that the user named.
+    pub(super) fn why_not_named(&self, path: &str, bytes: &SideBytes) -> Option<String> {
+        self.why_not(bytes, &bytes.recognise(path, self.encoding))
     }
 
     /// Uses a file that a folder or an archive holds, as far as it is known; `false` where there is nothing to tell of it.
     pub(super) fn take_found_side_file(&mut self, path: &str, bytes: &SideBytes) -> bool {
-        let found = bytes.recognise(path);
+        let found = bytes.recognise(path, self.encoding);
         let promised = Kind::promised_by(path);
         if found.is_empty() {
-            return promised.is_some_and(|kind| self.tell_promised(path, &format!("is not {}", expected(kind))));
+            let why = self.why_not(bytes, &found);
+            return promised.is_some_and(|kind| self.tell_promised(path, &Reason::NotOfKind(kind, why).to_string()));
         }
         // Folders hold logs of all kinds.
         let says_something = |found: &Recognised| {
-            found.kind != Kind::Evtx || promised.is_some() || !found.facts.system_events.is_empty()
+            let is_telling = !found.is_useful || !found.facts.system_events.is_empty();
+            found.kind != Kind::Evtx || promised.is_some() || is_telling
         };
         let found: Vec<Recognised> = found.into_iter().filter(says_something).collect();
         let is_told = !found.is_empty();
@@ -195,9 +251,10 @@ impl Opening<'_> {
             }
             Entry::Vacant(first) => drop(first.insert(path.to_owned())),
         }
-        for Recognised { kind, facts, note } in found {
-            self.contents.side.add(facts, self.contents.side_inputs.len());
-            self.contents.side_inputs.push(SideInput { path: path.to_owned(), kind: kind.name(), used: true, note });
+        for found in found {
+            let input = SideInput::of(path, &found);
+            self.contents.side.add(found.facts, self.contents.side_inputs.len());
+            self.contents.side_inputs.push(input);
         }
     }
 

@@ -13,7 +13,7 @@ pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
     refuse_to_overwrite(common, &options.inputs)?;
-    let case = case_of(&options.inputs, options.side.named());
+    let case = case_of(&options.inputs, options.side.named()).with_encoding(options.side.encoding);
     let how = Options { threads: common.threads(), pool: options.pool };
     let analyzed = with_bar(common.is_silent(), |progress| crate::analyze(&case, &how, progress))?;
     write_report(common, options.format, options.top, &analyzed.report)?;

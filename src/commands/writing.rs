@@ -28,6 +28,7 @@ pub(super) fn refuse_to_overwrite(common: &Common, inputs: &[PathBuf]) -> Result
 pub(super) fn write_report(common: &Common, format: ReportFormat, top: usize, report: &Report) -> Result<(), Failure> {
     let format = match format {
         ReportFormat::Text => Format::Text,
+        ReportFormat::Markdown => Format::Markdown,
         ReportFormat::Json => Format::Json,
         ReportFormat::Csv => Format::Csv,
     };

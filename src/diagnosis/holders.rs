@@ -12,7 +12,7 @@ pub use self::habits::Pattern;
 use self::habits::Seen;
 pub use self::set_aside::excluded_in;
 
-use super::listings::{Listed, Usage, usage};
+use super::listings::{Listed, Usage, images_without_pid, usage};
 use super::pools::{ListedPool, PoolFinding, is_near, is_outside};
 use super::state::{Confidence, State};
 use crate::event::base_name;
@@ -23,7 +23,7 @@ use crate::machine::pool_key::PoolKey;
 use crate::machine::processes::{Process, ProcessTable};
 use crate::machine::ranges::PoolRange;
 use crate::net::{Family, Protocol};
-use crate::side::facts::{SideFacts, SocketListing, TcpState};
+use crate::side::facts::{ListedOwner, SideFacts, SocketListing, TcpState};
 
 /// How it is known that a process holds ports (`E`, failures alone, names no holder and is never used here).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -45,6 +45,8 @@ pub enum Subject {
     Process(usize),
     /// A PID that the trace has nothing of.
     Listed(u32),
+    /// An image whose PID a listing does not tell; number among those of all listings.
+    Image(u32),
     /// Nobody known.
     Nobody,
 }
@@ -106,7 +108,8 @@ impl Conclusion {
 pub fn conclude(findings: &Findings, side: &SideFacts, lossy: bool) -> Conclusion {
     let processes = findings.world.processes.processes();
     let latest_of_pid = processes.iter().enumerate().map(|(index, process)| (process.pid, index)).collect();
-    let book = Book { findings, side, lossy, last_of_pid: last_of_pid(processes), latest_of_pid };
+    let images = images_without_pid(&side.listings);
+    let book = Book { findings, side, lossy, last_of_pid: last_of_pid(processes), latest_of_pid, images };
     let mut conclusion = Conclusion::default();
     for key in PoolKey::all() {
         book.pool(key, &mut conclusion);
@@ -128,6 +131,7 @@ struct Book<'a> {
     last_of_pid: BTreeMap<u32, usize>,
     /// The latest process of each PID, also one that has ended.
     latest_of_pid: BTreeMap<u32, usize>,
+    images: Vec<&'a ListedOwner>,
 }
 
 impl Book<'_> {
@@ -289,6 +293,11 @@ impl Book<'_> {
             };
             subjects.entry(subject).or_default().listed = Some(*listed);
         }
+        for (image, listed) in &usage.by_image {
+            let number = self.images.binary_search(&image).ok().and_then(|number| u32::try_from(number).ok());
+            let subject = number.map_or(Subject::Nobody, Subject::Image);
+            subjects.entry(subject).or_default().listed = Some(*listed);
+        }
         subjects
     }
 
@@ -345,6 +354,7 @@ impl Book<'_> {
         let is_kernel_itself = match subject {
             Subject::Process(_) => process.is_some_and(|process| is_kernel(process.pid)),
             Subject::Listed(pid) => is_kernel(pid),
+            Subject::Image(_) => false,
             Subject::Nobody => true,
         };
         let pattern = seen.pattern(held, range, process, moment, is_kernel_itself);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::machine::pool_key::PoolKey;
 use crate::machine::ranges::PoolRange;
 use crate::net::Protocol;
-use crate::side::facts::{ListedSocket, SocketListing, SourceId, TcpState};
+use crate::side::facts::{ListedOwner, ListedSocket, SocketListing, SourceId, TcpState};
 
 /// Trends that are kept, those that change most.
 const MAX_TRENDS: usize = 50;
@@ -37,6 +37,70 @@ pub struct Usage {
     pub unnumbered: u32,
     /// By process; `None` where the listing does not tell.
     pub by_pid: BTreeMap<Option<u32>, Listed>,
+    /// By image and services, of rows that have no PID.
+    pub by_image: BTreeMap<ListedOwner, Listed>,
+}
+
+/// Who a row is of, as far as it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Who {
+    /// A process.
+    Pid(u32),
+    /// Number of an image of the listing; the PID is not listed.
+    Image(u32),
+    /// Nobody known.
+    Nobody,
+}
+
+impl Who {
+    /// The owner of a row.
+    pub fn of(socket: &ListedSocket) -> Self {
+        match (socket.pid, socket.image) {
+            (Some(pid), _) => Self::Pid(pid),
+            (None, Some(image)) => Self::Image(image),
+            (None, None) => Self::Nobody,
+        }
+    }
+}
+
+/// Images of all listings whose rows have no PID, in their order.
+pub fn images_without_pid(listings: &[SocketListing]) -> Vec<&ListedOwner> {
+    let is_of_image = |listing: &&SocketListing| {
+        !listing.images.is_empty()
+            && listing.sockets.iter().any(|socket| socket.pid.is_none() && socket.image.is_some())
+    };
+    let mut images: Vec<&ListedOwner> =
+        listings.iter().filter(is_of_image).flat_map(|listing| &listing.images).collect();
+    images.sort_unstable();
+    images.dedup();
+    images
+}
+
+/// The listings of the last moment of each file: those from the last time on, of a command that was repeated the last, and
+/// all of a file that tells no moments.
+pub fn last_moments(listings: &[SocketListing]) -> Vec<&SocketListing> {
+    let mut sources: BTreeMap<SourceId, Vec<&SocketListing>> = BTreeMap::new();
+    for listing in listings {
+        sources.entry(listing.source).or_default().push(listing);
+    }
+    sources
+        .into_values()
+        .flat_map(|of_file| match of_file.iter().rposition(|listing| listing.taken.is_some()) {
+            Some(last) => of_file.get(last..).unwrap_or_default().to_vec(),
+            None => {
+                let is_last = |at: usize, listing: &SocketListing| {
+                    let later = of_file.get(at + 1..).unwrap_or_default();
+                    listing.asked.is_none() || !later.iter().any(|other| other.asked == listing.asked)
+                };
+                of_file
+                    .iter()
+                    .enumerate()
+                    .filter(|(at, listing)| is_last(*at, listing))
+                    .map(|(_, listing)| *listing)
+                    .collect()
+            }
+        })
+        .collect()
 }
 
 impl Usage {
@@ -51,24 +115,25 @@ pub fn usage(listing: &SocketListing, key: PoolKey, range: PoolRange, vague: boo
     let mut usage = Usage::default();
     let mut held: BTreeSet<u16> = BTreeSet::new();
     let mut waiting: BTreeSet<u16> = BTreeSet::new();
-    let mut ports: BTreeSet<(Option<u32>, u16)> = BTreeSet::new();
+    let mut ports: BTreeSet<(Who, u16)> = BTreeSet::new();
     // Sockets of rows without addresses.
-    let mut grouped: BTreeMap<Option<u32>, u32> = BTreeMap::new();
+    let mut grouped: BTreeMap<Who, u32> = BTreeMap::new();
+    let mut by_who: BTreeMap<Who, Listed> = BTreeMap::new();
     for socket in &listing.sockets {
         let here = socket.family == key.family || (vague && socket.family.is_none());
         if Some(socket.protocol) != key.protocol || !here {
             continue;
         }
         let waits = socket.state == Some(TcpState::TimeWait);
-        match socket.local {
-            Some(local) if !range.contains(local.port) => continue,
-            Some(local) if waits => {
-                waiting.insert(local.port);
+        match socket.local.map(|local| local.port).or(socket.port_alone) {
+            Some(port) if !range.contains(port) => continue,
+            Some(port) if waits => {
+                waiting.insert(port);
                 continue;
             }
-            Some(local) => {
-                held.insert(local.port);
-                ports.insert((socket.pid, local.port));
+            Some(port) => {
+                held.insert(port);
+                ports.insert((Who::of(socket), port));
             }
             None if waits => {
                 usage.time_wait = usage.time_wait.saturating_add(socket.count);
@@ -79,11 +144,11 @@ pub fn usage(listing: &SocketListing, key: PoolKey, range: PoolRange, vague: boo
             // socket; those of listeners and of connections to them need not be of the pool.
             None if socket.protocol == Protocol::Tcp && !matches!(socket.state, None | Some(TcpState::Bound)) => {}
             None => {
-                let sockets = grouped.entry(socket.pid).or_default();
+                let sockets = grouped.entry(Who::of(socket)).or_default();
                 *sockets = sockets.saturating_add(socket.count);
             }
         }
-        let listed = usage.by_pid.entry(socket.pid).or_default();
+        let listed = by_who.entry(Who::of(socket)).or_default();
         let sockets = match socket.state {
             Some(TcpState::Bound) => &mut listed.bound,
             Some(TcpState::CloseWait) => &mut listed.close_wait,
@@ -92,14 +157,25 @@ pub fn usage(listing: &SocketListing, key: PoolKey, range: PoolRange, vague: boo
         };
         *sockets = sockets.saturating_add(socket.count);
     }
-    for (pid, _) in ports {
-        usage.by_pid.entry(pid).or_default().ports += 1;
+    for (who, _) in ports {
+        by_who.entry(who).or_default().ports += 1;
     }
-    for (pid, sockets) in grouped {
+    for (who, sockets) in grouped {
         usage.held = usage.held.saturating_add(sockets);
         usage.unnumbered = usage.unnumbered.saturating_add(sockets);
-        let listed = usage.by_pid.entry(pid).or_default();
+        let listed = by_who.entry(who).or_default();
         listed.ports = listed.ports.saturating_add(sockets);
+    }
+    for (who, listed) in by_who {
+        let image = match who {
+            Who::Image(image) => usize::try_from(image).ok().and_then(|image| listing.images.get(image)),
+            Who::Pid(_) | Who::Nobody => None,
+        };
+        match (image, who) {
+            (Some(image), _) => drop(usage.by_image.insert(image.clone(), listed)),
+            (None, Who::Pid(pid)) => drop(usage.by_pid.insert(Some(pid), listed)),
+            (None, _) => drop(usage.by_pid.insert(None, listed)),
+        }
     }
     usage.held = usage.held.saturating_add(u32::try_from(held.len()).unwrap_or(u32::MAX));
     let only_waiting = waiting.difference(&held).count();
@@ -130,14 +206,15 @@ pub struct Trend {
     pub per_minute: Option<f64>,
 }
 
-/// The trends of all files with several listings, those first that change most.
+/// The trends of all files with several listings that are moments of one question, those first that change most.
 pub fn trends(listings: &[SocketListing]) -> Vec<Trend> {
-    let mut sources: BTreeMap<SourceId, Vec<&SocketListing>> = BTreeMap::new();
-    for listing in listings {
-        sources.entry(listing.source).or_default().push(listing);
+    let mut series: BTreeMap<(SourceId, Option<&str>), Vec<&SocketListing>> = BTreeMap::new();
+    // A listing without a time of its own is another moment only where the command above was given again.
+    for listing in listings.iter().filter(|listing| listing.taken.is_some() || listing.asked.is_some()) {
+        series.entry((listing.source, listing.asked.as_deref())).or_default().push(listing);
     }
     let mut trends = Vec::new();
-    for (source, samples) in sources.into_iter().filter(|(_, samples)| samples.len() > 1) {
+    for ((source, _), samples) in series.into_iter().filter(|(_, samples)| samples.len() > 1) {
         let minutes = minutes_between(&samples);
         for (kind, change) in changes(&samples) {
             if change.is_constant(samples.len()) && change.peak < NOTABLE {
@@ -211,19 +288,27 @@ fn by_kind(sockets: &[ListedSocket]) -> BTreeMap<TrendKind, u32> {
     counts
 }
 
-/// From the first listing to the last; a time of day smaller than the one before is the next day's.
+/// From the first listing to the last. A time of day smaller than the one before is the next day's: where the day's name
+/// changes, and where nothing names days, from the evening to the morning. Else a half of the day was not understood, and
+/// nothing is told.
 fn minutes_between(samples: &[&SocketListing]) -> Option<f64> {
     const DAY: u32 = 86_400;
-    let times: Option<Vec<u32>> =
-        samples.iter().map(|sample| sample.taken.as_ref().map(|taken| taken.second_of_day)).collect();
+    let times: Option<Vec<_>> = samples.iter().map(|sample| sample.taken.as_ref()).collect();
     let times = times?;
-    let seconds: u64 = times
-        .windows(2)
-        .map(|pair| match pair {
-            [one, two] => u64::from((two + DAY - one % DAY) % DAY),
-            _ => 0,
-        })
-        .sum();
+    let mut seconds = 0_u64;
+    for pair in times.windows(2) {
+        let [one, two] = pair else { continue };
+        let days = one.day.as_ref().zip(two.day.as_ref());
+        let goes_back = two.second_of_day < one.second_of_day;
+        let is_next_day = match days {
+            Some((one, other)) => one != other,
+            None => one.second_of_day - two.second_of_day.min(one.second_of_day) > DAY / 2,
+        };
+        if goes_back && !is_next_day {
+            return None;
+        }
+        seconds += u64::from((two.second_of_day + DAY - one.second_of_day % DAY) % DAY);
+    }
     (seconds > 0).then(|| seconds as f64 / 60.0)
 }
 
@@ -243,12 +328,14 @@ mod tests {
             state: Some(state),
             pid: Some(pid),
             count: 1,
+            image: None,
+            port_alone: None,
         }
     }
 
     fn listing(sockets: Vec<ListedSocket>, second_of_day: Option<u32>) -> SocketListing {
-        let taken = second_of_day.map(|second_of_day| Taken { text: String::new(), second_of_day });
-        SocketListing { source: 0, taken, sockets, owners: BTreeMap::new() }
+        let taken = second_of_day.map(|second_of_day| Taken { text: String::new(), day: None, second_of_day });
+        SocketListing { taken, sockets, ..SocketListing::default() }
     }
 
     const TCP4: PoolKey = PoolKey { protocol: Some(Protocol::Tcp), family: Some(Family::Ipv4) };
@@ -311,5 +398,59 @@ mod tests {
         assert_eq!((trends[0].pid, trends[0].first, trends[0].last, trends[0].peak), (Some(0), 1, 0, 1));
         let same = vec![listing(vec![socket(50_000, TcpState::Bound, 7)], None); 3];
         assert!(super::trends(&same).is_empty(), "few, and never another number");
+    }
+
+    #[test]
+    fn two_listings_are_moments_only_where_something_says_so() {
+        let sample = |count: u16, asked: Option<&str>| {
+            let sockets = (0..count).map(|n| socket(50_000 + n, TcpState::Bound, 7)).collect();
+            SocketListing { asked: asked.map(str::to_owned), ..listing(sockets, None) }
+        };
+        assert_eq!(trends(&[sample(1, None), sample(900, None)]), []);
+        assert_eq!(trends(&[sample(1, Some("netstat -anob")), sample(900, Some("netstat -anoq"))]), []);
+        let found = trends(&[sample(1, Some("netstat -ano")), sample(900, Some("netstat -ano"))]);
+        assert_eq!((found.len(), found[0].last, found[0].per_minute), (1, 900, None));
+        let counts = |listings: &[SocketListing]| -> Vec<usize> {
+            last_moments(listings).iter().map(|listing| listing.sockets.len()).collect()
+        };
+        assert_eq!(counts(&[sample(1, None), sample(9, None)]), [1, 9], "one moment");
+        assert_eq!(counts(&[sample(1, Some("a")), sample(2, Some("b")), sample(3, Some("a"))]), [2, 3]);
+        assert_eq!(
+            counts(&[listing(Vec::new(), Some(1)), sample(2, None), listing(Vec::new(), Some(2)), sample(4, None)]),
+            [0, 4]
+        );
+    }
+
+    #[test]
+    fn a_time_that_goes_back_tells_no_rate() {
+        let sample = |count: u16, second, day: Option<&str>| {
+            let sockets = (0..count).map(|n| socket(50_000 + n, TcpState::Bound, 7)).collect();
+            let mut listing = listing(sockets, Some(second));
+            listing.taken.as_mut().unwrap().day = day.map(str::to_owned);
+            listing
+        };
+        let rate = |listings: &[SocketListing]| trends(listings)[0].per_minute;
+        // 11:53, 12:03, 1:03 in twelve hours.
+        let times = [42_791, 43_391, 3_791];
+        let day = Some("22/11/2026");
+        assert_eq!(rate(&[sample(10, times[0], day), sample(20, times[1], day), sample(400, times[2], day)]), None);
+        assert_eq!(rate(&[sample(10, times[0], None), sample(20, times[1], None), sample(400, times[2], None)]), None);
+        assert_eq!(rate(&[sample(10, 86_340, day), sample(70, 0, Some("23/11/2026"))]), Some(60.0));
+    }
+
+    #[test]
+    fn images_without_pid_are_told_apart() {
+        let owner = |image: &str| ListedOwner { image: Some(image.to_owned()), services: Vec::new() };
+        let mut one = listing(vec![socket(50_000, TcpState::Bound, 7); 3], None);
+        for (number, socket) in one.sockets.iter_mut().enumerate() {
+            (socket.pid, socket.image) = (None, [Some(1), Some(0), None][number]);
+            socket.local.as_mut().unwrap().port += u16::try_from(number).unwrap();
+        }
+        one.images = vec![owner("b.exe"), owner("a.exe")];
+        let usage = usage(&one, TCP4, DEFAULT_RANGE, false);
+        let ports: Vec<_> =
+            usage.by_image.iter().map(|(owner, listed)| (owner.image.as_deref().unwrap(), listed.ports)).collect();
+        assert_eq!((ports, usage.by_pid[&None].ports), (vec![("a.exe", 1), ("b.exe", 1)], 1));
+        assert_eq!(images_without_pid(&[one]), [&owner("a.exe"), &owner("b.exe")]);
     }
 }

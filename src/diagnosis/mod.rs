@@ -4,7 +4,7 @@
 //! [`diagnose`] takes the facts of a case and decides everything; reports only lay out and print what it says. Top to
 //! bottom, each file knowing only those below it:
 //!
-//! * [`outcome`], [`advice`], [`alternatives`], `assurance`, `notes`: the last questions, answered from `grounds`
+//! * [`outcome`], [`advice`], [`mod@alternatives`], `assurance`, `notes`: the last questions, answered from `grounds`
 //! * [`verdict`]: a list of rules over the [`evidence`]
 //! * `unexplained`, `system_events`, `naming`, `procedure`, `failures`: what the inputs say, put together for the case
 //! * [`holders`] over [`pools`] and [`listings`]: who holds the ports
@@ -14,6 +14,7 @@ pub mod advice;
 pub mod alternatives;
 mod assurance;
 pub mod codes;
+mod destinations;
 pub mod evidence;
 mod failures;
 pub mod forecast;
@@ -35,6 +36,7 @@ mod unexplained;
 pub mod verdict;
 
 pub use assurance::Assurance;
+pub use destinations::{AddressUse, CaseDestination};
 pub use failures::{Failures, StatusMeaning, StatusRow};
 pub use naming::{Destination, ProcessRow};
 pub use procedure::ProcedureRow;
@@ -122,6 +124,10 @@ pub struct Diagnosis {
     pub trends: Vec<(Trend, Option<usize>)>,
     /// What the procedure by hand looks at.
     pub procedure: Vec<ProcedureRow>,
+    /// Where sockets are connected to.
+    pub destinations: Vec<CaseDestination>,
+    /// Ports in use at local addresses, as scripts count them.
+    pub address_use: Vec<AddressUse>,
     /// Entries of event logs, by time.
     pub system_events: Vec<SystemEventRow>,
     /// What speaks for the verdict.
@@ -176,6 +182,8 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         sufferers: outcome::sufferers(&rows),
         has_names: rows.rows.iter().any(|row| row.image.is_some()),
         trends: trends_of(&findings, &side, &rows),
+        destinations: destinations::destinations(&findings, &side),
+        address_use: destinations::address_use(&side),
         processes: rows.rows,
         system_events: events,
         judgement,

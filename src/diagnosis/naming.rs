@@ -6,13 +6,14 @@ use serde::Serialize;
 
 use super::codes::Role;
 use super::holders::{Conclusion, Subject, is_same_image, last_of_pid};
+use super::listings::images_without_pid;
 use crate::event::base_name;
 use crate::machine::Findings;
 use crate::machine::owner::is_kernel;
 use crate::machine::processes::Process;
 use crate::machine::tally::OwnerSource;
 use crate::machine::tally::Tally;
-use crate::side::facts::{HandleCount, SideFacts};
+use crate::side::facts::{HandleCount, SideFacts, SocketListing};
 use crate::side::tasklist::{IMAGE_CUT_AT, Task};
 use crate::time::FileTime;
 use crate::words::shown;
@@ -31,6 +32,8 @@ pub struct ProcessRow {
     pub image_source: Option<&'static str>,
     /// Services in it, from a process list.
     pub services: Vec<String>,
+    /// The service that `netstat -b` names as the owner of nearly all of its sockets.
+    pub socket_service: Option<String>,
     /// When it was created, UTC; `None` where not told.
     pub started: Option<FileTime>,
     /// When it ended, UTC; `None` where not seen.
@@ -143,7 +146,8 @@ impl Rows {
         Some(match (&row.image, row.pid) {
             (Some(image), Some(pid)) => format!("{} (PID {pid})", shown(image)),
             (None, Some(pid)) => format!("PID {pid}"),
-            (_, None) => return None,
+            (Some(image), None) => format!("{} (PID not listed)", shown(image)),
+            (None, None) => return None,
         })
     }
 }
@@ -156,6 +160,8 @@ struct ListedNames<'a> {
     images: BTreeMap<u32, &'a str>,
     handles: BTreeMap<u32, u64>,
     afd_handles: BTreeMap<u32, u64>,
+    /// Services that `netstat -b` names as owners of sockets, and of how many.
+    services: BTreeMap<u32, Vec<(&'a str, u64)>>,
 }
 
 impl<'a> ListedNames<'a> {
@@ -171,6 +177,9 @@ impl<'a> ListedNames<'a> {
                 images.entry(count.pid).or_insert(image.as_str());
             }
         }
+        for name in &side.names {
+            images.entry(name.pid).or_insert(name.image.as_str());
+        }
         let largest = |counts: &[HandleCount]| {
             let mut by_pid: BTreeMap<u32, u64> = BTreeMap::new();
             for count in counts {
@@ -184,6 +193,7 @@ impl<'a> ListedNames<'a> {
             images,
             handles: largest(&side.handles),
             afd_handles: largest(&side.afd_handles),
+            services: services(&side.listings),
         }
     }
 
@@ -208,6 +218,14 @@ impl<'a> ListedNames<'a> {
             }
             row.services.clone_from(&task.services);
         }
+        if let Some(services) = self.services.get(&pid) {
+            let all: u64 = services.iter().map(|(_, sockets)| sockets).sum();
+            let most = services.first().filter(|(_, sockets)| sockets.saturating_mul(10) >= all.saturating_mul(9));
+            row.socket_service = most.map(|(name, _)| (*name).to_owned());
+            if row.services.is_empty() {
+                row.services = services.iter().map(|(name, _)| (*name).to_owned()).collect();
+            }
+        }
         let listed = self.images.get(&pid);
         match (&row.image, listed) {
             (None, Some(image)) => name(row, image, "netstat"),
@@ -215,6 +233,27 @@ impl<'a> ListedNames<'a> {
             _ => {}
         }
     }
+}
+
+/// Services of each process whose sockets `netstat -b` says are theirs, most sockets first. It names modules, too.
+fn services(listings: &[SocketListing]) -> BTreeMap<u32, Vec<(&str, u64)>> {
+    let mut counts: BTreeMap<(u32, &str), u64> = BTreeMap::new();
+    for listing in listings.iter().filter(|listing| !listing.images.is_empty()) {
+        for socket in &listing.sockets {
+            let (Some(pid), Some(image)) = (socket.pid, socket.image) else { continue };
+            let owner = usize::try_from(image).ok().and_then(|image| listing.images.get(image));
+            let is_name = |name: &&String| !name.contains(['.', '\\', '/', ':']);
+            if let Some(service) = owner.and_then(|owner| owner.services.iter().find(is_name)) {
+                *counts.entry((pid, service)).or_default() += u64::from(socket.count);
+            }
+        }
+    }
+    let mut services: BTreeMap<u32, Vec<(&str, u64)>> = BTreeMap::new();
+    for ((pid, service), count) in counts {
+        services.entry(pid).or_default().push((service, count));
+    }
+    services.values_mut().for_each(|of_pid| of_pid.sort_by_key(|(_, count)| std::cmp::Reverse(*count)));
+    services
 }
 
 fn name(row: &mut ProcessRow, image: &str, source: &'static str) {
@@ -231,6 +270,7 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
     let destinations = destinations(findings);
     let holding: BTreeSet<Subject> = conclusion.holders.iter().map(|holder| holder.subject).collect();
     let holds = |subject| holding.contains(&subject);
+    let images = images_without_pid(&side.listings);
     let mut notes = Vec::new();
     let mut rows: Vec<(Subject, ProcessRow)> = Vec::new();
     for (index, process) in processes.iter().enumerate() {
@@ -250,6 +290,15 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
         if let Subject::Listed(pid) = *subject {
             let mut row = row_of(Some(pid), &Tally::default());
             listed.join(&mut row, pid, false, &mut notes);
+            rows.push((*subject, row));
+        }
+        if let Subject::Image(number) = *subject {
+            let mut row = row_of(None, &Tally::default());
+            let owner = usize::try_from(number).ok().and_then(|number| images.get(number));
+            if let Some((image, owner)) = owner.and_then(|owner| Some((owner.image.as_deref()?, owner))) {
+                name(&mut row, image, "netstat");
+                row.services.clone_from(&owner.services);
+            }
             rows.push((*subject, row));
         }
     }
@@ -350,6 +399,7 @@ fn row_of(pid: Option<u32>, tally: &Tally) -> ProcessRow {
         image_path: None,
         image_source: None,
         services: Vec::new(),
+        socket_service: None,
         started: None,
         ended: None,
         roles,

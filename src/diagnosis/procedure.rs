@@ -8,11 +8,12 @@ use serde::Serialize;
 
 use super::codes::Remark;
 use super::holders::{Subject, last_of_pid};
+use super::listings::{Who, images_without_pid, last_moments};
 use super::naming::Rows;
 use crate::event::base_name;
 use crate::machine::Findings;
 use crate::net::Protocol;
-use crate::side::facts::{HandleCount, SideFacts, SocketListing, SourceId, TcpState};
+use crate::side::facts::{HandleCount, ListedOwner, SideFacts, SocketListing, TcpState};
 
 /// Sockets by state, and handles, of one process as the last listing of each file shows them; where several files list a
 /// process, the larger counts.
@@ -24,6 +25,8 @@ pub struct ProcedureRow {
     pub process: Option<usize>,
     /// Base name of its image.
     pub image: Option<String>,
+    /// Services that a listing without PIDs names beside the image.
+    pub services: Vec<String>,
     /// TCP sockets that are bound and nothing else.
     pub bound: u32,
     /// TCP sockets in CLOSE_WAIT: the other side has closed, the process has not.
@@ -125,23 +128,32 @@ impl States {
 pub(crate) fn rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<ProcedureRow> {
     let states = states(&side.listings);
     let (handles, afd_handles) = (by_pid(&side.handles), by_pid(&side.afd_handles));
-    let mut pids: Vec<Option<u32>> = states.keys().copied().collect();
-    pids.extend(handles.keys().chain(afd_handles.keys()).map(|pid| Some(*pid)));
-    pids.sort_unstable();
-    pids.dedup();
+    let images = images_without_pid(&side.listings);
+    let mut keys: Vec<Key<'_>> = states.keys().copied().collect();
+    keys.extend(handles.keys().chain(afd_handles.keys()).map(|pid| (Some(*pid), None)));
+    keys.sort_unstable();
+    keys.dedup();
     let names = names(findings, side);
     let last = last_of_pid(findings.world.processes.processes());
-    let row = |pid: Option<u32>| {
-        let states = states.get(&pid).copied().unwrap_or_default();
+    let row = |key: Key<'_>| {
+        let (pid, owner) = key;
+        let states = states.get(&key).copied().unwrap_or_default();
         let of = |counts: &BTreeMap<u32, u64>| pid.and_then(|pid| counts.get(&pid).copied());
-        let image = pid.and_then(|pid| names.get(&pid).copied()).map(|image| base_name(image).to_owned());
-        let subject = pid.map(|pid| last.get(&pid).map_or(Subject::Listed(pid), |index| Subject::Process(*index)));
+        let known = pid.and_then(|pid| names.get(&pid).copied());
+        let image = known.or(owner.and_then(|owner| owner.image.as_deref())).map(|image| base_name(image).to_owned());
+        let of_image = || {
+            let number = images.binary_search(&owner?).ok()?;
+            u32::try_from(number).ok().map(Subject::Image)
+        };
+        let of_pid = |pid: u32| last.get(&pid).map_or(Subject::Listed(pid), |index| Subject::Process(*index));
+        let subject = pid.map(of_pid).or_else(of_image);
         let (handles, afd_handles) = (of(&handles), of(&afd_handles));
         ProcedureRow {
             process: subject.and_then(|subject| rows.index.get(&subject).copied()),
             remarks: remarks(pid, image.as_deref(), handles, afd_handles),
             pid,
             image,
+            services: owner.map(|owner| owner.services.clone()).unwrap_or_default(),
             bound: states.bound,
             close_wait: states.close_wait,
             time_wait: states.time_wait,
@@ -154,7 +166,7 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<Pr
         }
     };
     let mut all: Vec<(u32, ProcedureRow)> =
-        pids.into_iter().map(|pid| (states.get(&pid).map_or(0, States::suspicious), row(pid))).collect();
+        keys.into_iter().map(|key| (states.get(&key).map_or(0, States::suspicious), row(key))).collect();
     // Stable: equals stay in the order of their PIDs.
     all.sort_by_key(|(suspicious, row)| {
         std::cmp::Reverse((*suspicious, row.afd_handles.unwrap_or(0), row.handles.unwrap_or(0)))
@@ -163,18 +175,25 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<Pr
     all.into_iter().map(|(_, row)| row).collect()
 }
 
-/// Sockets of the last listing of each file; where several files list a process, the larger counts.
-fn states(listings: &[SocketListing]) -> BTreeMap<Option<u32>, States> {
-    let last: BTreeMap<SourceId, &SocketListing> = listings.iter().map(|listing| (listing.source, listing)).collect();
-    let mut all: BTreeMap<Option<u32>, States> = BTreeMap::new();
-    for listing in last.into_values() {
-        let mut here: BTreeMap<Option<u32>, States> = BTreeMap::new();
+/// A process, or an image whose PID no listing tells.
+type Key<'a> = (Option<u32>, Option<&'a ListedOwner>);
+
+/// Sockets at the last moment of each file; where several listings have a process, the larger counts.
+fn states(listings: &[SocketListing]) -> BTreeMap<Key<'_>, States> {
+    let mut all: BTreeMap<Key<'_>, States> = BTreeMap::new();
+    for listing in last_moments(listings) {
+        let mut here: BTreeMap<Who, States> = BTreeMap::new();
         for socket in &listing.sockets {
-            let slot = here.entry(socket.pid).or_default().slot(socket.protocol, socket.state.as_ref());
+            let slot = here.entry(Who::of(socket)).or_default().slot(socket.protocol, socket.state.as_ref());
             *slot = slot.saturating_add(socket.count);
         }
-        for (pid, states) in here {
-            let known = all.entry(pid).or_default();
+        for (who, states) in here {
+            let key = match who {
+                Who::Pid(pid) => (Some(pid), None),
+                Who::Image(image) => (None, usize::try_from(image).ok().and_then(|image| listing.images.get(image))),
+                Who::Nobody => (None, None),
+            };
+            let known = all.entry(key).or_default();
             *known = known.larger(states);
         }
     }
@@ -201,6 +220,9 @@ fn names<'a>(findings: &'a Findings, side: &'a SideFacts) -> BTreeMap<u32, &'a s
         if let Some(image) = &count.image {
             names.entry(count.pid).or_insert(image);
         }
+    }
+    for name in &side.names {
+        names.entry(name.pid).or_insert(&name.image);
     }
     for process in findings.world.processes.processes().iter().filter(|process| process.lasts()) {
         if let Some((image, _)) = process.image() {
@@ -242,6 +264,8 @@ mod tests {
             state: Some(state),
             pid: Some(pid),
             count: 1,
+            image: None,
+            port_alone: None,
         }
     }
 
@@ -251,7 +275,7 @@ mod tests {
 
     #[test]
     fn states_of_the_last_listing_and_thresholds_with_their_exemptions() {
-        let listing = |source, sockets| SocketListing { source, taken: None, sockets, owners: BTreeMap::new() };
+        let listing = |source, sockets| SocketListing { source, sockets, ..SocketListing::default() };
         let side = SideFacts {
             listings: vec![
                 listing(0, vec![socket(TcpState::Bound, 7); 90]),

@@ -1,5 +1,7 @@
 //! The two scales of a verdict: its state, and how far to trust it.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// The verdict's state.
@@ -33,5 +35,23 @@ impl Confidence {
     #[must_use]
     pub fn lower(self, other: Self) -> Self {
         self.max(other)
+    }
+}
+
+impl State {
+    /// As JSON names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exhausted => "exhausted",
+            Self::Near => "near",
+            Self::NotSeen => "not_seen",
+            Self::CannotTell => "cannot_tell",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

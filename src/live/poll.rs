@@ -253,8 +253,8 @@ impl<'s> Poller<'s> {
         }
         forget_bound_of_connected(&mut sockets);
         let second_of_day = u32::try_from(now.0.div_euclid(FileTime::SECOND).rem_euclid(86_400)).unwrap_or(0);
-        let taken = Some(Taken { text: now.to_date_and_time(), second_of_day });
-        let listing = SocketListing { source: Source::Sockets.id(), taken, sockets, owners: BTreeMap::new() };
+        let taken = Some(Taken { text: now.to_date_and_time(), day: None, second_of_day });
+        let listing = SocketListing { source: Source::Sockets.id(), taken, sockets, ..SocketListing::default() };
         self.facts.listings.push(listing);
         self.listed_at = Some(now);
         if self.facts.listings.len() > MAX_LISTINGS {
@@ -356,7 +356,7 @@ impl<'s> Poller<'s> {
                     (note, cost) => note.or(cost),
                 };
                 let (path, kind) = (source.name().to_owned(), source.kind().name());
-                inputs.push(SideInput { path, kind, used, note });
+                inputs.push(SideInput::of_machine(path, kind, used, note));
             }
         }
         (self.facts, inputs, notes)

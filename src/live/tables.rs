@@ -69,6 +69,8 @@ fn tcp(local: SocketAddress, remote: SocketAddress, state: u32, pid: u32, is_bou
         state: Some(state),
         pid: Some(pid),
         count: 1,
+        image: None,
+        port_alone: None,
     }
 }
 
@@ -91,6 +93,8 @@ fn udp(local: SocketAddress, pid: u32) -> ListedSocket {
         state: None,
         pid: Some(pid),
         count: 1,
+        image: None,
+        port_alone: None,
     }
 }
 

@@ -251,6 +251,8 @@ fn socket(port: u16, state: TcpState, pid: u32) -> ListedSocket {
         state: Some(state),
         pid: Some(pid),
         count: 1,
+        image: None,
+        port_alone: None,
     }
 }
 

@@ -4,6 +4,7 @@ pub mod csv;
 #[cfg(test)]
 mod first_screen_tests;
 pub mod json;
+pub mod markdown;
 mod rows;
 pub mod summary;
 pub mod text;
@@ -15,7 +16,8 @@ use serde::Serialize;
 
 pub use crate::case::facts::TraceSummary;
 pub use crate::diagnosis::{
-    Assurance, Destination, Failures, ProcedureRow, ProcessRow, StatusRow, SystemEventRow, UnexplainedRow,
+    AddressUse, Assurance, CaseDestination, Destination, Failures, ProcedureRow, ProcessRow, StatusRow, SystemEventRow,
+    UnexplainedRow,
 };
 
 use crate::case::SideInput;
@@ -77,6 +79,10 @@ pub struct Report {
     pub trends: Vec<TrendRow>,
     /// What the procedure by hand looks at, for each process: socket states and handles.
     pub procedure: Vec<ProcedureRow>,
+    /// Where sockets are connected to, most sockets and connects first.
+    pub destinations: Vec<CaseDestination>,
+    /// Dynamic ports in use at local addresses, as scripts count them.
+    pub address_use: Vec<AddressUse>,
     /// Entries of event logs, by time.
     pub system_events: Vec<SystemEventRow>,
     /// Side files.
@@ -446,6 +452,8 @@ pub struct CoverageSummary {
 pub enum Format {
     /// For people.
     Text,
+    /// For tickets.
+    Markdown,
     /// One document.
     Json,
     /// One row for each process.
@@ -470,6 +478,10 @@ impl Report {
     pub fn write_with(&self, format: Format, layout: text::Layout, out: &mut dyn io::Write) -> io::Result<()> {
         match format {
             Format::Text => text::write(self, layout, out),
+            Format::Markdown => {
+                let extent = markdown::Extent { top: layout.top, ..markdown::Extent::default() };
+                markdown::write(self, extent, out)
+            }
             Format::Json => json::write(self, out),
             Format::Csv => csv::write(self, out),
         }

@@ -47,6 +47,8 @@ impl Report {
             addresses: address_rows(&diagnosis.findings.sockets),
             trends: diagnosis.trends.into_iter().map(trend_row).collect(),
             procedure: diagnosis.procedure,
+            destinations: diagnosis.destinations,
+            address_use: diagnosis.address_use,
             system_events: diagnosis.system_events,
             side_inputs: diagnosis.side_inputs,
             dynamic_ports: dynamic_rows(&diagnosis.side),
@@ -187,7 +189,7 @@ fn trend_row((trend, process): (Trend, Option<usize>)) -> TrendRow {
         first: trend.first,
         last: trend.last,
         peak: trend.peak,
-        per_minute: trend.per_minute.map(rounded),
+        per_minute: trend.per_minute.map(|rate| (rate * 100.0).round() / 100.0),
     }
 }
 

@@ -49,9 +49,11 @@ pub(crate) fn pid(row: &ProcessRow) -> String {
 
 /// Image and PID, as part of a sentence.
 pub(crate) fn who(row: &ProcessRow) -> String {
-    match row.pid {
-        Some(pid) => format!("{} (PID {pid})", name(row)),
-        None => "a process that the trace does not tell".to_owned(),
+    match (row.pid, &row.socket_service, &row.image) {
+        (Some(pid), Some(service), _) => format!("{} (PID {pid}, service {})", name(row), shown(service)),
+        (Some(pid), None, _) => format!("{} (PID {pid})", name(row)),
+        (None, _, Some(_)) => format!("{} (PID not listed)", name(row)),
+        (None, _, None) => "a process that the trace does not tell".to_owned(),
     }
 }
 

@@ -143,6 +143,18 @@ fn read_chunk(bytes: Vec<u8>, settings: Arc<ParserSettings>) -> EventLog {
     log
 }
 
+/// Adds an entry that a text holds as XML, if its time is told.
+pub(super) fn take_text(xml: &str, log: &mut EventLog) {
+    let Some(head) = Head::of(xml) else { return };
+    let Some(time) = head.time.trim().parse().ok().and_then(from_timestamp) else { return };
+    let mut one = EventLog { entries: 1, ..EventLog::default() };
+    if head.channel.trim().eq_ignore_ascii_case("System") {
+        one.span = Some((time, time));
+    }
+    one.events.extend(event(head, Some(time)));
+    log.add(one);
+}
+
 /// The entry, if it is one about ports.
 fn event(head: Head, time: Option<FileTime>) -> Option<SystemEvent> {
     let id = head.id.trim().parse().ok()?;

@@ -1,6 +1,7 @@
 //! What side files told, each fact with the file that told it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::tasklist::Task;
@@ -25,6 +26,12 @@ pub struct SideFacts {
     pub dynamic_ports: Vec<DynamicPorts>,
     /// Excluded port ranges, of `netsh int ipv4|ipv6 show excludedportrange`.
     pub excluded_ports: Vec<ExcludedPorts>,
+    /// Names of processes, of lists that tell no more.
+    pub names: Vec<ProcessName>,
+    /// Sockets by what they are connected to, of listings that are grouped so.
+    pub remotes: Vec<RemoteCount>,
+    /// Ports in use at local addresses, as scripts count them.
+    pub port_use: Vec<PortUse>,
     /// Entries of event logs that say something about ports.
     pub system_events: Vec<SystemEvent>,
     /// Times of the oldest and the newest entry of each System log.
@@ -34,8 +41,22 @@ pub struct SideFacts {
 impl SideFacts {
     /// Adds the facts of one file, which is side input number `source`.
     pub fn add(&mut self, facts: Self, source: SourceId) {
-        let Self { tasks, listings, afd_handles, handles, dynamic_ports, excluded_ports, system_events, log_spans } =
-            facts;
+        let Self {
+            tasks,
+            listings,
+            afd_handles,
+            handles,
+            dynamic_ports,
+            excluded_ports,
+            names,
+            remotes,
+            port_use,
+            system_events,
+            log_spans,
+        } = facts;
+        self.names.extend(names.into_iter().map(|name| ProcessName { source, ..name }));
+        self.remotes.extend(remotes.into_iter().map(|remote| RemoteCount { source, ..remote }));
+        self.port_use.extend(port_use.into_iter().map(|ports| PortUse { source, ..ports }));
         self.log_spans.extend(log_spans);
         self.tasks.extend(tasks);
         self.listings.extend(listings.into_iter().map(|listing| SocketListing { source, ..listing }));
@@ -48,16 +69,20 @@ impl SideFacts {
 }
 
 /// The sockets of a machine at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SocketListing {
     /// The file.
     pub source: SourceId,
     /// When, as a line before the listing says.
     pub taken: Option<Taken>,
+    /// The command that made it, where the text shows it: the same command again is another moment.
+    pub asked: Option<String>,
     /// Its rows.
     pub sockets: Vec<ListedSocket>,
     /// Names of processes, where the listing has them.
     pub owners: BTreeMap<u32, ListedOwner>,
+    /// Who rows belong to, where the listing tells that row by row; [`ListedSocket::image`] counts in it.
+    pub images: Vec<ListedOwner>,
 }
 
 /// When a listing was taken: local time of the machine, in a format that the file does not name.
@@ -65,6 +90,8 @@ pub struct SocketListing {
 pub struct Taken {
     /// As written.
     pub text: String,
+    /// The day, as written: days are told apart, and not put in order.
+    pub day: Option<String>,
     /// Seconds since midnight.
     pub second_of_day: u32,
 }
@@ -86,6 +113,10 @@ pub struct ListedSocket {
     pub pid: Option<u32>,
     /// How many sockets the row stands for: 1, more in grouped listings.
     pub count: u32,
+    /// Who owns it, in [`SocketListing::images`]; `None` where the listing does not say so row by row.
+    pub image: Option<u32>,
+    /// Local port, where the address beside it is a name.
+    pub port_alone: Option<u16>,
 }
 
 /// State of a TCP socket as a listing names it.
@@ -144,7 +175,7 @@ impl TcpState {
 }
 
 /// Who owns sockets of a listing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListedOwner {
     /// Image name.
     pub image: Option<String>,
@@ -208,4 +239,79 @@ pub struct SystemEvent {
     pub provider: String,
     /// Event id.
     pub id: u32,
+}
+
+/// The name of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessName {
+    /// The file.
+    pub source: SourceId,
+    /// Process id.
+    pub pid: u32,
+    /// Image name as written, with or without `.exe`.
+    pub image: String,
+}
+
+/// Sockets that are connected to one address or port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteCount {
+    /// The file.
+    pub source: SourceId,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Remote address; `None` where the listing is not grouped by it.
+    pub address: Option<IpAddr>,
+    /// Remote port; `None` where the listing is not grouped by it.
+    pub port: Option<u16>,
+    /// State; `None` where it is not told.
+    pub state: Option<TcpState>,
+    /// Sockets.
+    pub count: u32,
+}
+
+/// Dynamic ports in use at one local address, as a script counted them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortUse {
+    /// The file.
+    pub source: SourceId,
+    /// When.
+    pub taken: Option<Taken>,
+    /// Local address.
+    pub address: IpAddr,
+    /// Ports in use.
+    pub in_use: u32,
+    /// Ports that there are.
+    pub max: u32,
+}
+
+/// Rows of a file, or of the part of it that is of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowCount {
+    /// Rows that were understood.
+    pub rows: u64,
+    /// Lines that stand where rows stand, and were not.
+    pub not_understood: u64,
+    /// The first of these, from 1.
+    pub first_not_understood: Option<u64>,
+}
+
+impl RowCount {
+    /// Counts a row.
+    pub fn read(&mut self) {
+        self.rows = self.rows.saturating_add(1);
+    }
+
+    /// Counts a line that was not understood.
+    pub fn missed(&mut self, line: u64) {
+        self.not_understood = self.not_understood.saturating_add(1);
+        self.first_not_understood = Some(self.first_not_understood.map_or(line, |first| first.min(line)));
+    }
+
+    /// Adds what another part of the file has.
+    pub fn add(&mut self, other: Self) {
+        self.rows = self.rows.saturating_add(other.rows);
+        self.not_understood = self.not_understood.saturating_add(other.not_understood);
+        let firsts = [self.first_not_understood, other.first_not_understood];
+        self.first_not_understood = firsts.into_iter().flatten().min();
+    }
 }

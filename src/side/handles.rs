@@ -2,22 +2,43 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::HandleCount;
+use super::facts::{HandleCount, RowCount};
+use super::lines::{Command, Lines};
 
 const DEVICE: &str = "\\device\\afd";
 
-/// Counts AFD handles for each process; `None` where the text names none. Sorted by process id; `source` is 0.
-pub fn parse(text: &str) -> Option<Vec<HandleCount>> {
+/// What a text holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Handles {
+    /// AFD handles of each process, by process id; `source` is 0.
+    pub counts: Vec<HandleCount>,
+    /// Handles to AFD, and those of which the text does not tell the process.
+    pub rows: RowCount,
+}
+
+/// Counts AFD handles for each process; `None` where the text names none.
+pub fn parse(text: &str) -> Option<Handles> {
     let mut counts: BTreeMap<u32, HandleCount> = BTreeMap::new();
-    // `handle -a` prints a line for each process above those of its handles.
+    let mut rows = RowCount::default();
+    // `handle -a` prints a line for each process above those of its handles; Process Explorer does so, too.
     let mut section: Option<(&str, u32)> = None;
-    for line in text.lines().map(str::trim) {
-        let owner = owner(line);
-        if !names_afd(line) {
+    let mut command = Command::default();
+    for line in Lines::new(text) {
+        let text = line.trimmed();
+        let owner = owner(text).or_else(|| of_explorer(text));
+        if !names_afd(text) {
             section = owner.or(section);
+            if text.contains('>') && command.see(text) {
+                section = None;
+            }
             continue;
         }
-        let Some((image, pid)) = owner.or(section) else { continue };
+        let of_command = || pid_of_command(command.text()).map(|pid| ("", pid));
+        let Some((image, pid)) = owner.or(section).or_else(of_command) else {
+            rows.missed(line.number);
+            continue;
+        };
+        rows.read();
         let count = counts.entry(pid).or_insert_with(|| HandleCount {
             source: 0,
             pid,
@@ -26,14 +47,42 @@ pub fn parse(text: &str) -> Option<Vec<HandleCount>> {
         });
         count.count = count.count.saturating_add(1);
     }
-    (!counts.is_empty()).then(|| counts.into_values().collect())
+    (rows.rows + rows.not_understood > 0).then(|| Handles { counts: counts.into_values().collect(), rows })
 }
 
-/// Whether a line is that of a handle to AFD: the name is what stands last.
+/// The process whose handles `handle -p 7312` lists.
+fn pid_of_command(command: &str) -> Option<u32> {
+    let mut words = command.split_whitespace().skip_while(|word| !matches!(*word, "-p" | "/p"));
+    words.nth(1).and_then(super::columns::number)
+}
+
+/// Whether a line is that of a handle to AFD: the name is what stands last, behind the handle's number or kind.
 fn names_afd(line: &str) -> bool {
     let Some(name) = line.rsplit(char::is_whitespace).next() else { return false };
-    let Some((device, below)) = name.split_at_checked(DEVICE.len()) else { return false };
-    device.eq_ignore_ascii_case(DEVICE) && (below.is_empty() || below.starts_with('\\')) && line.contains(':')
+    let before = line.strip_suffix(name).unwrap_or("").trim_end();
+    let is_numbered = before.contains(':') && has_number(before);
+    let is_kind = before.eq_ignore_ascii_case("file");
+    is_afd(name) && (is_numbered || is_kind)
+}
+
+/// `1A4:` among the words before the name.
+fn has_number(line: &str) -> bool {
+    line.split_whitespace().any(|word| {
+        let digits = word.strip_suffix(':').map(|word| word.trim_start_matches("0x")).unwrap_or("");
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+/// Whether the name of a handle is that of AFD: its device, or what stands below.
+pub(super) fn is_afd(name: &str) -> bool {
+    let Some((device, below)) = name.trim().split_at_checked(DEVICE.len()) else { return false };
+    device.eq_ignore_ascii_case(DEVICE) && (below.is_empty() || below.starts_with('\\'))
+}
+
+/// `Process: explorer.exe Pid: 1234`, above the handles that Process Explorer saves.
+fn of_explorer(line: &str) -> Option<(&str, u32)> {
+    let (image, pid) = line.strip_prefix("Process: ")?.split_once(" Pid: ")?;
+    Some((image.trim(), pid.trim().parse().ok()?))
 }
 
 /// `EAConnect.exe      pid: 7312   type: File ...`
@@ -60,7 +109,7 @@ mod tests {
             EAConnect.exe      pid: 7312   type: File           1AC: \\Device\\Afdx\n\
             EAConnect.exe      pid: 7312   type: File           1B0: C:\\afd\n";
         let want = [count(4, "System", 1), count(99, "My App.exe", 1), count(7312, "EAConnect.exe", 2)];
-        assert_eq!(parse(text).unwrap(), want);
+        assert_eq!(parse(text).unwrap().counts, want);
     }
 
     #[test]
@@ -69,12 +118,18 @@ mod tests {
             1A4: File  (---)   \\Device\\Afd\n  1A8: File  (RW-)   C:\\Windows\\System32\n\
             ------------------------------------------------\nw3wp.exe pid: 900 IIS APPPOOL\\x\n   10: File  (---)   \\Device\\Afd\n   \
             14: File  (---)   \\Device\\Afd\n";
-        assert_eq!(parse(text).unwrap(), [count(812, "lsass.exe", 1), count(900, "w3wp.exe", 2)]);
+        assert_eq!(parse(text).unwrap().counts, [count(812, "lsass.exe", 1), count(900, "w3wp.exe", 2)]);
     }
 
     #[test]
     fn other_text_is_no_list() {
-        assert_eq!(parse("see \\Device\\Afd: it is a device\n1A4: \\Device\\Afd\n"), None);
+        assert_eq!(parse("see \\Device\\Afd: it is a device\nsee: \\Device\\Afd\n"), None);
+        let filtered = parse("see \\Device\\Afd: it is a device\n  1A4: File  (---)   \\Device\\Afd\n").unwrap();
+        assert_eq!(
+            (filtered.counts.len(), filtered.rows.first_not_understood),
+            (0, Some(2)),
+            "the process is not told"
+        );
         assert_eq!(parse(""), None);
     }
 }

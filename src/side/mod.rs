@@ -3,17 +3,23 @@
 //! Each reader knows one kind by its shape, not by the name of a file nor by words, which are translated. [`recognise()`] asks
 //! all of them.
 
+mod columns;
 pub mod event_log;
+mod event_text;
 pub mod facts;
 pub mod handles;
+mod lines;
 pub mod netsh;
 pub mod netstat;
-pub mod powershell;
 mod recognise;
+mod records;
+mod says;
 mod states;
+mod table;
 mod taken;
 pub mod tasklist;
 mod text;
 
-pub use recognise::{Kind, Recognised, is_text, recognise};
-pub use text::{Decoded, decode_text};
+pub use recognise::{Kind, Recognised, is_text, recognise, recognise_as};
+pub use says::what_it_says;
+pub use text::{Decoded, EncodingBy, NamedEncoding, decode_text, decode_text_as};

@@ -1,18 +1,21 @@
-//! `netsh int ipv4|ipv6 show dynamicport tcp|udp` and `show excludedportrange`, in any language.
+//! `netsh int ipv4|ipv6 show dynamicport tcp|udp` and `show excludedportrange`, in any language, and in the states in which
+//! web pages leave them.
 //!
-//! Told by shape: a line with the protocol word, a rule of dashes, and numbers in their order. The family is known from the
-//! command above, if it is shown, or from the name of the file.
+//! Told by shape: a line with the protocol word, a rule of dashes, and numbers in their order: two with labels, or two in
+//! each row. Where the rule is lost, the line or the command must speak of ports. The family is known from the command
+//! above, if it is shown, or from the name of the file.
 
 use std::collections::VecDeque;
-use std::iter::Peekable;
-use std::str::Lines;
 
-use super::facts::{DynamicPorts, ExcludedPorts};
-use super::netstat::is_prompt;
+use super::facts::{DynamicPorts, ExcludedPorts, RowCount};
+use super::lines::{Command, Line, Lines, is_ellipsis, is_prompt, is_socket_row};
 use crate::net::{Family, Protocol};
 
-/// So many lines stand between the protocol word and the rule at most: blank ones, and the heads of the columns.
-const MAX_LINES_TO_RULE: usize = 5;
+/// So many lines stand between the protocol word and the rule at most, blank ones aside: the heads of the columns.
+const MAX_LINES_TO_RULE: usize = 3;
+
+/// So many lines side by side that are no rows end a list.
+const MAX_MISSES: usize = 8;
 
 /// Families that one line may name: a command for each of two families and two protocols, twice.
 const MAX_FAMILIES: usize = 8;
@@ -29,30 +32,43 @@ pub struct PortRanges {
     pub excluded: Vec<ExcludedPorts>,
     /// Listings of excluded ranges, those without ranges included.
     pub excluded_listings: u64,
-    /// Listings and rows whose numbers are no ports.
-    pub unread: u64,
+    /// Dynamic ranges, and listings of them whose numbers are no ports.
+    pub dynamic_rows: RowCount,
+    /// Excluded ranges, and lines between them that are none.
+    pub excluded_rows: RowCount,
+    /// Lines that say that others are left out.
+    pub omissions: u64,
 }
 
 /// Reads all listings in `text`, a file called `name`.
 pub fn parse(text: &str, name: &str) -> PortRanges {
     let mut reader = Reader { of_name: family_of_name(name), ..Reader::default() };
-    let mut lines = text.lines().peekable();
+    let mut lines = Lines::new(text);
     while let Some(line) = lines.next() {
-        let line = line.trim();
-        match (rule_columns(line), reader.protocol) {
-            (Some(1), Some((protocol, _))) => reader.dynamic(protocol, &mut lines),
-            (Some(2), Some((protocol, _))) => reader.excluded(protocol, &mut lines),
-            _ => reader.look(line),
+        let text = line.trimmed();
+        if is_socket_row(text) {
+            continue;
         }
+        let is_title = !text.is_empty() && !is_prompt(text) && protocol_in(text).is_some();
+        match protocol_in(text).filter(|_| is_title) {
+            Some(protocol) if reader.in_one_line(line, protocol) => {}
+            Some(protocol) => lines = reader.listing(line, protocol, lines).unwrap_or(lines),
+            None => {}
+        }
+        reader.look(text);
     }
     reader.found
+}
+
+/// Whether two numbers are a dynamic port range: its first port, and how many ports it has.
+pub(super) fn is_range(start: u32, count: u32) -> bool {
+    start > 0 && count > 0 && start.saturating_add(count) <= PORTS
 }
 
 #[derive(Debug, Default)]
 struct Reader {
     found: PortRanges,
-    /// The last protocol word, and how many lines ago.
-    protocol: Option<(Protocol, usize)>,
+    command: Command,
     /// Families that the last command named, in its order.
     families: VecDeque<Family>,
     of_name: Option<Family>,
@@ -60,11 +76,7 @@ struct Reader {
 
 impl Reader {
     fn look(&mut self, line: &str) {
-        self.protocol = match (protocol_in(line), self.protocol) {
-            (Some(protocol), _) => Some((protocol, 0)),
-            (None, Some((protocol, age))) if age < MAX_LINES_TO_RULE => Some((protocol, age + 1)),
-            _ => None,
-        };
+        self.command.see(line);
         let families = families_in(line);
         if !families.is_empty() || is_prompt(line) {
             self.families = families;
@@ -80,42 +92,159 @@ impl Reader {
         family.or(self.of_name)
     }
 
-    fn dynamic(&mut self, protocol: Protocol, lines: &mut Peekable<Lines<'_>>) {
-        let mut number = || {
-            while lines.next_if(|line| line.trim().is_empty()).is_some() {}
-            let number = lines.peek().copied().and_then(labelled_number);
-            if number.is_some() {
-                lines.next();
+    /// Reads the listing below a title; gives the lines behind it, `None` where there is none.
+    fn listing<'t>(&mut self, title: Line<'t>, protocol: Protocol, mut lines: Lines<'t>) -> Option<Lines<'t>> {
+        if is_statistics(title.text) {
+            return None;
+        }
+        let mut is_ruled = false;
+        let mut others = 0;
+        loop {
+            let before = lines;
+            let line = lines.next()?;
+            let text = line.trimmed();
+            if text.is_empty() {
+                continue;
             }
-            number
-        };
-        // A rule below a line that happens to hold the word is no listing.
-        let Some(start) = number() else { return };
-        let count = number();
-        self.protocol = None;
-        let family = self.family();
-        let is_range = |start: u32, count: u32| start > 0 && count > 0 && start.saturating_add(count) <= PORTS;
-        match (u16::try_from(start), count) {
-            (Ok(port), Some(count)) if is_range(start, count) => {
-                self.found.dynamic.push(DynamicPorts { source: 0, protocol, family, start: port, count });
+            match rule_columns(text) {
+                Some(1) => {
+                    is_ruled = true;
+                    continue;
+                }
+                Some(2) => return Some(self.excluded(protocol, lines)),
+                Some(_) => return None,
+                None => {}
             }
-            _ => self.found.unread = self.found.unread.saturating_add(1),
+            if labelled(text).is_some() {
+                let is_known = is_ruled || names_ports(title.text) || self.command.names("dynamicport");
+                return is_known.then(|| self.dynamic(protocol, before)).flatten();
+            }
+            if range(text).is_some() {
+                let is_known = names_ports(title.text) || self.command.names("excludedport");
+                return is_known.then(|| self.excluded(protocol, before));
+            }
+            others += 1;
+            if is_ruled || others > MAX_LINES_TO_RULE || protocol_in(text).is_some() || is_prompt(text) {
+                return None;
+            }
         }
     }
 
-    fn excluded(&mut self, protocol: Protocol, lines: &mut Peekable<Lines<'_>>) {
-        self.protocol = None;
-        self.found.excluded_listings = self.found.excluded_listings.saturating_add(1);
-        let family = self.family();
-        while let Some(line) = lines.next_if(|line| starts_with_number(line)) {
-            match range(line) {
-                Some((start, end, administered)) => {
-                    self.found.excluded.push(ExcludedPorts { source: 0, protocol, family, start, end, administered });
-                }
-                None => self.found.unread = self.found.unread.saturating_add(1),
+    /// Two numbers with labels, and then the block ends: more of them are something else.
+    fn dynamic<'t>(&mut self, protocol: Protocol, mut lines: Lines<'t>) -> Option<Lines<'t>> {
+        let first = lines.find(|line| !line.is_blank())?;
+        let start = labelled_number(first.text)?;
+        let mut behind = lines;
+        let second = lines.find(|line| !line.is_blank()).filter(|line| labelled(line.text).is_some());
+        if second.is_some() {
+            behind = lines;
+            if lines.peek_text().is_some_and(|line| labelled(line.text).is_some()) {
+                return None;
             }
         }
+        let count = second.and_then(|line| labelled_number(line.text));
+        let family = self.family();
+        match (u16::try_from(start), count) {
+            (Ok(port), Some(count)) if is_range(start, count) => {
+                self.found.dynamic.push(DynamicPorts { source: 0, protocol, family, start: port, count });
+                self.found.dynamic_rows.read();
+            }
+            _ => self.found.dynamic_rows.missed(first.number),
+        }
+        Some(behind)
     }
+
+    /// A listing that a web page has made one line of.
+    fn in_one_line(&mut self, line: Line<'_>, protocol: Protocol) -> bool {
+        let text = line.trimmed();
+        let Some((title, _)) = text.split_once([':', '：']) else { return false };
+        let numbers: Vec<u32> = text
+            .split([':', '：'])
+            .skip(1)
+            .filter_map(|piece| super::columns::number(piece.split_whitespace().next()?))
+            .collect();
+        let ends_with_number = text.ends_with(|c: char| c.is_ascii_digit());
+        let is_title = protocol_in(title).is_some() && names_ports(title) && !is_statistics(title);
+        let pieces = text.matches([':', '：']).count();
+        match numbers.as_slice() {
+            [start, count] if is_title && pieces == 2 && ends_with_number && is_range(*start, *count) => {
+                let Ok(start) = u16::try_from(*start) else { return false };
+                let family = self.family();
+                self.found.dynamic.push(DynamicPorts { source: 0, protocol, family, start, count: *count });
+                self.found.dynamic_rows.read();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Rows of two numbers. What stands between them and is none is counted; behind the last of them it is something else.
+    fn excluded<'t>(&mut self, protocol: Protocol, mut lines: Lines<'t>) -> Lines<'t> {
+        self.found.excluded_listings = self.found.excluded_listings.saturating_add(1);
+        let family = self.family();
+        let mut behind = lines;
+        let (mut pending, mut omissions, mut misses) = (RowCount::default(), 0_u64, 0);
+        while let Some(line) = lines.next() {
+            let text = line.trimmed();
+            if text.is_empty() || rule_columns(text).is_some() {
+                continue;
+            }
+            if let Some((start, end, administered)) = range(text) {
+                self.found.excluded.push(ExcludedPorts { source: 0, protocol, family, start, end, administered });
+                self.found.excluded_rows.read();
+                self.found.excluded_rows.add(std::mem::take(&mut pending));
+                self.found.omissions = self.found.omissions.saturating_add(std::mem::take(&mut omissions));
+                (behind, misses) = (lines, 0);
+                continue;
+            }
+            misses += 1;
+            // The footnote, the next listing, the next command.
+            let is_end = text.starts_with('*') || protocol_in(text).is_some() || is_prompt(text) || misses > MAX_MISSES;
+            if is_end {
+                break;
+            }
+            if is_ellipsis(text) {
+                omissions += 1;
+            } else if starts_with_number(text) {
+                self.found.excluded_rows.missed(line.number);
+                behind = lines;
+            } else {
+                pending.missed(line.number);
+            }
+        }
+        behind
+    }
+}
+
+/// Words for ports in the languages of Windows, in small letters.
+const PORT_WORDS: [&str; 14] = [
+    "port",
+    "puerto",
+    "porta",
+    "poort",
+    "порт",
+    "端口",
+    "ポート",
+    "포트",
+    "連接埠",
+    "θύρ",
+    "bağlantı noktası",
+    "منفذ",
+    "יציא",
+    "พอร์ต",
+];
+
+fn names_ports(title: &str) -> bool {
+    let title = title.to_lowercase();
+    PORT_WORDS.iter().any(|word| title.contains(word))
+}
+
+/// `UDP Statistics`, `TCP-Statistik`, and so on: numbers below it are no ports.
+fn is_statistics(title: &str) -> bool {
+    let title = title.to_lowercase();
+    ["statisti", "estad", "estat", "статист", "统计", "統計", "통계", "στατιστ", "istatisti"]
+        .iter()
+        .any(|word| title.contains(word))
 }
 
 /// Columns of a rule of dashes; `None` for another line.
@@ -164,29 +293,36 @@ fn family_of_name(name: &str) -> Option<Family> {
     }
 }
 
-/// The number behind the last colon of `Start Port : 49152`.
+/// The label and the value of `Start Port : 49152`; a value is one word.
+fn labelled(line: &str) -> Option<(&str, &str)> {
+    let (label, value) = line.trim().rsplit_once([':', '：'])?;
+    let (label, value) = (label.trim(), value.trim());
+    let is_label =
+        !label.is_empty() && !label.contains([':', '：']) && !label.bytes().all(|byte| byte.is_ascii_digit());
+    (is_label && !value.contains(char::is_whitespace) && !value.starts_with('\\')).then_some((label, value))
+}
+
+/// The number of `Start Port : 49152`.
 fn labelled_number(line: &str) -> Option<u32> {
-    let (label, number) = line.trim().rsplit_once([':', '：'])?;
-    let number = number.trim();
-    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    (digits && !label.trim().is_empty()).then(|| number.parse().ok()).flatten()
+    labelled(line).and_then(|(_, value)| super::columns::number(value))
 }
 
 fn starts_with_number(line: &str) -> bool {
-    line.trim_start().starts_with(|c: char| c.is_ascii_digit())
+    line.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// `50000       50059     *`
+/// `50000       50059     *`, and a remark behind it.
 fn range(line: &str) -> Option<(u16, u16, bool)> {
-    let mut words = line.split_whitespace();
-    let start = words.next()?.parse().ok()?;
-    let end = words.next()?.parse().ok()?;
-    let administered = match words.next() {
-        None => false,
-        Some("*") => true,
-        Some(_) => return None,
+    let mut words = line.split(|c: char| c.is_whitespace() || c == '|').filter(|word| !word.is_empty());
+    let start: u16 = super::columns::number(words.next()?)?;
+    let end: u16 = super::columns::number(words.next()?)?;
+    let (administered, remark) = match words.next() {
+        Some("*") => (true, words.next()),
+        other => (false, other),
     };
-    (start <= end && words.next().is_none()).then_some((start, end, administered))
+    // A third number is of another table.
+    let is_remark = remark.is_none_or(|word| !word.starts_with(|c: char| c.is_alphanumeric()));
+    (start <= end && is_remark).then_some((start, end, administered))
 }
 
 #[cfg(test)]
@@ -253,7 +389,7 @@ mod tests {
             administered,
         };
         assert_eq!(found.excluded, [row(5357, 5357, false), row(50000, 50059, true)]);
-        assert_eq!((found.excluded_listings, found.unread), (1, 1));
+        assert_eq!((found.excluded_listings, found.excluded_rows.not_understood), (1, 1));
     }
 
     #[test]
@@ -261,9 +397,40 @@ mod tests {
         let listing = |start: &str, count: &str| format!("tcp\n------\na : {start}\nb : {count}\n");
         for (start, count) in [("0", "16384"), ("49152", "16385"), ("70000", "1"), ("49152", "x"), ("49152", "0")] {
             let found = parse(&listing(start, count), "x.txt");
-            assert_eq!((found.dynamic.len(), found.unread), (0, 1), "{start} {count}");
+            assert_eq!((found.dynamic.len(), found.dynamic_rows.not_understood), (0, 1), "{start} {count}");
         }
         assert_eq!(parse(&listing("x", "y"), "x.txt"), PortRanges::default());
         assert_eq!(parse("no word\n-----\na : 1\nb : 2\n", "x.txt"), PortRanges::default());
+    }
+
+    #[test]
+    fn what_web_pages_leave_of_them() {
+        for text in [
+            "C:\\>netsh int ipv4 show dynamicport tcp\n协议 tcp 动态端口范围\n启动端口 : 1024\n端口数 : 13977\n",
+            "> Protocol tcp Dynamic Port Range\n> Start Port:1024\n> Number of Ports:13977\n",
+            "Protocol tcp Dynamic Port Range --------------------------------- Start Port : 1024 Number of Ports : 13977\n",
+            "Protocol tcp Dynamic Port Range\n\n------\n\nStart Port : 1024\n\nNumber of Ports : 13977\n\n",
+        ] {
+            let found: Vec<_> = parse(text, "x.txt").dynamic.iter().map(|ports| (ports.start, ports.count)).collect();
+            assert_eq!(found, [(1024, 13977)], "{text}");
+        }
+        let text = "Protocol udp Port Exclusion Ranges\nStart Port End Port\n1029 1128\n...\nwhat is this\n3109 3208 <-- here\n\n1 x\n* - Administered\n9 9\n";
+        let found = parse(text, "x.txt");
+        let rows: Vec<_> = found.excluded.iter().map(|row| (row.start, row.end)).collect();
+        assert_eq!((rows, found.omissions), (vec![(1029, 1128), (3109, 3208)], 1));
+        let missed = RowCount { rows: 2, not_understood: 2, first_not_understood: Some(5) };
+        assert_eq!(found.excluded_rows, missed);
+    }
+
+    #[test]
+    fn statistics_are_no_ranges() {
+        for text in [
+            "UDP Statistics\n------\nIn Datagrams:  38127\nNo Ports:  1204\nIn Errors: 0\nOut Datagrams: 25858\n",
+            "UDP Statistics\n------\nIn Datagrams:  38127\nNo Ports:  1204\n",
+            "UDP of this machine\n------\nIn Datagrams:  38127\nNo Ports:  1204\nIn Errors: 0\n",
+            "TCP counters\nActive Opens: 1204\nPassive Opens: 300\n",
+        ] {
+            assert_eq!(parse(text, "x.txt").dynamic, [], "{text}");
+        }
     }
 }

@@ -1,13 +1,16 @@
-//! `netstat -an`, `-ano`, `-anob`, `-anobq`, once or in a loop, in any language.
+//! `netstat -an`, `-ano`, `-anob`, `-anobq`, `-ab`, once or in a loop, in any language.
 //!
 //! Told by shape: a row is a protocol word, an address, another or `*:*`, a state for TCP, and a PID. All else is a heading,
 //! a line that names the owner of the row above, or the output of another command.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::facts::{ListedOwner, ListedSocket, SocketListing, TcpState};
+use super::columns::number;
+use super::facts::{ListedOwner, ListedSocket, RowCount, SocketListing, TcpState};
+use super::lines::{Command, Line, Lines, is_ellipsis, is_prompt};
 use super::taken::Clock;
-use crate::net::{Protocol, SocketAddress};
+use crate::net::{Family, Protocol, SocketAddress};
 
 #[cfg(test)]
 mod tests;
@@ -21,105 +24,190 @@ const MAX_SERVICES: usize = 256;
 /// Words that a state may have: "FIN WAIT 1".
 const MAX_STATE_WORDS: usize = 3;
 
+/// Words that may stand before a row: a date, a time, a sign.
+const MAX_WORDS_BEFORE: usize = 3;
+
+/// Lines are no longer than this where a row was broken in two.
+const MAX_HALF: usize = 400;
+
 /// What a text holds.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Netstat {
     /// Listings in the order of the text, each with at least one row; `source` is 0.
     pub listings: Vec<SocketListing>,
-    /// Rows that end too early.
-    pub unread: u64,
+    /// Rows, and lines that begin as rows and are none.
+    pub rows: RowCount,
+    /// Lines that say that others are left out.
+    pub omissions: u64,
 }
 
 /// Reads all listings in `text`; `None` where there is none.
 pub fn parse(text: &str) -> Option<Netstat> {
     let mut reader = Reader::default();
-    for line in text.lines() {
-        let line = line.trim();
-        if line.is_empty() {
+    for line in Lines::new(text) {
+        let text = line.trimmed();
+        if text.is_empty() {
+            reader.end_half();
             reader.blank();
             continue;
         }
-        match row(line) {
-            Row::Socket(socket) => reader.socket(*socket),
-            Row::Cut => reader.unread = reader.unread.saturating_add(1),
+        match row(text) {
+            Row::Socket(socket, is_known) if reader.is_whole(&socket) => {
+                reader.end_half();
+                reader.socket(*socket, is_known);
+            }
+            Row::Socket(..) | Row::Cut => {
+                reader.end_half();
+                reader.half = Some((line.number, text.chars().take(MAX_HALF).collect()));
+            }
             Row::Other => reader.other(line),
         }
     }
-    reader.listings.extend(reader.current);
-    reader.convinced.then_some(Netstat { listings: reader.listings, unread: reader.unread })
+    reader.end_half();
+    reader.end_listing();
+    let Reader { listings, rows, omissions, convinced, .. } = reader;
+    convinced.then_some(Netstat { listings, rows, omissions })
 }
 
 #[derive(Debug, Default)]
 struct Reader {
     listings: Vec<SocketListing>,
     current: Option<SocketListing>,
+    /// Where owners of rows stand in the current listing.
+    images: HashMap<ListedOwner, u32>,
     clock: Clock,
+    command: Command,
     /// A line has been seen that stands between listings.
     ended: bool,
     after_blank: bool,
-    /// Owner of the last row, to whom the lines below belong.
-    owner: Option<u32>,
+    /// A row has been seen to which the lines below belong.
+    has_row: bool,
+    /// The heading, or a row before, has a PID.
+    expects_pid: bool,
     components: Vec<String>,
+    /// A row that ends too early: the next line may have the rest.
+    half: Option<(u64, String)>,
     /// A row was seen that only `netstat` prints.
     convinced: bool,
-    unread: u64,
+    rows: RowCount,
+    omissions: u64,
 }
 
 impl Reader {
     fn blank(&mut self) {
-        (self.after_blank, self.owner) = (true, None);
+        (self.after_blank, self.has_row) = (true, false);
         self.components.clear();
     }
 
-    fn socket(&mut self, socket: ListedSocket) {
+    /// A row without PID under a heading that has one is cut.
+    fn is_whole(&self, socket: &ListedSocket) -> bool {
+        socket.pid.is_some() || !self.expects_pid
+    }
+
+    fn end_half(&mut self) {
+        if let Some((line, _)) = self.half.take() {
+            self.rows.missed(line);
+        }
+    }
+
+    fn end_listing(&mut self) {
+        self.listings.extend(self.current.take());
+        self.images.clear();
+    }
+
+    fn socket(&mut self, socket: ListedSocket, is_known: bool) {
         if std::mem::take(&mut self.ended) {
-            self.listings.extend(self.current.take());
+            self.end_listing();
         }
         self.after_blank = false;
         self.components.clear();
-        self.owner = socket.pid.filter(|pid| *pid != 0);
-        self.convinced |= match &socket.state {
-            Some(TcpState::Other(_)) => socket.remote.is_some_and(|remote| remote.port == 0),
-            Some(_) => true,
-            None => socket.remote.is_none(),
-        };
+        self.has_row = socket.pid != Some(0);
+        self.expects_pid |= socket.pid.is_some();
+        self.convinced |= is_known;
+        self.rows.read();
+        let (clock, command) = (&mut self.clock, &self.command);
         let listing = self.current.get_or_insert_with(|| SocketListing {
-            source: 0,
-            taken: self.clock.take(),
-            sockets: Vec::new(),
-            owners: std::collections::BTreeMap::new(),
+            taken: clock.take(),
+            asked: command.asked(),
+            ..SocketListing::default()
         });
         listing.sockets.push(socket);
     }
 
     /// A line that is no row. Owner lines stand right below a row; a heading stands below a blank line.
-    fn other(&mut self, line: &str) {
-        if let Some(image) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+    fn other(&mut self, line: Line<'_>) {
+        let text = line.trimmed();
+        if let Some((number, half)) = self.half.take() {
+            // Mail breaks long lines: what is left is a state and a PID.
+            match row(&format!("{half} {text}")) {
+                Row::Socket(socket, is_known) if socket.pid.is_some() && is_rest(text) => {
+                    self.socket(*socket, is_known);
+                    return;
+                }
+                _ => self.rows.missed(number),
+            }
+        }
+        if is_ellipsis(text) {
+            self.omissions = self.omissions.saturating_add(u64::from(self.current.is_some()));
+            self.has_row = false;
+            return;
+        }
+        if let Some(image) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
             self.image(image.trim());
             return;
         }
-        if self.clock.see(line) || self.after_blank || stands_between(line) {
-            (self.ended, self.owner) = (true, None);
+        let is_command = self.command.see(text);
+        if self.clock.see(text) || self.after_blank || stands_between(text) || is_command {
+            (self.ended, self.has_row) = (true, false);
+        }
+        let words = || text.split(|c: char| c.is_whitespace() || c == '|').filter(|word| !word.is_empty());
+        // The heading, or the second half of one that was broken.
+        if words().next_back() == Some("PID") && !text.contains(|c: char| c.is_ascii_digit()) {
+            self.expects_pid = true;
+        } else if words().count() >= 4 && self.after_blank && text.contains(char::is_alphabetic) {
+            // The heading of a listing of another form, or a sentence.
+            self.expects_pid = false;
         }
         // More than one word is a sentence that the owner is not known.
-        if !line.contains(char::is_whitespace) && self.components.len() < MAX_COMPONENTS {
-            self.components.push(line.to_owned());
+        if !text.contains(char::is_whitespace) && self.components.len() < MAX_COMPONENTS {
+            self.components.push(text.to_owned());
         }
     }
 
+    /// The owner of the last row.
     fn image(&mut self, image: &str) {
         let components = std::mem::take(&mut self.components);
-        let (Some(pid), Some(listing)) = (self.owner, self.current.as_mut()) else { return };
-        let owner: &mut ListedOwner = listing.owners.entry(pid).or_default();
-        if owner.image.is_none() && !image.is_empty() {
-            owner.image = Some(image.to_owned());
+        if !std::mem::take(&mut self.has_row) || !image.contains(char::is_alphanumeric) {
+            return;
         }
-        for component in components {
-            if owner.services.len() < MAX_SERVICES && !owner.services.contains(&component) {
-                owner.services.push(component);
+        let Some(listing) = self.current.as_mut() else { return };
+        let Some(socket) = listing.sockets.last_mut() else { return };
+        let of_row = ListedOwner { image: Some(image.to_owned()), services: components };
+        if let Some(pid) = socket.pid {
+            let owner: &mut ListedOwner = listing.owners.entry(pid).or_default();
+            if owner.image.is_none() {
+                owner.image = Some(image.to_owned());
+            }
+            for component in &of_row.services {
+                if owner.services.len() < MAX_SERVICES && !owner.services.contains(component) {
+                    owner.services.push(component.clone());
+                }
             }
         }
+        let next = u32::try_from(listing.images.len()).unwrap_or(u32::MAX);
+        let known = self.images.entry(of_row).or_insert_with_key(|owner| {
+            listing.images.push(owner.clone());
+            next
+        });
+        socket.image = Some(*known);
     }
+}
+
+/// The rest of a row: words, and a PID at the end.
+fn is_rest(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let ends_with_pid = words.next_back().is_some_and(|word| number::<u32>(word).is_some());
+    ends_with_pid && words.all(|word| TcpState::from_word(word).is_some() || word.contains(':') || word.contains('_'))
 }
 
 /// Prompts and rules end a listing even where no blank line does.
@@ -128,31 +216,35 @@ fn stands_between(line: &str) -> bool {
     is_rule || is_prompt(line)
 }
 
-/// `C:\Users\x>netstat` and `PS C:\> netstat`, as they stand in copies of a console.
-pub(super) fn is_prompt(line: &str) -> bool {
-    let path = line.strip_prefix("PS ").unwrap_or(line);
-    path.get(1..3) == Some(":\\") && path.contains('>')
-}
-
 enum Row {
-    Socket(Box<ListedSocket>),
-    /// Begins as a row, and ends too early.
+    /// A socket, and whether only `netstat` prints such a row.
+    Socket(Box<ListedSocket>, bool),
+    /// Begins as a row, and ends too early or has what no row has.
     Cut,
     Other,
 }
 
 fn row(line: &str) -> Row {
-    let mut words = line.split_whitespace();
-    let protocol = match words.next() {
+    let mut words = line.split(|c: char| c.is_whitespace() || c == '|').filter(|word| !word.is_empty());
+    let is_sign = |word: &&str| !word.contains(char::is_alphabetic);
+    let first = words.by_ref().take(MAX_WORDS_BEFORE + 1).find(|word| !is_sign(word));
+    let protocol = match first {
         Some(word) if word.eq_ignore_ascii_case("tcp") => Protocol::Tcp,
         Some(word) if word.eq_ignore_ascii_case("udp") => Protocol::Udp,
         _ => return Row::Other,
     };
-    let Some(local) = words.next().and_then(address) else { return Row::Other };
-    let remote = match words.next() {
-        Some("*:*") => None,
-        // With -f a name: not an address, and still a row.
-        Some(word) if word.contains(':') => address(word),
+    let Some(place) = words.next() else { return Row::Other };
+    let Some(local) = Place::of(place) else {
+        // An address whose port is none, or that was cut.
+        let is_address = place.contains(':') && place.contains(|c: char| c.is_ascii_digit());
+        return if is_address { Row::Cut } else { Row::Other };
+    };
+    let (remote, is_named) = match words.next() {
+        Some("*:*") => (None, local.is_name),
+        // A name: not an address, and still a row.
+        Some(word) if word.contains(':') => {
+            (Place::of(word).and_then(|place| place.address), local.is_name || address(word).is_none())
+        }
         Some(_) => return Row::Other,
         None => return Row::Cut,
     };
@@ -160,17 +252,33 @@ fn row(line: &str) -> Row {
     // Behind the PID stand the words that -t and -y ask for.
     let pid_at = words.iter().rposition(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
     let pid = pid_at.and_then(|at| words.get(at)).and_then(|word| word.parse().ok());
-    let state = match (protocol, words.get(..pid_at.unwrap_or(words.len())).unwrap_or_default()) {
-        (Protocol::Udp, _) => None,
+    if pid_at.is_some() && pid.is_none() {
+        return Row::Cut;
+    }
+    let (mut is_known, mut state) = (remote.is_none() && !is_named, None);
+    match (protocol, words.get(..pid_at.unwrap_or(words.len())).unwrap_or_default()) {
+        (Protocol::Udp, _) => {}
         (Protocol::Tcp, []) => return Row::Cut,
-        (Protocol::Tcp, words) => Some(state(words, pid_at.is_some())),
-    };
-    let family = Some(local.family());
-    Row::Socket(Box::new(ListedSocket { protocol, family, local: Some(local), remote, state, pid, count: 1 }))
+        (Protocol::Tcp, words) => {
+            let (known, word) = known_state(words, pid_at.is_some());
+            is_known = known.is_some() || (!is_named && remote.is_some_and(|remote| remote.port == 0));
+            // Names beside an unknown word are another program's.
+            if is_named && known.is_none() {
+                return Row::Other;
+            }
+            let is_connected = remote.is_none_or(|remote| remote.port != 0);
+            state = Some(known.unwrap_or_else(|| TcpState::of_row(&word, pid, is_connected)));
+        }
+    }
+    let Place { address: local, port, family, .. } = local;
+    let port_alone = port.filter(|_| local.is_none());
+    let socket = ListedSocket { protocol, family, local, remote, state, pid, count: 1, image: None, port_alone };
+    Row::Socket(Box::new(socket), is_known)
 }
 
-/// The state that stands at the beginning of `words`. Words behind a known one are of other columns.
-fn state(words: &[&str], ends_with_pid: bool) -> TcpState {
+/// The state that stands at the beginning of `words`, if it is known, and its word. Words behind a known one are of other
+/// columns.
+fn known_state(words: &[&str], ends_with_pid: bool) -> (Option<TcpState>, String) {
     let known = (1..=MAX_STATE_WORDS.min(words.len())).rev().find_map(|count| {
         let words = words.get(..count)?;
         match words {
@@ -178,22 +286,60 @@ fn state(words: &[&str], ends_with_pid: bool) -> TcpState {
             words => TcpState::from_word(&words.concat()),
         }
     });
-    known.unwrap_or_else(|| match words {
-        [first, ..] if !ends_with_pid => TcpState::named(first),
-        words => TcpState::named(&words.join(" ")),
-    })
+    let word = match words {
+        [first, ..] if !ends_with_pid => (*first).to_owned(),
+        words => words.join(" "),
+    };
+    (known, word)
+}
+
+/// A local or remote end as it is printed; without `-n` names stand for hosts and ports.
+struct Place {
+    address: Option<SocketAddress>,
+    port: Option<u16>,
+    family: Option<Family>,
+    is_name: bool,
+}
+
+impl Place {
+    fn of(word: &str) -> Option<Self> {
+        if let Some(address) = address(word) {
+            let (port, family) = (Some(address.port), Some(address.family()));
+            return Some(Self { address: Some(address), port, family, is_name: false });
+        }
+        let (host, port) = word.rsplit_once(':')?;
+        let is_word = |text: &str| {
+            !text.is_empty()
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '+' | '/'))
+        };
+        let has_letter = |text: &str| text.contains(|c: char| c.is_ascii_alphabetic());
+        let ip = ip(host);
+        let family = ip.map(|ip| if ip.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 });
+        match number::<u16>(port) {
+            Some(port) if ip.is_none() && is_word(host) && has_letter(host) => {
+                Some(Self { address: None, port: Some(port), family, is_name: true })
+            }
+            None if is_word(port) && has_letter(port) && (ip.is_some() || (is_word(host) && has_letter(host))) => {
+                Some(Self { address: None, port: None, family, is_name: true })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `10.1.2.3`, `[fe80::1%12]`.
+fn ip(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[') {
+        Some(host) => {
+            let host = host.strip_suffix(']')?;
+            Some(IpAddr::V6(host.split('%').next().unwrap_or(host).parse().ok()?))
+        }
+        None => Some(IpAddr::V4(host.parse().ok()?)),
+    }
 }
 
 /// `10.1.2.3:80`, `[fe80::1%12]:80`.
 fn address(word: &str) -> Option<SocketAddress> {
     let (host, port) = word.rsplit_once(':')?;
-    let ip = match host.strip_prefix('[') {
-        Some(host) => {
-            let host = host.strip_suffix(']')?;
-            IpAddr::V6(host.split('%').next().unwrap_or(host).parse().ok()?)
-        }
-        None => IpAddr::V4(host.parse().ok()?),
-    };
-    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| port.parse().ok()).flatten().map(|port| SocketAddress { ip, port })
+    Some(SocketAddress { ip: ip(host)?, port: number(port)? })
 }

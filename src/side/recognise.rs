@@ -1,8 +1,9 @@
 //! Tells what a file is by what it holds.
 
-use super::facts::SideFacts;
+use super::facts::{RowCount, SideFacts};
 use super::text::is_marked_or_utf16;
-use super::{decode_text, event_log, handles, netsh, netstat, powershell, tasklist};
+use super::text::{EncodingBy, NamedEncoding, decode_text_as};
+use super::{decode_text, event_log, event_text, handles, netsh, netstat, records, tasklist};
 
 /// How much of a file shows whether it is text.
 const SHOWN_BYTES: usize = 4 << 10;
@@ -83,6 +84,14 @@ pub struct Recognised {
     pub facts: SideFacts,
     /// What is to be known about them: a guessed encoding, damage.
     pub note: Option<String>,
+    /// Whether there is anything to use; if not, the note says why.
+    pub is_useful: bool,
+    /// Rows of this kind.
+    pub rows: RowCount,
+    /// The encoding of the text; `None` for what is no text.
+    pub encoding: Option<String>,
+    /// How that is known.
+    pub encoding_by: Option<EncodingBy>,
 }
 
 /// Reads everything known in a file called `name`, one entry for each kind; empty where the file holds nothing that is known.
@@ -90,51 +99,112 @@ pub struct Recognised {
 /// The name serves for one thing: port ranges whose family the text does not tell. Takes time and memory in proportion to
 /// the length of `bytes`.
 pub fn recognise(bytes: &[u8], name: &str) -> Vec<Recognised> {
+    recognise_as(bytes, name, None)
+}
+
+/// The same, where the user may have named the encoding.
+pub fn recognise_as(bytes: &[u8], name: &str, encoding: Option<NamedEncoding>) -> Vec<Recognised> {
     if let Some(log) = event_log::parse(bytes) {
         return vec![of_event_log(log)];
     }
     if !is_text(bytes) {
         return Vec::new();
     }
-    let decoded = decode_text(bytes);
+    let decoded = decode_text_as(bytes, encoding);
     let text = decoded.text.as_ref();
     let mut found: Vec<Recognised> = Vec::new();
-    let mut add = |kind: Kind, facts: SideFacts, unread: u64| {
-        let damage = (unread > 0).then(|| format!("{} of an unexpected form, not used", counted(unread, "row")));
-        let notes: Vec<String> = decoded.note.iter().cloned().chain(damage).collect();
+    let mut add = |kind: Kind, facts: SideFacts, rows: RowCount, told: &[String]| {
+        let mut notes: Vec<String> = decoded.note.iter().cloned().collect();
+        if let Some(first) = rows.first_not_understood.filter(|_| rows.not_understood > 0) {
+            notes.push(format!("{} not understood, the first in line {first}", counted(rows.not_understood, "row")));
+        } else if rows.not_understood > 0 {
+            notes.push(format!("{} not understood", counted(rows.not_understood, "row")));
+        }
+        notes.extend(told.iter().cloned());
         let note = (!notes.is_empty()).then(|| notes.join("; "));
-        found.push(Recognised { kind, facts, note });
+        let (encoding, encoding_by) = (Some(decoded.encoding.clone()), Some(decoded.by));
+        // Where no row could be read there is nothing to use.
+        let is_useful = rows.rows > 0 || rows.not_understood == 0;
+        found.push(Recognised { kind, facts, note, is_useful, rows, encoding, encoding_by });
     };
-    if let Some(tasks) = tasklist::parse(text) {
-        add(Kind::Tasklist, SideFacts { tasks, ..SideFacts::default() }, 0);
+    let left_out = |count: u64| match count {
+        0 => None,
+        1 => Some("1 line says that rows are left out".to_owned()),
+        _ => Some(format!("{count} lines say that rows are left out")),
+    };
+    let records = records::parse(text, name);
+    let mut told = records.notes.clone();
+    told.extend(left_out(records.omissions));
+    let (mut tasks, mut task_rows) = tasklist::read(text).unwrap_or_default();
+    tasks.extend(records.tasks);
+    task_rows.add(records.task_rows);
+    if !tasks.is_empty() {
+        add(Kind::Tasklist, SideFacts { tasks, ..SideFacts::default() }, task_rows, &[]);
     }
     if let Some(netstat) = netstat::parse(text) {
         let kind = if netstat.listings.len() > 1 { Kind::NetstatLoop } else { Kind::Netstat };
-        add(kind, SideFacts { listings: netstat.listings, ..SideFacts::default() }, netstat.unread);
+        let told: Vec<String> = left_out(netstat.omissions).into_iter().collect();
+        add(kind, SideFacts { listings: netstat.listings, ..SideFacts::default() }, netstat.rows, &told);
     }
-    let powershell = powershell::parse(text);
-    let mut unread = powershell.unread;
-    for (kind, listings) in [(Kind::NetTcpConnection, powershell.tcp), (Kind::NetUdpEndpoint, powershell.udp)] {
-        if !listings.is_empty() {
-            add(kind, SideFacts { listings, ..SideFacts::default() }, std::mem::take(&mut unread));
-        }
+    let is_refused = records.socket_rows.not_understood > 0 && records.socket_rows.rows == 0;
+    let has_tcp = !records.tcp.is_empty() || !records.remotes.is_empty() || !records.port_use.is_empty();
+    if has_tcp || (records.has_sockets && records.udp.is_empty()) || is_refused {
+        let facts = SideFacts {
+            listings: records.tcp,
+            remotes: records.remotes,
+            port_use: records.port_use,
+            ..SideFacts::default()
+        };
+        add(Kind::NetTcpConnection, facts, records.socket_rows, &std::mem::take(&mut told));
     }
-    if let Some(afd_handles) = handles::parse(text) {
-        add(Kind::Handles, SideFacts { afd_handles, ..SideFacts::default() }, 0);
+    if !records.udp.is_empty() || records.udp_rows.not_understood > 0 {
+        let facts = SideFacts { listings: records.udp, ..SideFacts::default() };
+        add(Kind::NetUdpEndpoint, facts, records.udp_rows, &std::mem::take(&mut told));
     }
-    if !powershell.handles.is_empty() {
-        add(Kind::Processes, SideFacts { handles: powershell.handles, ..SideFacts::default() }, unread);
+    let handles = handles::parse(text).unwrap_or_default();
+    let (mut afd_handles, mut rows) = (handles.counts, handles.rows);
+    afd_handles.extend(records.afd_handles);
+    rows.add(records.handle_rows);
+    if !afd_handles.is_empty() || rows.not_understood > 0 {
+        add(Kind::Handles, SideFacts { afd_handles, ..SideFacts::default() }, rows, &[]);
+    }
+    if !records.handles.is_empty() || !records.names.is_empty() {
+        let facts = SideFacts { handles: records.handles, names: records.names, ..SideFacts::default() };
+        add(Kind::Processes, facts, records.process_rows, &std::mem::take(&mut told));
     }
     let ranges = netsh::parse(text, name);
-    let mut unread = ranges.unread;
-    if !ranges.dynamic.is_empty() {
-        let facts = SideFacts { dynamic_ports: ranges.dynamic, ..SideFacts::default() };
-        add(Kind::DynamicPort, facts, std::mem::take(&mut unread));
+    let mut dynamic_ports = ranges.dynamic;
+    dynamic_ports.extend(records.dynamic);
+    let mut rows = ranges.dynamic_rows;
+    rows.add(records.range_rows);
+    if !dynamic_ports.is_empty() || rows.rows > 0 {
+        add(Kind::DynamicPort, SideFacts { dynamic_ports, ..SideFacts::default() }, rows, &std::mem::take(&mut told));
     }
     if ranges.excluded_listings > 0 {
-        add(Kind::ExcludedPorts, SideFacts { excluded_ports: ranges.excluded, ..SideFacts::default() }, unread);
+        let facts = SideFacts { excluded_ports: ranges.excluded, ..SideFacts::default() };
+        let told: Vec<String> = left_out(ranges.omissions).into_iter().collect();
+        add(Kind::ExcludedPorts, facts, ranges.excluded_rows, &told);
+    }
+    if let Some(events) = event_text::parse(text) {
+        let (encoding, encoding_by) = (Some(decoded.encoding.clone()), Some(decoded.by));
+        found.push(Recognised { encoding, encoding_by, ..of_event_text(events) });
     }
     found
+}
+
+fn of_event_text(text: event_text::EventText) -> Recognised {
+    if text.log.entries > 0 {
+        let rows = RowCount { rows: text.log.entries, ..RowCount::default() };
+        // A few entries are no log: what they do not hold may have happened.
+        let log = event_log::EventLog { span: None, ..text.log };
+        return Recognised { rows, ..of_event_log(log) };
+    }
+    let ids: Vec<String> = text.doubtful.iter().map(|id| format!("Tcpip {id}")).collect();
+    let note = format!(
+        "an event log as text, with {}: its times are in a local form; save the log as .evtx (wevtutil epl System System.evtx)",
+        ids.join(", ")
+    );
+    Recognised { is_useful: false, note: Some(note), ..of_event_log(event_log::EventLog::default()) }
 }
 
 fn of_event_log(log: event_log::EventLog) -> Recognised {
@@ -151,7 +221,15 @@ fn of_event_log(log: event_log::EventLog) -> Recognised {
     let note = (!notes.is_empty()).then(|| notes.join("; "));
     let facts =
         SideFacts { system_events: log.events, log_spans: log.span.into_iter().collect(), ..SideFacts::default() };
-    Recognised { kind: Kind::Evtx, facts, note }
+    Recognised {
+        kind: Kind::Evtx,
+        facts,
+        note,
+        is_useful: true,
+        rows: RowCount::default(),
+        encoding: None,
+        encoding_by: None,
+    }
 }
 
 fn counted(count: u64, noun: &str) -> String {

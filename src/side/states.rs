@@ -5,7 +5,7 @@ use super::facts::TcpState;
 /// Words without `_`, in capitals.
 ///
 /// English: `netstat` and the enumeration of `Get-NetTCPConnection`, with its numbers as documented for
-/// `MSFT_NetTCPConnection`. German: as printed by Windows 7 to 11. Italian, Spanish, Portuguese, French: as users report
+/// `MSFT_NetTCPConnection`. German: as printed by Windows 7 to 11. Italian, Polish, Spanish, Portuguese, French: as users report
 /// them; most systems in these languages print the English words, as do Russian, Japanese and Chinese ones.
 const WORDS: [(TcpState, &[&str]); 13] = [
     (
@@ -23,6 +23,8 @@ const WORDS: [(TcpState, &[&str]); 13] = [
             "ÉCOUTE",
             "ECOUTE",
             "ÀL'ÉCOUTE",
+            "NASŁUCHIWANIE",
+            "NASŁUCHUJE",
         ],
     ),
     (
@@ -42,9 +44,10 @@ const WORDS: [(TcpState, &[&str]); 13] = [
             "ETABLIE",
             "ÉTABLI",
             "ETABLI",
+            "USTANOWIONO",
         ],
     ),
-    (TcpState::TimeWait, &["TIMEWAIT", "11", "WARTEND"]),
+    (TcpState::TimeWait, &["TIMEWAIT", "11", "WARTEND", "CZASOCZEKIWANIA"]),
     (TcpState::CloseWait, &["CLOSEWAIT", "8", "SCHLIESSENWARTEN"]),
     (TcpState::Bound, &["BOUND", "100"]),
     (TcpState::SynSent, &["SYNSENT", "3", "SYNGESENDET"]),
@@ -71,6 +74,14 @@ impl TcpState {
         }
         let found = WORDS.iter().find(|(_, words)| words.contains(&joined.as_str()));
         found.map(|(state, _)| state.clone())
+    }
+
+    /// The state that a row's word names. Whatever the language: only sockets in TIME_WAIT are connected and nobody's.
+    pub(super) fn of_row(word: &str, pid: Option<u32>, is_connected: bool) -> Self {
+        match Self::named(word) {
+            Self::Other(_) if pid == Some(0) && is_connected => Self::TimeWait,
+            state => state,
+        }
     }
 
     /// The state that a word names; a word that is not known names itself.
@@ -100,6 +111,9 @@ mod tests {
         ] {
             assert_eq!(TcpState::named(word), state, "{word}");
         }
-        assert_eq!(TcpState::named("NASŁUCHIWANIE"), TcpState::Other("NASŁUCHIWANIE".into()));
+        assert_eq!(TcpState::named("NASLOUCHÁNÍ"), TcpState::Other("NASLOUCHÁNÍ".into()));
+        assert_eq!(TcpState::of_row("ČEKÁNÍ", Some(0), true), TcpState::TimeWait);
+        assert_eq!(TcpState::of_row("ČEKÁNÍ", Some(4), true), TcpState::Other("ČEKÁNÍ".into()));
+        assert_eq!(TcpState::of_row("ČEKÁNÍ", Some(0), false), TcpState::Other("ČEKÁNÍ".into()));
     }
 }

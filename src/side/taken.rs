@@ -25,7 +25,8 @@ impl Clock {
         if line.chars().nth(MAX_LINE_CHARACTERS).is_some() {
             return false;
         }
-        let has_date = line.split_whitespace().any(is_date);
+        let day = day_in(line);
+        let has_date = day.is_some();
         let Some(second_of_day) = time_in(line, has_date) else {
             if has_date {
                 self.date = Some(line.to_owned());
@@ -34,8 +35,9 @@ impl Clock {
             return false;
         };
         let date = self.date.take().filter(|_| !has_date && self.age <= MAX_LINES_BEFORE);
+        let day = day.or_else(|| date.as_deref().and_then(day_in));
         let text = date.map_or_else(|| line.to_owned(), |date| format!("{date} {line}"));
-        (self.last, self.age) = (Some(Taken { text, second_of_day }), 0);
+        (self.last, self.age) = (Some(Taken { text, day, second_of_day }), 0);
         true
     }
 
@@ -44,6 +46,33 @@ impl Clock {
         self.date = None;
         self.last.take().filter(|_| self.age <= MAX_LINES_BEFORE)
     }
+}
+
+/// What a cell says that holds a date and a time.
+pub(super) fn taken_in(text: &str) -> Option<Taken> {
+    let text = text.trim();
+    let day = day_in(text);
+    let second_of_day = time_in(text, day.is_some())?;
+    Some(Taken { text: text.to_owned(), day, second_of_day })
+}
+
+/// The day that a line names, as written.
+fn day_in(line: &str) -> Option<String> {
+    line.split_whitespace().find(|word| is_date(word)).map(str::to_owned).or_else(|| eastern_date(line))
+}
+
+/// `2026年11月22日`, `2026년 11월 22일`.
+fn eastern_date(line: &str) -> Option<String> {
+    [['年', '月', '日'], ['년', '월', '일']].into_iter().find_map(|[year, month, day]| {
+        let (before, rest) = line.split_once(year)?;
+        let (in_year, rest) = rest.split_once(month)?;
+        let (in_month, _) = rest.split_once(day)?;
+        let digits: String = before.chars().rev().take_while(char::is_ascii_digit).collect();
+        let year: String = digits.chars().rev().collect();
+        let is_number = |text: &str| matches!(text.len(), 1 | 2) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let (month, day) = (in_year.trim(), in_month.trim());
+        (year.len() == 4 && is_number(month) && is_number(day)).then(|| format!("{year}-{month}-{day}"))
+    })
 }
 
 /// Three numbers with one separator: `11/22/2026`, `22.11.2026`, `2026-11-22`.
@@ -64,11 +93,16 @@ fn is_date(word: &str) -> bool {
 fn time_in(line: &str, has_date: bool) -> Option<u32> {
     let mut words = line.split(|c: char| c.is_whitespace() || c == 'T').filter(|word| !word.is_empty()).peekable();
     let alone = line.split_whitespace().nth(1).is_none();
+    let mut before: Option<bool> = None;
     while let Some(word) = words.next() {
-        let half = words.peek().copied().and_then(half_of_day);
+        let half = words.peek().copied().and_then(half_of_day).or(before);
+        // In front of the time stand words of other scripts; `Sa` is a day, too.
+        before = half_of_day(word).filter(|_| !word.is_ascii()).or_else(|| half_in_front(word));
+        let word = word.trim_start_matches(|c: char| c.is_alphabetic() && !c.is_ascii());
         if let Some((hour, rest, has_seconds)) = clock(word)
             && (has_seconds || has_date || alone || half.is_some())
         {
+            let half = half.or(before);
             let hour = match half {
                 Some(afternoon) if (1..=12).contains(&hour) => hour % 12 + if afternoon { 12 } else { 0 },
                 _ => hour,
@@ -79,14 +113,46 @@ fn time_in(line: &str, has_date: bool) -> Option<u32> {
     None
 }
 
+/// Words for the halves of the day, without signs: before noon, after noon. Source: the regional settings of Windows.
+const HALVES: [(&str, &str); 17] = [
+    ("am", "pm"),
+    ("오전", "오후"),
+    ("上午", "下午"),
+    ("午前", "午後"),
+    ("πμ", "μμ"),
+    ("öö", "ös"),
+    ("sa", "ch"),
+    ("ص", "م"),
+    ("قظ", "بظ"),
+    ("de", "du"),
+    ("pd", "md"),
+    ("dop", "odp"),
+    ("fm", "em"),
+    ("vm", "nm"),
+    ("ap", "ip"),
+    ("पूर्वाह्न", "अपराह्न"),
+    ("முற்பகல்", "பிற்பகல்"),
+];
+
 /// Whether a word says "afternoon" or, `false`, "morning".
 fn half_of_day(word: &str) -> Option<bool> {
-    let letters: String = word.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect();
-    match letters.as_str() {
-        "am" => Some(false),
-        "pm" => Some(true),
-        _ => None,
+    if let Some(half) = [("a.", false), ("p.", true)].into_iter().find(|(half, _)| word == *half) {
+        return Some(half.1);
     }
+    let letters: String =
+        word.chars().filter(|c| c.is_alphabetic() || !c.is_ascii()).flat_map(char::to_lowercase).collect();
+    let has_digits = word.bytes().any(|byte| byte.is_ascii_digit());
+    let halves = HALVES.iter().filter(|_| !has_digits && !letters.is_empty());
+    halves
+        .flat_map(|(morning, afternoon)| [(morning, false), (afternoon, true)])
+        .find_map(|(word, half)| (letters == **word).then_some(half))
+}
+
+/// The same, written together with the time: `오후2:03`, `下午2:03`.
+fn half_in_front(word: &str) -> Option<bool> {
+    let letters: String = word.chars().take_while(|c| !c.is_ascii()).collect();
+    let is_time = word.len() > letters.len() && !letters.is_empty();
+    is_time.then(|| half_of_day(&letters)).flatten()
 }
 
 /// `14:03:11.25`, `9:03:11,25`, `14:03`; also `14.03.11,25`. The hour, the seconds behind it, and whether any were named.
@@ -149,6 +215,18 @@ mod tests {
             assert_eq!(second(line), Some(afternoon), "{line}");
         }
         assert_eq!(second("Mon 11/23/2026  9:03:11.25"), Some(9 * 3600 + 191));
+        for line in [
+            "2026년 11월 22일 일요일 오후 2:03:11",
+            "2026年11月22日 下午2:03:11",
+            "2026/11/22 午後 2:03:11",
+            "22/11/2026 2:03:11 μμ",
+            "22/11/2026 2:03:11 p. m.",
+            "22.11.2026 ÖS 2:03:11",
+        ] {
+            assert_eq!(second(line), Some(afternoon), "{line}");
+        }
+        assert_eq!(taken_in("2026년 11월 22일 일요일 오전 11:53:11").unwrap().day.as_deref(), Some("2026-11-22"));
+        assert_eq!(second("2026년 11월 22일 일요일 오전 11:53:11"), Some(11 * 3600 + 53 * 60 + 11));
         assert_eq!(second("12:00 AM"), Some(0));
         assert_eq!(second("12:30 PM"), Some(45_000));
         assert_eq!(second("14:03"), Some(14 * 3600 + 180));

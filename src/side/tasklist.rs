@@ -3,7 +3,13 @@
 //! Told by shape, not by words, since these are translated: a line of `=` gives the columns of the table; the second
 //! column is the PID; a third and last one holds services.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
+
+use super::columns::{Column, number};
+use super::facts::RowCount;
+use super::lines::{Lines, is_ellipsis, is_prompt};
+use super::table::{cells_at, rule};
 
 /// One process of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,14 +25,58 @@ pub struct Task {
 /// `tasklist /v` has 9 columns; what has more is something else.
 const MAX_COLUMNS: usize = 16;
 
+/// So many lines side by side that are no rows end a table.
+const MAX_MISSES: usize = 4;
+
 /// Image names in tables are cut at this many characters.
 pub const IMAGE_CUT_AT: usize = 25;
 
-/// Reads the first list in `text`; `None` where there is none.
+/// Reads the lists in `text`; of a PID that several list the last counts. `None` where there is none.
 pub fn parse(text: &str) -> Option<Vec<Task>> {
-    let mut tasks = table(text).or_else(|| comma_separated(text))?;
-    forget_placeholder(&mut tasks);
-    Some(tasks)
+    read(text).map(|(tasks, _)| tasks)
+}
+
+/// The same, and how many rows there are.
+pub fn read(text: &str) -> Option<(Vec<Task>, RowCount)> {
+    let mut count = RowCount::default();
+    let mut lists = tables(text, &mut count);
+    if lists.is_empty() {
+        lists.extend(comma_separated(text, &mut count));
+    }
+    if lists.is_empty() {
+        return None;
+    }
+    let mut last: Vec<Task> = Vec::new();
+    let mut places: HashMap<u32, usize> = HashMap::new();
+    for list in &mut lists {
+        forget_modules(list);
+        forget_placeholder(list);
+        for task in list.drain(..) {
+            match places.get(&task.pid).and_then(|at| last.get_mut(*at)) {
+                Some(known) => *known = task,
+                None => {
+                    places.insert(task.pid, last.len());
+                    last.push(task);
+                }
+            }
+        }
+    }
+    Some((last, count))
+}
+
+/// Whether a name is that of a module: `tasklist /m` lists these where `/svc` lists services.
+pub(super) fn is_module(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    [".dll", ".drv", ".exe", ".cpl", ".ocx", ".sys", ".ax", ".tsp", ".nls", ".mui"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+}
+
+/// What the last column is called is translated; names with the endings of modules are no services.
+fn forget_modules(tasks: &mut [Task]) {
+    if tasks.iter().any(|task| task.services.iter().any(|name| is_module(name))) {
+        tasks.iter_mut().for_each(|task| task.services.clear());
+    }
 }
 
 /// The idle process has no services: what stands in its column is the word for "none" in the system's language.
@@ -40,93 +90,132 @@ fn forget_placeholder(tasks: &mut [Task]) {
     }
 }
 
-fn split_services(text: &str) -> impl Iterator<Item = String> {
+pub(super) fn split_services(text: &str) -> impl Iterator<Item = String> {
     text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 /// Start and end of each column, in characters, from the line of `=` below the heading.
 fn columns(border: &str) -> Option<Vec<(usize, usize)>> {
-    let border = border.trim_end();
-    if !border.starts_with("===") || border.chars().any(|c| c != '=' && c != ' ') {
-        return None;
-    }
-    let mut columns = Vec::new();
-    let mut start = None;
-    for (at, character) in border.chars().chain([' ']).enumerate() {
-        match (character, start) {
-            ('=', None) => start = Some(at),
-            (' ', Some(from)) => {
-                columns.push((from, at));
-                start = None;
-            }
-            _ => {}
-        }
-    }
-    (columns.len() >= 2).then_some(columns)
+    let is_border = border.trim_start().starts_with("===");
+    rule(border).filter(|columns| is_border && columns.len() >= 2)
 }
 
-fn table(text: &str) -> Option<Vec<Task>> {
+/// The tables of a text. A line that is no row ends one where no row follows.
+fn tables(text: &str, count: &mut RowCount) -> Vec<Vec<Task>> {
+    let mut tables: Vec<Vec<Task>> = Vec::new();
     let mut borders: Option<Vec<(usize, usize)>> = None;
     let mut tasks: Vec<Task> = Vec::new();
-    for line in text.lines() {
-        if let Some(columns) = columns(line) {
-            if !tasks.is_empty() {
-                break;
-            }
-            borders = Some(columns);
+    let (mut pending, mut misses) = (RowCount::default(), 0);
+    for line in Lines::new(text) {
+        if let Some(columns) = columns(line.text) {
+            tables.push(std::mem::take(&mut tasks));
+            (borders, pending, misses) = (Some(columns), RowCount::default(), 0);
             continue;
         }
         let Some(columns) = &borders else { continue };
-        if !row(line, columns, &mut tasks) {
-            // A prompt or the output of another command ends the table.
-            if !tasks.is_empty() {
-                break;
-            }
-            borders = None;
+        if row(line.text, columns, &mut tasks) {
+            count.read();
+            count.add(std::mem::take(&mut pending));
+            misses = 0;
+            continue;
+        }
+        if line.is_blank() || is_ellipsis(line.text) {
+            continue;
+        }
+        pending.missed(line.number);
+        misses += 1;
+        if misses > MAX_MISSES || is_prompt(line.text) {
+            (borders, pending) = (None, RowCount::default());
         }
     }
-    (!tasks.is_empty()).then_some(tasks)
+    tables.push(tasks);
+    tables.retain(|tasks| !tasks.is_empty());
+    tables
 }
 
 /// Reads a row of the table, or the rest of the services of the row above; `false` where it is neither.
 fn row(line: &str, columns: &[(usize, usize)], tasks: &mut Vec<Task>) -> bool {
-    let [(image_from, image_to), (pid_from, pid_to), others @ ..] = columns else { return false };
-    let characters: Vec<char> = line.chars().collect();
-    let cell = |from: usize, to: usize| -> String {
-        let cells = characters.get(from.min(characters.len())..to.min(characters.len())).unwrap_or(&[]);
-        cells.iter().collect::<String>().trim().to_owned()
-    };
-    let services = match others {
-        [(from, _)] => cell(*from, usize::MAX),
-        _ => String::new(),
-    };
-    let (image, pid) = (cell(*image_from, *image_to), cell(*pid_from, *pid_to));
-    if image.is_empty() && pid.is_empty() {
-        let (Some(task), false) = (tasks.last_mut(), services.is_empty()) else { return false };
-        task.services.extend(split_services(&services));
-        return true;
+    let [_, _, others @ ..] = columns else { return false };
+    if let Some(cells) = cells_at(line, columns)
+        && let [image, pid, rest @ ..] = cells.as_slice()
+    {
+        let (image, pid) = (image.trim(), pid.trim());
+        let services = match (others, rest) {
+            ([_], [services]) => services.trim(),
+            _ => "",
+        };
+        if image.is_empty() && pid.is_empty() {
+            let (Some(task), false) = (tasks.last_mut(), services.is_empty()) else { return false };
+            task.services.extend(split_services(services));
+            return true;
+        }
+        if let Some(pid) = number(pid).filter(|_| !image.is_empty()) {
+            tasks.push(Task { image: image.to_owned(), pid, services: split_services(services).collect() });
+            return true;
+        }
     }
-    let Ok(pid) = pid.parse() else { return false };
-    tasks.push(Task { image, pid, services: split_services(&services).collect() });
+    // Blanks were lost on the way: the PID is the first word that is a number.
+    let mut words = line.split_whitespace();
+    let mut image: Vec<&str> = Vec::new();
+    let pid = words.by_ref().find_map(|word| {
+        let pid = number::<u32>(word).filter(|_| !image.is_empty());
+        if pid.is_none() {
+            image.push(word);
+        }
+        pid
+    });
+    let Some(pid) = pid else { return false };
+    let (image, rest) = (image.join(" "), words.collect::<Vec<_>>().join(" "));
+    // Shown with fewer columns than the rule has, or another sentence with a number.
+    let is_image = image.to_ascii_lowercase().ends_with(".exe") || matches!(pid, 0 | 4);
+    if !is_image || rest.is_empty() {
+        return false;
+    }
+    let services = if others.len() == 1 { rest.as_str() } else { "" };
+    tasks.push(Task { image, pid, services: split_services(services).collect() });
     true
 }
 
 /// Lists by `/fo csv`: everything is quoted, and there are as many columns as one of the forms of `tasklist` has.
-fn comma_separated(text: &str) -> Option<Vec<Task>> {
-    let mut tasks = Vec::new();
-    for line in text.lines().map(str::trim) {
-        match quoted(line) {
-            Some(task) => tasks.push(task),
-            None if tasks.is_empty() => {}
-            None => break,
+fn comma_separated(text: &str, count: &mut RowCount) -> Option<Vec<Task>> {
+    let mut tasks: Vec<Task> = Vec::new();
+    let mut pending = RowCount::default();
+    let mut heading: Vec<Column> = Vec::new();
+    for line in Lines::new(text) {
+        let text = line.trimmed();
+        match quoted(text) {
+            Some(task) => {
+                tasks.push(task);
+                count.read();
+                count.add(std::mem::take(&mut pending));
+            }
+            None if text.is_empty() => {}
+            None if tasks.is_empty() => {
+                heading =
+                    text.split("\",\"").take(MAX_COLUMNS).map(|name| Column::named(name.trim_matches('"'))).collect();
+            }
+            None if pending.not_understood >= MAX_MISSES as u64 => break,
+            None => pending.missed(line.number),
         }
     }
-    (!tasks.is_empty()).then_some(tasks)
+    // Other lists have a name and a number in front, too.
+    let third = heading.get(2).copied().unwrap_or(Column::Other);
+    let is_named =
+        matches!(third, Column::Services | Column::Modules | Column::Other) && !heading.contains(&Column::Handles);
+    let is_image = |task: &Task| task.image.to_ascii_lowercase().ends_with(".exe") || matches!(task.pid, 0 | 4);
+    let is_list = is_named && tasks.iter().any(is_image);
+    if third == Column::Modules {
+        tasks.iter_mut().for_each(|task| task.services.clear());
+    }
+    if !is_list {
+        *count = RowCount::default();
+    }
+    is_list.then_some(tasks)
 }
 
 fn quoted(line: &str) -> Option<Task> {
     let cells: Vec<&str> = line.strip_prefix('"')?.strip_suffix('"')?.split("\",\"").take(MAX_COLUMNS).collect();
-    let is_number = |text: &str| text.trim().parse::<u32>().is_ok();
+    let is_number = |text: &str| number::<u32>(text).is_some();
     // Other lists have numbers and addresses where this one has words.
     let is_words = |text: &str| !is_number(text) && text.trim().parse::<IpAddr>().is_err();
     let (image, pid, services) = match cells.as_slice() {

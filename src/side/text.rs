@@ -1,16 +1,37 @@
 //! Text of Windows tools: Unicode in its forms, and the code pages of consoles, which no file names.
+//!
+//! One file may hold several encodings: `>>` of a command prompt appends bytes of a code page to what PowerShell wrote as
+//! UTF-16. Each stretch is decoded by itself.
+
+mod language;
+mod pages;
+mod stretches;
 
 use std::borrow::Cow;
 
-use encoding_rs::{Encoding, IBM866, SHIFT_JIS, UTF_16BE, UTF_16LE, WINDOWS_1251, WINDOWS_1252};
-use oem_cp::code_table::{DECODING_TABLE_CP437, DECODING_TABLE_CP850};
-use oem_cp::decode_string_complete_table;
+use encoding_rs::Encoding;
+use serde::Serialize;
 
-/// How much of a file shows what its code page is. Text in one language has a hundred letters outside of ASCII in less.
-const SAMPLE_BYTES: usize = 64 << 10;
+pub use pages::NamedEncoding;
+use stretches::{Shape, Stretch, stretches};
 
 /// How much of a file shows whether it is UTF-16 without a mark.
 const SHAPE_BYTES: usize = 4 << 10;
+
+/// Encodings that a note names; what has more is no text.
+const MAX_NAMED: usize = 8;
+
+/// How the encoding of a text is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncodingBy {
+    /// A byte order mark says so.
+    Declared,
+    /// By its bytes: zeros, sequences of UTF-8, letters that stand side by side.
+    Guessed,
+    /// The user says so.
+    Option,
+}
 
 /// Text of a file, and how its encoding is known.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,204 +40,184 @@ pub struct Decoded<'a> {
     pub text: Cow<'a, str>,
     /// What is to be known about it: the encoding was guessed, or characters could not be told.
     pub note: Option<String>,
+    /// The name of the encoding; of several, all of them in their order.
+    pub encoding: String,
+    /// How it is known.
+    pub by: EncodingBy,
 }
 
-/// Decodes a file that a Windows tool wrote: UTF-8, UTF-16 with a mark or by its zeros, else a code page.
+/// Decodes a file that a Windows tool wrote: UTF-8, UTF-16 with a mark or by its zeros, else a code page, each stretch by
+/// itself.
 ///
-/// The code page is one of 932, 866, 1251, 850, 437 and 1252, guessed from which letters stand side by side. Where none
-/// makes words, ASCII is kept, the same in all of them, and every other byte becomes U+FFFD.
+/// The code page is guessed from which letters stand side by side. Where none makes words, ASCII is kept, the same in all of
+/// them, and every other byte becomes U+FFFD.
 pub fn decode_text(bytes: &[u8]) -> Decoded<'_> {
-    if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
-        let text = encoding.decode_without_bom_handling(bytes.get(mark..).unwrap_or_default()).0;
-        return Decoded { text, note: None };
+    decode_text_as(bytes, None)
+}
+
+/// The same, where the user may have said in which encoding stretches are that neither are UTF-16 nor begin with a mark.
+pub fn decode_text_as(bytes: &[u8], encoding: Option<NamedEncoding>) -> Decoded<'_> {
+    if let Some(encoding) = encoding.filter(|encoding| encoding.is_wide()) {
+        return Decoded {
+            text: encoding.decode(bytes),
+            note: None,
+            encoding: encoding.name().to_owned(),
+            by: EncodingBy::Option,
+        };
     }
-    if let Some(encoding) = utf16_by_shape(bytes) {
-        let text = encoding.decode_without_bom_handling(bytes).0;
-        return Decoded { text, note: Some(format!("read as {}, which it does not say", encoding.name())) };
+    let mut pieces: Vec<Piece<'_>> = Vec::new();
+    for stretch in stretches(bytes) {
+        pieces.extend(decode_stretch(&stretch, encoding));
     }
+    match pieces.len() {
+        0 => Decoded { text: "".into(), note: None, encoding: "ASCII".to_owned(), by: EncodingBy::Guessed },
+        1 => match pieces.pop() {
+            Some(piece) => {
+                Decoded { note: piece.note(), text: piece.text, encoding: piece.encoding.to_owned(), by: piece.by }
+            }
+            None => Decoded { text: "".into(), note: None, encoding: String::new(), by: EncodingBy::Guessed },
+        },
+        _ => joined(pieces),
+    }
+}
+
+/// A stretch in one encoding.
+struct Piece<'a> {
+    text: Cow<'a, str>,
+    encoding: &'static str,
+    by: EncodingBy,
+    how: How,
+}
+
+/// What is to be said about the encoding of a stretch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    Plain,
+    ByZeros,
+    ByLetters,
+    Unknown,
+}
+
+impl Piece<'_> {
+    fn note(&self) -> Option<String> {
+        match self.how {
+            How::Plain => None,
+            How::ByZeros => Some(format!("read as {}, which it does not say", self.encoding)),
+            How::ByLetters => Some(format!("its code page is not named: read as {}, by its letters", self.encoding)),
+            How::Unknown => Some(
+                "its code page is not known: letters outside of ASCII are shown as \u{fffd}; --encoding names it"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+fn decode_stretch<'a>(stretch: &Stretch<'a>, option: Option<NamedEncoding>) -> Vec<Piece<'a>> {
+    let by = if stretch.is_marked { EncodingBy::Declared } else { EncodingBy::Guessed };
+    let how = if stretch.is_marked { How::Plain } else { How::ByZeros };
+    let wide = |encoding: &'static Encoding| {
+        let text = encoding.decode_without_bom_handling(stretch.bytes).0;
+        vec![Piece { text, encoding: encoding.name(), by, how }]
+    };
+    match stretch.shape {
+        Shape::Wide(encoding) => wide(encoding),
+        Shape::Narrow if stretch.is_marked => {
+            let text = encoding_rs::UTF_8.decode_without_bom_handling(stretch.bytes).0;
+            vec![Piece { text, encoding: "UTF-8", by, how }]
+        }
+        Shape::Narrow => match option {
+            Some(encoding) if !stretch.bytes.is_ascii() => {
+                let (text, by) = (encoding.decode(stretch.bytes), EncodingBy::Option);
+                vec![Piece { text, encoding: encoding.name(), by, how: How::Plain }]
+            }
+            _ => narrow(stretch.bytes),
+        },
+    }
+}
+
+fn ascii_or_utf8(text: &str) -> Piece<'_> {
+    let encoding = if text.is_ascii() { "ASCII" } else { "UTF-8" };
+    Piece { text: text.into(), encoding, by: EncodingBy::Guessed, how: How::Plain }
+}
+
+/// Decodes bytes that are neither UTF-16 nor marked.
+fn narrow(bytes: &[u8]) -> Vec<Piece<'_>> {
     match std::str::from_utf8(bytes) {
-        Ok(text) => Decoded { text: text.into(), note: None },
+        Ok(text) => vec![ascii_or_utf8(text)],
         Err(error) if error.error_len().is_none() => {
             // Cut in the middle of the last character.
             let whole = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            Decoded { text: String::from_utf8_lossy(whole), note: None }
+            let text = String::from_utf8_lossy(whole);
+            let encoding = if text.is_ascii() { "ASCII" } else { "UTF-8" };
+            vec![Piece { text, encoding, by: EncodingBy::Guessed, how: How::Plain }]
         }
-        Err(_) => in_code_page(bytes),
+        Err(_) => stretches::of_pages(bytes)
+            .into_iter()
+            .map(|part| match (std::str::from_utf8(part.bytes), part.page) {
+                (Ok(text), _) => ascii_or_utf8(text),
+                (Err(_), Some(page)) => Piece {
+                    text: page.decode(part.bytes),
+                    encoding: page.name(),
+                    by: EncodingBy::Guessed,
+                    how: How::ByLetters,
+                },
+                (Err(_), None) => {
+                    let known =
+                        |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { char::REPLACEMENT_CHARACTER };
+                    let text: String = part.bytes.iter().map(known).collect();
+                    Piece { text: text.into(), encoding: "unknown", by: EncodingBy::Guessed, how: How::Unknown }
+                }
+            })
+            .collect(),
     }
+}
+
+/// Several stretches as one text, and what to know about them.
+fn joined(pieces: Vec<Piece<'_>>) -> Decoded<'_> {
+    let mut text = String::new();
+    let mut line = 1_u64;
+    let mut names: Vec<&'static str> = Vec::new();
+    let mut turns: Vec<String> = Vec::new();
+    let mut by = EncodingBy::Declared;
+    let mut note = None;
+    let mut last = "";
+    for piece in &pieces {
+        if piece.encoding != last && !piece.text.is_empty() {
+            if turns.len() < MAX_NAMED {
+                turns.push(format!("{} from line {line} on", piece.encoding));
+            }
+            last = piece.encoding;
+            if !names.contains(&piece.encoding) {
+                names.push(piece.encoding);
+            }
+        }
+        by = match (by, piece.by) {
+            (EncodingBy::Option, _) | (_, EncodingBy::Option) => EncodingBy::Option,
+            (EncodingBy::Guessed, _) | (_, EncodingBy::Guessed) => EncodingBy::Guessed,
+            _ => EncodingBy::Declared,
+        };
+        if matches!(piece.how, How::ByLetters | How::Unknown) {
+            note = note.or_else(|| piece.note());
+        }
+        line = line.saturating_add(piece.text.matches('\n').count() as u64);
+        text.push_str(&piece.text);
+    }
+    let turns = (names.len() > 1).then(|| format!("in several encodings: {}", turns.join(", ")));
+    let note = [turns, note].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"));
+    Decoded { text: text.into(), note, encoding: names.join(", "), by }
 }
 
 /// Whether the bytes would be decoded as Unicode by their mark or their zeros.
 pub(super) fn is_marked_or_utf16(bytes: &[u8]) -> bool {
-    Encoding::for_bom(bytes).is_some() || utf16_by_shape(bytes).is_some()
-}
-
-/// Text of tools is ASCII for the most part, whatever the language: in UTF-16 every second byte is zero.
-fn utf16_by_shape(bytes: &[u8]) -> Option<&'static Encoding> {
-    let pairs = bytes.get(..SHAPE_BYTES).unwrap_or(bytes).chunks_exact(2);
-    let count = pairs.len();
-    let (mut low_zeros, mut high_zeros) = (0, 0);
-    for pair in pairs {
-        low_zeros += usize::from(pair.first() == Some(&0));
-        high_zeros += usize::from(pair.last() == Some(&0));
-    }
-    let (many, few) = (count / 3, count / 100);
-    match (low_zeros, high_zeros) {
-        _ if count < 4 => None,
-        (low, high) if high > many && low <= few => Some(UTF_16LE),
-        (low, high) if low > many && high <= few => Some(UTF_16BE),
-        _ => None,
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum CodePage {
-    Named(&'static str, &'static Encoding),
-    Table(&'static str, &'static [char; 128]),
-}
-
-impl CodePage {
-    fn decode<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
-        match self {
-            Self::Named(_, encoding) => encoding.decode_without_bom_handling(bytes).0,
-            Self::Table(_, table) => decode_string_complete_table(bytes, table).into(),
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Named(name, _) | Self::Table(name, _) => name,
-        }
-    }
-}
-
-/// From the most to the least particular: of two that fit as well, the first is taken.
-const CODE_PAGES: [CodePage; 6] = [
-    CodePage::Named("932", SHIFT_JIS),
-    CodePage::Named("866", IBM866),
-    CodePage::Named("1251", WINDOWS_1251),
-    CodePage::Table("850", &DECODING_TABLE_CP850),
-    CodePage::Table("437", &DECODING_TABLE_CP437),
-    CodePage::Named("1252", WINDOWS_1252),
-];
-
-fn in_code_page(bytes: &[u8]) -> Decoded<'_> {
-    let sample = sample(bytes);
-    let mut best: Option<(i64, CodePage)> = None;
-    for page in CODE_PAGES {
-        let score = plausibility(&page.decode(&sample));
-        if score > best.map_or(0, |(score, _)| score) {
-            best = Some((score, page));
-        }
-    }
-    match best {
-        Some((_, page)) => Decoded {
-            text: page.decode(bytes),
-            note: Some(format!("its code page is not named: read as {}, by its letters", page.name())),
-        },
-        None => {
-            let known = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { char::REPLACEMENT_CHARACTER };
-            let text: String = bytes.iter().map(known).collect();
-            let note = "its code page is not known: letters outside of ASCII are shown as \u{fffd}".to_owned();
-            Decoded { text: text.into(), note: Some(note) }
-        }
-    }
-}
-
-/// The first lines with bytes outside of ASCII.
-fn sample(bytes: &[u8]) -> Vec<u8> {
-    let mut sample = Vec::new();
-    for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.is_ascii()) {
-        let left = SAMPLE_BYTES.saturating_sub(sample.len());
-        sample.extend(line.iter().take(left));
-        if left == 0 {
-            break;
-        }
-    }
-    sample
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Script {
-    Latin,
-    Cyrillic,
-    Kana,
-    Han,
-    /// No letter.
-    None,
-    /// What no tool prints.
-    Odd,
-}
-
-impl Script {
-    fn of(character: char) -> Self {
-        match character {
-            'a'..='z' | 'A'..='Z' => Self::Latin,
-            '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{FF}' | 'ı' | 'Œ' | 'œ' => Self::Latin,
-            'А'..='я' | 'Ё' | 'ё' => Self::Cyrillic,
-            '\u{3041}'..='\u{30FF}' => Self::Kana,
-            '\u{4E00}'..='\u{9FFF}' => Self::Han,
-            '\0'..='\u{7F}'
-            | '«'
-            | '»'
-            | '¿'
-            | '¡'
-            | '©'
-            | '®'
-            | '°'
-            | '–'
-            | '’'
-            | '“'
-            | '”'
-            | '…'
-            | '№'
-            | '\u{A0}' => Self::None,
-            '\u{3000}'..='\u{3040}' | '\u{FF01}'..='\u{FF5E}' => Self::None,
-            _ => Self::Odd,
-        }
-    }
-}
-
-/// Letters that the Western languages of Windows use more than others.
-const COMMON: &str = "äöüßÄÖÜéèêàçâîôûÉÀñáíóúãõåæøÅÆØ";
-
-/// How much a text looks like words: letters outside of ASCII count for it where they stand in a word of their script, and
-/// against it where they stand alone, break the case of a word, or are no letters.
-fn plausibility(text: &str) -> i64 {
-    let mut score = 0;
-    let mut before = ' ';
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        let after = characters.peek().copied().unwrap_or(' ');
-        let fits = |near: char| Script::of(near) == Script::of(character);
-        let is_japanese = |near: char| matches!(Script::of(near), Script::Kana | Script::Han);
-        if !character.is_ascii() {
-            score += match Script::of(character) {
-                Script::Latin if breaks_case(before, character, after) => -2,
-                // No Western word has such letters alone.
-                Script::Latin if !before.is_ascii_alphabetic() && !after.is_ascii_alphabetic() => -2,
-                Script::Latin => 2 + i64::from(COMMON.contains(character)),
-                Script::Cyrillic if breaks_case(before, character, after) => -2,
-                Script::Cyrillic if fits(before) || fits(after) => 2,
-                // Two bytes each: they count twice.
-                Script::Kana if is_japanese(before) || is_japanese(after) => 5,
-                Script::Han if is_japanese(before) || is_japanese(after) => 2,
-                Script::None => 0,
-                Script::Cyrillic | Script::Kana | Script::Han => -2,
-                Script::Odd => -3,
-            };
-        }
-        before = character;
-    }
-    score
-}
-
-/// A capital behind a small letter, or a small letter between capitals.
-fn breaks_case(before: char, character: char, after: char) -> bool {
-    if character.is_uppercase() { before.is_lowercase() } else { before.is_uppercase() && after.is_uppercase() }
+    let shape = bytes.get(..SHAPE_BYTES).unwrap_or(bytes);
+    Encoding::for_bom(bytes).is_some()
+        || stretches(shape).iter().any(|stretch| matches!(stretch.shape, Shape::Wide(_)) && stretch.bytes.len() >= 8)
 }
 
 #[cfg(test)]
 mod tests {
+    use encoding_rs::{IBM866, SHIFT_JIS, WINDOWS_1251, WINDOWS_1252};
+
     use super::*;
 
     fn read(bytes: &[u8]) -> (String, Option<String>) {
@@ -274,5 +275,44 @@ mod tests {
         let (text, note) = read(b"a \xdb b");
         assert_eq!(text, "a \u{fffd} b");
         assert!(note.unwrap().contains("not known"));
+    }
+
+    fn wide(text: &str) -> Vec<u8> {
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    }
+
+    #[test]
+    fn each_stretch_is_decoded_by_itself() {
+        let (one, two) = ("  TCP  10.0.0.1:1  0.0.0.0:0\r\n", "アクティブな接続\r\n  TCP  [::]:1  [::]:0\r\n");
+        let bytes = [one.as_bytes(), &wide(two), one.as_bytes(), b"\xff\xfe", &wide(one)].concat();
+        let decoded = decode_text(&bytes);
+        assert_eq!(decoded.text, format!("{one}{two}{one}{one}"));
+        assert_eq!((decoded.encoding.as_str(), decoded.by), ("ASCII, UTF-16LE", EncodingBy::Guessed));
+        let note = decoded.note.unwrap();
+        assert_eq!(
+            note,
+            "in several encodings: ASCII from line 1 on, UTF-16LE from line 2 on, ASCII from line 4 on, UTF-16LE from line 5 on"
+        );
+        // A file that PowerShell began and a command prompt went on with.
+        let bytes = [b"\xff\xfe", wide(two).as_slice(), one.as_bytes()].concat();
+        assert_eq!(decode_text(&bytes).text, format!("{two}{one}"));
+    }
+
+    #[test]
+    fn lines_of_another_page_are_told_apart() {
+        let german = "Zugriff verweigert für Größe\r\nÜberprüfung\r\n";
+        let page_850 = oem_cp::encode_string_checked(german, &oem_cp::code_table::ENCODING_TABLE_CP850).unwrap();
+        for other in [WINDOWS_1252.encode(german).0.as_ref(), german.as_bytes()] {
+            let bytes = [page_850.as_slice(), b"plain\r\n", other].concat();
+            assert_eq!(decode_text(&bytes).text, format!("{german}plain\r\n{german}"));
+        }
+    }
+
+    #[test]
+    fn the_user_may_name_the_encoding() {
+        let decoded = decode_text_as(b"NAS\x9dUCHIWANIE \xe9\r\n", "852".parse().ok());
+        assert_eq!((&*decoded.text, decoded.by, decoded.note), ("NASŁUCHIWANIE Ú\r\n", EncodingBy::Option, None));
+        let decoded = decode_text_as(b"\xff\xfea\0", "852".parse().ok());
+        assert_eq!((&*decoded.text, decoded.by), ("a", EncodingBy::Declared), "a mark says more");
     }
 }

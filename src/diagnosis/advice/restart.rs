@@ -84,7 +84,10 @@ pub(super) fn restart_of(named: &NamedHolder<'_>) -> Restart {
     if let Some(why) = find(NEVER_PROCESSES, stem(&named.image)) {
         return Restart::Never(named.label.clone(), why);
     }
-    let found = |list| named.services.iter().find_map(|service| Some((service.clone(), find(list, service)?)));
+    // The service that owns the sockets is the one to restart: then the others in the process do not matter.
+    let owner = named.service.map(|service| [service.to_owned()]);
+    let services = owner.as_ref().map_or(named.services, |owner| owner.as_slice());
+    let found = |list| services.iter().find_map(|service| Some((service.clone(), find(list, service)?)));
     if let Some((service, why)) = found(NEVER_SERVICES) {
         return Restart::Never(service, why);
     }
@@ -92,11 +95,11 @@ pub(super) fn restart_of(named: &NamedHolder<'_>) -> Restart {
         return Restart::AtTheConsole(service, why);
     }
     match stem(&named.image) {
-        "svchost" if named.services.is_empty() => Restart::UnknownServices,
+        "svchost" if services.is_empty() => Restart::UnknownServices,
         "w3wp" => Restart::WebPool,
         // A name that may not stand in a command is no service that is known.
-        _ if named.services.is_empty() || !named.services.iter().all(|name| is_service_name(name)) => Restart::Program,
-        _ => Restart::Services(named.services.to_vec()),
+        _ if services.is_empty() || !services.iter().all(|name| is_service_name(name)) => Restart::Program,
+        _ => Restart::Services(services.to_vec()),
     }
 }
 
@@ -134,6 +137,7 @@ mod tests {
             image,
             pid: Some(700),
             services: &services,
+            service: None,
             now_is: None,
             goes_to_many: false,
         };

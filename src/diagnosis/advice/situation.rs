@@ -31,12 +31,14 @@ pub struct NamedHolder<'a> {
     pub now_is: Option<&'a str>,
     /// Whether it connects to different addresses, none of them with most of its connects.
     pub goes_to_many: bool,
+    /// The service that owns nearly all of its sockets.
+    pub service: Option<&'a str>,
 }
 
 impl NamedHolder<'_> {
     /// System and Idle stand for the kernel: they are not to be restarted, nor blamed as an application.
     pub fn is_kernel(&self) -> bool {
-        self.pid.is_none_or(crate::machine::owner::is_kernel)
+        self.pid.map_or(self.image.is_empty(), crate::machine::owner::is_kernel)
     }
 }
 
@@ -118,6 +120,7 @@ impl<'a> Situation<'a> {
                     services: &row.services,
                     now_is: row.pid_is_now.as_deref(),
                     goes_to_many: goes_to_many(&row.destinations),
+                    service: row.socket_service.as_deref(),
                 })
             })
             .collect();

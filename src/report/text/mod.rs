@@ -2,6 +2,7 @@
 
 mod answer;
 mod closing;
+mod destinations;
 mod holders;
 mod people;
 mod procedure;
@@ -52,6 +53,8 @@ pub fn write(report: &Report, layout: Layout, out: &mut dyn Write) -> io::Result
     page.who_suffered()?;
     page.trends()?;
     page.procedure()?;
+    page.address_use()?;
+    page.destinations()?;
     page.when()?;
     page.other_failures()?;
     page.how_sure()?;

@@ -65,6 +65,9 @@ impl Page<'_, '_> {
 
 fn process(row: &ProcedureRow) -> String {
     match (&row.image, row.pid) {
+        (Some(image), None) if !row.services.is_empty() => {
+            format!("{} ({})", shown(image), shown(&row.services.join(", ")))
+        }
         (Some(image), _) => shown(image),
         (None, Some(0)) if row.time_wait > 0 => "(no owner any more)".to_owned(),
         (None, Some(4)) => "(System)".to_owned(),

@@ -15,19 +15,35 @@ fn tcp(local: &str, remote: &str, state: TcpState, pid: Option<u32>) -> ListedSo
         state: Some(state),
         pid,
         count: 1,
+        image: None,
+        port_alone: None,
     }
 }
 
 fn udp(local: &str, pid: Option<u32>) -> ListedSocket {
     let local = at(local);
     let (protocol, family) = (Protocol::Udp, Some(local.family()));
-    ListedSocket { protocol, family, local: Some(local), remote: None, state: None, pid, count: 1 }
+    ListedSocket {
+        protocol,
+        family,
+        local: Some(local),
+        remote: None,
+        state: None,
+        pid,
+        count: 1,
+        image: None,
+        port_alone: None,
+    }
 }
 
+/// The one listing of a text, without what it says of the owner of each row.
 fn only(text: &str) -> SocketListing {
     let netstat = parse(text).unwrap();
-    assert_eq!((netstat.listings.len(), netstat.unread), (1, 0));
-    netstat.listings.into_iter().next().unwrap()
+    assert_eq!((netstat.listings.len(), netstat.rows.not_understood), (1, 0));
+    let mut listing = netstat.listings.into_iter().next().unwrap();
+    listing.sockets.iter_mut().for_each(|socket| socket.image = None);
+    listing.asked = None;
+    listing
 }
 
 const WITH_OWNERS: &str = "\r
@@ -92,27 +108,21 @@ fn without_pid_and_with_further_columns() {
     let want = [tcp("10.0.0.1:139", "0.0.0.0:0", TcpState::Listen, None), udp("10.0.0.1:137", None)];
     assert_eq!(listing.sockets, want);
     // -t adds a column behind the PID, or behind the state.
-    let listing =
-        only("  TCP  1.1.1.1:9  2.2.2.2:8  ESTABLISHED  77  InHost\n  TCP  1.1.1.1:9  2.2.2.2:8  CLOSING  InHost\n");
-    let want = [
-        tcp("1.1.1.1:9", "2.2.2.2:8", TcpState::Established, Some(77)),
-        tcp("1.1.1.1:9", "2.2.2.2:8", TcpState::Closing, None),
-    ];
-    assert_eq!(listing.sockets, want);
+    let listing = only("  TCP  1.1.1.1:9  2.2.2.2:8  ESTABLISHED  77  InHost\n");
+    assert_eq!(listing.sockets, [tcp("1.1.1.1:9", "2.2.2.2:8", TcpState::Established, Some(77))]);
+    let listing = only("  TCP  1.1.1.1:9  2.2.2.2:8  CLOSING  InHost\n");
+    assert_eq!(listing.sockets, [tcp("1.1.1.1:9", "2.2.2.2:8", TcpState::Closing, None)]);
 }
 
 #[test]
 fn states_of_two_words_and_unknown_ones() {
     let listing = only(
-        "  TCP    10.0.0.1:139   0.0.0.0:0   IN ASCOLTO   4\n  TCP    10.0.0.1:139   0.0.0.0:0   NASŁUCHIWANIE   4\n  \
+        "  TCP    10.0.0.1:139   0.0.0.0:0   IN ASCOLTO   4\n  TCP    10.0.0.1:139   0.0.0.0:0   NASLOUCHÁNÍ   4\n  \
         TCP 1.1.1.1:9 2.2.2.2:8 FIN WAIT 2 99\n",
     );
     let states: Vec<_> = listing.sockets.iter().map(|socket| (socket.state.clone().unwrap(), socket.pid)).collect();
-    let want = [
-        (TcpState::Listen, Some(4)),
-        (TcpState::Other("NASŁUCHIWANIE".into()), Some(4)),
-        (TcpState::FinWait2, Some(99)),
-    ];
+    let want =
+        [(TcpState::Listen, Some(4)), (TcpState::Other("NASLOUCHÁNÍ".into()), Some(4)), (TcpState::FinWait2, Some(99))];
     assert_eq!(states, want);
 }
 
@@ -166,7 +176,7 @@ fn other_output_around_changes_nothing() {
 #[test]
 fn rows_that_end_too_early_are_counted() {
     let netstat = parse("  UDP  10.0.0.1:2  *:*  4\n  TCP  10.0.0.1:1  0.0.0.0:0\n  TCP  10.0.0.1:1\n").unwrap();
-    assert_eq!((netstat.listings[0].sockets.len(), netstat.unread), (1, 2));
+    assert_eq!((netstat.listings[0].sockets.len(), netstat.rows.not_understood), (1, 2));
 }
 
 #[test]
@@ -175,10 +185,66 @@ fn what_is_no_netstat() {
         "",
         "TCP is a protocol\n",
         "tcp        0      0 0.0.0.0:22              0.0.0.0:*               LISTEN\n",
-        "  TCP    host:139   other:0   LISTENING\n",
         "  TCP    10.0.0.1:70000   0.0.0.0:0   LISTENING   4\n",
         "TCP 10.0.0.1:50000 10.0.0.2:443 ALLOW 17\n",
     ] {
         assert_eq!(parse(text), None, "{text:?}");
     }
+}
+
+#[test]
+fn what_is_put_around_rows_is_no_part_of_them() {
+    let rows = "> | TCP | 10.0.0.1:50000 | 10.0.0.2:443 | ESTABLISHED | 77 |\n[14:03:11] TCP 10.0.0.1:50001 10.0.0.2:443 CLOSE_WAIT 77\n\
+        - UDP 10.0.0.1:50002 *:* 78\n";
+    let want = [
+        tcp("10.0.0.1:50000", "10.0.0.2:443", TcpState::Established, Some(77)),
+        tcp("10.0.0.1:50001", "10.0.0.2:443", TcpState::CloseWait, Some(77)),
+        udp("10.0.0.1:50002", Some(78)),
+    ];
+    assert_eq!(only(rows).sockets, want);
+}
+
+#[test]
+fn rows_broken_in_two_are_put_together() {
+    let text = "  Proto  Local Address          Foreign Address        State           PID\n\
+        TCP [fe80::1c2f%12]:50400 [fe80::99]:443 ESTABLISHED\n77\nTCP 10.0.0.1:50001 10.0.0.2:443\nCLOSE_WAIT 78\n\
+        TCP 10.0.0.1:50002 10.0.0.2:443 CLOSE_WAIT\n\nTCP 10.0.0.1:50003 10.0.0.2:443 CLOSE_WAIT 79\n";
+    let netstat = parse(text).unwrap();
+    let pids: Vec<_> = netstat.listings[0].sockets.iter().map(|socket| socket.pid).collect();
+    assert_eq!(pids, [Some(77), Some(78), Some(79)]);
+    assert_eq!(netstat.rows, RowCount { rows: 3, not_understood: 1, first_not_understood: Some(6) });
+}
+
+#[test]
+fn names_of_hosts_and_ports_without_n() {
+    let text = "  TCP    0.0.0.0:epmap   SRV01:0   LISTENING   4\n  TCP    SRV01:50001  db.contoso.com:ms-sql-s  ESTABLISHED  77\n  \
+        UDP    SRV01:ntp   *:*   78\n";
+    let listing = only(text);
+    let rows: Vec<_> = listing
+        .sockets
+        .iter()
+        .map(|socket| (socket.family, socket.local, socket.port_alone, socket.state.clone(), socket.pid))
+        .collect();
+    let want = [
+        (Some(Family::Ipv4), None, None, Some(TcpState::Listen), Some(4)),
+        (None, None, Some(50001), Some(TcpState::Established), Some(77)),
+        (None, None, None, None, Some(78)),
+    ];
+    assert_eq!(rows, want);
+    assert_eq!(parse("  TCP    host:139   other:0   ALLOWED  4\n"), None);
+}
+
+#[test]
+fn each_row_has_its_owner_without_o() {
+    let text = "  TCP  10.0.0.1:50000  10.0.0.2:443  ESTABLISHED\n [a.exe]\n  TCP  10.0.0.1:50001  10.0.0.2:443  CLOSE_WAIT\n  BITS\n \
+        [svchost.exe]\n  TCP  10.0.0.1:50002  10.0.0.2:443  ESTABLISHED\n [...]\n  TCP  10.0.0.1:50003  10.0.0.2:443  ESTABLISHED\n [a.exe]\n";
+    let listing = parse(text).unwrap().listings.remove(0);
+    let images: Vec<_> = listing.sockets.iter().map(|socket| socket.image).collect();
+    assert_eq!(images, [Some(0), Some(1), None, Some(0)]);
+    let owner = |image: &str, services: &[&str]| ListedOwner {
+        image: Some(image.to_owned()),
+        services: services.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    assert_eq!(listing.images, [owner("a.exe", &[]), owner("svchost.exe", &["BITS"])]);
+    assert!(listing.owners.is_empty());
 }

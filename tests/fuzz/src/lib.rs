@@ -1,6 +1,7 @@
 //! A report from bytes, without the program around it, and what must hold for every report.
 
 pub mod listing;
+pub mod rows;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;

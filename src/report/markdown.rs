@@ -1,0 +1,404 @@
+//! The report for tickets: Markdown as GitHub, GitLab, Jira's importer and `cmark-gfm` read it, plain enough to be read as it is.
+//!
+//! The verdict, three tables and the next steps stand open; the rest is folded. Nothing from outside can become markup: names
+//! stand in code spans, and in sentences each sign that could mean something is escaped.
+
+use std::io::{self, Write};
+
+use super::summary::{evidence_name, look_phrase};
+use super::wording::{known_by, machine, name, percent, percent_of, pid, sentence_start, span};
+use super::{PoolRow, ProcessRow, Report};
+use crate::diagnosis::alternatives::Standing;
+use crate::diagnosis::state::State;
+use crate::event::base_name;
+use crate::time::{FileTime, ShownTime as _};
+use crate::words::{counted, grouped, shown};
+
+/// How much is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Rows of each table.
+    pub top: usize,
+    /// Bytes that the document may have; folded parts that do not fit are left out, and that is said.
+    pub bytes: usize,
+}
+
+impl Default for Extent {
+    /// 20 rows, and 60,000 bytes: ticket systems take 65,536 characters or less.
+    fn default() -> Self {
+        Self { top: 20, bytes: 60_000 }
+    }
+}
+
+/// Room for the sentence that says what was left out.
+const CLOSING_BYTES: usize = 1_000;
+
+/// Writes the report.
+///
+/// # Errors
+///
+/// What writing says.
+pub fn write(report: &Report, extent: Extent, out: &mut dyn Write) -> io::Result<()> {
+    let page = Page { report, top: extent.top.max(1) };
+    let mut document = page.open();
+    let mut left_out = Vec::new();
+    for (title, body) in page.folded() {
+        let part = format!("\n<details>\n<summary>{title}</summary>\n\n{body}\n</details>\n");
+        if document.len() + part.len() + CLOSING_BYTES <= extent.bytes {
+            document.push_str(&part);
+        } else {
+            left_out.push(title);
+        }
+    }
+    if !left_out.is_empty() {
+        let what = left_out.join(", ");
+        document.push_str(&format!("\nLeft out for its length: {what}. The JSON report has it.\n"));
+    }
+    let tool = &report.tool;
+    document.push_str(&format!("\n{} {}\n", tool.name, tool.version));
+    out.write_all(document.as_bytes())
+}
+
+struct Page<'r> {
+    report: &'r Report,
+    top: usize,
+}
+
+impl Page<'_> {
+    /// What stands open: verdict, who holds, who suffered, pools, next steps.
+    fn open(&self) -> String {
+        let headline = self.report.headline();
+        let mut text = format!("# Port exhaustion: {}", sentence_start(&headline.answer.to_lowercase()));
+        if !headline.pools.is_empty() {
+            text.push_str(&format!(", {}", plain(&headline.pools)));
+        }
+        text.push('\n');
+        if !headline.confidence.is_empty() {
+            text.push_str(&format!("\n**{}**\n", sentence_start(headline.confidence)));
+        }
+        text.push('\n');
+        for sentence in self.report.answer() {
+            text.push_str(&format!("- {}\n", plain(&sentence_start(&sentence))));
+        }
+        for doubt in self.report.first_doubts() {
+            text.push_str(&format!("- But {}\n", plain(doubt)));
+        }
+        text.push('\n');
+        for trace in &self.report.traces {
+            let when = span(trace).map(|span| format!(", {span}")).unwrap_or_default();
+            text.push_str(&format!("{}: {}{when}\n\n", code(base_name(&trace.path)), plain(&machine(trace))));
+        }
+        self.who_holds(&mut text);
+        self.who_suffered(&mut text);
+        self.pools(&mut text);
+        self.next(&mut text);
+        text
+    }
+
+    fn process(&self, index: usize) -> Option<&ProcessRow> {
+        self.report.processes.get(index)
+    }
+
+    fn who_holds(&self, text: &mut String) {
+        for of_pool in self.report.pool_holders() {
+            let Some(pool) = self.report.pools.get(of_pool.pool) else { continue };
+            let of = of_pool.name.as_ref().map(|name| format!(", {}", plain(name))).unwrap_or_default();
+            text.push_str(&format!(
+                "## Who holds the ports{of}\n\n{}\n\n",
+                plain(&sentence_start(&of_pool.explanation))
+            ));
+            let mut table = Table::new(&[
+                "Process",
+                "PID",
+                "Services",
+                "-Ports",
+                "-Share",
+                "-Per minute",
+                "Known by",
+                "Looks like",
+            ]);
+            for holder in of_pool.holders.iter().filter_map(|index| self.report.holders.get(*index)).take(self.top) {
+                let Some(row) = self.process(holder.process) else { continue };
+                table.row(&[
+                    code(&name(row)),
+                    pid(row),
+                    services(row),
+                    grouped(holder.ports.into()),
+                    percent_of(holder.ports, pool.count),
+                    holder.growth_per_minute.map(|rate| format!("{rate:+.1}")).unwrap_or_default(),
+                    evidence_name(holder.evidence).to_owned(),
+                    plain(&look_phrase(holder.look)),
+                ]);
+            }
+            table.write(of_pool.holders.len(), text);
+            for sentence in &of_pool.rest {
+                text.push_str(&format!("- {}\n", plain(&sentence_start(sentence))));
+            }
+            if !of_pool.rest.is_empty() {
+                text.push('\n');
+            }
+        }
+    }
+
+    fn who_suffered(&self, text: &mut String) {
+        let sufferers = &self.report.sufferers;
+        if sufferers.is_empty() {
+            return;
+        }
+        text.push_str("## Who suffered\n\n");
+        let mut table = Table::new(&[
+            "Process",
+            "PID",
+            "Services",
+            "-Failed binds",
+            "-Of binds",
+            "-Failed connects",
+            "First (UTC)",
+            "Last (UTC)",
+            "Owner known by",
+        ]);
+        for row in sufferers.iter().filter_map(|index| self.process(*index)).take(self.top) {
+            table.row(&[
+                code(&name(row)),
+                pid(row),
+                services(row),
+                grouped(row.bind_failures),
+                percent(row.bind_failures, row.binds_completed()),
+                grouped(row.connect_failures),
+                row.first_failure.map(FileTime::to_clock).unwrap_or_default(),
+                row.last_failure.map(FileTime::to_clock).unwrap_or_default(),
+                known_by(row),
+            ]);
+        }
+        table.write(sufferers.len(), text);
+    }
+
+    fn pools(&self, text: &mut String) {
+        let pools = &self.report.pools;
+        if pools.is_empty() {
+            return;
+        }
+        text.push_str("## Pools\n\n");
+        let mut table =
+            Table::new(&["Pool", "Ports", "-Size", "-In use at most", "-Explained", "-Failed binds", "State"]);
+        for pool in pools.iter().take(self.top) {
+            table.row(&[
+                plain(&pool.name()),
+                format!("{}–{}", pool.start, pool.end()),
+                grouped(pool.count.into()),
+                grouped(pool.occupied_peak.into()),
+                percent_of(pool.explained, pool.count),
+                grouped(pool.bind_failures),
+                state_word(pool).to_owned(),
+            ]);
+        }
+        table.write(pools.len(), text);
+    }
+
+    fn next(&self, text: &mut String) {
+        let mut steps = self.report.first_steps();
+        steps.extend(self.report.next_steps());
+        if steps.is_empty() {
+            return;
+        }
+        text.push_str("## Next\n");
+        for (number, step) in steps.iter().enumerate() {
+            text.push_str(&format!("\n{}. {}\n", number + 1, plain(&step.text)));
+            if !step.commands.is_empty() {
+                text.push_str(&fenced(&step.commands.join("\n"), 3));
+            }
+            if let Some(undo) = &step.undo {
+                text.push_str("\n   Undo:\n");
+                text.push_str(&fenced(undo, 3));
+            }
+        }
+    }
+
+    /// What is folded, each part with its title.
+    fn folded(&self) -> Vec<(&'static str, String)> {
+        let report = self.report;
+        let mut parts = Vec::new();
+        let mut add = |title, lines: Vec<String>| {
+            if !lines.is_empty() {
+                parts.push((title, lines.iter().map(|line| format!("- {line}\n")).collect::<String>()));
+            }
+        };
+        if let Some(how_sure) = report.how_sure() {
+            let lines = how_sure.assurances.iter().chain(&how_sure.events).chain(&how_sure.events_outside);
+            let doubts = how_sure.doubts.iter().chain(&report.coverage.notes);
+            let lines = lines.map(|line| format!("For: {}", plain(line)));
+            add("How sure", lines.chain(doubts.map(|line| format!("Against: {}", plain(line)))).collect());
+        }
+        for (standing, title) in
+            [(Standing::RuledOut, "Ruled out"), (Standing::Seen, "Also seen"), (Standing::Unknown, "Not known")]
+        {
+            let lines = report.ruled_out.iter().filter(|alternative| alternative.standing == standing);
+            add(title, lines.map(|alternative| plain(&shown(&alternative.text))).collect());
+        }
+        let outages = report.outages.iter().map(|outage| {
+            let (first, last) = (outage.first.to_date_and_time(), outage.last.to_date_and_time());
+            format!("{first} to {last} UTC: {}", counted(outage.failures, "failure"))
+        });
+        add("When", outages.collect());
+        add("Evidence", self.evidence());
+        let files = report.side_inputs.iter().map(|side| {
+            let used = if side.used { "" } else { ", not used" };
+            let note = side.note.as_ref().map(|note| format!(": {}", plain(&shown(note)))).unwrap_or_default();
+            format!("{} ({}{used}){note}", code(base_name(&side.path)), side.kind)
+        });
+        add("Side files", files.collect());
+        parts
+    }
+
+    fn evidence(&self) -> Vec<String> {
+        let report = self.report;
+        let mut lines = Vec::new();
+        if let Some(first) = &report.evidence {
+            let name = first.event_name.unwrap_or("unknown event");
+            let place = match (first.buffer, first.offset) {
+                (Some(buffer), Some(offset)) => format!("buffer {buffer}, offset {offset:#x}, "),
+                _ => String::new(),
+            };
+            lines.push(format!(
+                "First failure: {place}CPU {}, event {} ({name}), endpoint {}",
+                first.cpu,
+                first.event_id,
+                code(&first.endpoint)
+            ));
+        }
+        let coverage = &report.coverage;
+        if coverage.records > 0 {
+            lines.push(format!(
+                "Read: {}, {}, {} of the buffers damaged",
+                counted(coverage.buffers, "buffer"),
+                counted(coverage.records, "record"),
+                grouped(coverage.buffers_damaged)
+            ));
+        }
+        lines
+    }
+}
+
+fn services(row: &ProcessRow) -> String {
+    if row.services.is_empty() { String::new() } else { code(&row.services.join(", ")) }
+}
+
+fn state_word(pool: &PoolRow) -> &'static str {
+    match pool.state {
+        State::Exhausted => "exhausted",
+        State::Near => "nearly full",
+        State::NotSeen => "no failure seen",
+        State::CannotTell => "cannot tell",
+    }
+}
+
+/// A table whose cells are Markdown already; a heading that begins with `-` is of a column of numbers.
+struct Table {
+    text: String,
+    rows: usize,
+}
+
+impl Table {
+    fn new(headings: &[&str]) -> Self {
+        let names: Vec<&str> = headings.iter().map(|heading| heading.trim_start_matches('-')).collect();
+        let rules: Vec<&str> =
+            headings.iter().map(|heading| if heading.starts_with('-') { "--:" } else { "---" }).collect();
+        Self { text: format!("| {} |\n| {} |\n", names.join(" | "), rules.join(" | ")), rows: 0 }
+    }
+
+    fn row(&mut self, cells: &[String]) {
+        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        self.text.push_str(&format!("| {} |\n", cells.join(" | ")));
+        self.rows += 1;
+    }
+
+    /// Writes the table, and how many of `all` rows it does not show.
+    fn write(self, all: usize, text: &mut String) {
+        if self.rows > 0 {
+            text.push_str(&self.text);
+        }
+        let hidden = all.saturating_sub(self.rows);
+        if hidden > 0 {
+            text.push_str(&format!("\n({hidden} more)\n"));
+        }
+        text.push('\n');
+    }
+}
+
+/// A code span, whatever is in the text: no link, no markup, no end before its end.
+fn code(text: &str) -> String {
+    let text = shown(text);
+    if text.trim().is_empty() {
+        return String::new();
+    }
+    let fence = "`".repeat(longest_run(&text) + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// A block of code, indented as part of a list.
+fn fenced(text: &str, indent: usize) -> String {
+    let fence = "`".repeat(longest_run(text).max(2) + 1);
+    let indent = " ".repeat(indent);
+    let lines: String = text.lines().map(|line| format!("{indent}{line}\n")).collect();
+    format!("\n{indent}{fence}bat\n{lines}{indent}{fence}\n")
+}
+
+/// Length of the longest run of backticks.
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// What breaks a link, a mention or a reference in two without showing.
+const BREAK: &str = "<!-- -->";
+
+/// A sentence in which nothing is markup: signs are escaped, and what readers turn into links is broken.
+fn plain(text: &str) -> String {
+    let text = shown(text);
+    let mut safe = String::with_capacity(text.len() + 16);
+    for (at, character) in text.char_indices() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '$' => safe.extend(['\\', character]),
+            '#' | '@' => {
+                safe.push(character);
+                safe.push_str(BREAK);
+            }
+            ':' if text.get(at..).is_some_and(|rest| rest.starts_with("://")) => {
+                safe.push(':');
+                safe.push_str(BREAK);
+            }
+            '.' if text.get(..at).is_some_and(|before| before.to_ascii_lowercase().ends_with("www")) => {
+                safe.push_str(BREAK);
+                safe.push('.');
+            }
+            _ => safe.push(character),
+        }
+    }
+    // A list or a heading begins at the start alone.
+    match safe.chars().next() {
+        Some('-' | '+' | '=') => format!("\\{safe}"),
+        _ => safe,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_no_markup() {
+        assert_eq!(code("a`b.exe"), "``a`b.exe``");
+        assert_eq!(code("`x`"), "`` `x` ``");
+        assert_eq!(plain("[x](javascript:alert(1))"), "\\[x\\](javascript:alert(1))");
+        assert_eq!(plain("<script>&"), "&lt;script&gt;&amp;");
+        assert_eq!(plain("https://a.b"), "https:<!-- -->//a.b");
+        assert_eq!(plain("see www.a.b, @team #12"), "see www<!-- -->.a.b, @<!-- -->team #<!-- -->12");
+        assert_eq!(plain("- a"), "\\- a");
+        let mut table = Table::new(&["a"]);
+        table.row(&[code("a|b")]);
+        assert!(table.text.ends_with("| `a\\|b` |\n"));
+    }
+}

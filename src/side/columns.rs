@@ -1,0 +1,165 @@
+//! Columns of tables, lists and objects by their names, in the usual spellings.
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Column {
+    Protocol,
+    LocalAddress,
+    LocalPort,
+    RemoteAddress,
+    RemotePort,
+    State,
+    /// Empty for sockets that are not connected.
+    AppliedSetting,
+    /// The PID of a socket's owner, or of a process.
+    Pid,
+    /// The image name of a process, with or without `.exe`.
+    ProcessName,
+    /// The name of whatever the row is of.
+    Name,
+    Handles,
+    Services,
+    Modules,
+    Count,
+    /// Members of a group.
+    Group,
+    /// The number or the kind of a handle.
+    Handle,
+    SettingName,
+    RangeStart,
+    RangeCount,
+    DateTime,
+    InUse,
+    Max,
+    /// `#TYPE` is not always there, the class of each object is.
+    Class,
+    EventId,
+    EventSource,
+    Other,
+}
+
+/// Names without blanks and signs, in small letters.
+const NAMES: [(Column, &[&str]); 24] = [
+    (Column::Protocol, &["protocol", "proto", "toru", "prot", "transport", "transportprotocol"]),
+    (
+        Column::LocalAddress,
+        &["localaddress", "local", "localip", "localipaddress", "localaddr", "localendpoint", "laddr", "localhost"],
+    ),
+    (Column::LocalPort, &["localport", "lport"]),
+    (
+        Column::RemoteAddress,
+        &[
+            "remoteaddress",
+            "remote",
+            "remoteip",
+            "remoteipaddress",
+            "remoteaddr",
+            "remoteendpoint",
+            "raddr",
+            "foreignaddress",
+            "foreign",
+            "foreignip",
+            "remotehost",
+        ],
+    ),
+    (Column::RemotePort, &["remoteport", "rport", "foreignport"]),
+    (Column::State, &["state", "status", "tcpstate", "connectionstate"]),
+    (Column::AppliedSetting, &["appliedsetting"]),
+    (
+        Column::Pid,
+        &[
+            "pid",
+            "processid",
+            "owningprocess",
+            "owningpid",
+            "ownerpid",
+            "owningprocessid",
+            "ownerprocess",
+            "id",
+            "idprocess",
+        ],
+    ),
+    (
+        Column::ProcessName,
+        &[
+            "processname",
+            "process",
+            "image",
+            "imagename",
+            "exe",
+            "executable",
+            "owningprocessname",
+            "procname",
+            "program",
+        ],
+    ),
+    (Column::Name, &["name"]),
+    (Column::Handles, &["handles", "handlecount"]),
+    (Column::Services, &["services", "service", "servicename"]),
+    (Column::Modules, &["modules", "module"]),
+    (Column::Count, &["count", "sockets", "connections"]),
+    (Column::Group, &["group"]),
+    (Column::Handle, &["handle", "handlevalue"]),
+    (Column::SettingName, &["settingname"]),
+    (Column::RangeStart, &["dynamicportrangestartport"]),
+    (Column::RangeCount, &["dynamicportrangenumberofports"]),
+    (Column::DateTime, &["datetime", "timestamp", "date", "time"]),
+    (Column::InUse, &["inuse", "used"]),
+    (Column::Max, &["max", "maximum"]),
+    (Column::Class, &["cimclass"]),
+    (Column::EventId, &["eventid", "eventcode", "instanceid"]),
+];
+
+/// Names of event logs' columns for who wrote an entry.
+const SOURCES: [&str; 3] = ["source", "providername", "sourcename"];
+
+/// A name is no longer than this.
+const MAX_NAME: usize = 48;
+
+impl Column {
+    /// The column of that name; [`Column::Other`] for names that are not known.
+    pub(super) fn named(name: &str) -> Self {
+        if name.len() > MAX_NAME {
+            return Self::Other;
+        }
+        let letters: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        if SOURCES.contains(&letters.as_str()) {
+            return Self::EventSource;
+        }
+        let found = NAMES.iter().find(|(_, names)| names.contains(&letters.as_str()));
+        found.map_or(Self::Other, |(column, _)| *column)
+    }
+}
+
+/// A row: cells by their columns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Record<'r> {
+    pub(super) columns: &'r [Column],
+    pub(super) cells: &'r [&'r str],
+    /// Cells are told by separators or labels, and not by where they stand.
+    pub(super) is_exact: bool,
+}
+
+impl<'r> Record<'r> {
+    pub(super) fn has(&self, column: Column) -> bool {
+        self.columns.contains(&column)
+    }
+
+    /// What a cell holds; `None` where it is empty.
+    pub(super) fn get(&self, wanted: Column) -> Option<&'r str> {
+        let at = self.columns.iter().position(|column| *column == wanted)?;
+        self.cells.get(at).map(|cell| cell.trim()).filter(|cell| !cell.is_empty())
+    }
+
+    /// The number in a cell.
+    pub(super) fn number<N: std::str::FromStr>(&self, column: Column) -> Option<N> {
+        self.get(column).and_then(number)
+    }
+}
+
+/// Digits alone: no sign, no blank.
+pub(super) fn number<N: std::str::FromStr>(text: &str) -> Option<N> {
+    let text = text.trim();
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok()).flatten()
+}

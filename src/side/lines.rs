@@ -1,0 +1,304 @@
+//! The lines of a text as its tools printed them: without what mail, web pages, consoles and editors put around them.
+
+/// So many lines show whether they are numbered.
+const NUMBERED_SAMPLE: usize = 400;
+
+/// So many numbers in their order are line numbers.
+const NUMBERED_RUN: usize = 4;
+
+/// `-- More --` in any language is no longer than this.
+const MAX_PAUSE: usize = 40;
+
+/// A line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Line<'t> {
+    /// From 1.
+    pub(super) number: u64,
+    /// Its text, without its end and what is put around it.
+    pub(super) text: &'t str,
+}
+
+impl<'t> Line<'t> {
+    pub(super) fn trimmed(&self) -> &'t str {
+        self.text.trim()
+    }
+
+    pub(super) fn is_blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+}
+
+/// Goes over the lines of a text. Copying it is cheap, and a way to look ahead.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lines<'t> {
+    rest: &'t str,
+    number: u64,
+    /// What stands behind line numbers, where lines are numbered.
+    numbered: Option<char>,
+}
+
+impl<'t> Lines<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { rest: text, number: 0, numbered: numbering(text) }
+    }
+
+    /// The text from the next line on.
+    pub(super) fn rest(&self) -> &'t str {
+        self.rest
+    }
+
+    /// The next line that is not blank, without going on to it.
+    pub(super) fn peek_text(&self) -> Option<Line<'t>> {
+        let mut ahead = *self;
+        ahead.find(|line| !line.is_blank())
+    }
+}
+
+impl<'t> Iterator for Lines<'t> {
+    type Item = Line<'t>;
+
+    fn next(&mut self) -> Option<Line<'t>> {
+        while !self.rest.is_empty() {
+            let (line, behind) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
+            self.rest = behind;
+            self.number += 1;
+            let text = unwrapped(line, self.numbered);
+            if !is_pause(text) {
+                return Some(Line { number: self.number, text });
+            }
+        }
+        None
+    }
+}
+
+/// A line without its end, quotation marks of mails, fences of Markdown, and its number.
+fn unwrapped(line: &str, numbered: Option<char>) -> &str {
+    let mut line = line.trim_end_matches(['\r', '\u{c}', '\u{1a}']);
+    // What a pager has overwritten.
+    if let Some((_, last)) = line.rsplit_once('\r').filter(|(_, last)| !last.trim().is_empty()) {
+        line = last;
+    }
+    line = line.trim_start_matches('\u{feff}');
+    line = unquoted(line);
+    if let Some(separator) = numbered
+        && let Some((_, behind)) = numbered_line(line).filter(|(_, behind)| behind.starts_with(separator))
+    {
+        line = unquoted(behind.strip_prefix(separator).unwrap_or(behind));
+    }
+    if line.trim_start().starts_with("```") { "" } else { line }
+}
+
+fn unquoted(mut line: &str) -> &str {
+    while let Some(quoted) = line.trim_start().strip_prefix('>') {
+        line = quoted.strip_prefix(' ').unwrap_or(quoted);
+    }
+    line
+}
+
+/// The number that a line begins with, and what stands behind it.
+fn numbered_line(line: &str) -> Option<(u64, &str)> {
+    let line = line.trim_start();
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, behind) = line.split_at_checked(digits)?;
+    Some((number.parse().ok()?, behind))
+}
+
+/// Whether lines have numbers: several in their order, each with the same sign behind it.
+fn numbering(text: &str) -> Option<char> {
+    let mut run = 0;
+    let mut last: Option<(u64, char)> = None;
+    for line in text.lines().take(NUMBERED_SAMPLE) {
+        let here = numbered_line(unquoted(line)).and_then(|(number, behind)| {
+            let sign = behind.chars().next().filter(|sign| matches!(sign, ':' | '.' | ')' | '|' | '\t'))?;
+            // A time of day is no line number.
+            let digits = behind.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+            let after = behind.as_bytes().get(1 + digits);
+            let is_time = sign == ':' && digits == 2 && matches!(after, None | Some(b':' | b' '));
+            (!is_time).then_some((number, sign))
+        });
+        // Lines that were broken in two have a number in front of the first half alone.
+        let Some((number, sign)) = here else { continue };
+        let is_next = last.is_some_and(|(before, one)| before.checked_add(1) == Some(number) && one == sign);
+        run = if is_next { run + 1 } else { 1 };
+        if run >= NUMBERED_RUN {
+            return Some(sign);
+        }
+        last = Some((number, sign));
+    }
+    None
+}
+
+/// `-- More  --` of `more`, in any language.
+fn is_pause(line: &str) -> bool {
+    let line = line.trim();
+    if line.len() > MAX_PAUSE || !line.starts_with("--") || !line.ends_with("--") {
+        return false;
+    }
+    let word = line.trim_matches('-').trim();
+    let has_blanks = line.contains("-- ") && line.contains(" --");
+    has_blanks
+        && !word.is_empty()
+        && word.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "()%".contains(c))
+}
+
+/// A quick look, whether a line is a row of `netstat`: of these there may be millions, and other readers need not look closer.
+pub(super) fn is_socket_row(line: &str) -> bool {
+    let Some((protocol, behind)) = line.trim_start().split_at_checked(3) else { return false };
+    let is_protocol = protocol.eq_ignore_ascii_case("tcp") || protocol.eq_ignore_ascii_case("udp");
+    is_protocol
+        && behind.starts_with([' ', '\t'])
+        && behind.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == '[')
+}
+
+/// Whether a line says that lines are left out: `...`, `[...]`, `<snip>`.
+pub(super) fn is_ellipsis(line: &str) -> bool {
+    let line = line.trim();
+    let inner = line.trim_matches(|c: char| "[]()<>{}#*/- \t".contains(c));
+    let is_dots = !inner.is_empty() && inner.chars().all(|c| matches!(c, '.' | '…' | ' '));
+    is_dots || ["snip", "snipped", "cut", "truncated", "omitted"].iter().any(|word| inner.eq_ignore_ascii_case(word))
+}
+
+/// `C:\Users\x>netstat`, `PS C:\> netstat` and `[SRV01]: PS C:\> netstat`, as they stand in copies of a console: what
+/// was typed.
+pub(super) fn typed(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let line = match line.strip_prefix('[').and_then(|line| line.split_once("]: ")) {
+        Some((_, line)) => line,
+        None => line,
+    };
+    let path = line.strip_prefix("PS ").unwrap_or(line);
+    let is_path =
+        path.get(1..3) == Some(":\\") || path.starts_with("\\\\") || (path.len() < line.len() && path.starts_with('>'));
+    let (_, typed) = path.split_once('>').filter(|_| is_path)?;
+    Some(typed.trim())
+}
+
+/// Whether a line is a prompt.
+pub(super) fn is_prompt(line: &str) -> bool {
+    typed(line).is_some()
+}
+
+/// Programs whose outputs are known; a line that begins with one of them is a command.
+const PROGRAMS: [&str; 14] = [
+    "netstat",
+    "netsh",
+    "tasklist",
+    "wmic",
+    "handle",
+    "handle64",
+    "tcpvcon",
+    "tcpvcon64",
+    "powershell",
+    "cmd",
+    "type",
+    "gps",
+    "get",
+    "gcim",
+];
+
+/// The command that made what follows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Command {
+    text: String,
+    /// It goes on in the next line.
+    is_open: bool,
+}
+
+/// A command may be so long; what is longer is cut.
+const MAX_COMMAND: usize = 4 << 10;
+
+impl Command {
+    /// Looks at a line that is no row; `true` where it is a command or a part of one.
+    pub(super) fn see(&mut self, line: &str) -> bool {
+        let line = line.trim();
+        if std::mem::take(&mut self.is_open) && !line.is_empty() {
+            self.push(" ");
+            self.push(line);
+        } else if let Some(command) = typed(line) {
+            self.text.clear();
+            self.push(command);
+        } else if starts_as_command(line) {
+            self.text.clear();
+            self.push(line);
+        } else {
+            return false;
+        }
+        self.is_open = line.ends_with(['|', '`', '^']);
+        true
+    }
+
+    fn push(&mut self, text: &str) {
+        let left = MAX_COMMAND.saturating_sub(self.text.len());
+        self.text.extend(text.chars().take(left));
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The command in one form: small letters, single blanks. `None` where none is known.
+    pub(super) fn asked(&self) -> Option<String> {
+        let words: Vec<&str> = self.text.split_whitespace().collect();
+        (!words.is_empty()).then(|| words.join(" ").to_lowercase())
+    }
+
+    /// Whether a word stands in it, in any case.
+    pub(super) fn names(&self, word: &str) -> bool {
+        self.text.to_ascii_lowercase().contains(word)
+    }
+}
+
+fn starts_as_command(line: &str) -> bool {
+    let line = line.trim_start_matches(['$', '#', '+', '`']).trim_start();
+    let end = line.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(line.len());
+    let (word, behind) = line.split_at_checked(end).unwrap_or((line, ""));
+    let is_known = PROGRAMS.iter().any(|program| word.eq_ignore_ascii_case(program));
+    let is_get = word.eq_ignore_ascii_case("get") && !behind.starts_with('-');
+    let is_sentence = behind.starts_with([':', ',', '.']) && !behind.to_ascii_lowercase().starts_with(".exe");
+    is_known && !is_get && !is_sentence && line.len() < MAX_COMMAND
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &str) -> Vec<&str> {
+        Lines::new(text).map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn what_is_put_around_lines_is_taken_off() {
+        assert_eq!(texts("> > a\r\n>\r\n> \tb\r\n"), ["a", "", "\tb"]);
+        assert_eq!(texts("a\n-- More  -- \nb\n-- Mehr --\r     \rc\n"), ["a", "b", "c"]);
+        assert_eq!(texts("1: a\n2:   b\n3: c\n10: d\n4: d\n"), ["1: a", "2:   b", "3: c", "10: d", "4: d"]);
+        assert_eq!(texts("8: a\n9:   b\n10: c\n11: d\ne\n"), [" a", "   b", " c", " d", "e"]);
+        assert_eq!(texts("  7\ta\n  8\tb\n  9\tc\n 10\td\n"), ["a", "b", "c", "d"]);
+        assert_eq!(texts("```\na\n```\n"), ["", "a", ""]);
+        assert_eq!(texts("14:03:11 a\n15:03:11 a\n16:03:11 a\n17:03:11 a\n").len(), 4);
+        assert_eq!(Lines::new("a\n-- More --\nb").last().map(|line| line.number), Some(3));
+    }
+
+    #[test]
+    fn commands_are_those_typed_and_their_next_lines() {
+        let mut command = Command::default();
+        for line in ["PS C:\\> Get-NetTCPConnection |", "  Group-Object State"] {
+            assert!(command.see(line), "{line}");
+        }
+        assert_eq!(command.text(), "Get-NetTCPConnection | Group-Object State");
+        assert!(command.see("C:\\>netstat -ano") && command.names("-ano"));
+        assert!(command.see("[SRV01]: PS C:\\Users\\x\\Documents> tasklist"));
+        assert_eq!(command.asked().as_deref(), Some("tasklist"));
+        assert!(!command.see("Get-NetTCPConnection : The term is not recognized") || command.text().contains("term"));
+        assert!(!command.see("Active Connections"));
+    }
+
+    #[test]
+    fn signs_of_omission() {
+        for line in ["...", " [...]", "…", "<snip>", "[ ... ]"] {
+            assert!(is_ellipsis(line), "{line}");
+        }
+        for line in ["", "[svchost.exe]", "5357 5357", "----"] {
+            assert!(!is_ellipsis(line), "{line}");
+        }
+    }
+}

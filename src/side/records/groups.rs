@@ -1,0 +1,325 @@
+//! `Group-Object`: how many sockets have which value of a property. Which property it was, the table does not say.
+//!
+//! It is told by the command above; else by the name of the process beside it, by the identities of the grouped sockets,
+//! which hold both ports, or by a socket in TIME_WAIT, whose PID is 0 and whose ports never are. Where nothing tells, a
+//! number is no PID.
+
+use std::net::IpAddr;
+
+use super::{Context, Found};
+use crate::net::Protocol;
+use crate::side::columns::{Column, Record, number};
+use crate::side::facts::{ListedOwner, ListedSocket, RemoteCount, RowCount, SocketListing, TcpState};
+use crate::side::lines::Line;
+
+/// What was grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Property {
+    State,
+    Owner,
+    LocalAddress,
+    LocalPort,
+    RemoteAddress,
+    RemotePort,
+    Other,
+}
+
+#[derive(Debug)]
+struct Row {
+    count: u32,
+    values: Vec<String>,
+    image: Option<String>,
+    /// Ports of the first grouped socket, where they are shown whole.
+    ports: Option<(u16, u16)>,
+    addresses: Option<(IpAddr, IpAddr)>,
+    line: u64,
+}
+
+/// Groups of a table that is being read.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    rows: Vec<Row>,
+    names_tcp: bool,
+    names_udp: bool,
+    has_images: bool,
+    /// A column of the names of processes is there.
+    names_images: bool,
+}
+
+impl Groups {
+    pub(super) fn new(columns: &[Column]) -> Self {
+        Self { names_images: columns.contains(&Column::ProcessName), ..Self::default() }
+    }
+
+    pub(super) fn row(&mut self, record: &Record<'_>, line: u64) -> bool {
+        let (Some(count), Some(name)) = (record.number(Column::Count), record.get(Column::Name)) else { return false };
+        // Of a name that was cut nothing is known.
+        if name.ends_with("...") || name.ends_with('…') || name.contains('{') {
+            return false;
+        }
+        let image = record.get(Column::ProcessName).filter(|image| !image.contains('{'));
+        self.push(count, name, image, record.get(Column::Group).unwrap_or(""), line)
+    }
+
+    /// `5143 Bound, 7312 EAConnect {MSFT_NetTCPConnection (InstanceID = "...` with fewer blanks than there were.
+    pub(super) fn line(&mut self, line: Line<'_>) -> bool {
+        let Some((count, rest)) = line.trimmed().split_once(char::is_whitespace) else { return false };
+        let Some(count) = number(count) else { return false };
+        let (names, members) = rest.split_at_checked(rest.find('{').unwrap_or(rest.len())).unwrap_or((rest, ""));
+        let mut words = names.split_whitespace();
+        let mut values: Vec<&str> = Vec::new();
+        for word in words.by_ref() {
+            values.push(word.trim_end_matches(','));
+            if !word.ends_with(',') {
+                break;
+            }
+        }
+        let image = words.collect::<Vec<_>>().join(" ");
+        let image = Some(image.as_str()).filter(|image| !image.is_empty() && self.names_images);
+        !values.is_empty() && self.push(count, &values.join(", "), image, members, line.number)
+    }
+
+    fn push(&mut self, count: u32, name: &str, image: Option<&str>, members: &str, line: u64) -> bool {
+        self.names_tcp |= members.contains("MSFT_NetTCPConnection");
+        self.names_udp |= members.contains("MSFT_NetUDPEndpoint");
+        self.has_images |= image.is_some();
+        let values = name.split(',').map(|value| value.trim().to_owned()).collect();
+        let identity = identity(members);
+        let ports = identity.and_then(|[_, local, _, remote]| number(local).zip(number(remote)));
+        let addresses =
+            identity.and_then(|[local, _, remote, _]| super::sockets::ip(local).zip(super::sockets::ip(remote)));
+        self.rows.push(Row { count, values, image: image.map(str::to_owned), ports, addresses, line });
+        true
+    }
+
+    pub(super) fn end(&mut self, count: RowCount, context: &mut Context, found: &mut Found) {
+        let rows = std::mem::take(&mut self.rows);
+        let command = &context.command;
+        let names_net = command.names("nettcpconnection") || command.names("netudpendpoint");
+        let has_states = rows.iter().any(|row| row.values.iter().any(|value| is_state(value)));
+        // Anything can be grouped: where nothing speaks of sockets, there is nothing to miss.
+        if rows.is_empty() || !(self.names_tcp || self.names_udp || names_net || has_states) {
+            return;
+        }
+        found.has_sockets = true;
+        let is_udp = self.names_udp || (command.names("netudpendpoint") && !command.names("nettcpconnection"));
+        let protocol = if is_udp { Protocol::Udp } else { Protocol::Tcp };
+        let total = if is_udp { &mut found.udp_rows } else { &mut found.socket_rows };
+        let meaning = meaning(&rows, command.text(), self.has_images);
+        let Some(meaning) = meaning else {
+            for row in &rows {
+                total.missed(row.line);
+            }
+            total.add(RowCount { rows: 0, ..count });
+            found.note("a table of groups does not say what its numbers are, not used");
+            return;
+        };
+        let filter = Filter::of(command.text());
+        let mut listing = SocketListing::default();
+        let mut rows_read = count;
+        for row in rows {
+            match row.sockets(&meaning, protocol, &filter) {
+                Some(Sockets::Owned(socket)) => {
+                    if let (Some(pid), Some(image)) = (socket.pid, row.image) {
+                        listing.owners.entry(pid).or_insert(ListedOwner { image: Some(image), services: Vec::new() });
+                    }
+                    listing.sockets.push(socket);
+                }
+                Some(Sockets::Remote(remote)) => found.remotes.push(remote),
+                Some(Sockets::Neither) => {}
+                None => {
+                    rows_read.rows = rows_read.rows.saturating_sub(1);
+                    rows_read.missed(row.line);
+                }
+            }
+        }
+        total.add(rows_read);
+        if !meaning.iter().any(|property| matches!(property, Property::Owner | Property::State)) {
+            found.note("sockets grouped by address or port: they name no process");
+        }
+        if listing.sockets.is_empty() {
+            return;
+        }
+        (listing.taken, listing.asked) = (context.clock.take(), command.asked());
+        if is_udp { found.udp.push(listing) } else { found.tcp.push(listing) }
+    }
+}
+
+/// What a row tells.
+enum Sockets {
+    Owned(ListedSocket),
+    Remote(RemoteCount),
+    /// Ports or addresses of this machine, and no owner.
+    Neither,
+}
+
+impl Row {
+    fn sockets(&self, meaning: &[Property], protocol: Protocol, filter: &Filter) -> Option<Sockets> {
+        if self.values.len() != meaning.len() {
+            return None;
+        }
+        let (mut state, mut pid, mut address, mut port) = (filter.state.clone(), filter.pid, None, None);
+        for (property, value) in meaning.iter().zip(&self.values) {
+            match property {
+                Property::State => {
+                    state = Some(TcpState::from_word(value).filter(|_| value.contains(char::is_alphabetic))?);
+                }
+                Property::Owner => pid = Some(number(value)?),
+                Property::RemoteAddress => address = Some(super::sockets::ip(value)?),
+                Property::RemotePort => port = Some(number::<u16>(value)?),
+                Property::LocalAddress | Property::LocalPort | Property::Other => {}
+            }
+        }
+        let state = state.filter(|_| protocol == Protocol::Tcp);
+        let by = |property| meaning.contains(&property);
+        let count = self.count;
+        Some(if by(Property::Owner) || (by(Property::State) && meaning.len() == 1) {
+            Sockets::Owned(ListedSocket {
+                protocol,
+                family: None,
+                local: None,
+                remote: None,
+                state,
+                pid,
+                count,
+                image: None,
+                port_alone: None,
+            })
+        } else if by(Property::RemotePort) || by(Property::RemoteAddress) {
+            Sockets::Remote(RemoteCount { source: 0, protocol, address, port, state, count })
+        } else {
+            Sockets::Neither
+        })
+    }
+}
+
+fn is_state(value: &str) -> bool {
+    value.contains(char::is_alphabetic) && TcpState::from_word(value).is_some()
+}
+
+/// The parts of the first identity that is shown whole: `InstanceID = "10.1.2.3??50000??10.1.2.4??443"`.
+fn identity(members: &str) -> Option<[&str; 4]> {
+    let (_, behind) = members.split_once("InstanceID = \"")?;
+    let (identity, _) = behind.split_once('"')?;
+    let parts: Vec<&str> = identity.split("??").collect();
+    parts.try_into().ok()
+}
+
+/// What the values of all rows are; `None` where a number may be anything.
+fn meaning(rows: &[Row], command: &str, has_images: bool) -> Option<Vec<Property>> {
+    let width = rows.first()?.values.len();
+    if let Some(asked) = asked(command) {
+        return (asked.len() == width).then_some(asked);
+    }
+    (0..width).map(|at| of_values(rows, at, has_images)).collect()
+}
+
+fn of_values(rows: &[Row], at: usize, has_images: bool) -> Option<Property> {
+    let values = || rows.iter().filter_map(|row| row.values.get(at).map(|value| (row, value.as_str())));
+    if values().all(|(_, value)| is_state(value)) {
+        return Some(Property::State);
+    }
+    if values().all(|(_, value)| super::sockets::ip(value).is_some()) {
+        let is = |wanted: fn(&(IpAddr, IpAddr)) -> IpAddr| {
+            let known: Vec<bool> = values()
+                .filter_map(|(row, value)| Some(super::sockets::ip(value)? == wanted(row.addresses.as_ref()?)))
+                .collect();
+            !known.is_empty() && known.iter().all(|is| *is)
+        };
+        return match (is(|addresses| addresses.0), is(|addresses| addresses.1)) {
+            (true, false) => Some(Property::LocalAddress),
+            (false, true) => Some(Property::RemoteAddress),
+            _ => None,
+        };
+    }
+    let numbers: Vec<(&Row, u32)> = values().filter_map(|(row, value)| Some((row, number(value)?))).collect();
+    if numbers.len() < rows.len() {
+        return None;
+    }
+    // No socket in TIME_WAIT has a port 0, and none an owner.
+    let waits = |row: &Row| row.values.iter().any(|value| TcpState::from_word(value) == Some(TcpState::TimeWait));
+    if has_images || numbers.iter().any(|(row, number)| (*number == 0 && waits(row)) || *number > u32::from(u16::MAX)) {
+        return Some(Property::Owner);
+    }
+    let shown: Vec<(u32, (u16, u16))> =
+        numbers.iter().filter_map(|(row, number)| Some((*number, row.ports?))).collect();
+    let all = |is: &dyn Fn(u32, (u16, u16)) -> bool| shown.iter().all(|(number, ports)| is(*number, *ports));
+    match () {
+        () if shown.is_empty() => None,
+        () if all(&|number, (local, _)| number == u32::from(local)) => Some(Property::LocalPort),
+        () if all(&|number, (_, remote)| number == u32::from(remote)) => Some(Property::RemotePort),
+        () if all(&|number, (local, remote)| number != u32::from(local) && number != u32::from(remote)) => {
+            Some(Property::Owner)
+        }
+        () => None,
+    }
+}
+
+/// The properties that the last `Group-Object` of a command names; `None` where there is none, or one that is computed.
+fn asked(command: &str) -> Option<Vec<Property>> {
+    let lower = command.to_ascii_lowercase();
+    let stage = lower.split('|').map(str::trim).rfind(|stage| {
+        let first = stage.split_whitespace().next().unwrap_or("");
+        matches!(first, "group" | "group-object")
+    })?;
+    if !(lower.contains("nettcpconnection") || lower.contains("netudpendpoint")) {
+        return None;
+    }
+    // Behind the name; a parameter before the properties is `-Property`, one behind them ends them.
+    let names: Vec<&str> = stage
+        .split_whitespace()
+        .skip(1)
+        .skip_while(|word| word.starts_with('-'))
+        .take_while(|word| !word.starts_with('-'))
+        .flat_map(|word| word.split(','))
+        .map(|name| name.trim_matches(['\'', '"', '(', ')', '@', ';']))
+        .filter(|name| !name.is_empty())
+        .collect();
+    let is_computed = names.iter().any(|name| name.contains(['{', '$', '=']));
+    (!names.is_empty() && !is_computed).then(|| {
+        let property = |name: &&str| match Column::named(name) {
+            Column::State => Property::State,
+            Column::Pid => Property::Owner,
+            Column::LocalAddress => Property::LocalAddress,
+            Column::LocalPort => Property::LocalPort,
+            Column::RemoteAddress => Property::RemoteAddress,
+            Column::RemotePort => Property::RemotePort,
+            _ => Property::Other,
+        };
+        names.iter().map(property).collect()
+    })
+}
+
+/// What a command says of all sockets that it lists.
+#[derive(Debug, Default)]
+pub(super) struct Filter {
+    pub(super) state: Option<TcpState>,
+    pub(super) pid: Option<u32>,
+}
+
+impl Filter {
+    pub(super) fn of(command: &str) -> Self {
+        let words: Vec<&str> = command
+            .split(|c: char| c.is_whitespace() || matches!(c, '{' | '}' | '(' | ')' | '|' | '\'' | '"'))
+            .filter(|word| !word.is_empty())
+            .collect();
+        let value = |names: &[&str]| {
+            words.iter().enumerate().find_map(|(at, word)| {
+                let name = word.trim_start_matches("$_.").trim_start_matches("$PSItem.");
+                let is_name = names.iter().any(|known| name.trim_start_matches('-').eq_ignore_ascii_case(known));
+                let next = *words.get(at + 1)?;
+                let is_equal = next.eq_ignore_ascii_case("-eq") || next.eq_ignore_ascii_case("-ieq");
+                match () {
+                    () if !is_name => None,
+                    () if is_equal => words.get(at + 2).copied(),
+                    () if word.starts_with('-') => Some(next),
+                    () => None,
+                }
+            })
+        };
+        Self {
+            state: value(&["state"]).filter(|word| is_state(word)).and_then(TcpState::from_word),
+            pid: value(&["owningprocess"]).and_then(number),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Rows of processes and of handles.
+
+use std::collections::BTreeMap;
+
+use super::Found;
+use crate::side::columns::{Column, Record, number};
+use crate::side::facts::{HandleCount, ProcessName, RowCount};
+use crate::side::handles::is_afd;
+use crate::side::tasklist::{Task, is_module, split_services};
+
+/// Processes with their names, and how many handles each has.
+#[derive(Debug, Default)]
+pub(super) struct Processes {
+    handles: Vec<HandleCount>,
+    names: Vec<ProcessName>,
+    /// The name is that of the process, whatever it looks like.
+    is_named: bool,
+}
+
+impl Processes {
+    pub(super) fn new(columns: &[Column]) -> Self {
+        let has = |column| columns.contains(&column);
+        Self { is_named: has(Column::ProcessName) || has(Column::Handles), ..Self::default() }
+    }
+
+    pub(super) fn row(&mut self, record: &Record<'_>) -> bool {
+        let Some(pid) = record.number::<u32>(Column::Pid) else { return false };
+        let name = record.get(Column::ProcessName).or_else(|| record.get(Column::Name));
+        // Process Explorer draws a tree with blanks, and marks.
+        let image = name.map(|name| name.trim_start_matches(['-', '+', '|', ' ']).to_owned());
+        let count = record.get(Column::Handles).map(grouped_number);
+        let is_image = |name: &str| self.is_named || name.to_ascii_lowercase().ends_with(".exe");
+        match (image, count) {
+            (_, Some(None)) => return false,
+            (image, Some(Some(count))) => self.handles.push(HandleCount { source: 0, pid, image, count }),
+            (Some(image), None) if is_image(&image) && !image.is_empty() => {
+                self.names.push(ProcessName { source: 0, pid, image });
+            }
+            // A service, with the PID of its process, or nothing.
+            (_, None) => return false,
+        }
+        true
+    }
+
+    pub(super) fn end(&mut self, count: RowCount, found: &mut Found) {
+        if self.handles.is_empty() && self.names.is_empty() {
+            return;
+        }
+        found.process_rows.add(count);
+        found.handles.append(&mut self.handles);
+        found.names.append(&mut self.names);
+    }
+}
+
+/// Digits in groups of three, whatever stands between them.
+fn grouped_number(text: &str) -> Option<u64> {
+    let mut groups = text.split([',', '.', ' ', '\'', '\u{a0}', '\u{202f}', '’']);
+    let first = groups.next()?;
+    let mut digits = first.to_owned();
+    for group in groups {
+        if group.len() != 3 {
+            return None;
+        }
+        digits.push_str(group);
+    }
+    number(&digits)
+}
+
+/// Handles, one in each row: those to AFD are sockets.
+#[derive(Debug, Default)]
+pub(super) struct AfdHandles {
+    counts: BTreeMap<u32, HandleCount>,
+}
+
+impl AfdHandles {
+    pub(super) fn row(&mut self, record: &Record<'_>) -> bool {
+        let Some(pid) = record.number::<u32>(Column::Pid) else { return false };
+        if !record.get(Column::Name).is_some_and(is_afd) {
+            return true;
+        }
+        let image = record.get(Column::ProcessName).map(str::to_owned);
+        let count = self.counts.entry(pid).or_insert(HandleCount { source: 0, pid, image, count: 0 });
+        count.count = count.count.saturating_add(1);
+        true
+    }
+
+    pub(super) fn end(&mut self, count: RowCount, found: &mut Found) {
+        if count.rows == 0 {
+            return;
+        }
+        found.handle_rows.add(count);
+        found.afd_handles.extend(std::mem::take(&mut self.counts).into_values());
+    }
+}
+
+/// Processes with their services, or with modules.
+#[derive(Debug, Default)]
+pub(super) struct Tasks {
+    tasks: Vec<Task>,
+    modules: bool,
+}
+
+impl Tasks {
+    pub(super) fn row(&mut self, record: &Record<'_>) -> bool {
+        let image = record.get(Column::ProcessName).or_else(|| record.get(Column::Name));
+        let (Some(image), Some(pid)) = (image, record.number::<u32>(Column::Pid)) else { return false };
+        let services = record.get(Column::Services).unwrap_or("");
+        self.modules |= record.has(Column::Modules) || split_services(services).any(|name| is_module(&name));
+        let services = if self.modules { Vec::new() } else { split_services(services).collect() };
+        self.tasks.push(Task { image: image.to_owned(), pid, services });
+        true
+    }
+
+    pub(super) fn end(&mut self, count: RowCount, found: &mut Found) {
+        if self.tasks.is_empty() {
+            return;
+        }
+        if self.modules {
+            self.tasks.iter_mut().for_each(|task| task.services.clear());
+        }
+        found.task_rows.add(count);
+        found.tasks.append(&mut self.tasks);
+    }
+}

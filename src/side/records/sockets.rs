@@ -1,0 +1,219 @@
+//! Rows of sockets, one each.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::groups::Filter;
+use super::{Context, Found};
+use crate::net::{Family, Protocol, SocketAddress};
+use crate::side::columns::{Column, Record, number};
+use crate::side::facts::{ListedOwner, ListedSocket, RowCount, SocketListing, TcpState};
+
+/// Sockets of a table that is being read.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    /// Where no column tells it: by the columns, by the command, or by the file's name.
+    protocol: Option<Protocol>,
+    /// What the command says of all rows.
+    filter: Filter,
+    tcp: Part,
+    udp: Part,
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    listing: SocketListing,
+    images: HashMap<ListedOwner, u32>,
+    rows: u64,
+}
+
+impl Part {
+    fn push(&mut self, mut socket: ListedSocket, owner: ListedOwner) {
+        self.rows = self.rows.saturating_add(1);
+        if let Some(pid) = socket.pid.filter(|pid| *pid != 0) {
+            if owner.image.is_some() || !owner.services.is_empty() {
+                self.listing.owners.entry(pid).or_insert(owner);
+            }
+        } else if socket.pid.is_none() && owner.image.is_some() {
+            socket.image = Some(self.image(owner));
+        }
+        self.listing.sockets.push(socket);
+    }
+
+    fn image(&mut self, owner: ListedOwner) -> u32 {
+        let next = u32::try_from(self.listing.images.len()).unwrap_or(u32::MAX);
+        *self.images.entry(owner).or_insert_with_key(|owner| {
+            self.listing.images.push(owner.clone());
+            next
+        })
+    }
+}
+
+impl Sockets {
+    pub(super) fn new(columns: &[Column], context: &Context) -> Self {
+        let has = |column| columns.contains(&column);
+        let names = |word: &str| context.command.names(word) || context.name.contains(word);
+        let protocol = match (names("tcpconnection"), names("udpendpoint")) {
+            (true, false) => Some(Protocol::Tcp),
+            (false, true) => Some(Protocol::Udp),
+            _ => (has(Column::State) || has(Column::RemotePort)).then_some(Protocol::Tcp),
+        };
+        let filter = Filter::of(context.command.text());
+        Self { protocol, filter, tcp: Part::default(), udp: Part::default() }
+    }
+
+    pub(super) fn row(&mut self, record: &Record<'_>) -> bool {
+        let Some((socket, owner)) = socket(record, self.protocol, &self.filter) else { return false };
+        // The columns of both kinds of sockets are the same where all of them are exported.
+        let part = if socket.protocol == Protocol::Udp { &mut self.udp } else { &mut self.tcp };
+        part.push(socket, owner);
+        true
+    }
+
+    pub(super) fn end(&mut self, count: RowCount, context: &mut Context, found: &mut Found) {
+        let taken = context.clock.take();
+        let asked = context.command.asked();
+        let mut left = RowCount { rows: 0, ..count };
+        for (part, listings, counts) in [
+            (&mut self.tcp, &mut found.tcp, &mut found.socket_rows),
+            (&mut self.udp, &mut found.udp, &mut found.udp_rows),
+        ] {
+            let Part { listing, rows, .. } = std::mem::take(part);
+            if listing.sockets.is_empty() {
+                continue;
+            }
+            counts.add(RowCount { rows, ..std::mem::take(&mut left) });
+            listings.push(SocketListing { taken: taken.clone(), asked: asked.clone(), ..listing });
+        }
+        if self.protocol.is_none() && count.rows == 0 && count.not_understood > 0 {
+            found.note("a list of ports does not say whether they are of TCP or of UDP, not used");
+            found.socket_rows.add(left);
+        }
+        found.has_sockets |= count.rows > 0;
+    }
+}
+
+/// The socket of a row, and who owns it; `None` where a cell does not hold what its column does.
+fn socket(record: &Record<'_>, protocol: Option<Protocol>, filter: &Filter) -> Option<(ListedSocket, ListedOwner)> {
+    let protocol = protocol_of(record, protocol)?;
+    let is_tcp = protocol == Protocol::Tcp;
+    let (local, port_alone) = local(record)?;
+    let remote = place(record, Column::RemoteAddress, Column::RemotePort).filter(|_| is_tcp);
+    let (image, pid_of_name) = image(record);
+    let pid = match record.get(Column::Pid) {
+        Some(pid) => Some(number::<u32>(pid)?),
+        // In a table by positions an empty cell is a row that is cut.
+        None if record.has(Column::Pid) && !record.is_exact => return None,
+        None => pid_of_name.or(filter.pid),
+    };
+    let mut state = None;
+    if is_tcp {
+        let word = record.get(Column::State);
+        let is_shifted = word.is_some_and(|word| !record.is_exact && !word.contains(char::is_alphabetic));
+        if is_shifted || (word.is_none() && record.has(Column::State) && !record.is_exact) {
+            return None;
+        }
+        let known = word.map(|word| TcpState::of_row(word, pid, remote.is_some_and(|remote| remote.port != 0)));
+        state = known.or_else(|| filter.state.clone());
+    }
+    let family = match local {
+        Some(local) => Some(local.family()),
+        None => record.get(Column::LocalAddress).and_then(family),
+    };
+    let services = record.get(Column::Services).filter(|name| !name.to_ascii_lowercase().ends_with(".exe"));
+    let owner = ListedOwner { image, services: services.map(str::to_owned).into_iter().collect() };
+    let socket = ListedSocket { protocol, family, local, remote, state, pid, count: 1, image: None, port_alone };
+    Some((socket, owner))
+}
+
+fn protocol_of(record: &Record<'_>, protocol: Option<Protocol>) -> Option<Protocol> {
+    let class = record.get(Column::Class).unwrap_or("");
+    if class.contains("MSFT_NetUDPEndpoint") {
+        return Some(Protocol::Udp);
+    }
+    if class.contains("MSFT_NetTCPConnection") {
+        return Some(Protocol::Tcp);
+    }
+    if !record.has(Column::Protocol) {
+        return protocol;
+    }
+    match record.get(Column::Protocol)?.to_ascii_lowercase().as_str() {
+        "tcp" | "tcpv4" | "tcpv6" | "tcp4" | "tcp6" | "6" => Some(Protocol::Tcp),
+        "udp" | "udpv4" | "udpv6" | "udp4" | "udp6" | "17" => Some(Protocol::Udp),
+        _ => None,
+    }
+}
+
+/// The local address and port, or the port alone where the address is a name. A port that is a name is not known.
+fn local(record: &Record<'_>) -> Option<(Option<SocketAddress>, Option<u16>)> {
+    let address = record.get(Column::LocalAddress);
+    if !record.has(Column::LocalPort) {
+        let address = address?;
+        let (host, port) = address.rsplit_once(':')?;
+        let ip = ip(host.trim_start_matches('[').trim_end_matches(']'));
+        let port: Option<u16> = number(port);
+        return match (ip, port) {
+            (Some(ip), Some(port)) => Some((Some(SocketAddress { ip, port }), None)),
+            (Some(_), None) => None,
+            (None, port) => is_name(host).then_some((None, port)),
+        };
+    }
+    let port = record.get(Column::LocalPort)?;
+    let Some(port) = number::<u16>(port) else {
+        // Names of ports stand beside a protocol alone, as TCPView writes them.
+        return (record.has(Column::Protocol) && is_name(port)).then_some((None, None));
+    };
+    if record.has(Column::LocalAddress) && address.is_none() && !record.is_exact {
+        return None;
+    }
+    match address.map(ip) {
+        Some(Some(ip)) => Some((Some(SocketAddress { ip, port }), None)),
+        // A table that is too narrow cuts long addresses.
+        Some(None) => address.is_some_and(|text| is_name(text) || text == "*").then_some((None, Some(port))),
+        None => Some((None, Some(port))),
+    }
+}
+
+/// The name of a host, of a port, or an address that was cut.
+fn is_name(text: &str) -> bool {
+    let is_word = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | ':' | '%' | '…' | '$'));
+    is_word && text.contains(|c: char| c.is_alphabetic() || c == ':')
+}
+
+fn place(record: &Record<'_>, address: Column, port: Column) -> Option<SocketAddress> {
+    let text = record.get(address)?;
+    if record.has(port) {
+        return Some(SocketAddress { ip: ip(text)?, port: record.number(port)? });
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    Some(SocketAddress { ip: ip(host.trim_start_matches('[').trim_end_matches(']'))?, port: number(port)? })
+}
+
+/// The image, and the PID that some write behind it: `svchost.exe:1156`. Others have it in the column of services.
+fn image(record: &Record<'_>) -> (Option<String>, Option<u32>) {
+    let is_image = |text: &&str| text.to_ascii_lowercase().ends_with(".exe");
+    let name = record.get(Column::ProcessName).or_else(|| record.get(Column::Services).filter(is_image));
+    let Some(name) = name.filter(|name| !matches!(*name, "-" | "N/A")) else { return (None, None) };
+    match name.rsplit_once(':').map(|(image, pid)| (image, number(pid))) {
+        Some((image, Some(pid))) => (Some(image.to_owned()), Some(pid)),
+        _ => (Some(name.to_owned()), None),
+    }
+}
+
+/// Whether a cell holds a state as these programs name it; sockets of UDP have none.
+pub(super) fn is_state(text: &str) -> bool {
+    text.is_empty() || text == "*" || (text.contains(char::is_alphabetic) && TcpState::from_word(text).is_some())
+}
+
+/// An address, with a scope or without.
+pub(super) fn ip(text: &str) -> Option<IpAddr> {
+    text.trim().trim_start_matches('[').trim_end_matches(']').split('%').next()?.parse().ok()
+}
+
+/// The family, also of an address that a narrow table has cut.
+fn family(text: &str) -> Option<Family> {
+    match ip(text) {
+        Some(ip) => Some(if ip.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }),
+        None => (text.matches(':').count() > 1).then_some(Family::Ipv6),
+    }
+}

@@ -1,0 +1,92 @@
+//! What must hold for every listing whose rows are known: each is counted as what it is, or told to be not understood, and
+//! nothing is there that was not written.
+
+use std::collections::BTreeSet;
+
+use outofports::net::Protocol;
+use outofports::side::facts::{ListedSocket, SideFacts, TcpState};
+use outofports::side::{Recognised, recognise};
+use synth::listing::{Listing, STATES, Socket};
+
+/// What a row is known by: protocol, local port, state and PID.
+type Row = (bool, u16, Option<String>, u32);
+
+/// Reads a listing, and holds it against what was written; gives how many rows were read. Of a file in which nothing is
+/// recognised, reports say so.
+pub fn check(listing: &Listing) -> usize {
+    let found = recognise(&listing.bytes, "listing.txt");
+    if found.is_empty() {
+        return 0;
+    }
+    let shown = || format!("{}\n{}\n{found:?}", listing.form, String::from_utf8_lossy(&listing.bytes));
+    let mut written: Vec<Row> = listing.sockets.iter().map(row).collect();
+    let sockets = found.iter().flat_map(|found| &found.facts.listings).flat_map(|listing| &listing.sockets);
+    for socket in sockets {
+        assert_eq!(socket.count, 1, "{}", shown());
+        let read = row_of(socket).unwrap_or_else(|| panic!("{socket:?} of {}", shown()));
+        let at = written.iter().position(|row| *row == read);
+        let at = at.unwrap_or_else(|| panic!("{read:?} was not written: {}", shown()));
+        written.swap_remove(at);
+    }
+    let missed: u64 = found.iter().map(|found| found.rows.not_understood).sum();
+    assert!(written.len() as u64 <= missed, "{written:?} are missing: {}", shown());
+    check_rest(&found, listing, &shown);
+    listing.sockets.len() - written.len()
+}
+
+/// No PID, service or range but those that were written.
+fn check_rest(found: &[Recognised], listing: &Listing, shown: &dyn Fn() -> String) {
+    let pids: BTreeSet<u32> = listing.sockets.iter().map(|socket| socket.pid).collect();
+    let services: BTreeSet<&str> = listing.services.iter().copied().collect();
+    for found in found {
+        let SideFacts {
+            listings,
+            tasks,
+            afd_handles,
+            handles,
+            names,
+            remotes,
+            port_use,
+            dynamic_ports,
+            excluded_ports,
+            system_events,
+            log_spans,
+        } = &found.facts;
+        let others = [
+            tasks.len(),
+            afd_handles.len(),
+            handles.len(),
+            names.len(),
+            remotes.len(),
+            port_use.len(),
+            dynamic_ports.len(),
+            excluded_ports.len(),
+            system_events.len(),
+            log_spans.len(),
+        ];
+        assert!(others.iter().all(|count| *count == 0), "{}", shown());
+        for listed in listings {
+            assert!(listed.owners.keys().all(|pid| pids.contains(pid)), "{}", shown());
+            let owners = listed.owners.values().chain(&listed.images);
+            assert!(
+                owners.flat_map(|owner| &owner.services).all(|name| services.contains(name.as_str())),
+                "{}",
+                shown()
+            );
+        }
+        assert!(found.rows.rows >= listings.iter().map(|listed| listed.sockets.len() as u64).sum(), "{}", shown());
+        assert_eq!(found.rows.first_not_understood.is_none(), found.rows.not_understood == 0, "{}", shown());
+    }
+}
+
+fn row(socket: &Socket) -> Row {
+    let state = socket.is_tcp.then(|| TcpState::named(STATES[socket.state].0).name().to_owned());
+    (socket.is_tcp, socket.local.1, state, socket.pid)
+}
+
+fn row_of(socket: &ListedSocket) -> Option<Row> {
+    let is_tcp = socket.protocol == Protocol::Tcp;
+    let state = socket.state.as_ref().map(|state| state.name().to_owned());
+    let port = socket.local.map(|local| local.port).or(socket.port_alone);
+    Some((is_tcp, port?, state, socket.pid?))
+}
