@@ -12,7 +12,7 @@ mod widen;
 use serde::Serialize;
 
 use self::other_cause::other_cause_steps;
-use self::relieve::{blamed, relieve};
+use self::relieve::relieve;
 use self::time_wait::time_wait_steps;
 use self::widen::{auto_reuse, family_word, protocol_word, reservations, restore, widen};
 use super::alternatives::Symptoms;
@@ -21,8 +21,10 @@ use super::pools::PoolFinding;
 use super::state::State;
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::time::ShownTime as _;
+use crate::words::shown;
 pub use capture::{CAPTURE_COMMANDS, LISTING_COMMANDS};
-pub use situation::{NamedHolder, Situation};
+pub(super) use situation::has_hns;
+pub use situation::{Accused, Named, NamedHolder, NamedImage, Situation};
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -205,8 +207,18 @@ fn confirm(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
 }
 
 fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
-    let Some(named) = blamed(situation) else { return };
-    let Some(pid) = named.pid else { return };
+    let (label, filter) = match &situation.accused {
+        Accused::Holder(NamedHolder { who, .. }) | Accused::Sockets(who, _) | Accused::TimeWait(_, Some(who))
+            if !who.is_kernel() =>
+        {
+            let Some(pid) = who.pid else { return };
+            (who.label.clone(), format!("--pid {pid}"))
+        }
+        Accused::Image(named) => {
+            (shown(&named.image.image), format!("--process {}", quoted(&shown(&named.image.image))))
+        }
+        _ => return,
+    };
     let mut inputs: Vec<&str> = situation.inputs.iter().copied().filter(|input| *input != "-").collect();
     inputs.sort_unstable();
     inputs.dedup();
@@ -215,10 +227,12 @@ fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>
     }
     let inputs: Vec<String> = inputs.into_iter().map(quoted).collect();
     list.push(Recommendation {
-        commands: vec![format!("outofports events {} --provider Winsock-AFD --pid {pid} -f csv", inputs.join(" "))],
+        commands: vec![format!("outofports events {} --provider Winsock-AFD {filter} -f csv", inputs.join(" "))],
         ..unchanging(
             RecommendationCode::Vendor,
-            &format!("for the vendor of {}: this report, and its socket events", named.label),
+            &format!(
+                "for the vendor of {label}: this report, and its socket events. The command runs where these files are"
+            ),
             &[],
         )
     });

@@ -255,7 +255,10 @@ impl Signs {
 
     fn fit_process(&self, process: &Process) -> bool {
         let is_named = self.images.iter().any(|image| is_like(&process.image, image))
-            || self.services.iter().any(|name| process.services.iter().any(|service| service.eq_ignore_ascii_case(name)));
+            || self
+                .services
+                .iter()
+                .any(|name| process.services.iter().any(|service| service.eq_ignore_ascii_case(name)));
         (is_named || self.images.is_empty() && self.services.is_empty())
             && (self.protocol.is_none() || self.protocol == process.protocol)
             && (self.uses.is_empty() || self.uses.iter().any(|one| process.is_used_as(*one)))
@@ -410,7 +413,8 @@ pub(super) fn known_causes(grounds: &Grounds<'_>, symptoms: &Symptoms, has_hns: 
     let processes: Vec<(usize, Process)> = conclusion.holders.iter().filter_map(process).collect();
     let mut known = Vec::new();
     for cause in CAUSES {
-        let found = processes.iter().find(|(_, process)| cause.signs.fit(Some(process), &machine)).map(|(index, _)| *index);
+        let found =
+            processes.iter().find(|(_, process)| cause.signs.fit(Some(process), &machine)).map(|(index, _)| *index);
         if found.is_some() || cause.signs.fit(None, &machine) {
             known.push(Known {
                 code: cause.code,

@@ -48,9 +48,10 @@ use self::alternatives::{Alternative, Symptoms, alternatives};
 use self::evidence::VerdictEvidence;
 use self::grounds::Grounds;
 use self::holders::{Subject, conclude, last_of_pid};
+use self::images::ImageOutcome;
+use self::known::Known;
 use self::listings::{Trend, trends};
 use self::naming::Rows;
-use self::images::ImageOutcome;
 use self::outages::OutageOutcome;
 use self::outcome::{HolderOutcome, PoolOutcome};
 use self::pools::{fill_by_event_log, speaking_pool};
@@ -136,6 +137,8 @@ pub struct Diagnosis {
     pub alternatives: Vec<Alternative>,
     /// What to do next, least invasive first.
     pub recommendations: Vec<Recommendation>,
+    /// Known causes that fit.
+    pub known: Vec<Known>,
     /// What was not read, not counted, or counted by assumption.
     pub notes: Vec<String>,
 }
@@ -170,13 +173,18 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let holders = outcome::holders(&grounds);
     let assurances = assurance::assurances(&grounds, &judgement, &evidence);
     let symptoms = Symptoms::gather(&grounds);
-    let recommendations = recommend(&Situation::gather(&grounds, state, unexplained.as_deref()), &symptoms);
+    let images: Vec<ImageOutcome> = Vec::new();
+    let suspect = suspect::suspect(pool, &pools, &holders);
+    let situation =
+        Situation::gather(&grounds, state, unexplained.as_deref(), (suspect, holders.as_slice(), images.as_slice()));
+    let recommendations = recommend(&situation, &symptoms);
+    let known = known::known_causes(&grounds, &symptoms, advice::has_hns(&side));
     let alternatives = alternatives(&symptoms);
     let failures = failures::failures(&findings, &evidence);
     let procedure = procedure::rows(&findings, &side, &rows);
     let notes = notes::notes(notes, &grounds);
     Diagnosis {
-        suspect: suspect::suspect(pool, &pools, &holders),
+        suspect,
         failure_span: failure_span(&findings, &rows),
         victims: victims(&rows),
         sufferers: outcome::sufferers(&rows),
@@ -194,7 +202,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         side_inputs,
         pools,
         holders,
-        images: Vec::new(),
+        images,
         outages: Vec::new(),
         unexplained,
         failures,
@@ -203,6 +211,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         assurances,
         alternatives,
         recommendations,
+        known,
         notes,
     }
 }

@@ -142,7 +142,12 @@ impl Rows {
 
     /// The label of a subject: `name.exe (PID 7312)`.
     pub(crate) fn label(&self, subject: Subject) -> Option<String> {
-        let row = self.rows.get(*self.index.get(&subject)?)?;
+        self.label_of(*self.index.get(&subject)?)
+    }
+
+    /// The label of the row with this index.
+    pub(crate) fn label_of(&self, index: usize) -> Option<String> {
+        let row = self.rows.get(index)?;
         Some(match (&row.image, row.pid) {
             (Some(image), Some(pid)) => format!("{} (PID {pid})", shown(image)),
             (None, Some(pid)) => format!("PID {pid}"),

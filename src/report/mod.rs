@@ -23,11 +23,12 @@ pub use crate::diagnosis::{
 use crate::case::SideInput;
 use crate::diagnosis::advice::Recommendation;
 use crate::diagnosis::alternatives::Alternative;
-use crate::diagnosis::holders::{HolderEvidence, Pattern};
 use crate::diagnosis::forecast::Forecast;
+use crate::diagnosis::holders::{HolderEvidence, Pattern};
+use crate::diagnosis::known::Known;
 use crate::diagnosis::outcome::Look;
-use crate::diagnosis::suspect::Suspect;
 use crate::diagnosis::state::{Confidence, State};
+use crate::diagnosis::suspect::Suspect;
 use crate::diagnosis::verdict::Reason;
 use crate::machine::pool_key::PoolKey;
 use crate::machine::ranges::{PoolRange, RangeSource};
@@ -95,6 +96,8 @@ pub struct Report {
     pub ruled_out: Vec<Alternative>,
     /// What to do next, least invasive first.
     pub recommendations: Vec<Recommendation>,
+    /// Known causes that fit: hints, each with its source.
+    pub known: Vec<Known>,
     /// Where the first failure stands; `None` without failures of sockets.
     pub evidence: Option<FirstFailure>,
     /// What was read and what was not.

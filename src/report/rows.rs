@@ -1,8 +1,8 @@
 //! A diagnosis laid out as the rows of a report: nothing is decided here.
 
 use super::{
-    AddressRow, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, ImageRow, OutageHolderRow, OutageRow,
-    PoolRow, Report, SCHEMA_VERSION, TimelineStep, Tool, TrendRow, UserRow, Verdict,
+    AddressRow, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, ImageRow, OutageHolderRow,
+    OutageRow, PoolRow, Report, SCHEMA_VERSION, TimelineStep, Tool, TrendRow, UserRow, Verdict,
 };
 use crate::case::facts::TraceFacts;
 use crate::diagnosis::Diagnosis;
@@ -55,6 +55,7 @@ impl Report {
             excluded_ports: excluded_rows(&diagnosis.side),
             ruled_out: diagnosis.alternatives,
             recommendations: diagnosis.recommendations,
+            known: diagnosis.known,
             evidence: first_failure_row(&diagnosis.findings.sockets),
             coverage: coverage(&diagnosis.traces, diagnosis.notes),
             traces: diagnosis.traces.into_iter().map(|trace| trace.summary).collect(),
@@ -107,7 +108,10 @@ fn holder_row(outcome: &HolderOutcome) -> HolderRow {
         released: holder.turnover.1,
         growth_per_minute: holder.per_minute.map(rounded),
         look: *look,
-        used_by: users.iter().map(|(process, operations)| UserRow { process: *process, operations: *operations }).collect(),
+        used_by: users
+            .iter()
+            .map(|(process, operations)| UserRow { process: *process, operations: *operations })
+            .collect(),
     }
 }
 

@@ -1,11 +1,10 @@
 //! What to do about who holds the ports.
 
 use super::restart::{Restart, restart_of};
-use super::situation::{NamedHolder, Situation};
+use super::situation::{Accused, Named, NamedHolder, NamedImage, Situation};
 use super::{BLAMED_SHARE, Recommendation, SEARCH_KERNEL_SHARE, memory_dump, unchanging};
 use crate::diagnosis::codes::RecommendationCode;
 use crate::diagnosis::holders::Pattern;
-use crate::diagnosis::pools::is_dns_pool;
 
 /// Whose habits do not show, and who holds less than this part of a pool, is not restarted for it.
 const RESTARTED_SHARE: f64 = 0.25;
@@ -16,47 +15,89 @@ fn share_of(situation: &Situation<'_>, named: &NamedHolder<'_>) -> f64 {
     pool.map_or(0.0, |pool| f64::from(named.holder.ports) / f64::from(pool.range.count.max(1)))
 }
 
-/// The application that holds most of a pool that is full or nearly full.
-pub(super) fn blamed<'s, 'a>(situation: &'s Situation<'a>) -> Option<&'s NamedHolder<'a>> {
-    situation.holders.iter().find(|named| {
-        let pool = situation.pools.get(named.holder.pool);
-        share_of(situation, named) >= BLAMED_SHARE
-            && !named.is_kernel()
-            && !pool.is_some_and(|pool| is_dns_pool(&named.image, pool, named.holder.ports))
-    })
-}
-
 pub(super) fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
-    let Some(top) = situation.holders.first() else { return };
-    if top.is_kernel() && top.pid.is_some() && share_of(situation, top) >= SEARCH_KERNEL_SHARE {
-        let commands = ["driverquery /v /fo csv > drivers.csv", "fltmc filters > filters.txt"];
-        let text = "find the driver: the kernel holds the ports for a driver (backup, antivirus, storage, tunnels) and for no program";
-        list.push(unchanging(RecommendationCode::FindDriver, text, &commands));
-        list.push(memory_dump(situation.has_listing));
+    match &situation.accused {
+        Accused::Holder(named) if named.who.is_kernel() => {
+            if named.who.pid.is_some() && share_of(situation, named) >= SEARCH_KERNEL_SHARE {
+                let commands = ["driverquery /v /fo csv > drivers.csv", "fltmc filters > filters.txt"];
+                let text = "find the driver: the kernel holds the ports for a driver (backup, antivirus, storage, tunnels) and for no program";
+                list.push(unchanging(RecommendationCode::FindDriver, text, &commands));
+                list.push(memory_dump(situation.has_listing));
+            }
+        }
+        Accused::Holder(named) => list.extend(step_for_holder(situation, named)),
+        Accused::Image(named) => list.extend(step_for_image(named)),
+        Accused::Sockets(who, sockets) => {
+            // Handles are no ports yet.
+            let sockets = crate::words::grouped(*sockets);
+            let step = if who.is_gone() { ended(who) } else { restart(who) };
+            let first = format!("once a listing of sockets confirms that its {sockets} sockets have the ports, ");
+            list.push(Recommendation { text: format!("{first}{}", step.text), ..step });
+        }
+        Accused::TimeWait(..) | Accused::Nobody => {}
     }
-    let Some(named) = blamed(situation) else { return };
-    list.extend(step_for(situation, named));
 }
 
-fn step_for(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option<Recommendation> {
-    let label = &named.label;
+fn step_for_holder(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option<Recommendation> {
+    let (who, share) = (&named.who, share_of(situation, named));
+    if share < BLAMED_SHARE {
+        return None;
+    }
     match named.holder.pattern {
         // What is in TIME_WAIT or reserved comes back by other steps; what is steady needs what it has, as far as anybody sees.
         Some(Pattern::Churn | Pattern::Reservation | Pattern::Steady) => None,
-        Some(Pattern::Load) => {
+        Some(Pattern::Load) => Some(reduce_load(&who.label)),
+        Some(Pattern::Leak) | None if who.is_gone() => Some(ended(who)),
+        None if share < RESTARTED_SHARE => None,
+        Some(Pattern::Leak) | None => Some(restart(who)),
+    }
+}
+
+fn reduce_load(label: &str) -> Recommendation {
+    let text = format!(
+        "reduce the load: {label} uses so many ports at once, and gives them back. Have it keep and reuse connections, or spread it over machines"
+    );
+    unchanging(RecommendationCode::ReduceLoad, &text, &[])
+}
+
+/// Many processes of one image: what starts them is looked for where they come and go, else they are restarted together.
+fn step_for_image(named: &NamedImage<'_>) -> Option<Recommendation> {
+    let image = crate::words::shown(&named.image.image);
+    let count = crate::words::grouped(named.members.len() as u64);
+    let list = format!("tasklist /svc /fi \"imagename eq {image}\"");
+    let is_name = image.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' '));
+    let commands: Vec<&str> = if is_name { vec![&list] } else { Vec::new() };
+    match named.image.pattern {
+        Some(Pattern::Steady | Pattern::Reservation) => None,
+        Some(Pattern::Load) => Some(reduce_load(&format!("{image} ({count} processes)"))),
+        _ if named.image.pattern == Some(Pattern::Churn) || named.members.iter().all(Named::is_gone) => {
             let text = format!(
-                "reduce the load: {label} uses so many ports at once, and gives them back. Have it keep and reuse connections, or spread it over machines"
+                "find what starts {image} again and again: {count} processes of it came and went, each with connections of its own. Have one process do the work, or start it less often"
             );
-            Some(unchanging(RecommendationCode::ReduceLoad, &text, &[]))
+            let tasks = "schtasks /query /v /fo csv > tasks.csv";
+            let commands: Vec<&str> = commands.into_iter().chain([tasks]).collect();
+            Some(unchanging(RecommendationCode::FindStarter, &text, &commands))
         }
-        Some(Pattern::Leak) | None if named.holder.ended || named.now_is.is_some() => Some(ended(named)),
-        None if share_of(situation, named) < RESTARTED_SHARE => None,
-        Some(Pattern::Leak) | None => Some(restart(named)),
+        Some(Pattern::Leak | Pattern::Churn) | None => {
+            let largest = named.members.iter().find(|who| !who.is_gone())?;
+            Some(match restart_of(largest) {
+                Restart::Program => Recommendation {
+                    code: RecommendationCode::RestartHolder,
+                    text: format!(
+                        "restart the {count} processes of {image} by what starts them: none of them holds much, together they do. If outbound connections recover, that confirms it"
+                    ),
+                    commands: commands.into_iter().map(str::to_owned).collect(),
+                    changes_state: true,
+                    undo: None,
+                },
+                _ => restart(largest),
+            })
+        }
     }
 }
 
 /// Who has ended is not restarted, and whoever has its PID now has nothing to do with it.
-fn ended(named: &NamedHolder<'_>) -> Recommendation {
+fn ended(named: &Named<'_>) -> Recommendation {
     let (label, pid) = (&named.label, named.pid.unwrap_or(0));
     let now = named.now_is.map_or_else(String::new, |image| {
         format!(" PID {pid} is {} now, which is another process: leave it alone.", crate::words::shown(image))
@@ -68,7 +109,7 @@ fn ended(named: &NamedHolder<'_>) -> Recommendation {
     unchanging(RecommendationCode::HolderEnded, &text, &[&list, "schtasks /query /v /fo csv > tasks.csv"])
 }
 
-fn restart(named: &NamedHolder<'_>) -> Recommendation {
+fn restart(named: &Named<'_>) -> Recommendation {
     let label = &named.label;
     let check = format!("tasklist /svc /fi \"pid eq {}\"", named.pid.unwrap_or(0));
     let confirms = "If outbound connections recover, that confirms it";

@@ -1,6 +1,6 @@
 //! Whether and how a holder may be restarted: what must never be is data, with the reason of each.
 
-use super::situation::NamedHolder;
+use super::situation::Named;
 
 /// What to do with a holder whose ports must come back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ fn stem(image: &str) -> &str {
 }
 
 /// Whether and how a holder may be restarted.
-pub(super) fn restart_of(named: &NamedHolder<'_>) -> Restart {
+pub(super) fn restart_of(named: &Named<'_>) -> Restart {
     if named.is_kernel() {
         return Restart::Never(named.label.clone(), "it is the kernel, not a program");
     }
@@ -94,11 +94,12 @@ pub(super) fn restart_of(named: &NamedHolder<'_>) -> Restart {
     if let Some((service, why)) = found(CONSOLE_SERVICES) {
         return Restart::AtTheConsole(service, why);
     }
+    // A name that may not stand in a command is no service that is known.
+    let are_names = services.iter().all(|name| is_service_name(name));
     match stem(&named.image) {
-        "svchost" if services.is_empty() => Restart::UnknownServices,
+        "svchost" if services.is_empty() || !are_names => Restart::UnknownServices,
         "w3wp" => Restart::WebPool,
-        // A name that may not stand in a command is no service that is known.
-        _ if services.is_empty() || !services.iter().all(|name| is_service_name(name)) => Restart::Program,
+        _ if services.is_empty() || !are_names => Restart::Program,
         _ => Restart::Services(services.to_vec()),
     }
 }
@@ -111,37 +112,17 @@ fn is_service_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::holders::{Holder, HolderEvidence, Subject};
-    use crate::diagnosis::state::Confidence;
 
     fn of(image: &str, services: &[&str]) -> Restart {
-        let holder = Holder {
-            subject: Subject::Listed(700),
-            pool: 0,
-            ports: 9000,
-            time_wait: 0,
-            turnover: (0, 0),
-            ended: false,
-            evidence: HolderEvidence::A,
-            confidence: Confidence::High,
-            pattern: None,
-            per_minute: None,
-            listed: None,
-        };
         let services: Vec<String> = services.iter().map(|name| (*name).to_owned()).collect();
         let label = format!("{image} (PID 700)");
-        let image = image.to_lowercase();
-        let named = NamedHolder {
-            holder: &holder,
+        restart_of(&Named {
             label,
-            image,
+            image: image.to_lowercase(),
             pid: Some(700),
             services: &services,
-            service: None,
-            now_is: None,
-            goes_to_many: false,
-        };
-        restart_of(&named)
+            ..Named::default()
+        })
     }
 
     #[test]
@@ -177,5 +158,17 @@ mod tests {
         assert_eq!(of("w3wp.exe", &[]), Restart::WebPool);
         assert_eq!(of("agent.exe", &["x'; calc; '"]), Restart::Program);
         assert_eq!(of("agent.exe", &[]), Restart::Program);
+        assert_eq!(of("svchost.exe", &["x'; calc; '"]), Restart::UnknownServices);
+    }
+
+    #[test]
+    fn the_service_that_owns_the_sockets_decides() {
+        let services = ["Schedule".to_owned(), "BITS".to_owned()];
+        let svchost =
+            Named { image: "svchost.exe".to_owned(), pid: Some(700), services: &services, ..Named::default() };
+        assert!(matches!(restart_of(&svchost), Restart::Never(..)));
+        let owner = |service| restart_of(&Named { service: Some(service), ..svchost.clone() });
+        assert_eq!(owner("BITS"), Restart::Services(vec!["BITS".to_owned()]));
+        assert!(matches!(owner("Schedule"), Restart::Never(..)));
     }
 }

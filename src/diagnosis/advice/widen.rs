@@ -1,7 +1,7 @@
 //! The range of the pool: what was narrowed, what reserves parts of it, a wider one, and a second one for sockets that share
 //! ports.
 
-use super::relieve::blamed;
+use super::situation::Accused;
 use super::{Recommendation, Situation, unchanging};
 use crate::diagnosis::codes::RecommendationCode;
 use crate::diagnosis::holders::{Pattern, excluded_in};
@@ -87,7 +87,7 @@ const RESERVED_SHARE: u32 = 10;
 pub(super) fn reservations(situation: &Situation<'_>) -> Option<Recommendation> {
     let is_cut =
         |pool: &&PoolFinding| pool.state.is_some() && pool.set_aside.saturating_mul(RESERVED_SHARE) >= pool.range.count;
-    let holder = situation.holders.first().filter(|top| top.holder.pattern == Some(Pattern::Reservation));
+    let holder = &situation.reserved_by;
     let pool = situation.pools.iter().find(is_cut);
     if holder.is_none() && pool.is_none() {
         return None;
@@ -95,7 +95,7 @@ pub(super) fn reservations(situation: &Situation<'_>) -> Option<Recommendation> 
     let protocol = pool.and_then(|pool| pool.key.protocol).map_or("tcp", protocol_word);
     let family = pool.and_then(|pool| pool.key.family).map_or("ipv4", family_word);
     let what = match holder {
-        Some(top) => format!("{} reserved part of the pool", top.label),
+        Some(label) => format!("{label} reserved part of the pool"),
         None => "a part of the pool is excluded or reserved, and nobody is given it".to_owned(),
     };
     let text = format!("see which ranges are reserved: {what}. {WHO_RESERVES}");
@@ -117,19 +117,19 @@ const AUTO_REUSE_RANGE: (u16, u32) = (32_768, 16_384);
 
 /// Outbound connections that share ports, where the holder connects to different addresses and the server knows the option.
 pub(super) fn auto_reuse(situation: &Situation<'_>) -> Option<Recommendation> {
-    let named = blamed(situation)?;
+    let Accused::Holder(named) = &situation.accused else { return None };
     let pool = situation.pools.get(named.holder.pool)?;
     let is_outbound = matches!(named.holder.pattern, Some(Pattern::Load | Pattern::Churn));
     let is_supported = situation.os_build.is_some_and(|build| build >= AUTO_REUSE_BUILD);
     let fits = pool.key.protocol == Some(Protocol::Tcp) && pool.state.is_some() && is_outbound && is_supported;
-    if !fits || !named.goes_to_many {
+    if !fits || !named.who.goes_to_many {
         return None;
     }
     let (start, count) = AUTO_REUSE_RANGE;
     let look = "powershell -c \"Get-NetTCPSetting | Format-Table SettingName,DynamicPortRange*,AutoReusePortRange*\"";
     let text = format!(
         "let outbound connections share ports: {} connects to different addresses, so that one port can serve several of them. A program gains where it connects without bind, or sets SO_REUSE_UNICASTPORT (.NET 6 and later do; .NET Framework: ServicePointManager.ReusePort). The commands show the present range (0 is off), and set {start}-{}, which must be free of other services; a restart of the server may be needed",
-        named.label,
+        named.who.label,
         u32::from(start) + count - 1,
     );
     let set = |start: u16, count: u32| {
@@ -244,7 +244,8 @@ mod tests {
             has_trace: true,
             bind_records: 1,
             pools: &[],
-            holders: Vec::new(),
+            accused: Accused::Nobody,
+            reserved_by: None,
             excluded,
             has_listing: false,
             has_only_half_listings: false,

@@ -44,6 +44,9 @@ codes! {
         HolderEnded = "holder_ended",
             "the top holder has ended: see whether it comes back",
             "The process that held most ports has ended, so it cannot be restarted. What started it, a service or a scheduled task, may start it again and fill the pool again. The command lists scheduled tasks. List the sockets too: ports can stay with processes that inherited them.";
+        FindStarter = "find_starter",
+            "the top holder is an image whose processes come and go: find what starts them",
+            "No single process holds much, but many of one image come and go, and each leaves its ports behind. Find what starts them: a scheduled task, a monitoring program, a script. One process that does the work, or fewer starts, needs fewer ports.";
         ReduceLoad = "reduce_load",
             "the top holder needs its ports: it gives them back, and uses many at once",
             "The top holder opens many connections at once and closes them properly: it is load and no leak. Have it keep and reuse connections, or spread it over several machines. A wider range of ports buys time.";

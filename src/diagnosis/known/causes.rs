@@ -180,7 +180,9 @@ pub(super) static CAUSES: &[Cause] = &[
         text: "all clients of a Microsoft Entra private network connector leave from its address: load by design",
         fix: "a wider range; more connectors",
         trust: User,
-        sources: &["directaccess.richardhicks.com, \"Preventing Port Exhaustion on Entra Private Network Connector Servers\""],
+        sources: &[
+            "directaccess.richardhicks.com, \"Preventing Port Exhaustion on Entra Private Network Connector Servers\"",
+        ],
     },
     Cause {
         code: "exchange_chatty",
@@ -296,19 +298,11 @@ pub(super) static CAUSES: &[Cause] = &[
     },
     Cause {
         code: "sql_no_pool",
-        signs: Signs {
-            protocol: Some(Tcp),
-            uses: &[Use::TimeWait],
-            remote: Remote::Ports(&[1433, 5432, 3306]),
-            ..ANY
-        },
+        signs: Signs { protocol: Some(Tcp), uses: &[Use::TimeWait], remote: Remote::Ports(&[1433, 5432, 3306]), ..ANY },
         text: "a program that opens a connection to its database for each query, with Pooling=false or a leak of the pool",
         fix: "use the driver's pool, and dispose connections",
         trust: Maintainer,
-        sources: &[
-            "https://github.com/npgsql/npgsql/issues/1386",
-            "https://github.com/dotnet/SqlClient/pull/890",
-        ],
+        sources: &["https://github.com/npgsql/npgsql/issues/1386", "https://github.com/dotnet/SqlClient/pull/890"],
     },
     Cause {
         code: "ssis_jobs",

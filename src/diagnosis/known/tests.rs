@@ -104,9 +104,7 @@ fn scenes() -> Vec<(&'static str, Scene, Scene)> {
         let dns = Process { ports: 2500, percent: 15, ..udp("dns.exe") };
         (Some(dns), Machine { conflict_in_pool, ..Machine::default() })
     };
-    let port = |port: u16| {
-        with_excluded(vec![ExcludedPorts { protocol: Protocol::Udp, ..excluded(port, port, true) }])
-    };
+    let port = |port: u16| with_excluded(vec![ExcludedPorts { protocol: Protocol::Udp, ..excluded(port, port, true) }]);
     let hns = |has_hns: bool| Machine { has_hns, ..Machine::default() };
     let dns_sockets = |ports: u32| only(Process { ports, ..udp("dns.exe") });
     let fabric = "fabrichost.exe";
@@ -117,11 +115,7 @@ fn scenes() -> Vec<(&'static str, Scene, Scene)> {
             only(listed(tcp("com.docker.backend.exe"), 900, 0, 100)),
             only(listed(tcp("com.docker.backend.exe"), 100, 0, 900)),
         ),
-        (
-            "wsl1_dead",
-            build(17_763, listed(tcp(""), 900, 0, 0)),
-            build(19_041, listed(tcp(""), 900, 0, 0)),
-        ),
+        ("wsl1_dead", build(17_763, listed(tcp(""), 900, 0, 0)), build(19_041, listed(tcp(""), 900, 0, 0))),
         ("wsl_mirrored_block", unexplained(Protocol::Tcp, 4_100, WSL), unexplained(Protocol::Tcp, 9_000, WSL)),
         ("wsl_mirrored_udp_leak", unexplained(Protocol::Udp, 16_000, WSL), unexplained(Protocol::Udp, 16_000, "a.exe")),
         (
@@ -165,7 +159,11 @@ fn scenes() -> Vec<(&'static str, Scene, Scene)> {
             only(to(waiting(tcp("adguardvpnsvc.exe")), &["10.1.1.1:443"])),
             only(to(waiting(tcp("adguardvpnsvc.exe")), &["10.1.1.1:80"])),
         ),
-        ("solarwinds_poller", only(tcp("solarwinds.businesslayerhost.exe")), only(udp("solarwinds.businesslayerhost.exe"))),
+        (
+            "solarwinds_poller",
+            only(tcp("solarwinds.businesslayerhost.exe")),
+            only(udp("solarwinds.businesslayerhost.exe")),
+        ),
         (
             "entra_connector",
             only(tcp("microsoftentraprivatenetworkconnectorservice.exe")),
