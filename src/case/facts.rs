@@ -43,6 +43,8 @@ pub struct TraceSummary {
     pub wrapped: Option<bool>,
     /// Whether the session wrote its end.
     pub closed_cleanly: bool,
+    /// UTC is the machine's local time and so many minutes, at the start of the trace; `None` where the header does not tell.
+    pub time_zone_bias_minutes: Option<i32>,
 }
 
 /// What is known of one trace once it has been read.
@@ -88,6 +90,7 @@ impl TraceFacts {
             buffers_lost: header.buffers_lost,
             wrapped: wrapped(trace),
             closed_cleanly: header.closed_cleanly(),
+            time_zone_bias_minutes: trace.has_header().then(|| header.time_zone.bias_at(header.start_time)).flatten(),
         };
         let (clock_assumed, has_header) = (trace.clock().is_assumed(), trace.has_header());
         let input = path.clone();

@@ -344,6 +344,7 @@ impl<'r> Run<'r> {
             buffers_lost: self.counts.buffers_lost,
             wrapped: Some(false),
             closed_cleanly: self.is_complete,
+            time_zone_bias_minutes: None,
         };
         TraceFacts {
             input: path.clone(),

@@ -58,6 +58,7 @@ fn sound() -> TraceFacts {
         buffers_lost: 0,
         wrapped: Some(false),
         closed_cleanly: true,
+        time_zone_bias_minutes: None,
     };
     TraceFacts {
         path: summary.path.clone(),

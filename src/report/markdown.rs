@@ -83,6 +83,9 @@ impl Page<'_> {
         for doubt in self.report.first_doubts() {
             text.push_str(&format!("- But {}\n", plain(doubt)));
         }
+        for hint in self.report.hints() {
+            text.push_str(&format!("- Known: {}\n", plain(&hint)));
+        }
         text.push('\n');
         for trace in &self.report.traces {
             let when = span(trace).map(|span| format!(", {span}")).unwrap_or_default();

@@ -1,6 +1,7 @@
 #![doc = include_str!("SCHEMA.md")]
 
 pub mod csv;
+mod first_screen;
 #[cfg(test)]
 mod first_screen_tests;
 pub mod json;

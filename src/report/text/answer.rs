@@ -59,6 +59,9 @@ impl Page<'_, '_> {
         for doubt in report.first_doubts() {
             self.bullet("but", doubt)?;
         }
+        for hint in report.hints() {
+            self.bullet("known:", &hint)?;
+        }
         for step in report.first_steps() {
             self.paragraph(&step.text)?;
             for command in &step.commands {
