@@ -20,7 +20,6 @@ use super::codes::RecommendationCode;
 use super::pools::PoolFinding;
 use super::state::State;
 use crate::machine::ranges::{PoolRange, RangeSource};
-use crate::time::ShownTime as _;
 use crate::words::shown;
 pub use capture::{CAPTURE_COMMANDS, LISTING_COMMANDS};
 pub(super) use situation::has_hns;
@@ -141,9 +140,8 @@ fn unchanging(code: RecommendationCode, text: &str, commands: &[&str]) -> Recomm
 }
 
 fn capture_step(situation: &Situation<'_>) -> Recommendation {
-    let why = if let Some((id, time)) = situation.logged_before.filter(|_| situation.state == State::NotSeen) {
-        let time = time.to_date_and_time();
-        format!("capture again when it happens: the System log has Tcpip {id} at {time} UTC, outside of the trace")
+    let why = if situation.logged_before && situation.state == State::NotSeen {
+        "capture again when it happens: the trace is of another time than the entries of the System log".to_owned()
     } else if !situation.has_trace {
         "capture a trace, to see whose requests fail and who takes the ports".to_owned()
     } else if situation.bind_records == 0 {

@@ -21,6 +21,13 @@ pub struct SystemEventRow {
     pub in_span: bool,
 }
 
+impl SystemEventRow {
+    /// Whether it says that all ports of a protocol were in use.
+    pub fn says_pool_full(&self) -> bool {
+        is_tcpip(&self.provider) && [POOL_FULL.0, POOL_FULL.1].contains(&self.id)
+    }
+}
+
 /// Whether what is not in an event log did not happen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogReach {
@@ -91,10 +98,7 @@ pub(super) fn tuple_reuse_events(events: &[SystemEventRow]) -> u64 {
     events.iter().filter(reuse).count() as u64
 }
 
-/// The last entry outside of the span of the traces that says all ports were in use: its id, and when.
-pub(super) fn pool_full_outside(events: &[SystemEventRow]) -> Option<(u32, FileTime)> {
-    let is_full = |event: &&SystemEventRow| {
-        !event.in_span && is_tcpip(&event.provider) && [POOL_FULL.0, POOL_FULL.1].contains(&event.id)
-    };
-    events.iter().filter(is_full).next_back().map(|event| (event.id, event.time))
+/// Whether an entry outside of the span of the traces says that all ports were in use.
+pub(super) fn is_full_outside(events: &[SystemEventRow]) -> bool {
+    events.iter().any(|event| !event.in_span && event.says_pool_full())
 }

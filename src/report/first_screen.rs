@@ -16,6 +16,9 @@ use crate::words::{counted, grouped, shown};
 /// Known causes told; the JSON report has all.
 const HINTS: usize = 3;
 
+/// Entries of event logs told one by one, the last ones.
+const LOGGED_SHOWN: usize = 3;
+
 /// Fewer connects than this to one address are nothing to tell.
 const NOTABLE_CONNECTS: u64 = 100;
 
@@ -42,6 +45,7 @@ impl Report {
                 told.extend(self.failed_instead().map(|other| sentence(&format!("not ports: {}", shown(&other.text)))));
                 told.extend(self.verdict.reasons.iter().map(|reason| sentence(&reason.text)));
                 told.extend(self.seen());
+                told.extend(self.logged_outside());
                 told.extend(self.forecast());
             }
             State::CannotTell => {
@@ -301,6 +305,21 @@ impl Report {
             )),
             None => sentence(&binds),
         })
+    }
+
+    /// Entries of event logs that say all ports were in use, at another time than that of the traces.
+    fn logged_outside(&self) -> Option<String> {
+        let is_full = |event: &&super::SystemEventRow| !event.in_span && event.says_pool_full();
+        let times: Vec<String> = self
+            .system_events
+            .iter()
+            .filter(is_full)
+            .map(|event| format!("Tcpip {} at {} UTC", event.id, event.time.to_date_and_time()))
+            .collect();
+        let hidden = times.len().saturating_sub(LOGGED_SHOWN);
+        let shown = times.get(hidden..).filter(|shown| !shown.is_empty())?;
+        let more = if hidden > 0 { format!(", and {hidden} before") } else { String::new() };
+        Some(format!("All ports were in use at another time, as an event log says: {}{more}.", shown.join(", ")))
     }
 
     /// When a pool that fills will be full: that which speaks, else the one that is full first.

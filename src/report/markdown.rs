@@ -228,7 +228,7 @@ impl Page<'_> {
         };
         if let Some(how_sure) = report.how_sure() {
             let lines = how_sure.assurances.iter().chain(&how_sure.events).chain(&how_sure.events_outside);
-            let doubts = how_sure.doubts.iter().chain(&report.coverage.notes);
+            let doubts = how_sure.doubts.iter().chain(&how_sure.notes);
             let lines = lines.map(|line| format!("For: {}", plain(line)));
             add("How sure", lines.chain(doubts.map(|line| format!("Against: {}", plain(line)))).collect());
         }

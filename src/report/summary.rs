@@ -62,6 +62,8 @@ pub struct HowSure {
     pub events_outside: Option<String>,
     /// What speaks against it, the notes about inputs left out.
     pub doubts: Vec<String>,
+    /// Notes about inputs, without what the first screen says of the only trace.
+    pub notes: Vec<String>,
 }
 
 impl Report {
@@ -95,9 +97,10 @@ impl Report {
         steps.map(|step| NextStep { text: text(step), commands: step.commands.clone(), undo: None }).collect()
     }
 
-    /// What to do next, least invasive first; empty where the first screen tells it.
+    /// What to do next, least invasive first; without what the first screen tells.
     pub fn next_steps(&self) -> Vec<NextStep> {
-        let steps = self.recommendations.iter().filter(|_| self.verdict.state != State::CannotTell);
+        let is_above = |step: &&Recommendation| self.verdict.state == State::CannotTell && step.code.on_first_screen();
+        let steps = self.recommendations.iter().filter(|step| !is_above(step));
         let step = |step: &Recommendation| NextStep {
             text: format!("{} ({})", sentence_start(&shown(&step.text)), step.effect().phrase()),
             commands: step.commands.iter().map(|command| shown(command)).collect(),
@@ -161,12 +164,17 @@ impl Report {
     /// How sure the verdict is; `None` where nothing can be told and there is nothing to add to that.
     pub fn how_sure(&self) -> Option<HowSure> {
         let doubts = || self.verdict.reasons.iter().filter(|reason| reason.code.is_doubt());
+        let first = self.first_doubts();
+        let only_trace = if let [trace] = self.traces.as_slice() { Some(trace.path.as_str()) } else { None };
+        let is_noted_above = |note: &str| {
+            let of_trace = only_trace.and_then(|path| note.strip_prefix(path)?.strip_prefix(": "));
+            of_trace.is_some_and(|text| first.contains(&text))
+        };
         let is_quiet = doubts().next().is_none() && self.coverage.notes.is_empty() && self.system_events.is_empty();
         if self.verdict.state == State::CannotTell && is_quiet {
             return None;
         }
         // What stands on the first screen is not said again. The notes tell the other doubts, with the trace and the place.
-        let first = self.first_doubts();
         let is_answer = matches!(self.verdict.state, State::NotSeen | State::CannotTell);
         let is_above =
             |reason: &Reason| is_answer || self.is_told_by_answer(reason.code) || first.contains(&reason.text.as_str());
@@ -190,6 +198,7 @@ impl Report {
             events_outside: (!outside.is_empty())
                 .then(|| format!("{} of event logs outside of {span}", entries(outside.len()))),
             doubts: told,
+            notes: self.coverage.notes.iter().filter(|note| !is_noted_above(note)).cloned().collect(),
         })
     }
 }

@@ -9,13 +9,12 @@ use crate::diagnosis::outcome::{HolderOutcome, Look};
 use crate::diagnosis::pools::PoolFinding;
 use crate::diagnosis::state::State;
 use crate::diagnosis::suspect::Suspect;
-use crate::diagnosis::system_events::pool_full_outside;
+use crate::diagnosis::system_events::is_full_outside;
 use crate::diagnosis::unexplained::{UnexplainedRow, largest_share};
 use crate::machine::pool_key::PoolKey;
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::side::facts::{ExcludedPorts, SideFacts};
 use crate::side::tasklist::Task;
-use crate::time::FileTime;
 
 /// A process as recommendations speak of it.
 #[derive(Debug, Clone, Default)]
@@ -129,8 +128,8 @@ pub struct Situation<'a> {
     pub has_hns: bool,
     /// Windows build, where a trace tells.
     pub os_build: Option<u32>,
-    /// The last entry of a log that says a pool was full and lies outside of the traces: its id, and when.
-    pub logged_before: Option<(u32, FileTime)>,
+    /// An event log says that a pool was full, at another time than that of the traces.
+    pub logged_before: bool,
     /// Ports of a full pool that nothing explains, as a part of it from 0 to 1.
     pub unexplained_share: f64,
 }
@@ -213,7 +212,7 @@ impl<'a> Situation<'a> {
             has_event_log: grounds.has_event_log(),
             has_hns: has_hns(side),
             os_build: traces.iter().find_map(|trace| trace.summary.os_build),
-            logged_before: pool_full_outside(grounds.events),
+            logged_before: is_full_outside(grounds.events),
             unexplained_share: largest_share(conclusion, unexplained),
         }
     }
@@ -221,7 +220,7 @@ impl<'a> Situation<'a> {
     /// Whether a capture would tell what nothing here does: there is no Winsock-AFD event, or the log tells of a shortage at
     /// another time.
     pub(super) fn is_capture_due(&self) -> bool {
-        self.bind_records == 0 || (self.state == State::NotSeen && self.logged_before.is_some())
+        self.bind_records == 0 || (self.state == State::NotSeen && self.logged_before)
     }
 
     /// Whether listings exclude any of these ports from a pool.

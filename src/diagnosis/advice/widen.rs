@@ -254,7 +254,7 @@ mod tests {
             has_event_log: false,
             has_hns: has_hns_blocks(excluded),
             os_build: Some(20348),
-            logged_before: None,
+            logged_before: false,
             unexplained_share: 0.0,
         }
     }

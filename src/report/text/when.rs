@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Page;
+use crate::report::wording::who;
 use crate::time::ShownTime as _;
 use crate::words::{counted, grouped};
 
@@ -49,7 +50,14 @@ impl Page<'_, '_> {
         }
         for outage in outages.iter().take(OUTAGES_SHOWN) {
             let (first, last) = (outage.first.to_clock(), outage.last.to_clock());
-            self.line(&format!("  failing {first} – {last}: {}", counted(outage.failures, "failure")))?;
+            let pool = self.report.pools.get(outage.pool).map(|pool| format!(" of {}", pool.name())).unwrap_or_default();
+            let holder = outage.holders.first().and_then(|holder| {
+                let row = self.report.processes.get(holder.process)?;
+                Some(format!("; {} held {}", who(row), counted(holder.ports.into(), "port")))
+            });
+            let (holder, end) = (holder.unwrap_or_default(), if outage.lasts { ", to the end" } else { "" });
+            let failures = counted(outage.failures, "failure");
+            self.paragraph(&format!("out of ports{pool} {first} – {last}{end}: {failures}{holder}"))?;
         }
         if outages.len() > OUTAGES_SHOWN {
             self.line(&format!("  ({} more spans of failures)", outages.len() - OUTAGES_SHOWN))?;
