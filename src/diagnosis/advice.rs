@@ -162,7 +162,8 @@ fn confirm(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
     // Half a listing is none, where much is not explained.
     let is_half =
         |pool: &PoolFinding| pool.hides_bound() && pool.unexplained().is_some_and(|ports| is_much(ports, pool.range));
-    let lacks_bound = situation.pools.iter().any(is_half) || situation.has_only_half_listings;
+    let any_full = situation.pools.iter().any(|pool| pool.state == Some(State::Exhausted));
+    let lacks_bound = situation.pools.iter().any(is_half) || (situation.has_only_half_listings && !any_full);
     let mut commands = Vec::new();
     if !situation.has_listing || lacks_bound {
         commands.push(capture::LIST_SOCKETS.to_owned());

@@ -58,7 +58,13 @@ pub struct Known {
     /// How well that is founded.
     pub trust: Trust,
     /// Where it is from: addresses, or names of pages.
-    pub source: String,
+    #[serde(serialize_with = "joined")]
+    pub source: Vec<&'static str>,
+}
+
+/// As one text.
+fn joined<S: serde::Serializer>(sources: &[&str], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&sources.join(", "))
 }
 
 /// An entry of the table.
@@ -421,7 +427,7 @@ pub(super) fn known_causes(grounds: &Grounds<'_>, symptoms: &Symptoms, has_hns: 
                 process: found,
                 text: format!("{}. What helps: {}", cause.text, cause.fix),
                 trust: cause.trust,
-                source: cause.sources.join(", "),
+                source: cause.sources.to_vec(),
             });
         }
     }

@@ -1,17 +1,27 @@
 //! The first screen as sentences: directly under the headline who holds the ports, then what failed and since when, then who
 //! suffers most, what weakens that, and what others found behind the like.
 
-use super::wording::{percent_of, sentence, sentence_start, server_time, who, who_in_full};
+use super::wording::{percent_of, sentence, server_time, subject, who_in_full};
 use super::{HolderRow, ImageRow, PoolRow, Report};
 use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::codes::ReasonCode;
 use crate::diagnosis::holders::Pattern;
+use crate::diagnosis::known::Known;
 use crate::diagnosis::state::State;
 use crate::diagnosis::suspect::{CountedBy, Suspect, Waiting};
 use crate::machine::ranges::RangeSource;
 use crate::status::NtStatus;
 use crate::time::{FileTime, ShownTime as _, duration_text};
 use crate::words::{counted, grouped, shown};
+
+/// A known cause as people are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// What others saw, what helped, and how well that is founded.
+    pub text: String,
+    /// Where it is from: addresses, or names of pages.
+    pub sources: Vec<&'static str>,
+}
 
 /// Known causes told; the JSON report has all.
 const HINTS: usize = 3;
@@ -78,17 +88,13 @@ impl Report {
         }
     }
 
-    /// Known causes that fit, as hints, each with its source.
-    pub fn hints(&self) -> Vec<String> {
-        let hint = |known: &crate::diagnosis::known::Known| {
-            format!("{} ({}: {})", known.text, known.trust.phrase(), known.source)
+    /// Known causes that fit, as hints; and how many more the JSON report has.
+    pub fn hints(&self) -> (Vec<Hint>, usize) {
+        let hint = |known: &Known| Hint {
+            text: format!("{} ({})", known.text, known.trust.phrase()),
+            sources: known.source.clone(),
         };
-        let mut hints: Vec<String> = self.known.iter().take(HINTS).map(hint).collect();
-        let more = self.known.len().saturating_sub(HINTS);
-        if more > 0 {
-            hints.push(format!("{} more: see known[] in the JSON report", grouped(more as u64)));
-        }
-        hints
+        (self.known.iter().take(HINTS).map(hint).collect(), self.known.len().saturating_sub(HINTS))
     }
 
     /// Causes of failures that are not a shortage of ports, those of most failures first; where ports ran out, they are told
@@ -158,7 +164,7 @@ impl Report {
         }
         let mut told = vec![text];
         let user = holder.used_by.first().and_then(|user| self.processes.get(user.process));
-        told.extend(user.map(|user| format!("{} uses sockets that it created.", who(user))));
+        told.extend(user.map(|user| format!("{} uses sockets that it created.", subject(user))));
         let all: u64 = row.destinations.iter().map(|one| one.connects).sum();
         let top = row.destinations.first().filter(|one| one.connects >= NOTABLE_CONNECTS && one.connects * 2 > all);
         told.extend(top.map(|one| format!("It connects most to {}: {}.", one.remote, counted(one.connects, "time"))));
@@ -275,7 +281,7 @@ impl Report {
         } else {
             counted(worst.connect_failures, "failed connect")
         };
-        Some(format!("{} suffered most: {count}.", sentence_start(&who(worst))))
+        Some(format!("{} suffered most: {count}.", subject(worst)))
     }
 
     /// Where the trace cannot tell a small pool from hidden holders.

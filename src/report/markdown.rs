@@ -83,8 +83,8 @@ impl Page<'_> {
         for doubt in self.report.first_doubts() {
             text.push_str(&format!("- But {}\n", plain(doubt)));
         }
-        for hint in self.report.hints() {
-            text.push_str(&format!("- Known: {}\n", plain(&hint)));
+        for hint in self.report.hints().0 {
+            text.push_str(&format!("- Known: {}. Source: {}\n", plain(&hint.text), plain(&hint.sources.join(", "))));
         }
         text.push('\n');
         for trace in &self.report.traces {

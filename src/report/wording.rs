@@ -57,11 +57,16 @@ pub(crate) fn who(row: &ProcessRow) -> String {
     }
 }
 
+/// The same at the beginning of a sentence: a name keeps its letters.
+pub(crate) fn subject(row: &ProcessRow) -> String {
+    if row.pid.is_some() || row.image.is_some() { who(row) } else { sentence_start(&who(row)) }
+}
+
 /// The same with the services in it, all of them.
 pub(crate) fn who_in_full(row: &ProcessRow) -> String {
     let services: Vec<String> = row.services.iter().map(|name| shown(name)).collect();
     match (row.pid, services.as_slice()) {
-        (_, []) | (None, _) => who(row),
+        (_, []) | (None, _) => subject(row),
         (Some(pid), [one]) => format!("{} (PID {pid}, service {one})", name(row)),
         (Some(pid), all) => format!("{} (PID {pid}, services {})", name(row), all.join(", ")),
     }
@@ -70,6 +75,9 @@ pub(crate) fn who_in_full(row: &ProcessRow) -> String {
 /// The clock of the server at a time: `server time 10:49:17, UTC+1:00`; `None` where its time zone is not known.
 pub(crate) fn server_time(trace: &TraceSummary, time: FileTime) -> Option<String> {
     let bias = trace.time_zone_bias_minutes?;
+    if bias == 0 {
+        return Some("the server's time too".to_owned());
+    }
     let local = FileTime(time.0.checked_sub(i64::from(bias).checked_mul(60 * FileTime::SECOND)?)?);
     let (sign, ahead) = if bias <= 0 { ('+', -bias) } else { ('-', bias) };
     let date = if local.to_date() == time.to_date() { String::new() } else { format!("{} ", local.to_date()) };

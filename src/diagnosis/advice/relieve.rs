@@ -117,13 +117,15 @@ fn restart(named: &Named<'_>) -> Recommendation {
         |code, text: String, commands| Recommendation { code, text, commands, changes_state: true, undo: None };
     match restart_of(named) {
         Restart::Never(what, why) => {
-            let subject = if what == *label { label.clone() } else { format!("{label} with the service {what}") };
+            let hosted: Vec<String> = named.services.iter().map(|name| crate::words::shown(name)).collect();
+            let hosts = if hosted.is_empty() { String::new() } else { format!(", which hosts {}", hosted.join(", ")) };
+            let why = if what == *label { why.to_owned() } else { format!("of {what}, {why}") };
             let mut commands = Vec::new();
             if what.eq_ignore_ascii_case("Dnscache") {
                 commands.push("ipconfig /flushdns".to_owned());
             }
             let text = format!(
-                "plan a restart of the server. Do not end or restart {subject}: {why}. Look first for what makes it hold ports, for it works for other programs"
+                "plan a restart of the server. Do not end or restart {label}{hosts}: {why}. Look first for what makes it hold ports, for it works for other programs"
             );
             changing(RecommendationCode::RestartServer, text, commands)
         }

@@ -50,7 +50,8 @@ impl Page<'_, '_> {
         }
         for outage in outages.iter().take(OUTAGES_SHOWN) {
             let (first, last) = (outage.first.to_clock(), outage.last.to_clock());
-            let pool = self.report.pools.get(outage.pool).map(|pool| format!(" of {}", pool.name())).unwrap_or_default();
+            let pool =
+                self.report.pools.get(outage.pool).map(|pool| format!(" of {}", pool.name())).unwrap_or_default();
             let holder = outage.holders.first().and_then(|holder| {
                 let row = self.report.processes.get(holder.process)?;
                 Some(format!("; {} held {}", who(row), counted(holder.ports.into(), "port")))
