@@ -135,6 +135,7 @@ struct Seen {
 impl Observer for Watched {
     type Notes = Seen;
 
+    #[inline]
     fn look(seen: &mut Seen, record: &Record<'_>) {
         let guid = record.header_guid();
         if guid != seen.last {

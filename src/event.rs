@@ -56,6 +56,8 @@ pub enum TransportEvent {
         pid: u32,
         /// Family.
         family: Option<Family>,
+        /// Network compartment, where the event tells.
+        compartment: Option<u32>,
     },
     /// An endpoint or TCB took a port.
     Acquired(PortReference),
@@ -82,6 +84,8 @@ pub enum TransportEvent {
         pid: u32,
         /// Family of its local address.
         family: Option<Family>,
+        /// Network compartment, where the event tells.
+        compartment: Option<u32>,
     },
     /// A connection changed its state.
     State {
@@ -114,6 +118,10 @@ pub enum TransportEvent {
         family: Option<Family>,
         /// Why.
         status: NtStatus,
+        /// Kernel address of the endpoint, where the event tells.
+        endpoint: Option<u64>,
+        /// Network compartment, where the event tells.
+        compartment: Option<u32>,
     },
     /// The bind under way in the record's context takes no port: that is left to connect (SO_REUSE_UNICASTPORT).
     Deferred,
@@ -133,6 +141,16 @@ pub enum TransportEvent {
 }
 
 impl TransportEvent {
+    /// The network compartment that it names.
+    pub fn compartment(&self) -> Option<u32> {
+        match *self {
+            Self::Endpoint { compartment, .. }
+            | Self::Connection { compartment, .. }
+            | Self::Refused { compartment, .. } => compartment,
+            _ => None,
+        }
+    }
+
     /// Kernel address of the endpoint or TCB that it is about.
     pub fn subject(&self) -> Option<u64> {
         Some(match *self {

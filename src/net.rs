@@ -63,6 +63,30 @@ impl Protocol {
     }
 }
 
+/// What kind of socket it is, as its creation tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketKind {
+    /// Family, where it is one of IP.
+    pub family: Option<Family>,
+    /// Protocol, where it is one with ports.
+    pub protocol: Option<Protocol>,
+    /// It may hold a port of TCP or UDP: it is no raw socket, and not of another family (AF_UNIX, Hyper-V).
+    pub has_port: bool,
+}
+
+impl SocketKind {
+    /// From `AF_*`, `SOCK_*` and `IPPROTO_*` as Windows numbers them. What is 0 is not told.
+    pub fn from_winsock(family: u32, socket_type: u32, protocol: u32) -> Self {
+        const SOCK_RAW: u32 = 3;
+        let (known_family, known_protocol) =
+            (Family::from_winsock(family), Protocol::from_winsock(protocol, socket_type));
+        let is_of_ip = family == 0 || known_family.is_some();
+        let is_of_transport = known_protocol.is_some() || (protocol == 0 && socket_type == 0);
+        let has_port = is_of_ip && is_of_transport && socket_type != SOCK_RAW;
+        Self { family: known_family, protocol: known_protocol, has_port }
+    }
+}
+
 /// An IP address and a port, from a `SOCKADDR`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketAddress {
@@ -76,6 +100,11 @@ impl SocketAddress {
     /// From the bytes of a `SOCKADDR_IN` or `SOCKADDR_IN6`; `None` for other families and short ones.
     pub fn from_sockaddr(bytes: &[u8]) -> Option<Self> {
         etw_schema::socket_address(bytes).map(|address| Self { ip: address.ip(), port: address.port() })
+    }
+
+    /// Whether it is an IPv4 address that a socket of IPv6 uses: `::ffff:a.b.c.d`.
+    pub fn is_mapped(&self) -> bool {
+        matches!(self.ip, IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some())
     }
 
     /// Family of the address.
@@ -100,5 +129,12 @@ mod tests {
         assert_eq!(Protocol::from_winsock(0, 1), Some(Protocol::Tcp));
         assert_eq!(Protocol::from_winsock(17, 3), Some(Protocol::Udp));
         assert_eq!(Protocol::from_winsock(1, 3), None);
+    }
+
+    #[test]
+    fn sockets_without_a_port_are_told_apart() {
+        let has_port = |family, kind, protocol| SocketKind::from_winsock(family, kind, protocol).has_port;
+        assert!(has_port(2, 1, 6) && has_port(23, 2, 17) && has_port(2, 1, 0) && has_port(0, 0, 0));
+        assert!(!has_port(2, 3, 1) && !has_port(2, 3, 17) && !has_port(1, 1, 0) && !has_port(34, 1, 1));
     }
 }

@@ -108,7 +108,7 @@ impl Sim {
     /// A connection that was there before the trace.
     fn existing(&mut self, ms: i64, tcb: u64, pid: u32, port: u16, state: u32) {
         let local = SockAddr::V4 { address: [10, 0, 0, 5], port };
-        let connection = tcpip::Connection { tcb, local, remote: REMOTE, pid, start_key: 0 };
+        let connection = tcpip::Connection { tcb, local, remote: REMOTE, pid, compartment: 1, start_key: 0 };
         self.tcpip(ms, 4, 1300, &tcpip::rundown(WINDOWS, 0, connection, state));
     }
 

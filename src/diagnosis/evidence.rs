@@ -7,7 +7,7 @@ use super::state::State;
 use super::system_events::{SystemEventRow, pool_full_events};
 use crate::case::facts::TraceFacts;
 use crate::machine::Findings;
-use crate::machine::ranges::PoolRange;
+use crate::machine::ranges::{PoolRange, RangeSource};
 
 /// What shows that a pool was nearly full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,9 +60,12 @@ pub struct VerdictEvidence {
     pub tcpip_records: u64,
     /// Of the pool that was full, so many of 100 ports are explained; `None` without such a pool.
     pub explained_percent: Option<u32>,
-    /// A pool in which more ports seem to be held than it has: these, those that it has, and whether TCP/IP's events tell
-    /// compartments apart.
-    pub held_beyond: Option<(u32, u32, bool)>,
+    /// A pool in which more ports seem to be held than it has: these, and those that it has.
+    pub held_beyond: Option<(u32, u32)>,
+    /// Ports of the full pool that were given out although a socket seemed to hold them.
+    pub given_twice: u64,
+    /// TCP/IP's events tell compartments apart.
+    pub tells_compartments: bool,
     /// Ports were given out, and no event tells that any socket was closed.
     pub no_closes: bool,
     /// Listings that contradict the trace, and are not counted.
@@ -121,9 +124,11 @@ impl VerdictEvidence {
             evidence.well_owned += row.owner_source.created_socket + row.owner_source.eprocess;
         }
         let transport = &findings.world.ports.transport;
-        evidence.refusals = transport.refusals.iter().map(|refusals| refusals.binds + refusals.connects).sum();
+        evidence.refusals = transport.refusals.values().map(|refusals| refusals.binds + refusals.connects).sum();
         evidence.weak_references = transport.weak_references;
         evidence.tcpip_records = transport.port_events;
+        evidence.tells_compartments = findings.world.ports.compartments.is_told;
+        evidence.no_closes = has_no_closes(findings);
         evidence.pool_full_events = pool_full_events(events);
         evidence.weigh_pools(&conclusion.pools);
         evidence
@@ -157,12 +162,18 @@ impl VerdictEvidence {
         let near = pools.iter().filter(|pool| pool.state == Some(State::Near));
         self.nearly =
             near.map(nearly).max_by_key(|nearly| u64::from(nearly.used) * 10_000 / u64::from(nearly.usable.max(1)));
-        let listed = pools.iter().filter_map(|pool| Some((pool.listing?.used, pool.usable(), pool.key.name())));
+        let listed = pools.iter().filter_map(|pool| Some((pool.listing?.used, pool.usable(), pool.name())));
         self.listed = listed.max_by_key(|(used, usable, _)| u64::from(*used) * 10_000 / u64::from((*usable).max(1)));
         let worst = speaking_pool(pools).and_then(|index| pools.get(index));
-        self.wider = worst.and_then(PoolFinding::wider);
+        let refuted = worst.and_then(|pool| Some((pool.refuted?, pool.known?)));
+        self.wider = refuted.filter(|(told, _)| told.source == RangeSource::Default).map(|(_, known)| known);
+        self.refuted = refuted
+            .filter(|(told, _)| told.source != RangeSource::Default)
+            .map(|(told, (first, last))| (first, last, told));
+        self.held_beyond = worst.filter(|pool| pool.is_held_beyond()).map(|pool| (pool.held.0, pool.range.count));
+        self.given_twice = worst.filter(|pool| pool.is_not_understood()).map_or(0, |pool| pool.given_twice);
         let worst = worst.filter(|pool| pool.state == Some(State::Exhausted));
-        self.explained_percent = worst.map(PoolFinding::explained_percent);
+        self.explained_percent = worst.filter(|pool| pool.refuted.is_none()).map(PoolFinding::explained_percent);
         self.narrower = worst.and_then(PoolFinding::narrower);
         self.began_after = worst.is_some_and(PoolFinding::was_full_before);
     }
@@ -237,4 +248,11 @@ fn nearly(pool: &PoolFinding) -> Nearly {
         (NearBy::TimeWait(long), pool.occupied_peak.1)
     };
     Nearly { by, used, usable }
+}
+
+/// Whether ports were given out and no event tells that any came back: a session with a filter of ids.
+pub(super) fn has_no_closes(findings: &Findings) -> bool {
+    let ports = &findings.world.ports;
+    let given: u64 = ports.pools.iter().map(|pool| pool.binds_ok).sum();
+    given > 0 && findings.sockets.close_events == 0 && !ports.transport.tells_releases
 }

@@ -1,7 +1,16 @@
 //! When a pool that fills will be full.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
+use super::holders::Subject;
+use super::naming::Rows;
+use super::pools::PoolFinding;
+use crate::machine::Findings;
+use crate::machine::levels::Level;
+use crate::machine::pool_key::PoolKey;
+use crate::machine::timeline::{Step, Steps};
 use crate::time::FileTime;
 
 /// A pool that fills: how much is left, and until when at the present rate.
@@ -13,4 +22,91 @@ pub struct Forecast {
     pub per_minute: f64,
     /// When none is left at this rate, UTC.
     pub full_at: FileTime,
+}
+
+/// A pool that has grown by less than this part of it (one in fifty) in the later half of the trace does not fill.
+const GROWTH_SHARE: u32 = 50;
+
+/// Nor one that would need longer than this: rates do not last.
+const HORIZON_100NS: f64 = (24 * 3600 * FileTime::SECOND) as f64;
+
+/// Steps that show a rate.
+const MIN_STEPS: usize = 6;
+
+const MINUTE_100NS: f64 = (60 * FileTime::SECOND) as f64;
+
+/// When a pool will be full that still has ports at the end, by how it grew in the later half of the trace: in both quarters of
+/// that, so that one step up is no rate.
+pub(super) fn forecast(pool: &PoolFinding, timeline: &Steps, end: Option<FileTime>) -> Option<Forecast> {
+    let steps = &timeline.steps;
+    let is_full = pool.outage.is_some_and(|outage| outage.lasts);
+    if is_full
+        || pool.refuted.is_some()
+        || pool.is_not_understood()
+        || pool.local_address.is_some()
+        || steps.len() < MIN_STEPS
+    {
+        return None;
+    }
+    let occupied = |index: usize| steps.get(index).map_or(0, |step| of_pool(step, pool.key));
+    let last = steps.len() - 1;
+    let (half, quarter) = (last / 2, last - last / 4);
+    let (before, between, now) = (occupied(half), occupied(quarter), occupied(last));
+    let usable = pool.usable();
+    let needed = (usable / GROWTH_SHARE).max(1);
+    let grows = now.checked_sub(before).is_some_and(|growth| growth >= needed) && before < between && between < now;
+    let length = timeline.seconds.saturating_mul(i64::try_from(last - half).ok()?).saturating_mul(FileTime::SECOND);
+    if !grows || length <= 0 {
+        return None;
+    }
+    let per_100ns = f64::from(now - before) / length as f64;
+    let free = usable.checked_sub(now).filter(|free| *free > 0)?;
+    let wait = f64::from(free) / per_100ns;
+    let full_at = end?.0.checked_add((wait <= HORIZON_100NS).then_some(wait as i64)?)?;
+    let per_minute = (per_100ns * MINUTE_100NS * 10.0).round() / 10.0;
+    (per_minute > 0.0).then_some(Forecast { free, per_minute, full_at: FileTime(full_at) })
+}
+
+/// How full a pool was at the end of a step of the timeline.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StepLevel {
+    /// Ports that the pool had given out: held, in TIME_WAIT (by estimate, with the shorter length), TCP/IP's own, reserved; at
+    /// most those that it has.
+    pub occupied: u32,
+    /// Index into the process rows, and ports that sockets of it held, of the five with most, most first.
+    pub by_holder: Vec<(usize, u32)>,
+}
+
+/// Holders that are told of each step.
+const STEP_HOLDERS: usize = 5;
+
+/// How full a pool was at the end of each step; nothing without a pool.
+pub(super) fn levels(timeline: &Steps, pool: Option<&PoolFinding>, findings: &Findings, rows: &Rows) -> Vec<StepLevel> {
+    let Some(pool) = pool else { return Vec::new() };
+    let processes = &findings.world.processes;
+    let one = |step: &Step| {
+        let Some(level) = level(step, pool.key) else { return StepLevel::default() };
+        let mut held: BTreeMap<usize, u32> = BTreeMap::new();
+        for (owner, ports) in &level.largest {
+            if let Some(row) = rows.index.get(&Subject::of(*owner, processes)) {
+                *held.entry(*row).or_default() += ports;
+            }
+        }
+        let mut by_holder: Vec<(usize, u32)> = held.into_iter().collect();
+        by_holder.sort_by_key(|(row, ports)| (std::cmp::Reverse(*ports), *row));
+        by_holder.truncate(STEP_HOLDERS);
+        let occupied = level.occupied.saturating_add(pool.idle).min(pool.range.count);
+        StepLevel { occupied, by_holder }
+    };
+    timeline.steps.iter().map(one).collect()
+}
+
+/// Ports of a pool in use at the end of a step.
+fn of_pool(step: &Step, key: PoolKey) -> u32 {
+    level(step, key).map_or(0, |level| level.occupied)
+}
+
+/// How full a pool was at the end of a step.
+fn level(step: &Step, key: PoolKey) -> Option<&Level> {
+    step.levels().iter().find(|level| level.pool == key)
 }

@@ -1,6 +1,12 @@
 //! Processes of one image together: many that each hold little can fill a pool.
 
-use super::holders::Pattern;
+use std::collections::BTreeMap;
+
+use super::grounds::Grounds;
+use super::holders::{Pattern, Seen, When};
+use super::naming::ProcessRow;
+use super::outcome::{HolderOutcome, Look};
+use super::pools::share;
 
 /// Processes of one image that hold ports of a pool; of svchost.exe those with the same services.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,4 +29,63 @@ pub struct ImageOutcome {
     pub bind_failures: u64,
     /// What their use of ports looks like together.
     pub pattern: Option<Pattern>,
+}
+
+/// Image, and of svchost.exe the services.
+type Name = (String, Vec<String>);
+
+/// What a process is known by beside others; `None` where its image is not known.
+fn name_of(row: &ProcessRow) -> Option<Name> {
+    let image = row.image.as_ref()?.to_lowercase();
+    let services = if image == "svchost.exe" { row.services.clone() } else { Vec::new() };
+    Some((image, services))
+}
+
+/// The images of which two or more processes hold ports of a pool, most ports first.
+pub(super) fn images(grounds: &Grounds<'_>, holders: &[HolderOutcome]) -> Vec<ImageOutcome> {
+    let Grounds { conclusion, rows, .. } = *grounds;
+    let mut groups: BTreeMap<(usize, Name), Vec<usize>> = BTreeMap::new();
+    for (index, outcome) in holders.iter().enumerate() {
+        let is_of_its_own = matches!(outcome.look, Look::Kernel | Look::DnsPool);
+        let name = rows.rows.get(outcome.process).filter(|_| !is_of_its_own).and_then(name_of);
+        if let Some(name) = name {
+            groups.entry((outcome.holder.pool, name)).or_default().push(index);
+        }
+    }
+    let mut failures: BTreeMap<Name, u64> = BTreeMap::new();
+    for row in rows.rows.iter().filter(|row| row.bind_failures > 0) {
+        if let Some(name) = name_of(row) {
+            *failures.entry(name).or_default() += row.bind_failures;
+        }
+    }
+    let image = |((pool, name), members): ((usize, Name), Vec<usize>)| {
+        let finding = conclusion.pools.get(pool)?;
+        let outcomes = || members.iter().filter_map(|index| holders.get(*index));
+        let first = rows.rows.get(outcomes().next()?.process)?;
+        let mut seen = Seen::default();
+        outcomes().for_each(|outcome| seen.add(&outcome.holder.seen));
+        let sum =
+            |of: fn(&HolderOutcome) -> u32| outcomes().fold(0_u32, |sum, outcome| sum.saturating_add(of(outcome)));
+        let ports = sum(|outcome| outcome.holder.ports).min(finding.range.count);
+        let until = finding.outage.map(|outage| outage.first).or(finding.moment);
+        let pattern = seen.pattern(When { count: finding.range.count, moment: finding.moment, until });
+        let is_told =
+            |pattern: &Pattern| !conclusion.no_habits && (*pattern != Pattern::Leak || finding.state.is_some());
+        Some(ImageOutcome {
+            image: first.image.clone()?,
+            services: name.1.clone(),
+            pool,
+            ports,
+            time_wait: sum(|outcome| outcome.holder.time_wait),
+            share_of_pool: share(ports, finding.range.count),
+            bind_failures: failures.get(&name).copied().unwrap_or(0),
+            pattern: pattern.filter(is_told),
+            holders: members.clone(),
+        })
+    };
+    let several = groups.into_iter().filter(|(_, members)| members.len() > 1);
+    let mut images: Vec<ImageOutcome> = several.filter_map(image).collect();
+    // Stable: equals stay in the order of pool and name.
+    images.sort_by_key(|image| std::cmp::Reverse(image.ports));
+    images
 }

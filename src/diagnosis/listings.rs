@@ -1,6 +1,7 @@
 //! What socket listings show: ports of each pool by process, and how that changed from listing to listing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use crate::machine::pool_key::PoolKey;
 use crate::machine::ranges::PoolRange;
@@ -24,6 +25,20 @@ pub struct Listed {
     pub close_wait: u32,
     /// Connected sockets.
     pub established: u32,
+}
+
+impl Listed {
+    /// Of several together.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, more) in [
+            (&mut self.ports, other.ports),
+            (&mut self.bound, other.bound),
+            (&mut self.close_wait, other.close_wait),
+            (&mut self.established, other.established),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
 }
 
 /// How a listing shows one pool.
@@ -112,6 +127,17 @@ impl Usage {
 
 /// Reads one pool out of a listing. `vague`: rows without a family count too.
 pub fn usage(listing: &SocketListing, key: PoolKey, range: PoolRange, vague: bool) -> Usage {
+    usage_at(listing, key, range, vague, None)
+}
+
+/// The same of one local address alone; sockets that are bound to all addresses have no part in it.
+pub fn usage_at(
+    listing: &SocketListing,
+    key: PoolKey,
+    range: PoolRange,
+    vague: bool,
+    address: Option<IpAddr>,
+) -> Usage {
     let mut usage = Usage::default();
     let mut held: BTreeSet<u16> = BTreeSet::new();
     let mut waiting: BTreeSet<u16> = BTreeSet::new();
@@ -121,7 +147,8 @@ pub fn usage(listing: &SocketListing, key: PoolKey, range: PoolRange, vague: boo
     let mut by_who: BTreeMap<Who, Listed> = BTreeMap::new();
     for socket in &listing.sockets {
         let here = socket.family == key.family || (vague && socket.family.is_none());
-        if Some(socket.protocol) != key.protocol || !here {
+        let elsewhere = address.is_some_and(|ip| socket.local.is_none_or(|local| local.ip != ip));
+        if Some(socket.protocol) != key.protocol || !here || elsewhere {
             continue;
         }
         let waits = socket.state == Some(TcpState::TimeWait);
@@ -338,7 +365,11 @@ mod tests {
         SocketListing { taken, sockets, ..SocketListing::default() }
     }
 
-    const TCP4: PoolKey = PoolKey { protocol: Some(Protocol::Tcp), family: Some(Family::Ipv4) };
+    const TCP4: PoolKey = PoolKey {
+        protocol: Some(Protocol::Tcp),
+        family: Some(Family::Ipv4),
+        compartment: crate::machine::pool_key::Compartment::OWN,
+    };
 
     #[test]
     fn a_port_counts_once_and_ports_outside_do_not() {

@@ -4,7 +4,7 @@
 //! [`diagnose`] takes the facts of a case and decides everything; reports only lay out and print what it says. Top to
 //! bottom, each file knowing only those below it:
 //!
-//! * [`outcome`], [`advice`], [`mod@alternatives`], `assurance`, `notes`: the last questions, answered from `grounds`
+//! * [`outcome`], [`advice`], [`alternatives`], `assurance`, `notes`: the last questions, answered from `grounds`
 //! * [`verdict`]: a list of rules over the [`evidence`]
 //! * `unexplained`, `system_events`, `naming`, `procedure`, `failures`: what the inputs say, put together for the case
 //! * [`holders`] over [`pools`] and [`listings`]: who holds the ports
@@ -14,10 +14,12 @@ pub mod advice;
 pub mod alternatives;
 mod assurance;
 pub mod codes;
+mod counted;
 mod destinations;
 pub mod evidence;
 mod failures;
 pub mod forecast;
+mod foreign;
 mod grounds;
 pub mod holders;
 pub mod images;
@@ -45,17 +47,19 @@ pub use unexplained::UnexplainedRow;
 
 use self::advice::{Recommendation, Situation, recommend};
 use self::alternatives::{Alternative, Symptoms, alternatives};
-use self::evidence::VerdictEvidence;
+use self::counted::many_sockets;
+use self::evidence::{VerdictEvidence, has_no_closes};
+use self::forecast::StepLevel;
 use self::grounds::Grounds;
-use self::holders::{Subject, conclude, last_of_pid};
+use self::holders::{Subject, Trust, conclude, last_of_pid};
 use self::images::ImageOutcome;
 use self::known::Known;
 use self::listings::{Trend, trends};
 use self::naming::Rows;
 use self::outages::OutageOutcome;
 use self::outcome::{HolderOutcome, PoolOutcome};
-use self::pools::{fill_by_event_log, speaking_pool};
-use self::suspect::Suspect;
+use self::pools::{PoolFinding, fill_by_event_log, speaking_pool};
+use self::suspect::{Candidates, CountedBy, SocketsOnly, Suspect};
 use self::system_events::{pool_full_events, system_events};
 use self::verdict::{Judgement, judge};
 use crate::case::SideInput;
@@ -121,14 +125,16 @@ pub struct Diagnosis {
     pub failures: Failures,
     /// Failures and ports over time.
     pub timeline: Steps,
+    /// How full the pool was at the end of each step that speaks for the case, or without one the pool that was fullest.
+    pub levels: Vec<StepLevel>,
     /// Changes over the listings of loop files, each with the index of its process.
     pub trends: Vec<(Trend, Option<usize>)>,
-    /// What the procedure by hand looks at.
-    pub procedure: Vec<ProcedureRow>,
     /// Where sockets are connected to.
     pub destinations: Vec<CaseDestination>,
     /// Ports in use at local addresses, as scripts count them.
     pub address_use: Vec<AddressUse>,
+    /// What the procedure by hand looks at.
+    pub procedure: Vec<ProcedureRow>,
     /// Entries of event logs, by time.
     pub system_events: Vec<SystemEventRow>,
     /// What speaks for the verdict.
@@ -145,16 +151,19 @@ pub struct Diagnosis {
 
 /// Says what the facts of a case mean. It decides everything, and fails for none: what cannot be told is said to be so.
 pub fn diagnose(facts: Facts) -> Diagnosis {
-    let Facts { traces, mut findings, side, side_inputs, notes } = facts;
+    let Facts { traces, mut findings, mut side, mut side_inputs, notes } = facts;
+    let foreign_listings = foreign::set_aside(&findings, &mut side, &mut side_inputs);
     let traces_span = grounds::span(&traces, &findings);
     let events = system_events(&side, &side_inputs, traces_span.filter(|_| !traces.is_empty()));
-    let has_gaps = VerdictEvidence::of_traces(&traces).has_gaps();
-    let mut conclusion = conclude(&findings, &side, has_gaps);
+    let read = VerdictEvidence::of_traces(&traces);
+    let no_habits = read.displaced > 0 || has_no_closes(&findings);
+    let mut conclusion = conclude(&findings, &side, Trust { lossy: read.has_gaps(), no_habits });
     fill_by_event_log(&mut conclusion.pools, pool_full_events(&events));
     let mut rows = naming::rows(&findings, &side, &conclusion);
     rows.set_rates(findings.span);
     rows.set_ages(traces.iter().filter_map(|trace| trace.summary.ended).max());
-    let evidence = VerdictEvidence::gather(&traces, &findings, &conclusion, &rows, &events);
+    let mut evidence = VerdictEvidence::gather(&traces, &findings, &conclusion, &rows, &events);
+    evidence.foreign_listings = foreign_listings;
     let judgement = judge(&evidence);
     let timeline = std::mem::take(&mut findings.world.ports.timeline).finish();
     let grounds = Grounds {
@@ -169,12 +178,23 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let unexplained = unexplained::unexplained(&grounds, evidence.began_after);
     let state = judgement.state;
     let pool = speaking_pool(&conclusion.pools);
-    let pools = outcome::pools(&conclusion, state, &evidence, unexplained.as_deref());
+    let forecast = |pool: &PoolFinding| forecast::forecast(pool, &timeline, findings.span.map(|(_, end)| end));
+    let pools = outcome::pools(&conclusion, state, &evidence, unexplained.as_deref(), forecast);
     let holders = outcome::holders(&grounds);
+    let images = images::images(&grounds, &holders);
+    let outages = outages::outages(&conclusion, &rows);
+    let levels = forecast::levels(&timeline, levels_pool(pool, &conclusion.pools), &findings, &rows);
+    let counted = counted_sockets(&side, &findings, &rows);
+    let candidates = Candidates {
+        pools: &pools,
+        holders: &holders,
+        images: &images,
+        counted: &counted,
+        no_closes: evidence.no_closes,
+    };
+    let suspect = candidates.suspect(pool);
     let assurances = assurance::assurances(&grounds, &judgement, &evidence);
     let symptoms = Symptoms::gather(&grounds);
-    let images: Vec<ImageOutcome> = Vec::new();
-    let suspect = suspect::suspect(pool, &pools, &holders);
     let situation =
         Situation::gather(&grounds, state, unexplained.as_deref(), (suspect, holders.as_slice(), images.as_slice()));
     let recommendations = recommend(&situation, &symptoms);
@@ -189,9 +209,9 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         victims: victims(&rows),
         sufferers: outcome::sufferers(&rows),
         has_names: rows.rows.iter().any(|row| row.image.is_some()),
-        trends: trends_of(&findings, &side, &rows),
         destinations: destinations::destinations(&findings, &side),
         address_use: destinations::address_use(&side),
+        trends: trends_of(&findings, &side, &rows),
         processes: rows.rows,
         system_events: events,
         judgement,
@@ -202,10 +222,11 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         side_inputs,
         pools,
         holders,
+        outages,
         images,
-        outages: Vec::new(),
         unexplained,
         failures,
+        levels,
         timeline,
         procedure,
         assurances,
@@ -216,6 +237,25 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     }
 }
 
+/// Processes with many sockets whose ports nothing tells, most sockets first.
+fn counted_sockets(side: &SideFacts, findings: &Findings, rows: &Rows) -> Vec<SocketsOnly> {
+    let last_of_pid = last_of_pid(findings.world.processes.processes());
+    let subject = |pid: u32| last_of_pid.get(&pid).map_or(Subject::Listed(pid), |index| Subject::Process(*index));
+    let row = |(pid, (sockets, counted_by)): (u32, (u64, CountedBy))| {
+        Some(SocketsOnly { process: *rows.index.get(&subject(pid))?, sockets, counted_by })
+    };
+    let mut all: Vec<SocketsOnly> = many_sockets(side).into_iter().filter_map(row).collect();
+    all.sort_by_key(|seen| (std::cmp::Reverse(seen.sockets), seen.process));
+    all
+}
+
+/// The pool that a timeline shows: the one that speaks, or without one the one that was fullest.
+fn levels_pool(speaking: Option<usize>, pools: &[PoolFinding]) -> Option<&PoolFinding> {
+    let fullness = |pool: &PoolFinding| u64::from(pool.occupied_peak.1) * 10_000 / u64::from(pool.range.count.max(1));
+    let fullest = || pools.iter().rev().max_by_key(|pool| fullness(pool));
+    speaking.and_then(|index| pools.get(index)).or_else(fullest)
+}
+
 fn victims(rows: &Rows) -> Vec<usize> {
     let failed = rows.rows.iter().enumerate().filter(|(_, row)| row.bind_failures > 0);
     failed.map(|(index, _)| index).collect()
@@ -223,7 +263,7 @@ fn victims(rows: &Rows) -> Vec<usize> {
 
 fn failure_span(findings: &Findings, rows: &Rows) -> (Option<FileTime>, Option<FileTime>) {
     let transport = &findings.world.ports.transport;
-    let is_refused = transport.refusals.iter().any(|refusals| refusals.binds + refusals.connects > 0);
+    let is_refused = transport.refusals.values().any(|refusals| refusals.binds + refusals.connects > 0);
     let refused = transport.refusal_span.filter(|_| is_refused);
     let first = rows.rows.iter().filter_map(|row| row.first_failure).min();
     let last = rows.rows.iter().filter_map(|row| row.last_failure).max();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Serialize;
 
 use super::codes::Role;
+use super::counted::many_sockets;
 use super::holders::{Conclusion, Subject, is_same_image, last_of_pid};
 use super::listings::images_without_pid;
 use crate::event::base_name;
@@ -274,13 +275,19 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
     let oldest = oldest_holds(findings);
     let destinations = destinations(findings);
     let holding: BTreeSet<Subject> = conclusion.holders.iter().map(|holder| holder.subject).collect();
+    let mut shown = holding.clone();
+    shown.extend(conclusion.outages.iter().flat_map(|outage| &outage.holders).map(|(subject, _)| *subject));
+    let of_pid = |pid: &u32| last_of_pid.get(pid).map_or(Subject::Listed(*pid), |index| Subject::Process(*index));
+    shown.extend(many_sockets(side).keys().map(of_pid));
+    let users = findings.world.ports.users.iter().map(|((_, user), _)| findings.world.processes.index(user));
+    shown.extend(users.map(Subject::Process));
     let holds = |subject| holding.contains(&subject);
     let images = images_without_pid(&side.listings);
     let mut notes = Vec::new();
     let mut rows: Vec<(Subject, ProcessRow)> = Vec::new();
     for (index, process) in processes.iter().enumerate() {
         let subject = Subject::Process(index);
-        if !process.tally.is_of_interest() && !holds(subject) {
+        if !process.tally.is_of_interest() && !shown.contains(&subject) {
             continue;
         }
         let mut row = process_row(process);
@@ -291,7 +298,7 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
         }
         rows.push((subject, row));
     }
-    for subject in &holding {
+    for subject in &shown {
         if let Subject::Listed(pid) = *subject {
             let mut row = row_of(Some(pid), &Tally::default());
             listed.join(&mut row, pid, false, &mut notes);
@@ -307,7 +314,7 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
             rows.push((*subject, row));
         }
     }
-    if unknown.is_of_interest() || holds(Subject::Nobody) {
+    if unknown.is_of_interest() || shown.contains(&Subject::Nobody) {
         let mut row = row_of(None, unknown);
         row.held_since = oldest.get(&None).copied();
         row.destinations = destinations.get(&None).cloned().unwrap_or_default();

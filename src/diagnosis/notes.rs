@@ -90,7 +90,7 @@ fn of_side(side: &SideFacts, conclusion: &Conclusion) -> Vec<String> {
     }
     for (index, pool) in conclusion.pools.iter().enumerate() {
         if conclusion.is_over_counted(index) {
-            let name = pool.key.name();
+            let name = pool.name();
             notes.push(format!(
                 "the holders of {name} add up to more than the pool: a listing is of another time than the trace"
             ));

@@ -1,5 +1,8 @@
 //! Outages: spans of time in which a pool was out of ports, each with who held them then.
 
+use super::holders::{Conclusion, PoolOutage, Subject};
+use super::naming::Rows;
+use super::pools::share;
 use crate::time::FileTime;
 
 /// A span of time in which binds or connects of one pool failed.
@@ -28,4 +31,24 @@ pub struct OutageHolder {
     pub ports: u32,
     /// The same as a part of the pool, from 0 to 1.
     pub share_of_pool: f64,
+}
+
+/// The outages of the case, by time.
+pub(super) fn outages(conclusion: &Conclusion, rows: &Rows) -> Vec<OutageOutcome> {
+    let outcome = |outage: &PoolOutage| {
+        let count = conclusion.pools.get(outage.pool).map_or(0, |pool| pool.range.count);
+        let holder = |(subject, ports): &(Subject, u32)| {
+            let process = *rows.index.get(subject)?;
+            Some(OutageHolder { process, ports: *ports, share_of_pool: share(*ports, count) })
+        };
+        OutageOutcome {
+            pool: outage.pool,
+            first: outage.first,
+            last: outage.last,
+            failures: outage.failures,
+            lasts: outage.lasts,
+            holders: outage.holders.iter().filter_map(holder).collect(),
+        }
+    };
+    conclusion.outages.iter().map(outcome).collect()
 }

@@ -4,7 +4,7 @@ use super::codes::PossibleCause;
 use super::evidence::VerdictEvidence;
 use super::forecast::Forecast;
 use super::grounds::Grounds;
-use super::holders::{Conclusion, Holder, HolderEvidence, Pattern};
+use super::holders::{Conclusion, Holder, HolderEvidence, Pattern, Subject};
 use super::naming::{ProcessRow, Rows};
 use super::pools::{PoolFinding, is_dns_pool, share};
 use super::state::{Confidence, State};
@@ -71,12 +71,16 @@ pub enum Look {
     NotTold,
 }
 
+/// Users of a holder's sockets that are told.
+const MAX_USERS: usize = 10;
+
 /// The pools of the case.
 pub(super) fn pools(
     conclusion: &Conclusion,
     case: State,
     evidence: &VerdictEvidence,
     unexplained: Option<&[UnexplainedRow]>,
+    forecast: impl Fn(&PoolFinding) -> Option<Forecast>,
 ) -> Vec<PoolOutcome> {
     // A pool in which nothing failed, nor ran nearly full, is judged as the case would be without the others.
     let otherwise = match case {
@@ -102,7 +106,7 @@ pub(super) fn pools(
             .filter(|holder| holder.pool == index)
             .max_by_key(|holder| holder.ports)
             .map(|holder| holder.evidence),
-        forecast: None,
+        forecast: forecast(pool),
     };
     conclusion.pools.iter().enumerate().map(outcome).collect()
 }
@@ -123,11 +127,28 @@ pub(super) fn holders(grounds: &Grounds<'_>) -> Vec<HolderOutcome> {
             process,
             share_of_pool: share(holder.ports, pool.range.count),
             look: look(holder, pattern, row, is_dns, minutes),
-            users: Vec::new(),
+            users: users(grounds, holder.subject),
             holder: Holder { confidence, pattern, ..holder.clone() },
         })
     };
     conclusion.holders.iter().filter_map(outcome).collect()
+}
+
+/// Processes that used sockets which this one created, most first.
+fn users(grounds: &Grounds<'_>, subject: Subject) -> Vec<(usize, u64)> {
+    let Subject::Process(creator) = subject else { return Vec::new() };
+    let processes = &grounds.findings.world.processes;
+    let mut users: Vec<(usize, u64)> = Vec::new();
+    for ((by, user), count) in grounds.findings.world.ports.users.iter() {
+        if processes.index(by) == creator
+            && let Some(row) = grounds.rows.index.get(&Subject::Process(processes.index(user)))
+        {
+            users.push((*row, count));
+        }
+    }
+    users.sort_by_key(|(row, count)| (std::cmp::Reverse(*count), *row));
+    users.truncate(MAX_USERS);
+    users
 }
 
 fn look(holder: &Holder, pattern: Option<Pattern>, row: &ProcessRow, is_dns: bool, minutes: Option<f64>) -> Look {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::state::State;
-use crate::machine::pool_key::PoolKey;
+use crate::machine::pool_key::{PRIMARY, PoolKey};
 use crate::machine::ranges::{DEFAULT_RANGE, PoolRange, RangeSource};
 use crate::net::Protocol;
 use crate::time::FileTime;
@@ -15,8 +15,6 @@ pub struct ListedPool {
     pub used: u32,
     /// Of these, ports whose number it tells.
     pub numbered: u32,
-    /// Of these, ports in TIME_WAIT alone.
-    pub time_wait: u32,
     /// Whether it has sockets that are only bound.
     pub has_bound: bool,
 }
@@ -58,9 +56,83 @@ pub struct PoolFinding {
     pub state: Option<State>,
     /// When the state was taken that holders are counted in.
     pub moment: Option<FileTime>,
+    /// The outage that this is in: the one that lasts to the end, else the one with most failures.
+    pub outage: Option<SpeakingOutage>,
+    /// The range that was told, where known ports refute it: `range` is then as they show it, and nothing is counted against it.
+    pub refuted: Option<PoolRange>,
+    /// First and last port that is known to be in use, of those that binds were given and that TCP/IP or a listing shows.
+    pub known: Option<(u16, u16)>,
+    /// Many ports are known to be in use outside of those that binds were given.
+    pub others_known: bool,
+    /// Ports given out although a socket seemed to hold them.
+    pub given_twice: u64,
+    /// Of what is not explained, what sockets of IPv6 may take that serve IPv4 too.
+    pub dual_stack: u32,
+    /// Ports that are excluded or reserved, and that no socket holds at the end.
+    pub idle: u32,
+    /// TCP/IP's number of its network compartment; `None` where no event names any.
+    pub compartment: Option<u32>,
+    /// Ports in TIME_WAIT, as a listing shows.
+    pub listed_time_wait: u32,
+}
+
+/// The outage of a pool that holders are counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpeakingOutage {
+    /// First failure.
+    pub first: FileTime,
+    /// Last failure.
+    pub last: FileTime,
+    /// Failures.
+    pub failures: u64,
+    /// It goes on when the trace ends.
+    pub lasts: bool,
+}
+
+/// Of 100 ports of a full pool so many must be explained, or holders are missing (field.md §3.3: about 70).
+pub const EXPLAINED_PERCENT: u32 = 70;
+
+#[cfg(test)]
+impl PoolFinding {
+    /// A pool that nothing is known of but its range.
+    pub(super) fn new(key: PoolKey, range: PoolRange) -> Self {
+        Self {
+            key,
+            local_address: None,
+            range,
+            held: (0, 0),
+            time_wait: (0, 0),
+            time_wait_seconds: (120, 240),
+            failures: (0, 0),
+            refused: (0, 0),
+            failure_span: None,
+            given_before_failure: 0,
+            set_aside: 0,
+            explained: 0,
+            occupied_peak: (0, 0),
+            listing: None,
+            given: None,
+            state: None,
+            moment: None,
+            outage: None,
+            refuted: None,
+            known: None,
+            others_known: false,
+            given_twice: 0,
+            dual_stack: 0,
+            idle: 0,
+            compartment: None,
+            listed_time_wait: 0,
+        }
+    }
 }
 
 impl PoolFinding {
+    /// `TCP over IPv4`, and the compartment where it is another than the machine's own.
+    pub fn name(&self) -> String {
+        pool_name(self.key, self.compartment)
+    }
+
     /// Whether the pool was full when the trace began, as far as it shows: hardly any bind (less than one for each hundred
     /// ports) was given a port before the first failure, and less than half of the pool is explained.
     pub fn was_full_before(&self) -> bool {
@@ -77,7 +149,10 @@ impl PoolFinding {
 
     /// Whether somebody made the pool smaller than the default, as far as the server or the user says.
     pub fn is_narrowed(&self) -> bool {
-        self.range.source != RangeSource::Default && self.range.count < DEFAULT_RANGE.count && self.wider().is_none()
+        let is_told =
+            matches!(self.range.source, RangeSource::DynamicPortFile | RangeSource::Live | RangeSource::Option);
+        let is_smaller = self.range.count < DEFAULT_RANGE.count;
+        is_told && is_smaller && self.refuted.is_none() && self.wider().is_none()
     }
 
     /// Ports that can be given out at all.
@@ -87,12 +162,29 @@ impl PoolFinding {
 
     /// Ports of a pool that was full, of which nothing visible says where they are.
     pub fn unexplained(&self) -> Option<u32> {
-        (self.state == Some(State::Exhausted)).then(|| self.range.count.saturating_sub(self.explained))
+        let is_counted = self.state == Some(State::Exhausted) && self.refuted.is_none();
+        is_counted.then(|| self.range.count.saturating_sub(self.explained))
     }
 
-    /// Of 100 ports, so many are explained.
+    /// Whether as much is explained as there is to explain, sockets that may be of both families among it.
+    pub fn is_explained(&self) -> bool {
+        self.refuted.is_some() || self.explained_percent() >= EXPLAINED_PERCENT
+    }
+
+    /// More ports seem to be held than it has, or many were given out that seemed to be held: something is not understood.
+    pub fn is_not_understood(&self) -> bool {
+        self.is_held_beyond() || self.given_twice >= MANY_GIVEN_TWICE
+    }
+
+    /// More ports seem to be held than it has: clearly more, since a few may have been missed.
+    pub fn is_held_beyond(&self) -> bool {
+        self.refuted.is_none() && u64::from(self.held.0) * 50 > u64::from(self.range.count) * 51
+    }
+
+    /// Of 100 ports, so many are explained, those that sockets of both families may take among them.
     pub fn explained_percent(&self) -> u32 {
-        let percent = u64::from(self.explained) * 100 / u64::from(self.range.count.max(1));
+        let explained = u64::from(self.explained.saturating_add(self.dual_stack)).min(self.range.count.into());
+        let percent = explained * 100 / u64::from(self.range.count.max(1));
         u32::try_from(percent).unwrap_or(100)
     }
 
@@ -101,9 +193,9 @@ impl PoolFinding {
         self.key.protocol.is_some() && self.key.family.is_some()
     }
 
-    /// Ports that were given out, where some lie outside of the range: the pool is larger than it is taken to be.
+    /// Ports that are known to be in use, where some lie outside of the range: the pool is not what it is taken to be.
     pub fn wider(&self) -> Option<(u16, u16)> {
-        self.given.filter(|given| is_outside(Some(*given), self.range))
+        self.refuted.and(self.known)
     }
 
     /// Where the pool is full, its range is a default, and all ports given out lie in less than half of it, nearly all of
@@ -113,14 +205,20 @@ impl PoolFinding {
         let span = u32::from(last - first) + 1;
         let is_part = span * 2 < self.range.count && self.range.contains(first) && self.range.contains(last);
         let is_used = u64::from(self.explained) * 10 >= u64::from(span) * 9;
-        let is_default = self.range.source == RangeSource::Default;
+        let is_default = self.range.source == RangeSource::Default && !self.others_known;
         (self.state == Some(State::Exhausted) && is_default && is_part && is_used).then_some((first, last))
     }
 }
 
-/// Whether some of the ports given out, smallest and largest, lie outside of a range.
-pub(super) fn is_outside(given: Option<(u16, u16)>, range: PoolRange) -> bool {
-    given.is_some_and(|(first, last)| !range.contains(first) || !range.contains(last))
+/// So many ports given out while they seemed to be held are no oversight.
+const MANY_GIVEN_TWICE: u64 = 16;
+
+/// `TCP over IPv4`, and the compartment where it is another than the machine's own.
+pub fn pool_name(key: PoolKey, compartment: Option<u32>) -> String {
+    match compartment {
+        Some(number) if number != PRIMARY => format!("{} in network compartment {number}", key.name()),
+        _ => key.name(),
+    }
 }
 
 /// A pool is nearly full from this part on (8 of 10).
@@ -131,21 +229,46 @@ pub fn is_near(used: u32, usable: u32) -> bool {
     usable > 0 && u64::from(used) * NEAR.1 >= u64::from(usable) * NEAR.0
 }
 
-/// The pool that speaks for the case, if one was full or nearly so: a full one first, then the one with most failures.
+/// Failures of one pool this much fewer than another's (one in twenty) do not make it speak.
+const NEGLIGIBLE: u64 = 20;
+
+/// Pools that begin to fail this far apart fail together.
+const TOGETHER_100NS: i64 = 60 * FileTime::SECOND;
+
+/// The pool that speaks for the case, if one was full or nearly so. Of full ones, those whose outage lasts to the end of the
+/// trace, else the one with most failures and those that failed with it; of these one that is explained, and of those the one
+/// that failed first.
 pub(super) fn speaking_pool(pools: &[PoolFinding]) -> Option<usize> {
+    let indexed = || pools.iter().enumerate().filter(|(_, pool)| pool.state.is_some());
+    // A pool whose protocol was not seen speaks only where no other does.
+    let mut failing: Vec<(usize, &PoolFinding, SpeakingOutage)> =
+        indexed().filter_map(|(index, pool)| Some((index, pool, pool.outage?))).collect();
+    let any_known = failing.iter().any(|(_, pool, _)| pool.is_known());
+    failing.retain(|(_, pool, _)| pool.is_known() || !any_known);
+    let worst = failing.iter().max_by_key(|(index, _, outage)| (outage.failures, std::cmp::Reverse(*index))).copied();
+    if let Some((_, _, worst)) = worst {
+        if failing.iter().any(|(_, _, outage)| outage.lasts) {
+            failing.retain(|(_, _, outage)| outage.lasts);
+        } else {
+            let is_with = |outage: &SpeakingOutage| {
+                outage.first.since(worst.last) <= TOGETHER_100NS && worst.first.since(outage.last) <= TOGETHER_100NS
+            };
+            failing.retain(|(_, _, outage)| is_with(outage));
+        }
+        let most = failing.iter().map(|(_, _, outage)| outage.failures).max().unwrap_or(0);
+        failing.retain(|(_, pool, outage)| pool.is_explained() || outage.failures.saturating_mul(NEGLIGIBLE) >= most);
+        let rank = |(index, pool, outage): &(usize, &PoolFinding, SpeakingOutage)| {
+            (!pool.is_explained(), outage.first, std::cmp::Reverse(outage.failures), *index)
+        };
+        return failing.iter().min_by_key(|candidate| rank(candidate)).map(|(index, ..)| *index);
+    }
     let rank = |pool: &PoolFinding| {
         let is_full = pool.state == Some(State::Exhausted);
-        // A pool whose protocol was not seen speaks only where no other does.
-        (
-            is_full,
-            pool.is_known(),
-            pool.failures.0 + pool.failures.1 + pool.refused.0 + pool.refused.1,
-            pool.occupied_peak.1,
-        )
+        (is_full, pool.is_known(), pool.refused.0 + pool.refused.1, pool.occupied_peak.1)
     };
-    let pools = pools.iter().enumerate().filter(|(_, pool)| pool.state.is_some());
     // The first of equals: `max_by_key` would give the last.
-    pools.rev().max_by_key(|(_, pool)| rank(pool)).map(|(index, _)| index)
+    let all: Vec<_> = indexed().collect();
+    all.into_iter().rev().max_by_key(|(_, pool)| rank(pool)).map(|(index, _)| index)
 }
 
 /// The System log tells the protocol that ran out of ports, and not the family: of its pools, the one with most in use was

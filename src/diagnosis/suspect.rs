@@ -3,9 +3,13 @@
 use serde::Serialize;
 
 use super::advice::BLAMED_SHARE;
+use super::holders::{HolderEvidence, Pattern};
+use super::images::ImageOutcome;
 use super::outcome::{HolderOutcome, Look, PoolOutcome};
+use super::pools::share;
 use super::state::State;
-use super::verdict::EXPLAINED_PERCENT;
+use crate::machine::pool_key::PoolKey;
+use crate::net::Family;
 
 /// Who is named first for the pool that speaks for the case.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -63,19 +67,123 @@ pub enum CountedBy {
     GroupedListing,
 }
 
-/// Who is named for the pool that speaks for the case.
-pub(super) fn suspect(pool: Option<usize>, pools: &[PoolOutcome], holders: &[HolderOutcome]) -> Suspect {
-    let Some((index, pool)) = pool.and_then(|index| Some((index, pools.get(index)?))) else { return Suspect::Nobody };
-    let largest = holders.iter().enumerate().find(|(_, row)| row.holder.pool == index);
-    let is_hidden = pool.state == State::Exhausted && pool.finding.explained_percent() < EXPLAINED_PERCENT;
-    let named = |holder: usize, row: &HolderOutcome| match row.look {
+/// What a suspect is drawn from.
+pub(super) struct Candidates<'a> {
+    /// Pools.
+    pub(super) pools: &'a [PoolOutcome],
+    /// Holders, most ports first.
+    pub(super) holders: &'a [HolderOutcome],
+    /// Images, most ports first.
+    pub(super) images: &'a [ImageOutcome],
+    /// Processes with many sockets whose ports nothing tells: index into the process rows, and how many.
+    pub(super) counted: &'a [SocketsOnly],
+    /// Nothing tells whether sockets of the trace are still open.
+    pub(super) no_closes: bool,
+}
+
+/// Who holds so much of a pool is named before all others who hold less, and before what nothing explains.
+const LARGE_SHARE: f64 = 0.25;
+
+impl Candidates<'_> {
+    /// Who is named for the pool that speaks for the case.
+    pub(super) fn suspect(&self, pool: Option<usize>) -> Suspect {
+        let Some((index, pool)) = pool.and_then(|index| Some((index, self.pools.get(index)?))) else {
+            return Suspect::Nobody;
+        };
+        let largest = self.largest(index).or_else(|| self.of_both_families(pool));
+        if self.is_doubtful(pool) && !largest.is_some_and(|(_, row)| row.holder.evidence <= HolderEvidence::B) {
+            return Suspect::NotShown;
+        }
+        let image =
+            self.images.iter().enumerate().find(|(_, image)| image.pool == index && self.speaks_as_image(image));
+        let process = largest.filter(|(_, row)| row.share_of_pool >= LARGE_SHARE);
+        match (process, image) {
+            (Some((_, row)), Some((image, together))) if together.ports > row.holder.ports => Suspect::Image(image),
+            (Some((holder, row)), _) => named(holder, row),
+            (None, Some((image, _))) => Suspect::Image(image),
+            (None, None) => self.without_large_holder(index, pool, largest),
+        }
+    }
+
+    /// The largest holder of a pool. One that grows into the failure goes before one that took its ports early and has not grown
+    /// since, if it has a quarter of the pool, or of what that one leaves.
+    fn largest(&self, pool: usize) -> Option<(usize, &HolderOutcome)> {
+        let of_pool = || self.holders.iter().enumerate().filter(|(_, row)| row.holder.pool == pool);
+        let first = of_pool().next()?;
+        if first.1.holder.pattern != Some(Pattern::Steady) {
+            return Some(first);
+        }
+        let left = (1.0 - first.1.share_of_pool).max(0.0);
+        let grows = |(_, row): &(usize, &HolderOutcome)| {
+            let is_large = |whole: f64| row.share_of_pool >= LARGE_SHARE * whole;
+            match row.holder.pattern {
+                Some(Pattern::Leak) => is_large(left),
+                Some(Pattern::Load | Pattern::Churn | Pattern::Reservation) => is_large(1.0),
+                Some(Pattern::Steady) | None => false,
+            }
+        };
+        of_pool().find(grows).or(Some(first))
+    }
+
+    /// The largest holder of the pool of IPv6 whose sockets may take the ports of this one too.
+    fn of_both_families(&self, pool: &PoolOutcome) -> Option<(usize, &HolderOutcome)> {
+        let finding = &pool.finding;
+        let of_ipv6 = PoolKey { family: Some(Family::Ipv6), ..finding.key };
+        let is_it = |other: &PoolOutcome| other.finding.key == of_ipv6 && other.finding.local_address.is_none();
+        let index = self.pools.iter().position(is_it).filter(|_| finding.dual_stack > 0)?;
+        self.largest(index)
+    }
+
+    /// What sockets of the trace hold is not certain: nothing tells that they were closed, or more seems to be held than there is.
+    fn is_doubtful(&self, pool: &PoolOutcome) -> bool {
+        self.no_closes || pool.finding.is_not_understood()
+    }
+
+    /// Whether an image holds much of its pool together, and none of its processes does.
+    fn speaks_as_image(&self, image: &ImageOutcome) -> bool {
+        let shares = image.holders.iter().filter_map(|index| self.holders.get(*index)).map(|row| row.share_of_pool);
+        image.share_of_pool >= LARGE_SHARE && shares.fold(0.0, f64::max) < LARGE_SHARE
+    }
+
+    /// Nobody holds much: closed connections may, or a process whose ports nothing tells, or somebody who is not in sight.
+    fn without_large_holder(
+        &self,
+        index: usize,
+        pool: &PoolOutcome,
+        largest: Option<(usize, &HolderOutcome)>,
+    ) -> Suspect {
+        let finding = &pool.finding;
+        let (listed, estimated) = (finding.listed_time_wait, finding.time_wait.0);
+        let waiting = listed.max(estimated);
+        let share_of_pool = share(waiting, finding.range.count);
+        if share_of_pool >= LARGE_SHARE {
+            let made = self.holders.iter().filter(|row| row.holder.pool == index && row.holder.time_wait > 0);
+            let made_by = made.max_by_key(|row| (row.holder.time_wait, std::cmp::Reverse(row.process)));
+            return Suspect::TimeWait(Waiting {
+                pool: index,
+                ports: waiting,
+                share_of_pool,
+                is_listed: listed >= estimated,
+                made_by: made_by.map(|row| row.process),
+            });
+        }
+        let is_hidden = pool.state == State::Exhausted && !finding.is_explained();
+        let is_large = |seen: &&SocketsOnly| seen.sockets as f64 >= LARGE_SHARE * f64::from(finding.range.count);
+        if let Some(seen) = self.counted.iter().filter(is_large).find(|_| is_hidden || largest.is_none()) {
+            return Suspect::Sockets(*seen);
+        }
+        match largest {
+            Some((holder, row)) if row.share_of_pool >= BLAMED_SHARE => named(holder, row),
+            _ if is_hidden => Suspect::NotShown,
+            Some((holder, row)) => named(holder, row),
+            None => Suspect::Nobody,
+        }
+    }
+}
+
+fn named(holder: usize, row: &HolderOutcome) -> Suspect {
+    match row.look {
         Look::Kernel => Suspect::Kernel(holder),
         _ => Suspect::Process(holder),
-    };
-    match largest {
-        Some((holder, row)) if row.share_of_pool >= BLAMED_SHARE => named(holder, row),
-        _ if is_hidden => Suspect::NotShown,
-        Some((holder, row)) => named(holder, row),
-        None => Suspect::Nobody,
     }
 }

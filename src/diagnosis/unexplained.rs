@@ -6,8 +6,6 @@ use super::codes::PossibleCause;
 use super::grounds::Grounds;
 use super::holders::Conclusion;
 use super::pools::{PoolFinding, share};
-use crate::machine::pool_key::PoolKey;
-use crate::net::Family;
 
 /// Ports of a full pool that nothing explains.
 #[derive(Debug, Clone, Serialize)]
@@ -34,7 +32,7 @@ pub(super) fn unexplained(grounds: &Grounds<'_>, began_after: bool) -> Option<Ve
             let mut possible = Vec::new();
             if ports > 0 {
                 let transport = &findings.world.ports.transport;
-                if takes_both(conclusion, pool, ports) {
+                if pool.dual_stack > 0 {
                     possible.push(PossibleCause::DualStack);
                 }
                 if side.listings.is_empty() {
@@ -62,14 +60,6 @@ pub(super) fn unexplained(grounds: &Grounds<'_>, began_after: bool) -> Option<Ve
         })
         .collect();
     (!rows.is_empty()).then_some(rows)
-}
-
-/// Whether sockets of IPv6 may be what takes at least half of the unexplained ports of IPv4: no event tells which of them are
-/// of both families, and many libraries open all of theirs so.
-fn takes_both(conclusion: &Conclusion, pool: &PoolFinding, unexplained: u32) -> bool {
-    let of_ipv6 = PoolKey { family: Some(Family::Ipv6), ..pool.key };
-    let held = conclusion.pools.iter().filter(|other| other.key == of_ipv6).map(|other| other.held.0).max();
-    pool.key.family == Some(Family::Ipv4) && held.is_some_and(|held| u64::from(held) * 2 >= u64::from(unexplained))
 }
 
 /// The largest part of a full pool that nothing explains, from 0 to 1. Where a pool is known, those whose protocol or family is

@@ -78,7 +78,7 @@ fn pools(moment: &StateNow, width: usize, lines: &mut Vec<String>) {
         let optional = |count: Option<u32>| count.map_or_else(|| "-".to_owned(), |count| grouped(count.into()));
         let filled = (pool.share * 20.0).round() as usize;
         table.row(vec![
-            PoolKey { protocol: pool.protocol, family: pool.family }.name(),
+            PoolKey { protocol: pool.protocol, family: pool.family, ..PoolKey::default() }.name(),
             grouped(pool.count.into()),
             grouped(pool.held.into()),
             optional(pool.listed),
@@ -137,7 +137,7 @@ fn holders(moment: &StateNow, width: usize, lines: &mut Vec<String>) {
             process(holder.image.as_deref(), holder.pid),
             pid(holder.pid),
             grouped(holder.ports.into()),
-            PoolKey { protocol: holder.protocol, family: holder.family }.name(),
+            PoolKey { protocol: holder.protocol, family: holder.family, ..PoolKey::default() }.name(),
             if holder.is_listed { "socket table" } else { "binds seen" }.to_owned(),
         ]);
     }

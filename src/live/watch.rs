@@ -140,7 +140,7 @@ impl Watch {
         let failures_per_second = rounded(failures.saturating_sub(self.failures) as f64 / seconds);
         (self.failures, self.at) = (failures, now.elapsed);
         let (mut pools, mut holders) = (Vec::new(), Vec::new());
-        for key in PoolKey::all() {
+        for key in now.world.ports.keys() {
             pool(key, now, &mut pools, &mut holders);
         }
         holders.sort_by_key(|holder| (std::cmp::Reverse(holder.ports), holder.pid));
@@ -226,7 +226,7 @@ fn pool(key: PoolKey, now: &Sources<'_>, pools: &mut Vec<PoolNow>, holders: &mut
         None => {
             let mut by_process: BTreeMap<Option<usize>, u32> = BTreeMap::new();
             for held in now.world.processes.held_in(key) {
-                *by_process.entry(now.world.processes.settled(held.owner)).or_default() += held.sockets;
+                *by_process.entry(now.world.processes.settled(held.owner)).or_default() += held.ports;
             }
             holders.extend(by_process.into_iter().map(|(process, sockets)| {
                 let (pid, image) = name(process, now);

@@ -2,8 +2,12 @@
 
 pub mod ages;
 pub mod counts;
+pub mod growth;
 pub mod hold;
+mod holding;
+pub mod levels;
 pub mod moment;
+pub mod outages;
 pub mod owner;
 pub mod pool_key;
 pub mod pools;
@@ -11,6 +15,7 @@ pub mod ports;
 pub mod processes;
 pub mod ranges;
 pub mod reservation;
+pub mod seen_ports;
 pub mod sockets;
 pub mod tally;
 pub mod time_wait;
@@ -105,7 +110,14 @@ impl<W: Witness> Analysis<W> {
                 if let TransportEvent::TimedWaitDelay(delay) = event {
                     ports.set_time_wait(*delay);
                 }
-                ports.transport.observe(meta.time, meta.header_pid, event, processes);
+                let told = event.compartment().map(|number| ports.compartment(number));
+                ports.transport.observe(meta.time, meta.header_pid, event, told, processes);
+                if let TransportEvent::Released(reference) = event
+                    && self.sockets.wants_releases()
+                    && let Some(released) = ports.released(*reference)
+                {
+                    self.sockets.released(released, meta.time, &mut self.world, &mut self.witness);
+                }
                 if W::LISTENS {
                     self.tell_owner(meta.time, event);
                 }

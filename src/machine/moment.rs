@@ -1,16 +1,31 @@
 //! What is known of a pool at one moment: who held how much of it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::hold::Held;
 use super::owner::{Owner, ProcessId};
 use crate::time::FileTime;
 
+/// Ports of one process that TCP/IP's events add.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TransportPorts {
+    /// Distinct ports.
+    pub ports: u32,
+    /// Of these, ports of connections in CLOSE_WAIT: the other side has closed, and the process has not.
+    pub close_wait: u32,
+}
+
 /// What TCP/IP's events add to a pool at one moment: ports that no socket holds that the trace saw binding.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TransportShare {
     /// Distinct ports, for each process (`None`: not known) and whether its connections were there before the trace.
-    pub by_process: BTreeMap<(Option<ProcessId>, bool), u32>,
+    pub by_process: BTreeMap<(Option<ProcessId>, bool), TransportPorts>,
+    /// Distinct ports of connections and endpoints at each local address, for each process; only where binds to one address
+    /// have failed.
+    pub by_address: BTreeMap<(IpAddr, Option<ProcessId>), u32>,
+    /// All of `by_process`.
+    ports: u32,
     /// Distinct ports of connections that were there before the trace, in TIME_WAIT; those that something holds are not in it.
     pub time_wait: u32,
     /// All port references, before those of known sockets were taken away.
@@ -22,7 +37,15 @@ pub struct TransportShare {
 impl TransportShare {
     /// Distinct ports.
     pub fn ports(&self) -> u32 {
-        self.by_process.values().fold(0, |sum, ports| sum.saturating_add(*ports))
+        self.ports
+    }
+
+    /// One more port of a process.
+    pub(super) fn add(&mut self, whose: (Option<ProcessId>, bool), is_closed_there: bool) {
+        let seen = self.by_process.entry(whose).or_default();
+        seen.ports = seen.ports.saturating_add(1);
+        seen.close_wait = seen.close_wait.saturating_add(u32::from(is_closed_there));
+        self.ports = self.ports.saturating_add(1);
     }
 }
 
@@ -45,11 +68,31 @@ pub struct Moment {
     pub time_wait_owners: Vec<(Owner, u32)>,
     /// What TCP/IP's own events add: ports that no such socket holds.
     pub transport: TransportShare,
+    /// Who held most of them, and how many.
+    pub(super) largest: Option<(Owner, u32)>,
     /// Ports in use then, which the next moment worth keeping must clearly exceed.
     pub(super) trigger: u32,
 }
 
 impl Moment {
+    /// Keeps the `count` largest of each list; the sums stay.
+    pub(super) fn keep_largest(&mut self, count: usize) {
+        self.owners.sort_by_key(|held| (std::cmp::Reverse(held.ports), held.owner));
+        self.owners.truncate(count);
+        self.time_wait_owners.sort_by_key(|(owner, ports)| (std::cmp::Reverse(*ports), *owner));
+        self.time_wait_owners.truncate(count);
+        if self.transport.by_process.len() > count {
+            let mut largest: Vec<_> = std::mem::take(&mut self.transport.by_process).into_iter().collect();
+            largest.sort_by_key(|(whose, seen)| (std::cmp::Reverse(seen.ports), *whose));
+            largest.truncate(count);
+            self.transport.by_process = largest.into_iter().collect();
+        }
+        self.owners.shrink_to_fit();
+        self.time_wait_owners.shrink_to_fit();
+        self.transport.taken_again = Vec::new();
+        self.transport.by_address.clear();
+    }
+
     /// Distinct ports that something visible holds, TIME_WAIT left out.
     pub fn visible(&self) -> u32 {
         // A port that TCP/IP knows by its number may be that of a socket whose number is not told.

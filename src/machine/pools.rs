@@ -1,44 +1,18 @@
 //! Port pools over time: each protocol and family has a range of its own, from which binds to port 0 are served.
 
 use super::hold::Held;
+use super::holding::{Change, Holding};
 use super::moment::{Moment, TransportShare};
+use super::outages::Outages;
 use super::owner::Owner;
 use super::ranges::PoolRange;
 use super::time_wait::TimeWait;
 use crate::time::{FileTime, joined};
 
-/// Sockets that hold a port, for each port: allocated once a pool is used.
-#[derive(Debug, Clone, Default)]
-struct SocketsOfPort(Vec<u16>);
-
-impl SocketsOfPort {
-    fn get(&self, port: u16) -> u16 {
-        self.0.get(usize::from(port)).copied().unwrap_or(0)
-    }
-
-    /// Whether the port had no socket before.
-    fn add(&mut self, port: u16) -> bool {
-        if self.0.is_empty() {
-            self.0 = vec![0; 1 << 16];
-        }
-        let Some(count) = self.0.get_mut(usize::from(port)) else { return false };
-        *count = count.saturating_add(1);
-        *count == 1
-    }
-
-    /// Whether the port has no socket any more.
-    fn remove(&mut self, port: u16) -> bool {
-        let Some(count) = self.0.get_mut(usize::from(port)) else { return false };
-        let had = *count;
-        *count = had.saturating_sub(1);
-        had == 1
-    }
-}
-
 /// One pool over time.
 #[derive(Debug, Default)]
 pub struct Pool {
-    sockets: SocketsOfPort,
+    holding: Holding,
     /// Sockets that hold a port whose number the trace does not tell.
     unnumbered: u32,
     held: u32,
@@ -60,8 +34,14 @@ pub struct Pool {
     pub binds_ok: u64,
     /// Of these, those before the first failure.
     pub given_before_failure: u64,
-    /// The moment that tells most: the failure at which the trace showed most ports held; without failures, the peak.
-    pub moment: Option<Moment>,
+    /// When it was out of ports, and who held them then.
+    pub outages: Outages,
+    /// Without outages: the peak.
+    pub peak: Option<Moment>,
+    /// Ports given out although a socket seemed to hold them, and no event told of its end.
+    pub given_twice: u64,
+    /// Gives since the last failure.
+    gives_in_a_row: u32,
     /// The end of the trace.
     pub end: Option<Moment>,
 }
@@ -69,6 +49,10 @@ pub struct Pool {
 /// How many steps of a pool's size are told apart when looking for the moment that tells most: a moment costs a walk over
 /// all processes.
 const MOMENT_STEPS: u32 = 64;
+
+/// So many ports given out in a row, without a failure in between, show that ports of processes that have ended came back. In a
+/// full pool one may be given out now and then because somebody else closed a socket.
+const GIVES_AGAIN: u32 = 8;
 
 impl Pool {
     /// Distinct ports held now.
@@ -78,71 +62,113 @@ impl Pool {
 
     /// Whether a socket that the trace saw binding holds `port` now.
     pub fn holds(&self, port: u16) -> bool {
-        self.sockets.get(port) > 0
+        self.holding.holds(port)
+    }
+
+    /// The socket that took `port` last, if it is held.
+    pub(super) fn last_taken_by(&self, port: u16) -> Option<u64> {
+        self.holding.last_taken_by(port)
     }
 
     /// A socket begins to hold a port; `None` where its number is not known.
-    pub fn hold(&mut self, port: Option<u16>, now: FileTime) {
-        match port {
+    pub fn hold(&mut self, port: Option<u16>, owner: Owner, endpoint: u64, now: FileTime) -> Change {
+        let change = match port {
             Some(port) => {
-                self.held += u32::from(self.sockets.add(port));
                 self.time_wait.taken(port);
+                self.holding.take(port, owner, endpoint)
             }
             None => {
                 self.unnumbered += 1;
-                self.held += 1;
+                Change { of_pool: true, of_owner: true }
             }
-        }
+        };
+        self.held += u32::from(change.of_pool);
         self.held_peak = self.held_peak.max(self.held);
         let (short, long) = self.time_wait.counts(now);
         self.occupied_peak.0 = self.occupied_peak.0.max(self.held.saturating_add(short));
         self.occupied_peak.1 = self.occupied_peak.1.max(self.held.saturating_add(long));
+        change
     }
 
-    /// A socket gives its port back; `waits` where it goes through TIME_WAIT.
-    pub fn release(&mut self, port: Option<u16>, waits: Option<Owner>, now: FileTime) {
-        let is_free = match port {
-            Some(port) => self.sockets.remove(port),
+    /// A socket of `owner` gives its port back; it goes through TIME_WAIT where it `waits`.
+    pub fn release(&mut self, port: Option<u16>, owner: Owner, waits: bool, now: FileTime) -> Change {
+        let change = match port {
+            Some(port) => self.holding.give_back(port, owner),
             None => {
-                let had = self.unnumbered;
-                self.unnumbered = had.saturating_sub(1);
-                had > 0
+                let had = self.unnumbered > 0;
+                self.unnumbered = self.unnumbered.saturating_sub(1);
+                Change { of_pool: had, of_owner: had }
             }
         };
-        self.held = self.held.saturating_sub(u32::from(is_free));
-        if let Some(owner) = waits.filter(|_| is_free) {
+        self.held = self.held.saturating_sub(u32::from(change.of_pool));
+        if waits && change.of_pool {
             self.time_wait.released(port, owner, now);
         }
+        change
     }
 
-    /// Counts a failure 0xC0000209.
-    pub fn failed(&mut self, is_bind: bool, time: FileTime) {
+    /// Counts a failure 0xC0000209; `taken` ports have been acquired so far below the sockets.
+    pub fn failed(&mut self, is_bind: bool, taken: u64, time: FileTime) {
         *(if is_bind { &mut self.bind_failures } else { &mut self.connect_failures }) += 1;
         if self.failure_span.is_none() {
             self.given_before_failure = self.binds_ok;
         }
         self.failure_span = joined(self.failure_span, Some((time, time)));
+        self.gives_in_a_row = 0;
+        self.outages.failed(time, self.binds_ok + taken);
     }
 
     /// Notes which port a bind that asked for any was given.
     pub fn given(&mut self, port: Option<u16>) {
         self.binds_ok += 1;
+        self.gives_in_a_row = self.gives_in_a_row.saturating_add(1);
         if let Some(port) = port {
             let (smallest, largest) = self.given.unwrap_or((port, port));
             self.given = Some((smallest.min(port), largest.max(port)));
         }
     }
 
-    /// Whether this moment tells more than the one kept: `in_use` ports, and a failure goes before none.
+    /// Ports are given out again: several in a row, without a failure in between.
+    pub(super) fn is_giving_again(&self) -> bool {
+        self.gives_in_a_row >= GIVES_AGAIN
+    }
+
+    /// The moment that tells most: of the outage at hand, or without outages the peak.
+    pub fn kept(&self) -> Option<&Moment> {
+        if self.outages.is_empty() { self.peak.as_ref() } else { self.outages.last()?.moment.as_ref() }
+    }
+
+    /// Whether this moment tells more than the one kept: `in_use` ports, and failures go before none.
     pub fn wants_moment(&self, range: PoolRange, in_use: u32, at_failure: bool) -> bool {
-        // Of what was in use already, too: a file can make a pool as small, and what it holds as much, as it likes.
-        let known = self.moment.as_ref().map_or(0, |kept| kept.trigger);
-        let step = (range.count.max(known) / MOMENT_STEPS).max(1);
-        match &self.moment {
-            None => at_failure || in_use >= step,
-            Some(kept) if kept.at_failure == at_failure => in_use >= kept.trigger.saturating_add(step),
-            Some(kept) => !kept.at_failure,
+        if !at_failure && !self.outages.is_empty() {
+            return false;
         }
+        let kept = self.kept();
+        // Of what was in use already, too: a file can make a pool as small, and what it holds as much, as it likes.
+        let known = kept.map_or(0, |kept| kept.trigger);
+        let step = (range.count.max(known) / MOMENT_STEPS).max(1);
+        match kept {
+            None => at_failure || in_use >= step,
+            Some(kept) => in_use >= kept.trigger.saturating_add(step),
+        }
+    }
+
+    /// Keeps a moment.
+    pub(super) fn keep(&mut self, moment: Moment) {
+        if self.outages.is_empty() {
+            self.peak = Some(moment);
+        } else {
+            self.outages.keep(moment);
+        }
+    }
+
+    /// The end: without outages it tells as much as the peak, where it is hardly less.
+    pub(super) fn keep_end(&mut self, end: Moment) {
+        let is_less = |kept: &Moment| u64::from(end.visible()) * 16 < u64::from(kept.visible()) * 15;
+        if self.outages.is_empty() && end.visible() > 0 && !self.peak.as_ref().is_some_and(is_less) {
+            self.peak = Some(end.clone());
+        }
+        self.end = Some(end);
     }
 
     /// Describes this moment.
@@ -157,7 +183,9 @@ impl Pool {
             self.time_wait.taken(*port);
         }
         let trigger = self.held.saturating_add(transport.in_use);
+        let largest = owners.iter().map(|held| (held.owner, held.ports));
         Moment {
+            largest: largest.reduce(|one, other| if other.1 > one.1 { other } else { one }),
             time: now,
             at_failure,
             held: self.held,
@@ -172,7 +200,7 @@ impl Pool {
 
     /// Forgets what is held: the machine was started again.
     pub fn restart(&mut self) {
-        self.sockets = SocketsOfPort::default();
+        self.holding.clear();
         (self.unnumbered, self.held) = (0, 0);
         self.time_wait.restart();
     }
@@ -183,18 +211,20 @@ mod tests {
     use super::*;
     use crate::machine::ranges::RangeSource;
 
+    const OWNER: Owner = Owner::Unknown;
+
     #[test]
     fn a_port_of_two_sockets_is_one_port() {
         let mut pool = Pool::default();
         let now = FileTime(1);
-        pool.hold(Some(50_000), now);
-        pool.hold(Some(50_000), now);
-        pool.hold(None, now);
+        pool.hold(Some(50_000), OWNER, 1, now);
+        pool.hold(Some(50_000), OWNER, 2, now);
+        pool.hold(None, OWNER, 3, now);
         assert_eq!((pool.held(), pool.held_peak), (2, 2));
-        pool.release(Some(50_000), None, now);
+        pool.release(Some(50_000), OWNER, false, now);
         assert!(pool.holds(50_000));
-        pool.release(Some(50_000), None, now);
-        pool.release(Some(50_000), None, now);
+        pool.release(Some(50_000), OWNER, false, now);
+        pool.release(Some(50_000), OWNER, false, now);
         assert_eq!((pool.held(), pool.held_peak), (1, 2), "a port is not given back twice");
     }
 
@@ -202,11 +232,11 @@ mod tests {
     fn a_port_taken_again_does_not_wait_any_more() {
         let mut pool = Pool::default();
         let at = |seconds: i64| FileTime(seconds * FileTime::SECOND);
-        pool.hold(Some(50_000), at(0));
-        pool.release(Some(50_000), Some(Owner::Unknown), at(1));
-        pool.hold(Some(50_001), at(2));
+        pool.hold(Some(50_000), OWNER, 1, at(0));
+        pool.release(Some(50_000), OWNER, true, at(1));
+        pool.hold(Some(50_001), OWNER, 2, at(2));
         assert_eq!(pool.occupied_peak, (2, 2));
-        pool.hold(Some(50_000), at(3));
+        pool.hold(Some(50_000), OWNER, 3, at(3));
         assert_eq!((pool.held(), pool.time_wait.counts(at(3))), (2, (0, 0)));
     }
 
@@ -216,9 +246,11 @@ mod tests {
         let (mut pool, mut moments) = (Pool::default(), 0);
         for number in 0..1_000_000 {
             let now = FileTime(number);
-            pool.hold(None, now);
+            pool.hold(None, OWNER, 1, now);
+            pool.failed(true, 0, now);
             if pool.wants_moment(range, pool.held(), true) {
-                pool.moment = Some(pool.moment_now(now, true, Vec::new(), TransportShare::default()));
+                let moment = pool.moment_now(now, true, Vec::new(), TransportShare::default());
+                pool.keep(moment);
                 moments += 1;
             }
         }

@@ -2,15 +2,18 @@
 
 use super::counts::BoundedCounts;
 use super::hold::Hold;
-use super::owner::Owner;
-use super::pool_key::{POOLS, PoolKey};
+use super::holding::Change;
+use super::levels::{Level, insert_largest};
+use super::owner::{Owner, ProcessId};
+use super::pool_key::{Compartment, Compartments, POOLS, PoolKey};
 use super::pools::Pool;
 use super::processes::ProcessTable;
-use super::ranges::PoolRanges;
+use super::ranges::{PoolRange, PoolRanges};
 use super::time_wait::stated_length_100ns;
 use super::timeline::{Happening, Timeline};
 use super::transport::Transport;
-use crate::net::SocketAddress;
+use crate::event::PortReference;
+use crate::net::{Family, Protocol, SocketAddress};
 use crate::status::NtStatus;
 use crate::time::FileTime;
 
@@ -20,16 +23,24 @@ const MAX_DESTINATIONS: usize = 1 << 16;
 /// Combinations of status, port and owner of other failures that are counted. A conflict has one.
 const MAX_CONFLICTS: usize = 1 << 14;
 
+/// Pairs of creator and user that are counted. A broker has a few dozen clients.
+const MAX_USERS: usize = 1 << 12;
+
+/// Processes and references that moments may look at, all together: 64 moments of a large server look at a few million.
+const MOMENT_BUDGET: u64 = 1 << 28;
+
 /// A failure that is no exhaustion: which status, on which port, whose.
 pub type Conflict = (NtStatus, Option<u16>, Owner);
 
 /// All ports of a machine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ports {
-    /// Ranges of the pools.
+    /// Ranges of the pools, as they are told.
     pub ranges: PoolRanges,
     /// The pools, by [`PoolKey::index`].
-    pub pools: [Pool; POOLS],
+    pub pools: Vec<Pool>,
+    /// Compartments, as TCP/IP's events name them.
+    pub compartments: Compartments,
     /// What TCP/IP's own events told.
     pub transport: Transport,
     /// Over time.
@@ -38,50 +49,150 @@ pub struct Ports {
     pub destinations: BoundedCounts<(Owner, SocketAddress), MAX_DESTINATIONS>,
     /// Binds that failed with another status than 0xC0000209.
     pub conflicts: BoundedCounts<Conflict, MAX_CONFLICTS>,
+    /// Binds and connects of sockets that another process created: creator and user.
+    pub users: BoundedCounts<(ProcessId, ProcessId), MAX_USERS>,
+    /// A bind to one local address has failed: pools may differ by address.
+    pub is_by_address: bool,
     held: u64,
+    looked_at: u64,
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self::new(PoolRanges::default(), Timeline::default())
+    }
 }
 
 impl Ports {
     /// Ports of pools with these ranges, and their timeline.
     pub fn new(ranges: PoolRanges, timeline: Timeline) -> Self {
-        Self { ranges, timeline, ..Self::default() }
+        let mut pools = Vec::new();
+        pools.resize_with(POOLS, Pool::default);
+        Self {
+            ranges,
+            pools,
+            compartments: Compartments::default(),
+            transport: Transport::default(),
+            timeline,
+            destinations: BoundedCounts::default(),
+            conflicts: BoundedCounts::default(),
+            users: BoundedCounts::default(),
+            is_by_address: false,
+            held: 0,
+            looked_at: 0,
+        }
+    }
+
+    /// All pools there are, those of the machine's own compartment first.
+    pub fn keys(&self) -> impl Iterator<Item = PoolKey> + use<> {
+        self.compartments.all().flat_map(|compartment| PoolKey::all().map(|key| key.within(compartment)))
+    }
+
+    /// A pool.
+    pub fn get(&self, key: PoolKey) -> Option<&Pool> {
+        self.pools.get(key.index())
     }
 
     fn pool(&mut self, key: PoolKey) -> Option<&mut Pool> {
         self.pools.get_mut(key.index())
     }
 
-    /// A socket begins to hold a port.
-    pub fn hold(&mut self, hold: &Hold) {
-        let Some(pool) = self.pools.get_mut(hold.pool.index()) else { return };
-        let before = pool.held();
-        pool.hold(hold.port, hold.since);
-        self.held += u64::from(pool.held() - before);
-    }
-
-    /// A socket gives its port back; `connected` where it had been connected.
-    pub fn release(&mut self, hold: &Hold, connected: bool, now: FileTime) {
-        let is_tcp = hold.pool.protocol == Some(crate::net::Protocol::Tcp);
-        let waits = (connected && is_tcp).then_some(hold.owner);
-        let Some(pool) = self.pools.get_mut(hold.pool.index()) else { return };
-        let before = pool.held();
-        pool.release(hold.port, waits, now);
-        self.held -= u64::from(before - pool.held());
-    }
-
-    /// A bind that asked for any port was given one.
-    pub fn given(&mut self, key: PoolKey, port: Option<u16>) {
-        if let Some(pool) = self.pool(key) {
-            pool.given(port);
+    /// The compartment with this number; its pools are there from now on.
+    pub(super) fn compartment(&mut self, number: u32) -> Compartment {
+        let compartment = self.compartments.named(number);
+        let last = PoolKey::default().within(compartment).index() + POOLS;
+        if self.pools.len() < last {
+            self.pools.resize_with(last, Pool::default);
         }
+        compartment
+    }
+
+    /// The range of a pool as it is told, or where known ports refute that, as they show it.
+    pub fn range(&self, key: PoolKey) -> PoolRange {
+        let given = self.get(key).and_then(|pool| pool.given);
+        self.ranges.of(key).unless_refuted(given, self.transport.seen(key))
+    }
+
+    /// A socket begins to hold a port: whether its owner has one more.
+    pub fn hold(&mut self, hold: &Hold, endpoint: u64) -> bool {
+        let Some(pool) = self.pools.get_mut(hold.pool.index()) else { return true };
+        let change = pool.hold(hold.port, hold.owner, endpoint, hold.since);
+        self.held += u64::from(change.of_pool);
+        change.of_owner
+    }
+
+    /// A socket gives its port back; `connected` where it had been connected. Whether its owner has one less.
+    pub fn release(&mut self, hold: &Hold, connected: bool, now: FileTime, processes: &ProcessTable) -> bool {
+        let change = self.release_in(hold.pool, hold, connected, now);
+        if change.of_pool {
+            self.held = self.held.saturating_sub(1);
+            self.count(Happening::Close, now, processes);
+        }
+        change.of_owner
+    }
+
+    /// The port of a socket of both families is taken from IPv4's pool too: whether its owner has one more there.
+    pub fn hold_other(&mut self, pool: PoolKey, hold: &Hold, endpoint: u64, now: FileTime) -> bool {
+        self.pool(pool).is_some_and(|pool| pool.hold(hold.port, hold.owner, endpoint, now).of_owner)
+    }
+
+    /// The port of a socket of both families comes back to IPv4's pool too: whether its owner has one less there.
+    pub fn release_other(&mut self, pool: PoolKey, hold: &Hold, connected: bool, now: FileTime) -> bool {
+        self.release_in(pool, hold, connected, now).of_owner
+    }
+
+    fn release_in(&mut self, pool: PoolKey, hold: &Hold, connected: bool, now: FileTime) -> Change {
+        let waits = connected && pool.protocol == Some(Protocol::Tcp);
+        let Some(pool) = self.pool(pool) else { return Change { of_pool: false, of_owner: true } };
+        pool.release(hold.port, hold.owner, waits, now)
+    }
+
+    /// A bind that asked for any port was given one. Gives the socket that is taken to hold it already: its port had come back.
+    pub fn given(&mut self, key: PoolKey, port: Option<u16>) -> Option<u64> {
+        let pool = self.pool(key)?;
+        pool.given(port);
+        port.and_then(|port| pool.last_taken_by(port))
+    }
+
+    /// A port was given out although a socket seemed to hold it.
+    pub(super) fn given_twice(&mut self, key: PoolKey) {
+        if let Some(pool) = self.pool(key) {
+            pool.given_twice += 1;
+        }
+    }
+
+    /// The port that TCP/IP has given back, if sockets hold any and nothing refers to it any more.
+    pub(super) fn released(&mut self, reference: PortReference) -> Option<u16> {
+        if self.held == 0 || !self.transport.is_last(reference) {
+            return None;
+        }
+        let range = self.range(PoolKey::new(Protocol::Tcp, Family::Ipv4));
+        self.transport.read_port(reference, range, &self.pools)
+    }
+
+    /// Ports of a pool are given out again.
+    pub fn is_giving_again(&self, key: PoolKey) -> bool {
+        self.get(key).is_some_and(Pool::is_giving_again)
     }
 
     /// A bind or connect failed for want of a port.
-    pub fn failed(&mut self, key: PoolKey, is_bind: bool, time: FileTime) {
+    pub fn failed(&mut self, key: PoolKey, is_bind: bool, time: FileTime, processes: &ProcessTable) {
+        let taken = self.transport.taken(key);
         if let Some(pool) = self.pool(key) {
-            pool.failed(is_bind, time);
+            pool.failed(is_bind, taken, time);
         }
-        self.count(if is_bind { Happening::BindFailure } else { Happening::ConnectFailure }, time);
+        self.count(if is_bind { Happening::BindFailure } else { Happening::ConnectFailure }, time, processes);
+    }
+
+    /// Connections and endpoints of processes that have ended are gone.
+    pub(super) fn forget_transport(&mut self, gone: &[ProcessId]) {
+        self.transport.forget(gone);
+    }
+
+    /// Whether the last outage of a pool goes on at the end.
+    pub fn lasts(&self, key: PoolKey, end: FileTime) -> bool {
+        let taken = self.transport.taken(key);
+        self.get(key).is_some_and(|pool| pool.outages.lasts(end, pool.binds_ok + taken))
     }
 
     /// The trace tells how long a closed connection keeps its port.
@@ -92,37 +203,90 @@ impl Ports {
     }
 
     /// Counts something in the timeline.
-    pub fn count(&mut self, what: Happening, time: FileTime) {
+    #[inline]
+    pub fn count(&mut self, what: Happening, time: FileTime, processes: &ProcessTable) {
+        if self.timeline.ends_step(time) {
+            self.end_step(time, processes);
+        }
         self.timeline.count(what, time, self.held);
     }
 
-    /// Looks whether a pool is in a state worth keeping, and keeps it.
-    pub fn consider(&mut self, key: PoolKey, now: FileTime, at_failure: bool, processes: &ProcessTable) {
-        let range = self.ranges.of(key);
-        let in_use = self.transport.in_use(key);
-        let wanted = self
-            .pools
-            .get(key.index())
-            .is_some_and(|pool| pool.wants_moment(range, pool.held().saturating_add(in_use), at_failure));
-        if wanted {
-            let share = self.transport.share(key, &self.ranges, &self.pools);
-            if let Some(pool) = self.pool(key) {
-                pool.moment = Some(pool.moment_now(now, at_failure, processes.held_in(key), share));
+    /// Notes how full the pools are.
+    #[cold]
+    fn end_step(&mut self, now: FileTime, processes: &ProcessTable) {
+        let mut levels = Vec::new();
+        for key in self.keys() {
+            let range = self.range(key);
+            let added = self.transport.added(key, range, &self.pools);
+            let Some(pool) = self.pool(key) else { continue };
+            let occupied = pool.held().saturating_add(pool.time_wait.counts(now).0).saturating_add(added);
+            if occupied > 0 {
+                levels.push(Level { pool: key, occupied, largest: Vec::new() });
             }
         }
+        for (owner, tally) in processes.tallies().filter(|(_, tally)| tally.ports_held > 0) {
+            for level in &mut levels {
+                let ports = tally.in_pool(level.pool).ports;
+                if ports > 0 {
+                    insert_largest(&mut level.largest, owner, ports);
+                }
+            }
+        }
+        self.timeline.end_step(levels);
+    }
+
+    /// Looks whether a pool is in a state worth keeping, and keeps it.
+    #[inline]
+    pub fn consider(&mut self, key: PoolKey, now: FileTime, at_failure: bool, processes: &ProcessTable) {
+        let in_use = self.transport.in_use(key);
+        let Some(pool) = self.pools.get(key.index()) else { return };
+        let in_use = pool.held().saturating_add(in_use);
+        let range = self.ranges.of(key);
+        let is_more = pool.wants_moment(range, in_use, at_failure);
+        let has_changed_hands = || {
+            let kept = pool.kept().filter(|kept| at_failure && u64::from(in_use) * 2 >= u64::from(kept.trigger));
+            let largest = kept.and_then(|kept| kept.largest);
+            largest.is_some_and(|(owner, ports)| processes.held_by(owner, key).saturating_mul(2) < ports)
+        };
+        if is_more || has_changed_hands() {
+            self.keep_moment(key, now, at_failure, processes);
+        }
+    }
+
+    #[cold]
+    fn keep_moment(&mut self, key: PoolKey, now: FileTime, at_failure: bool, processes: &ProcessTable) {
+        self.looked_at += (processes.processes().len() as u64).saturating_add(self.transport.followed());
+        if self.looked_at > MOMENT_BUDGET {
+            return;
+        }
+        let moment = self.moment(key, now, at_failure, processes);
+        if let Some((pool, moment)) = self.pool(key).zip(moment) {
+            pool.keep(moment);
+        }
+    }
+
+    fn moment(
+        &mut self,
+        key: PoolKey,
+        now: FileTime,
+        at_failure: bool,
+        processes: &ProcessTable,
+    ) -> Option<super::moment::Moment> {
+        let range = self.range(key);
+        let share = self.transport.share(key, range, &self.pools, self.is_by_address);
+        let pool = self.pool(key)?;
+        Some(pool.moment_now(now, at_failure, processes.held_in(key), share))
     }
 
     /// Keeps the state of all pools at the end.
     pub fn finish(&mut self, now: FileTime, processes: &ProcessTable) {
-        for key in PoolKey::all() {
-            let share = self.transport.share(key, &self.ranges, &self.pools);
-            let Some(pool) = self.pool(key) else { continue };
-            let end = pool.moment_now(now, false, processes.held_in(key), share);
-            let tells_more = pool.moment.as_ref().is_none_or(|kept| !kept.at_failure && kept.visible() < end.visible());
-            if tells_more && end.visible() > 0 {
-                pool.moment = Some(end.clone());
+        self.end_step(now, processes);
+        for key in self.keys() {
+            if let Some(end) = self.moment(key, now, false, processes)
+                && let Some(pool) = self.pool(key)
+            {
+                pool.keep_end(end);
             }
-            pool.end = Some(end);
         }
     }
 

@@ -13,8 +13,8 @@ use self::lives::Lives;
 pub use self::process::Process;
 use super::hold::Held;
 use super::owner::{Decided, Fallback, Owner, ProcessId, is_kernel};
-use super::pool_key::PoolKey;
-use super::tally::Tally;
+use super::pool_key::{Compartment, PoolKey};
+use super::tally::{InPool, Tally};
 use crate::event::{ProcessChange, ProcessEvent};
 use crate::time::FileTime;
 
@@ -25,6 +25,8 @@ pub struct ProcessTable {
     epochs: Epochs,
     /// What nobody is known for.
     unknown: Tally,
+    /// Processes that have ended and still held ports.
+    left_behind: Vec<ProcessId>,
 }
 
 impl ProcessTable {
@@ -88,6 +90,40 @@ impl ProcessTable {
         self.pid(id).is_some_and(is_kernel)
     }
 
+    /// Ports of a pool that an owner holds now.
+    pub fn held_by(&self, owner: Owner, pool: PoolKey) -> u32 {
+        let tally = match owner {
+            Owner::Eprocess(epoch, fallback) if self.epochs.process(epoch).is_none() => {
+                self.epochs.waits(epoch, fallback)
+            }
+            owner => self.settled(owner).and_then(|index| self.processes().get(index)).map(|process| &process.tally),
+        };
+        tally.map_or(0, |tally| tally.in_pool(pool).ports)
+    }
+
+    /// The compartment of an owner's sockets, as TCP/IP last told it.
+    pub fn compartment(&self, owner: Owner) -> Compartment {
+        let process = self.settled(owner).and_then(|index| self.processes().get(index));
+        process.map_or(Compartment::OWN, |process| process.compartment)
+    }
+
+    /// TCP/IP tells in which compartment a process has its sockets.
+    pub fn set_compartment(&mut self, id: ProcessId, compartment: Compartment) {
+        if let Some(process) = self.lives.get_mut(id) {
+            process.compartment = compartment;
+        }
+    }
+
+    /// Whether a process holds ports by sockets.
+    pub fn holds_ports(&self, id: ProcessId) -> bool {
+        self.lives.get(id).is_some_and(|process| process.tally.ports_held > 0)
+    }
+
+    /// Processes that have ended since this was asked for last, and still held ports then.
+    pub fn take_left_behind(&mut self) -> Vec<ProcessId> {
+        std::mem::take(&mut self.left_behind)
+    }
+
     /// What is counted for an owner, at this time.
     pub fn tally(&mut self, owner: Owner) -> &mut Tally {
         let process = match owner {
@@ -105,13 +141,13 @@ impl ProcessTable {
         }
     }
 
-    /// Sockets that hold a port of a pool now, for each owner that has any.
+    /// Ports of a pool that are held now, for each owner that has any.
     pub fn held_in(&self, pool: PoolKey) -> Vec<Held> {
         let held = |(owner, tally): (Owner, &Tally)| {
-            let sockets = tally.held_by_pool.get(pool.index()).copied().filter(|held| *held > 0)?;
-            let unnumbered = tally.unnumbered_by_pool.get(pool.index()).copied().unwrap_or(0);
+            let InPool { ports, unnumbered } = tally.in_pool(pool);
             let (obtained, released) = (tally.ports_obtained, tally.ports_released);
-            Some(Held { owner, sockets, unnumbered, obtained, released, ages: tally.ages })
+            let held = Held { owner, ports, unnumbered, obtained, released, ages: tally.ages, growth: tally.growth };
+            (ports > 0).then_some(held)
         };
         self.tallies().filter_map(held).collect()
     }
@@ -156,7 +192,13 @@ impl ProcessTable {
                 }
                 id
             }
-            ProcessChange::End => self.lives.end(event, time),
+            ProcessChange::End => {
+                let id = self.lives.end(event, time);
+                if self.lives.get(id).is_some_and(|process| process.tally.ports_held > 0) {
+                    self.left_behind.push(id);
+                }
+                id
+            }
             ProcessChange::Rundown => self.lives.rundown(event, time),
             ProcessChange::Defunct => {
                 let known = self.last_known(event.pid);

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::pool_key::{POOLS, PoolKey};
+use super::seen_ports::SeenPorts;
 use crate::side::facts::DynamicPorts;
 
 /// Where the range of a pool is from.
@@ -49,6 +50,46 @@ impl PoolRange {
     }
 }
 
+/// So many ports that TCP/IP knows outside of a range that a user gave refute it, if there are more of them than inside: a
+/// server listens on fewer.
+const REFUTING_PORTS: u32 = 16;
+
+impl PoolRange {
+    /// Whether ports given to binds that asked for any, smallest and largest, lie outside of it; or, of one that a user gave,
+    /// most ports that TCP/IP knows.
+    pub fn is_refuted_by(self, given: Option<(u16, u16)>, seen: Option<&SeenPorts>) -> bool {
+        given.is_some_and(|(first, last)| !self.contains(first) || !self.contains(last))
+            || (self.source == RangeSource::Option && seen.is_some_and(|seen| self.is_contradicted_by(seen)))
+    }
+
+    /// Whether so many of these ports lie outside that they are no server's.
+    pub fn is_contradicted_by(self, seen: &SeenPorts) -> bool {
+        let outside = seen.outside(self);
+        outside >= REFUTING_PORTS && outside > seen.inside(self)
+    }
+
+    /// This range, or where known ports refute it, the default if it holds all of them, else from the first to the last.
+    #[must_use]
+    pub fn unless_refuted(self, given: Option<(u16, u16)>, seen: Option<&SeenPorts>) -> Self {
+        if !self.is_refuted_by(given, seen) {
+            return self;
+        }
+        let seen = seen.filter(|_| self.source == RangeSource::Option).and_then(|seen| seen.span_outside(self));
+        let Some((first, last)) = joined_ports(given, seen) else { return self };
+        if DEFAULT_RANGE.contains(first) && self.source != RangeSource::Default {
+            return Self { source: RangeSource::Trace, ..DEFAULT_RANGE };
+        }
+        Self { start: first, count: u32::from(last - first) + 1, source: RangeSource::Trace }
+    }
+}
+
+fn joined_ports(one: Option<(u16, u16)>, other: Option<(u16, u16)>) -> Option<(u16, u16)> {
+    match (one, other) {
+        (Some((first, last)), Some((start, end))) => Some((first.min(start), last.max(end))),
+        (one, other) => one.or(other),
+    }
+}
+
 /// The ranges of all pools.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolRanges([PoolRange; POOLS]);
@@ -87,7 +128,7 @@ impl PoolRanges {
 
     /// The range of a pool.
     pub fn of(&self, key: PoolKey) -> PoolRange {
-        self.0.get(key.index()).copied().unwrap_or(DEFAULT_RANGE)
+        self.0.get(key.kind()).copied().unwrap_or(DEFAULT_RANGE)
     }
 }
 

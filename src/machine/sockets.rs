@@ -7,15 +7,19 @@ mod open;
 mod totals;
 mod values;
 
-use self::life::Life;
+use std::collections::BTreeSet;
+
+use self::life::{Given, Life};
 use self::open::OpenSockets;
 use self::totals::Totals;
 use self::values::is_legacy;
 pub use self::values::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};
+use super::owner::ProcessId;
+use super::pool_key::PoolKey;
 use super::witness::Witness;
 use super::world::World;
 use crate::event::{EventMeta, Phase, SocketEvent, SocketOperation};
-use crate::net::{Family, Protocol};
+use crate::net::{Family, Protocol, SocketKind};
 use crate::status::NtStatus;
 use crate::time::FileTime;
 
@@ -24,6 +28,8 @@ use crate::time::FileTime;
 pub struct Sockets {
     open: OpenSockets,
     totals: Totals,
+    /// Processes that have ended and may have left ports behind.
+    left_behind: Vec<ProcessId>,
 }
 
 impl Sockets {
@@ -32,7 +38,7 @@ impl Sockets {
     pub fn observe<W: Witness>(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World, witness: &mut W) {
         match event.operation {
             SocketOperation::Create { family, socket_type, protocol, pid } => {
-                let kind = (Family::from_winsock(family), Protocol::from_winsock(protocol, socket_type));
+                let kind = SocketKind::from_winsock(family, socket_type, protocol);
                 self.create(meta, event, (pid, kind), world, witness);
             }
             SocketOperation::Bind { .. } => self.operation(Operation::Bind, meta, event, world, witness),
@@ -45,7 +51,7 @@ impl Sockets {
         &mut self,
         meta: &EventMeta,
         event: &SocketEvent,
-        (pid, kind): (u32, (Option<Family>, Option<Protocol>)),
+        (pid, kind): (u32, SocketKind),
         world: &mut World,
         witness: &mut W,
     ) {
@@ -71,7 +77,13 @@ impl Sockets {
         let Some(pid) = pid else { return };
         let process = world.processes.creator(pid, event.eprocess, meta.time);
         let completed = (event.phase == Phase::Exit).then_some(meta.id);
-        self.life(event.endpoint, meta.time, world, witness).created(process, kind, completed, meta.time);
+        self.life(event.endpoint, meta.time, world, witness).created(
+            process,
+            event.eprocess,
+            kind,
+            completed,
+            meta.time,
+        );
     }
 
     fn operation<W: Witness>(
@@ -88,6 +100,13 @@ impl Sockets {
             Phase::Internal(number) => (2..=4).contains(&number),
         };
         let starts = event.phase == Phase::Enter || is_legacy(meta.id);
+        if event.phase == Phase::Exit && !tells {
+            if let Some(socket) = self.open.get_mut(event.endpoint) {
+                let totals = &mut self.totals;
+                Life { endpoint: event.endpoint, socket, totals, world, witness }.pend(operation);
+            }
+            return;
+        }
         if !tells && !starts {
             return;
         }
@@ -97,16 +116,81 @@ impl Sockets {
             // come after a close, belong to the life that ended.
             life.retire(meta.time);
         }
-        match event.phase {
+        let taken_over = match event.phase {
             Phase::Enter => life.enter(operation, meta, event),
             Phase::Exit if tells => life.exit(operation, meta, event),
             Phase::Internal(_) if tells => life.internal(operation, meta, event),
-            Phase::Exit | Phase::Internal(_) => {}
+            Phase::Exit | Phase::Internal(_) => None,
+        };
+        if let Some(taken_over) = taken_over {
+            self.port_had_come_back(taken_over, meta.time, world, witness);
+        }
+    }
+
+    /// A port was given out: what was taken to hold it, and what processes held that have ended, had come back by then.
+    fn port_had_come_back<W: Witness>(&mut self, given: Given, now: FileTime, world: &mut World, witness: &mut W) {
+        let Given { pool, port, local, from } = given;
+        let totals = &mut self.totals;
+        if let Some(socket) = from.and_then(|endpoint| self.open.get_mut(endpoint)) {
+            let address = socket.address().and_then(|id| totals.key(id)).and_then(|key| key.local_address);
+            // Two addresses of one machine each have their own, where sockets ask for that (SO_PORT_SCALABILITY).
+            let is_apart = match (address, local) {
+                (Some(one), Some(other)) => one != other && !one.is_unspecified() && !other.is_unspecified(),
+                _ => false,
+            };
+            if !is_apart && socket.hold().is_some_and(|hold| hold.port == port && hold.pool == pool) {
+                Life { endpoint: from.unwrap_or(0), socket, totals, world, witness }.lose_port(now);
+                world.ports.given_twice(pool);
+            }
+        }
+        if world.ports.is_giving_again(pool) {
+            self.left_behind.extend(world.processes.take_left_behind());
+            if !self.left_behind.is_empty() {
+                self.ports_of_ended(now, world, witness);
+            }
+        }
+    }
+
+    /// Whether it matters that TCP/IP gives ports back: where the session holds closes, they tell it better.
+    pub fn wants_releases(&self) -> bool {
+        self.totals.closes == 0
+    }
+
+    /// TCP/IP says that a port has come back.
+    pub fn released<W: Witness>(&mut self, port: u16, now: FileTime, world: &mut World, witness: &mut W) {
+        for family in [Family::Ipv4, Family::Ipv6] {
+            let key = PoolKey::new(Protocol::Tcp, family);
+            let Some(endpoint) = world.ports.get(key).and_then(|pool| pool.last_taken_by(port)) else { continue };
+            let Some(socket) = self.open.get_mut(endpoint) else { continue };
+            if socket.hold().is_some_and(|hold| hold.port == Some(port) && hold.pool == key) {
+                let totals = &mut self.totals;
+                Life { endpoint, socket, totals, world, witness }.lose_port(now);
+            }
+        }
+    }
+
+    /// Ports of processes that have ended come back.
+    #[cold]
+    fn ports_of_ended<W: Witness>(&mut self, now: FileTime, world: &mut World, witness: &mut W) {
+        let gone: Vec<ProcessId> = std::mem::take(&mut self.left_behind);
+        world.ports.forget_transport(&gone);
+        if !gone.iter().any(|id| world.processes.holds_ports(*id)) {
+            return;
+        }
+        let gone: BTreeSet<usize> = gone.iter().map(|id| world.processes.index(*id)).collect();
+        for endpoint in self.open.endpoints() {
+            let Some(socket) = self.open.get_mut(endpoint) else { continue };
+            let owner = socket.hold().and_then(|hold| world.processes.settled(hold.owner));
+            if owner.is_some_and(|owner| gone.contains(&owner)) {
+                let totals = &mut self.totals;
+                Life { endpoint, socket, totals, world, witness }.lose_port(now);
+            }
         }
     }
 
     fn close<W: Witness>(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World, witness: &mut W) {
         if event.endpoint != 0 {
+            self.totals.closes += 1;
             self.life(event.endpoint, meta.time, world, witness).close(meta, event);
         }
     }
@@ -142,7 +226,7 @@ impl Sockets {
     /// Ends the analysis.
     pub fn finish<W: Witness>(mut self, world: &mut World, witness: &mut W) -> SocketTable {
         self.conclude(world, witness);
-        let Self { open, totals } = self;
+        let Self { open, totals, .. } = self;
         totals.into_table(open.held().copied().collect(), open.overflowed)
     }
 }

@@ -1,10 +1,13 @@
 //! What is counted for one process.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::ages::Ages;
+use super::growth::Growth;
 use super::hold::Hold;
-use super::pool_key::POOLS;
+use super::pool_key::{POOLS, PoolKey};
 use crate::time::FileTime;
 
 /// For how many failures the owner is known in which way.
@@ -35,6 +38,22 @@ impl OwnerSource {
     }
 }
 
+/// Ports that somebody holds in one pool: distinct ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InPool {
+    /// Ports.
+    pub ports: u32,
+    /// Of these, ports whose number is not told.
+    pub unnumbered: u32,
+}
+
+impl InPool {
+    fn add(&mut self, other: Self) {
+        self.ports = self.ports.saturating_add(other.ports);
+        self.unnumbered = self.unnumbered.saturating_add(other.unnumbered);
+    }
+}
+
 /// What one process did with sockets, and what became of it.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
@@ -56,18 +75,18 @@ pub struct Tally {
     pub ports_held: u64,
     /// The most of them at one moment.
     pub ports_held_peak: u64,
-    /// Sockets that hold a port now, by pool.
-    pub held_by_pool: [u32; POOLS],
-    /// Of these, sockets whose port number is not told.
-    pub unnumbered_by_pool: [u32; POOLS],
+    /// Ports held now in each pool of the machine's own compartment, distinct ones, and of these, those whose number is not told.
+    here: [InPool; POOLS],
+    /// The same for pools of other compartments.
+    elsewhere: BTreeMap<PoolKey, InPool>,
     /// Ports obtained.
     pub ports_obtained: u64,
     /// Ports given back.
     pub ports_released: u64,
     /// How old the ports are and became.
     pub ages: Ages,
-    /// When the first port was obtained.
-    pub first_hold: Option<FileTime>,
+    /// How the number of its ports grew.
+    pub growth: Growth,
     /// How the owner of the failures is known. Failures that wait for a decision are not in it yet.
     pub owner_source: OwnerSource,
 }
@@ -90,34 +109,55 @@ impl Tally {
         self.failure_span = Some((known_first.min(first), known_last.max(last)));
     }
 
-    /// A socket begins to hold a port.
-    pub fn hold(&mut self, hold: &Hold) {
-        let (pool, now) = (hold.pool, hold.since);
+    /// A socket begins to hold a port; `counts` where it is another one than its owner holds in this pool already.
+    pub fn hold(&mut self, hold: &Hold, counts: bool) {
+        let now = hold.since;
         self.ports_held += 1;
         self.ports_held_peak = self.ports_held_peak.max(self.ports_held);
         self.ports_obtained += 1;
         self.ages.hold(now);
-        self.first_hold = Some(self.first_hold.map_or(now, |first| first.min(now)));
-        if let Some(held) = self.held_by_pool.get_mut(pool.index()) {
-            *held = held.saturating_add(1);
-        }
-        if let Some(held) = self.unnumbered_by_pool.get_mut(pool.index()).filter(|_| hold.port.is_none()) {
-            *held = held.saturating_add(1);
+        self.growth.see(self.ports_held, now);
+        self.take(hold.pool, hold.port, counts);
+    }
+
+    /// A port of this pool is its owner's too.
+    pub fn take(&mut self, pool: PoolKey, port: Option<u16>, counts: bool) {
+        if counts {
+            let held = self.slot(pool);
+            held.ports = held.ports.saturating_add(1);
+            held.unnumbered = held.unnumbered.saturating_add(u32::from(port.is_none()));
         }
     }
 
-    /// A socket no longer holds its port.
-    pub fn release(&mut self, hold: &Hold, now: FileTime) {
-        let pool = hold.pool;
+    /// A socket no longer holds its port; `counts` where it was the last of its owner that did.
+    pub fn release(&mut self, hold: &Hold, counts: bool, now: FileTime) {
         self.ages.release(hold.since, now);
-        if let Some(held) = self.unnumbered_by_pool.get_mut(pool.index()).filter(|_| hold.port.is_none()) {
-            *held = held.saturating_sub(1);
-        }
         self.ports_held = self.ports_held.saturating_sub(1);
         self.ports_released += 1;
-        if let Some(held) = self.held_by_pool.get_mut(pool.index()) {
-            *held = held.saturating_sub(1);
+        self.give_back(hold.pool, hold.port, counts);
+    }
+
+    /// A port of this pool is its owner's no more.
+    pub fn give_back(&mut self, pool: PoolKey, port: Option<u16>, counts: bool) {
+        if counts {
+            let held = self.slot(pool);
+            held.ports = held.ports.saturating_sub(1);
+            held.unnumbered = held.unnumbered.saturating_sub(u32::from(port.is_none()));
         }
+    }
+
+    fn slot(&mut self, pool: PoolKey) -> &mut InPool {
+        let kind = pool.kind();
+        match self.here.get_mut(kind).filter(|_| pool.compartment.is_own()) {
+            Some(slot) => slot,
+            None => self.elsewhere.entry(pool).or_default(),
+        }
+    }
+
+    /// Ports held now in a pool.
+    pub fn in_pool(&self, pool: PoolKey) -> InPool {
+        let held = if pool.compartment.is_own() { self.here.get(pool.kind()) } else { self.elsewhere.get(&pool) };
+        held.copied().unwrap_or_default()
     }
 
     /// Decides how the owner of all failures that waited is known.
@@ -141,17 +181,16 @@ impl Tally {
         self.sockets_closed += other.sockets_closed;
         self.ports_held += other.ports_held;
         self.ports_held_peak = self.ports_held_peak.max(other.ports_held_peak).max(self.ports_held);
-        let pairs = self.held_by_pool.iter_mut().zip(other.held_by_pool);
-        for (held, more) in pairs.chain(self.unnumbered_by_pool.iter_mut().zip(other.unnumbered_by_pool)) {
-            *held = held.saturating_add(more);
+        for (held, more) in self.here.iter_mut().zip(other.here) {
+            held.add(more);
+        }
+        for (pool, more) in other.elsewhere {
+            self.elsewhere.entry(pool).or_default().add(more);
         }
         self.ports_obtained += other.ports_obtained;
         self.ports_released += other.ports_released;
         self.ages.add(other.ages);
-        self.first_hold = match (self.first_hold, other.first_hold) {
-            (Some(one), Some(two)) => Some(one.min(two)),
-            (one, two) => one.or(two),
-        };
+        self.growth.add(other.growth);
         self.owner_source.add(other.owner_source);
     }
 
@@ -171,27 +210,28 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::machine::owner::Owner;
-    use crate::machine::pool_key::PoolKey;
+    use crate::machine::pool_key::{Compartment, PoolKey};
 
     const HOLD: Hold = Hold {
         owner: Owner::Unknown,
-        pool: PoolKey { protocol: None, family: None },
+        pool: PoolKey { protocol: None, family: None, compartment: Compartment::OWN },
         port: Some(50_000),
         since: FileTime(1),
+        dual: false,
     };
 
     #[test]
     fn peak_survives_release_and_adding() {
         let mut tally = Tally::default();
-        tally.hold(&HOLD);
-        tally.hold(&HOLD);
-        tally.release(&HOLD, FileTime(3));
+        tally.hold(&HOLD, true);
+        tally.hold(&HOLD, true);
+        tally.release(&HOLD, true, FileTime(3));
         let mut other = Tally::default();
-        other.hold(&HOLD);
-        other.hold(&HOLD);
+        other.hold(&HOLD, true);
+        other.hold(&HOLD, true);
         tally.add(other);
         assert_eq!((tally.ports_held, tally.ports_held_peak), (3, 3));
-        tally.release(&HOLD, FileTime(3));
+        tally.release(&HOLD, true, FileTime(3));
         assert_eq!((tally.ports_held, tally.ports_held_peak), (2, 3));
     }
 
@@ -199,12 +239,12 @@ mod tests {
     fn ages_are_means() {
         let hold = |since| Hold { since: FileTime(since), ..HOLD };
         let mut tally = Tally::default();
-        tally.hold(&hold(10));
-        tally.hold(&hold(20));
+        tally.hold(&hold(10), true);
+        tally.hold(&hold(20), true);
         assert_eq!((tally.ages.of_held(FileTime(40)), tally.ages.of_released()), (Some(25), None));
-        tally.release(&hold(10), FileTime(30));
+        tally.release(&hold(10), true, FileTime(30));
         assert_eq!((tally.ages.of_held(FileTime(40)), tally.ages.of_released()), (Some(20), Some(20)));
-        tally.release(&hold(20), FileTime(i64::MAX));
+        tally.release(&hold(20), true, FileTime(i64::MAX));
         assert_eq!((tally.ages.held(), tally.ages.of_held(FileTime(40))), (0, None));
     }
 

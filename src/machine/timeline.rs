@@ -1,7 +1,8 @@
-//! Failures, binds, closes and ports held in even steps, and the spans of time in which binds or connects failed.
+//! Failures, binds, ports that came back, and how full the pools are, in even steps.
 
 use std::ops::Range;
 
+use super::levels::Level;
 use crate::time::FileTime;
 
 /// Steps of a finished timeline at most.
@@ -10,14 +11,8 @@ pub const MAX_STEPS: usize = 60;
 /// Steps while it grows: then two become one.
 const MAX_GROWING: i64 = 128;
 
-/// Failures further apart than this belong to different outages.
-const OUTAGE_GAP_100NS: i64 = 60 * FileTime::SECOND;
-
-/// Outages that are told apart; later ones lengthen the last. A day has 1,440 minutes.
-const MAX_OUTAGES: usize = 1440;
-
 /// One step.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Step {
     /// Binds that succeeded.
     pub binds_ok: u64,
@@ -25,19 +20,29 @@ pub struct Step {
     pub bind_failures: u64,
     /// Connects that failed with 0xC0000209.
     pub connect_failures: u64,
-    /// Sockets closed.
+    /// Ports that came back.
     pub closes: u64,
     /// Ports held at its end; `None` where nothing happened in it.
     held: Option<u64>,
+    /// How full the pools were at its end; `None` where nothing happened in it.
+    levels: Option<Vec<Level>>,
 }
 
 impl Step {
-    fn add(&mut self, later: Self) {
+    fn add(&mut self, later: &Self) {
         self.binds_ok += later.binds_ok;
         self.bind_failures += later.bind_failures;
         self.connect_failures += later.connect_failures;
         self.closes += later.closes;
         self.held = later.held.or(self.held);
+        if later.levels.is_some() {
+            self.levels.clone_from(&later.levels);
+        }
+    }
+
+    /// How full the pools were at the end of the step; those that are empty are left out.
+    pub fn levels(&self) -> &[Level] {
+        self.levels.as_deref().unwrap_or_default()
     }
 
     /// Ports held at the end of the step.
@@ -55,19 +60,8 @@ pub enum Happening {
     BindFailure,
     /// A connect failed for want of a port.
     ConnectFailure,
-    /// A socket was closed.
+    /// A port came back.
     Close,
-}
-
-/// A span of time in which binds or connects failed, no two failures more than a minute apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outage {
-    /// First failure.
-    pub first: FileTime,
-    /// Last failure.
-    pub last: FileTime,
-    /// Failures.
-    pub failures: u64,
 }
 
 /// A timeline that grows with its events and keeps its size.
@@ -78,7 +72,6 @@ pub struct Timeline {
     /// Length of a step, in seconds: 1, doubled as often as was necessary.
     step_seconds: i64,
     steps: Vec<Step>,
-    outages: Vec<Outage>,
     /// The step that was counted in last, and its time: nearly always that of the next happening too.
     latest: (Range<i64>, usize),
     /// Bounds of the traces, where their headers tell: a wrong time stamp must not stretch the timeline.
@@ -94,8 +87,6 @@ pub struct Steps {
     pub seconds: i64,
     /// The steps.
     pub steps: Vec<Step>,
-    /// Outages.
-    pub outages: Vec<Outage>,
 }
 
 impl Timeline {
@@ -106,10 +97,7 @@ impl Timeline {
 
     /// Counts something, after which `held` ports are held.
     pub fn count(&mut self, what: Happening, time: FileTime, held: u64) {
-        let time = match self.bounds {
-            Some((start, end)) if start <= end => time.clamp(start, end),
-            _ => time,
-        };
+        let time = self.within_bounds(time);
         let index = if self.latest.0.contains(&time.0) { self.latest.1 } else { self.step_of(time) };
         if let Some(step) = self.steps.get_mut(index) {
             match what {
@@ -120,8 +108,25 @@ impl Timeline {
             }
             step.held = Some(held);
         }
-        if matches!(what, Happening::BindFailure | Happening::ConnectFailure) {
-            self.failure(time);
+    }
+
+    fn within_bounds(&self, time: FileTime) -> FileTime {
+        match self.bounds {
+            Some((start, end)) if start <= end => time.clamp(start, end),
+            _ => time,
+        }
+    }
+
+    /// Whether a happening at this time ends the step of those before: then its levels are to be told.
+    #[inline]
+    pub fn ends_step(&self, time: FileTime) -> bool {
+        !self.steps.is_empty() && !self.latest.0.contains(&self.within_bounds(time).0)
+    }
+
+    /// Notes how full the pools are at the end of the step that was counted in last.
+    pub fn end_step(&mut self, levels: Vec<Level>) {
+        if let Some(step) = self.steps.get_mut(self.latest.1) {
+            step.levels = Some(levels);
         }
     }
 
@@ -156,22 +161,10 @@ impl Timeline {
         self.steps = merged(&self.steps, 2);
     }
 
-    fn failure(&mut self, time: FileTime) {
-        let is_full = self.outages.len() >= MAX_OUTAGES;
-        match self.outages.last_mut() {
-            Some(outage) if is_full || time.since(outage.last) <= OUTAGE_GAP_100NS => {
-                outage.first = outage.first.min(time);
-                outage.last = outage.last.max(time);
-                outage.failures += 1;
-            }
-            _ => self.outages.push(Outage { first: time, last: time, failures: 1 }),
-        }
-    }
-
     /// The steps, [`MAX_STEPS`] at most, up to the end of the traces where that is known.
     pub fn finish(mut self) -> Steps {
         if self.steps.is_empty() {
-            return Steps { outages: self.outages, ..Steps::default() };
+            return Steps::default();
         }
         if let Some((_, end)) = self.bounds {
             while self.index(end) >= MAX_GROWING {
@@ -184,20 +177,22 @@ impl Timeline {
         }
         let factor = self.steps.len().div_ceil(MAX_STEPS).max(1);
         let mut steps = merged(&self.steps, factor);
-        let mut held = 0;
+        let (mut held, mut levels) = (0, Vec::new());
         for step in &mut steps {
             held = step.held.unwrap_or(held);
             step.held = Some(held);
+            levels = step.levels.take().unwrap_or(levels);
+            step.levels = Some(levels.clone());
         }
         let seconds = self.step_seconds.saturating_mul(i64::try_from(factor).unwrap_or(i64::MAX));
-        Steps { start: self.start, seconds, steps, outages: self.outages }
+        Steps { start: self.start, seconds, steps }
     }
 }
 
 fn merged(steps: &[Step], factor: usize) -> Vec<Step> {
     let merge = |parts: &[Step]| {
         let mut sum = Step::default();
-        parts.iter().for_each(|part| sum.add(*part));
+        parts.iter().for_each(|part| sum.add(part));
         sum
     };
     steps.chunks(factor).map(merge).collect()
@@ -251,16 +246,5 @@ mod tests {
         unbounded.count(Happening::BindOk, at(1), 1);
         unbounded.count(Happening::BindOk, FileTime(i64::MAX), 2);
         assert!(unbounded.finish().steps.len() <= MAX_STEPS);
-    }
-
-    #[test]
-    fn failures_more_than_a_minute_apart_are_two_outages() {
-        let mut timeline = Timeline::new(None);
-        for second in [0, 59, 100, 170, 171] {
-            timeline.count(Happening::BindFailure, at(second), 0);
-        }
-        let outages = timeline.finish().outages;
-        let spans: Vec<_> = outages.iter().map(|outage| (outage.first, outage.last, outage.failures)).collect();
-        assert_eq!(spans, [(at(0), at(100), 3), (at(170), at(171), 2)]);
     }
 }

@@ -4,17 +4,19 @@
 //! moment at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::moment::TransportShare;
-use super::owner::ProcessId;
-use super::pool_key::{POOLS, PoolKey};
+use super::owner::{Owner, ProcessId};
+use super::pool_key::{Compartment, PoolKey};
 use super::pools::Pool;
 use super::processes::ProcessTable;
-use super::ranges::{PoolRange, PoolRanges};
+use super::ranges::PoolRange;
 use super::reservation::Reservation;
+use super::seen_ports::SeenPorts;
 use crate::event::{PortReference, RawPort, TransportEvent};
 use crate::hash::FastMap;
-use crate::net::{Family, Protocol};
+use crate::net::{Family, Protocol, SocketAddress};
 use crate::status::NtStatus;
 use crate::time::{FileTime, joined};
 
@@ -27,6 +29,7 @@ const MAX_RESERVATIONS: usize = 4096;
 /// `TCP_STATE` values. Source: the TCPIP manifest's value map.
 const CLOSED: u32 = 0;
 const LISTEN: u32 = 1;
+const CLOSE_WAIT: u32 = 7;
 const TIME_WAIT: u32 = 10;
 
 /// Which way round the two bytes of a port are; no source states it.
@@ -60,16 +63,36 @@ pub struct Refusals {
 struct Endpoint {
     process: ProcessId,
     family: Option<Family>,
+    compartment: Compartment,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Holding {
     process: Option<ProcessId>,
-    family: Family,
-    port: u16,
+    compartment: Compartment,
+    local: SocketAddress,
     since: FileTime,
     /// In TIME_WAIT.
     waits: bool,
+    /// In CLOSE_WAIT: the other side has closed.
+    is_closed_there: bool,
+}
+
+impl Holding {
+    fn pool(&self, protocol: Protocol) -> PoolKey {
+        PoolKey::new(protocol, self.local.family()).within(self.compartment)
+    }
+}
+
+/// A reference or holding, as counted for one pool.
+struct Reference {
+    port: u16,
+    process: Option<ProcessId>,
+    /// `None`: before the trace.
+    since: Option<FileTime>,
+    ip: Option<IpAddr>,
+    waits: bool,
+    is_closed_there: bool,
 }
 
 /// What TCP/IP's events told.
@@ -79,15 +102,23 @@ pub struct Transport {
     endpoints: FastMap<u64, Endpoint>,
     /// Ports taken and not given back, and when.
     acquired: BTreeMap<PortReference, FileTime>,
+    /// How many of them refer to each port, as its bytes stand.
+    references: FastMap<RawPort, u32>,
+    /// Events told that ports were given back, or connections closed.
+    pub tells_releases: bool,
     /// Connections that were there before the trace, by TCB.
     existing: FastMap<u64, Holding>,
     udp: FastMap<u64, Holding>,
     /// References and holdings for each pool, roughly: TCP ports whose family is not known count for both.
-    in_use: [u32; POOLS],
+    in_use: Vec<u32>,
+    /// Ports acquired so far, over both families: TCP, UDP.
+    taken: (u64, u64),
+    /// Port numbers of connections that were there before the trace, for IPv4 and IPv6.
+    seen: [SeenPorts; 2],
     /// Port reservations; one that two events tell of is one.
     pub reservations: BTreeSet<Reservation>,
     /// Refusals by pool.
-    pub refusals: [Refusals; POOLS],
+    pub refusals: BTreeMap<PoolKey, Refusals>,
     /// First and last refusal or weak reference.
     pub refusal_span: Option<(FileTime, FileTime)>,
     /// Ports given although others use them, because none was free (1195).
@@ -103,26 +134,32 @@ pub struct Transport {
     /// The order of port bytes as far as it has been decided.
     pub order: Option<PortOrder>,
     deferred: Option<(Option<u32>, FileTime)>,
+    /// How often the order was asked for in vain.
+    undecided: u64,
 }
 
 impl Transport {
-    /// Takes in one event. Events must come in time order.
+    /// Takes in one event, with the compartment that it names. Events must come in time order.
     pub fn observe(
         &mut self,
         time: FileTime,
         header_pid: Option<u32>,
         event: &TransportEvent,
+        told: Option<Compartment>,
         processes: &mut ProcessTable,
     ) {
         self.port_events += 1;
         match *event {
-            TransportEvent::Endpoint { endpoint, pid, family } => {
+            TransportEvent::Endpoint { endpoint, pid, family, .. } => {
                 let process = processes.running(pid, time);
-                self.follow(endpoint, Endpoint { process, family });
+                let compartment = told.unwrap_or_else(|| processes.compartment(Owner::Process(process)));
+                processes.set_compartment(process, compartment);
+                self.follow(endpoint, Endpoint { process, family, compartment });
             }
-            TransportEvent::Connection { tcb, pid, family } => {
+            TransportEvent::Connection { tcb, pid, family, .. } => {
                 let process = processes.running(pid, time);
-                self.follow(tcb, Endpoint { process, family });
+                let compartment = told.unwrap_or_else(|| processes.compartment(Owner::Process(process)));
+                self.follow(tcb, Endpoint { process, family, compartment });
             }
             TransportEvent::Acquired(reference) => self.acquire(reference, time),
             TransportEvent::Released(reference) => self.release(reference),
@@ -131,27 +168,31 @@ impl Transport {
                 self.refused_at(time);
             }
             TransportEvent::Existing { tcb, pid, local, state } => {
-                self.existing(time, tcb, pid, (local.family(), local.port), state, processes);
+                self.existing(time, tcb, pid, local, state, processes);
             }
             TransportEvent::State { tcb, state } => self.change_state(tcb, state),
             TransportEvent::UdpBound { endpoint, pid, local } => {
-                let known = self.endpoints.get(&endpoint).map(|endpoint| endpoint.process);
-                let process = known.or_else(|| pid.map(|pid| processes.running(pid, time)));
-                let holding = Holding { process, family: local.family(), port: local.port, since: time, waits: false };
-                self.hold_udp(endpoint, holding);
+                let known = self.endpoints.get(&endpoint).copied();
+                let process = known.map(|known| known.process).or_else(|| pid.map(|pid| processes.running(pid, time)));
+                let of_process = || process.map_or(Compartment::OWN, |id| processes.compartment(Owner::Process(id)));
+                let compartment = known.map_or_else(of_process, |known| known.compartment);
+                let (waits, is_closed_there) = (false, false);
+                self.hold_udp(endpoint, Holding { process, compartment, local, since: time, waits, is_closed_there });
             }
             TransportEvent::UdpClosed { endpoint } => {
+                self.tells_releases = true;
                 if let Some(holding) = self.udp.remove(&endpoint) {
-                    self.count(PoolKey::new(Protocol::Udp, holding.family), false);
+                    self.count(holding.pool(Protocol::Udp), false);
                 }
                 self.endpoints.remove(&endpoint);
             }
-            TransportEvent::Refused { protocol, connect, family, status } => {
+            TransportEvent::Refused { protocol, connect, family, status, endpoint, .. } => {
                 if status == NtStatus::TOO_MANY_ADDRESSES {
-                    let key = PoolKey { protocol: Some(protocol), family };
-                    if let Some(refusals) = self.refusals.get_mut(key.index()) {
-                        *(if connect { &mut refusals.connects } else { &mut refusals.binds }) += 1;
-                    }
+                    let of_endpoint = endpoint.and_then(|endpoint| self.endpoints.get(&endpoint));
+                    let compartment = told.or(of_endpoint.map(|endpoint| endpoint.compartment)).unwrap_or_default();
+                    let key = PoolKey { protocol: Some(protocol), family, compartment };
+                    let refusals = self.refusals.entry(key).or_default();
+                    *(if connect { &mut refusals.connects } else { &mut refusals.binds }) += 1;
                     self.refused_at(time);
                 }
             }
@@ -182,6 +223,27 @@ impl Transport {
         self.in_use.get(key.index()).copied().unwrap_or(0)
     }
 
+    /// Ports acquired so far by a protocol, over both families.
+    pub fn taken(&self, key: PoolKey) -> u64 {
+        match key.protocol {
+            Some(Protocol::Tcp) => self.taken.0,
+            Some(Protocol::Udp) => self.taken.1,
+            None => 0,
+        }
+    }
+
+    /// Port numbers of TCP connections that were there before the trace; `None` where it tells none.
+    pub fn seen(&self, key: PoolKey) -> Option<&SeenPorts> {
+        let index = usize::from(key.family? == Family::Ipv6);
+        let is_here = key.protocol == Some(Protocol::Tcp) && key.compartment.is_own();
+        self.seen.get(index).filter(|seen| is_here && !seen.is_empty())
+    }
+
+    /// All that is followed.
+    pub fn followed(&self) -> u64 {
+        (self.acquired.len() + self.existing.len() + self.udp.len()) as u64
+    }
+
     fn refused_at(&mut self, time: FileTime) {
         self.refusal_span = joined(self.refusal_span, Some((time, time)));
     }
@@ -199,26 +261,39 @@ impl Transport {
     }
 
     fn count(&mut self, key: PoolKey, more: bool) {
+        if self.in_use.len() <= key.index() {
+            self.in_use.resize(key.index() + 1, 0);
+        }
         if let Some(count) = self.in_use.get_mut(key.index()) {
             *count = if more { count.saturating_add(1) } else { count.saturating_sub(1) };
         }
     }
 
-    fn count_reference(&mut self, more: bool) {
+    fn count_reference(&mut self, acquirer: u64, more: bool) {
+        let compartment = self.endpoints.get(&acquirer).map_or(Compartment::OWN, |endpoint| endpoint.compartment);
         for family in [Family::Ipv4, Family::Ipv6] {
-            self.count(PoolKey::new(Protocol::Tcp, family), more);
+            self.count(PoolKey::new(Protocol::Tcp, family).within(compartment), more);
         }
     }
 
     fn acquire(&mut self, reference: PortReference, time: FileTime) {
+        self.taken.0 += 1;
         if self.has_room() && self.acquired.insert(reference, time).is_none() {
-            self.count_reference(true);
+            *self.references.entry(reference.port).or_default() += 1;
+            self.count_reference(reference.acquirer, true);
         }
     }
 
     fn release(&mut self, reference: PortReference) {
+        self.tells_releases = true;
         if self.acquired.remove(&reference).is_some() {
-            self.count_reference(false);
+            if let Some(references) = self.references.get_mut(&reference.port) {
+                *references -= 1;
+                if *references == 0 {
+                    self.references.remove(&reference.port);
+                }
+            }
+            self.count_reference(reference.acquirer, false);
             let any = PortReference { port: RawPort(0), ..reference };
             let last = PortReference { port: RawPort(u16::MAX), ..reference };
             if self.acquired.range(any..=last).next().is_none() {
@@ -228,9 +303,26 @@ impl Transport {
         self.end_existing(reference.acquirer);
     }
 
+    /// Whether nothing refers to the port of a reference any more.
+    pub(super) fn is_last(&self, reference: PortReference) -> bool {
+        !self.references.contains_key(&reference.port)
+    }
+
+    /// The port of a reference; `None` where the order of its bytes has not been decided. To decide it costs a walk over all
+    /// references: it is tried less and less often.
+    pub(super) fn read_port(&mut self, reference: PortReference, range: PoolRange, pools: &[Pool]) -> Option<u16> {
+        if self.order.is_none() {
+            self.undecided += 1;
+            if self.undecided.is_power_of_two() {
+                self.decide_order(range, pools);
+            }
+        }
+        self.order.map(|order| order.read(reference.port))
+    }
+
     fn end_existing(&mut self, tcb: u64) {
         if let Some(holding) = self.existing.remove(&tcb) {
-            self.count(PoolKey::new(Protocol::Tcp, holding.family), false);
+            self.count(holding.pool(Protocol::Tcp), false);
         }
     }
 
@@ -239,7 +331,7 @@ impl Transport {
         time: FileTime,
         tcb: u64,
         pid: u32,
-        (family, port): (Family, u16),
+        local: SocketAddress,
         state: u32,
         processes: &mut ProcessTable,
     ) {
@@ -251,8 +343,14 @@ impl Transport {
         self.rundown_connections += 1;
         let waits = state == TIME_WAIT;
         let process = (!waits).then(|| processes.running(pid, time));
-        self.existing.insert(tcb, Holding { process, family, port, since: time, waits });
-        self.count(PoolKey::new(Protocol::Tcp, family), true);
+        let compartment = process.map_or(Compartment::OWN, |id| processes.compartment(Owner::Process(id)));
+        let is_closed_there = state == CLOSE_WAIT;
+        let holding = Holding { process, compartment, local, since: time, waits, is_closed_there };
+        if let Some(seen) = self.seen.get_mut(usize::from(local.family() == Family::Ipv6)) {
+            seen.add(local.port);
+        }
+        self.existing.insert(tcb, holding);
+        self.count(holding.pool(Protocol::Tcp), true);
     }
 
     fn change_state(&mut self, tcb: u64, state: u32) {
@@ -266,6 +364,11 @@ impl Transport {
                     (holding.waits, holding.process) = (true, None);
                 }
             }
+            CLOSE_WAIT => {
+                if let Some(holding) = self.existing.get_mut(&tcb) {
+                    holding.is_closed_there = true;
+                }
+            }
             _ => {}
         }
     }
@@ -274,28 +377,52 @@ impl Transport {
         if !self.has_room() {
             return;
         }
-        match self.udp.insert(endpoint, holding) {
-            Some(old) if old.family == holding.family => {}
-            old => {
-                if let Some(old) = old {
-                    self.count(PoolKey::new(Protocol::Udp, old.family), false);
+        self.taken.1 += 1;
+        if let Some(old) = self.udp.insert(endpoint, holding) {
+            self.count(old.pool(Protocol::Udp), false);
+        }
+        self.count(holding.pool(Protocol::Udp), true);
+    }
+
+    /// Connections and endpoints of processes that have ended, whose ports are given out again, are gone.
+    pub(super) fn forget(&mut self, gone: &[ProcessId]) {
+        let is_gone = |holding: &Holding| holding.process.is_some_and(|process| gone.contains(&process));
+        for (protocol, holdings) in [(Protocol::Tcp, &mut self.existing), (Protocol::Udp, &mut self.udp)] {
+            let mut pools = Vec::new();
+            holdings.retain(|_, holding| {
+                let stays = !is_gone(holding);
+                pools.extend((!stays).then(|| holding.pool(protocol)));
+                stays
+            });
+            for pool in pools {
+                if let Some(count) = self.in_use.get_mut(pool.index()) {
+                    *count = count.saturating_sub(1);
                 }
-                self.count(PoolKey::new(Protocol::Udp, holding.family), true);
             }
         }
     }
 
-    /// What this adds to a pool now. `pools` are those of the sockets that the trace saw binding.
-    pub fn share(&mut self, key: PoolKey, ranges: &PoolRanges, pools: &[Pool; POOLS]) -> TransportShare {
+    /// What this adds to a pool now. `pools` are those of the sockets that the trace saw binding. `by_address`: told apart by
+    /// local address too.
+    pub fn share(&mut self, key: PoolKey, range: PoolRange, pools: &[Pool], by_address: bool) -> TransportShare {
         let mut share = TransportShare::default();
-        let (Some(protocol), Some(family), Some(pool)) = (key.protocol, key.family, pools.get(key.index())) else {
-            return share;
-        };
-        let range = ranges.of(key);
+        let Some(pool) = pools.get(key.index()) else { return share };
         let mut ports: BTreeMap<u16, (Option<ProcessId>, bool)> = BTreeMap::new();
+        let mut closed_there: BTreeSet<u16> = BTreeSet::new();
         let mut waiting: BTreeSet<u16> = BTreeSet::new();
-        let mut add = |port: u16, process: Option<ProcessId>, since: Option<FileTime>, share: &mut TransportShare| {
+        let mut at_addresses: BTreeSet<(IpAddr, Option<ProcessId>, u16)> = BTreeSet::new();
+        self.each(key, range, pools, |reference| {
             share.in_use += 1;
+            let Reference { port, process, since, ip, .. } = reference;
+            if reference.waits {
+                // The port of a service waits once for each of its connections; one that a socket gave back is counted
+                // already.
+                let is_counted = pool.holds(port) || pool.time_wait.since(port).is_some();
+                if range.contains(port) && !is_counted {
+                    waiting.insert(port);
+                }
+                return;
+            }
             let older = since.is_none();
             let waits_since = pool.time_wait.since(port);
             let is_taken_again = waits_since.zip(since).is_some_and(|(waits, since)| since > waits);
@@ -304,6 +431,12 @@ impl Transport {
             }
             let waits = waits_since.is_some() && !is_taken_again;
             if range.contains(port) && !pool.holds(port) && !waits {
+                if reference.is_closed_there {
+                    closed_there.insert(port);
+                }
+                if let Some(ip) = ip.filter(|_| by_address) {
+                    at_addresses.insert((ip, process, port));
+                }
                 let entry = ports.entry(port).or_insert((process, older));
                 // The one that is known, and of several the smallest: maps have no order of their own.
                 *entry = match (*entry, (process, older)) {
@@ -312,60 +445,85 @@ impl Transport {
                     (kept, new) => kept.min(new),
                 };
             }
+        });
+        let only_waiting = waiting.iter().filter(|port| !ports.contains_key(port)).count();
+        share.time_wait = u32::try_from(only_waiting).unwrap_or(u32::MAX);
+        for (port, whose) in ports {
+            share.add(whose, closed_there.contains(&port));
+        }
+        for (ip, process, _) in at_addresses {
+            *share.by_address.entry((ip, process)).or_default() += 1;
+        }
+        share
+    }
+
+    /// How many ports this adds to a pool now, those in TIME_WAIT among them.
+    pub fn added(&mut self, key: PoolKey, range: PoolRange, pools: &[Pool]) -> u32 {
+        let Some(pool) = pools.get(key.index()).filter(|_| self.in_use(key) > 0) else { return 0 };
+        let mut added = SeenPorts::default();
+        let mut count = 0;
+        self.each(key, range, pools, |Reference { port, since, .. }| {
+            let waits_since = pool.time_wait.since(port);
+            let is_counted = waits_since.is_some_and(|waits| since.is_none_or(|since| since <= waits));
+            if range.contains(port) && !pool.holds(port) && !is_counted && added.add(port) {
+                count += 1;
+            }
+        });
+        count
+    }
+
+    /// Goes through all references and holdings of a pool.
+    fn each(&mut self, key: PoolKey, range: PoolRange, pools: &[Pool], mut with: impl FnMut(Reference)) {
+        let (Some(protocol), Some(family)) = (key.protocol, key.family) else { return };
+        let is_here = |holding: &&Holding| holding.pool(protocol) == key;
+        let reference = |holding: &Holding, since| Reference {
+            port: holding.local.port,
+            process: holding.process,
+            since,
+            ip: Some(holding.local.ip),
+            waits: holding.waits,
+            is_closed_there: holding.is_closed_there,
         };
         match protocol {
             Protocol::Tcp => {
                 if !self.acquired.is_empty() {
                     let order = self.decide_order(range, pools);
-                    let other =
-                        PoolKey::new(protocol, if family == Family::Ipv4 { Family::Ipv6 } else { Family::Ipv4 });
+                    let other = if family == Family::Ipv4 { Family::Ipv6 } else { Family::Ipv4 };
+                    let other = PoolKey { family: Some(other), ..key };
+                    let holds = |key: PoolKey, port| pools.get(key.index()).is_some_and(|pool| pool.holds(port));
                     for (reference, since) in &self.acquired {
                         let port = order.read(reference.port);
                         let owner = self.endpoints.get(&reference.acquirer);
-                        let known_family = owner.and_then(|owner| owner.family);
+                        if owner.map_or(Compartment::OWN, |owner| owner.compartment) != key.compartment {
+                            continue;
+                        }
                         // What does not tell its family is IPv4's, unless a socket of IPv6 holds it.
-                        let is_here = known_family.map_or_else(
-                            || {
-                                let held_there = pools.get(other.index()).is_some_and(|pool| pool.holds(port));
-                                if family == Family::Ipv4 { !held_there } else { pool.holds(port) }
-                            },
-                            |known| known == family,
-                        );
+                        let is_here = match owner.and_then(|owner| owner.family) {
+                            Some(known) => known == family,
+                            None if family == Family::Ipv4 => !holds(other, port),
+                            None => holds(key, port),
+                        };
                         if is_here {
-                            add(port, owner.map(|owner| owner.process), Some(*since), &mut share);
+                            let process = owner.map(|owner| owner.process);
+                            let (waits, is_closed_there) = (false, false);
+                            with(Reference { port, process, since: Some(*since), ip: None, waits, is_closed_there });
                         }
                     }
                 }
-                for holding in self.existing.values().filter(|holding| holding.family == family) {
-                    if holding.waits {
-                        share.in_use += 1;
-                        // The port of a service waits once for each of its connections; one that a socket gave back is
-                        // counted already.
-                        let is_counted = pool.holds(holding.port) || pool.time_wait.since(holding.port).is_some();
-                        if range.contains(holding.port) && !is_counted {
-                            waiting.insert(holding.port);
-                        }
-                    } else {
-                        add(holding.port, holding.process, None, &mut share);
-                    }
+                for holding in self.existing.values().filter(is_here) {
+                    with(reference(holding, None));
                 }
             }
             Protocol::Udp => {
-                for holding in self.udp.values().filter(|holding| holding.family == family) {
-                    add(holding.port, holding.process, Some(holding.since), &mut share);
+                for holding in self.udp.values().filter(is_here) {
+                    with(reference(holding, Some(holding.since)));
                 }
             }
         }
-        let only_waiting = waiting.iter().filter(|port| !ports.contains_key(port)).count();
-        share.time_wait = u32::try_from(only_waiting).unwrap_or(u32::MAX);
-        for (process, older) in ports.into_values() {
-            *share.by_process.entry((process, older)).or_default() += 1;
-        }
-        share
     }
 
     /// The order in which more ports are those of known sockets; without any, that in which more lie in the range.
-    fn decide_order(&mut self, range: PoolRange, pools: &[Pool; POOLS]) -> PortOrder {
+    fn decide_order(&mut self, range: PoolRange, pools: &[Pool]) -> PortOrder {
         if let Some(order) = self.order {
             return order;
         }
@@ -392,9 +550,10 @@ impl Transport {
     pub fn restart(&mut self) {
         self.endpoints.clear();
         self.acquired.clear();
+        self.references.clear();
         self.existing.clear();
         self.udp.clear();
-        self.in_use = [0; POOLS];
+        self.in_use.clear();
         self.reservations.clear();
         self.deferred = None;
     }
@@ -403,22 +562,29 @@ impl Transport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::SocketAddress;
+    use crate::machine::moment::TransportPorts;
+    use crate::machine::pool_key::POOLS;
+    use crate::machine::ranges::DEFAULT_RANGE;
 
     fn acquired(acquirer: u64, raw: u16) -> TransportEvent {
         TransportEvent::Acquired(PortReference { acquirer, port: RawPort(raw) })
     }
 
     fn observe(transport: &mut Transport, processes: &mut ProcessTable, event: &TransportEvent) {
-        transport.observe(FileTime(1), None, event, processes);
+        transport.observe(FileTime(1), None, event, None, processes);
     }
 
     fn endpoint(address: u64, pid: u32) -> TransportEvent {
         let family = Some(Family::Ipv4);
-        TransportEvent::Endpoint { endpoint: address, pid, family }
+        TransportEvent::Endpoint { endpoint: address, pid, family, compartment: None }
     }
 
-    const TCP4: PoolKey = PoolKey { protocol: Some(Protocol::Tcp), family: Some(Family::Ipv4) };
+    const TCP4: PoolKey =
+        PoolKey { protocol: Some(Protocol::Tcp), family: Some(Family::Ipv4), compartment: Compartment::OWN };
+
+    fn share(transport: &mut Transport, pools: &[Pool]) -> TransportShare {
+        transport.share(TCP4, DEFAULT_RANGE, pools, false)
+    }
 
     #[test]
     fn ports_of_the_kernel_are_what_no_socket_holds() {
@@ -432,14 +598,18 @@ mod tests {
             }
             observe(&mut transport, &mut processes, &acquired(0xE2, raw(60_000)));
             let mut pools: [Pool; POOLS] = Default::default();
-            pools[TCP4.index()].hold(Some(60_000), FileTime(1));
-            let share = transport.share(TCP4, &PoolRanges::default(), &pools);
+            pools[TCP4.index()].hold(Some(60_000), Owner::Unknown, 1, FileTime(1));
+            let now = share(&mut transport, &pools);
             let system = processes.last_known(4);
-            assert_eq!(share.by_process.get(&(system, false)), Some(&10), "host order: {host_order}");
-            assert_eq!((share.ports(), share.in_use), (10, 11));
+            assert_eq!(
+                now.by_process.get(&(system, false)).map(|seen| seen.ports),
+                Some(10),
+                "host order: {host_order}"
+            );
+            assert_eq!((now.ports(), now.in_use), (10, 11));
             let released = PortReference { acquirer: 0xE1, port: RawPort(raw(50_000)) };
             observe(&mut transport, &mut processes, &TransportEvent::Released(released));
-            assert_eq!(transport.share(TCP4, &PoolRanges::default(), &pools).ports(), 9);
+            assert_eq!(share(&mut transport, &pools).ports(), 9);
         }
     }
 
@@ -452,12 +622,13 @@ mod tests {
             observe(&mut transport, &mut processes, &event);
         }
         let pools: [Pool; POOLS] = Default::default();
-        let share = transport.share(TCP4, &PoolRanges::default(), &pools);
-        assert_eq!(share.by_process.get(&(processes.last_known(77), true)), Some(&2));
-        assert_eq!(share.time_wait, 1);
+        let share_now = share(&mut transport, &pools);
+        let seen = share_now.by_process.get(&(processes.last_known(77), true)).copied();
+        assert_eq!(seen, Some(TransportPorts { ports: 2, close_wait: 1 }));
+        assert_eq!(share_now.time_wait, 1);
         observe(&mut transport, &mut processes, &TransportEvent::State { tcb: 1, state: CLOSED });
         observe(&mut transport, &mut processes, &TransportEvent::State { tcb: 2, state: TIME_WAIT });
-        let share = transport.share(TCP4, &PoolRanges::default(), &pools);
-        assert_eq!((share.ports(), share.time_wait), (0, 2));
+        let now = share(&mut transport, &pools);
+        assert_eq!((now.ports(), now.time_wait), (0, 2));
     }
 }

@@ -81,7 +81,7 @@ fn endpoint_creation(fields: &mut Fields<'_>) -> Read {
     let endpoint = fields.pointer()?;
     let family = Family::from_winsock(fields.u32()?);
     let pid = fields.u32()?;
-    let event = TransportEvent::Endpoint { endpoint, pid, family };
+    let event = TransportEvent::Endpoint { endpoint, pid, family, compartment: None };
     Some((status == NtStatus::SUCCESS && endpoint != 0).then_some(event))
 }
 
@@ -103,9 +103,9 @@ fn udp_endpoint(fields: &mut Fields<'_>) -> Read {
 fn created(endpoint: u64, fields: &mut Fields<'_>) -> Read {
     let status = NtStatus(fields.u32()?);
     let pid = fields.u32()?;
-    let _compartment = fields.u32()?;
+    let compartment = Some(fields.u32()?);
     let family = Family::from_winsock(fields.u32()?);
-    let event = TransportEvent::Endpoint { endpoint, pid, family };
+    let event = TransportEvent::Endpoint { endpoint, pid, family, compartment };
     Some((status == NtStatus::SUCCESS && endpoint != 0).then_some(event))
 }
 
@@ -113,40 +113,45 @@ fn created(endpoint: u64, fields: &mut Fields<'_>) -> Read {
 fn request_connect(header_pid: Option<u32>, fields: &mut Fields<'_>) -> Read {
     let tcb = fields.pointer()?;
     let local = sockaddr(fields)?;
-    Some(header_pid.map(|pid| TransportEvent::Connection { tcb, pid, family: family(local) }))
+    Some(header_pid.map(|pid| TransportEvent::Connection { tcb, pid, family: family(local), compartment: None }))
 }
 
 /// 1033 and 1050: LocalAddress, RemoteAddress, Status, ProcessId, Compartment, Tcb.
-fn connect_result(fields: &mut Fields<'_>) -> Option<(Option<SocketAddress>, NtStatus, u32, u64)> {
+fn connect_result(fields: &mut Fields<'_>) -> Option<(Option<SocketAddress>, NtStatus, u32, u32, u64)> {
     let local = sockaddr(fields)?;
     let remote = sockaddr(fields)?;
     let status = NtStatus(fields.u32()?);
     let pid = fields.u32()?;
-    let _compartment = fields.u32()?;
+    let compartment = fields.u32()?;
     let tcb = fields.pointer()?;
-    Some((local.or(remote), status, pid, tcb))
+    Some((local.or(remote), status, pid, compartment, tcb))
 }
 
 fn connect_complete(fields: &mut Fields<'_>) -> Read {
-    let (address, status, pid, tcb) = connect_result(fields)?;
-    let event = TransportEvent::Connection { tcb, pid, family: family(address) };
+    let (address, status, pid, compartment, tcb) = connect_result(fields)?;
+    let event = TransportEvent::Connection { tcb, pid, family: family(address), compartment: Some(compartment) };
     Some((status == NtStatus::SUCCESS && pid != 0 && tcb != 0).then_some(event))
 }
 
 fn connect_refused(fields: &mut Fields<'_>) -> Read {
-    let (address, status, ..) = connect_result(fields)?;
-    let event = TransportEvent::Refused { protocol: Protocol::Tcp, connect: true, family: family(address), status };
-    Some(Some(event))
+    let (address, status, _, compartment, _) = connect_result(fields)?;
+    Some(Some(TransportEvent::Refused {
+        protocol: Protocol::Tcp,
+        connect: true,
+        family: family(address),
+        status,
+        endpoint: None,
+        compartment: Some(compartment),
+    }))
 }
 
 /// 1006 and 1394: LocalAddress, Status; 1006 from version 1 on begins with the endpoint's address.
 fn bind_refused(has_endpoint: bool, protocol: Protocol, fields: &mut Fields<'_>) -> Read {
-    if has_endpoint {
-        let _endpoint = fields.pointer()?;
-    }
+    let endpoint = if has_endpoint { Some(fields.pointer()?) } else { None };
     let local = sockaddr(fields)?;
     let status = NtStatus(fields.u32()?);
-    Some(Some(TransportEvent::Refused { protocol, connect: false, family: family(local), status }))
+    let family = family(local);
+    Some(Some(TransportEvent::Refused { protocol, connect: false, family, status, endpoint, compartment: None }))
 }
 
 /// 1300: Tcb, LocalAddress, RemoteAddress, State, Pid; newer versions add to the end.
@@ -234,10 +239,14 @@ mod tests {
             connect: false,
             family: Some(Family::Ipv4),
             status: NtStatus::TOO_MANY_ADDRESSES,
+            endpoint: None,
+            compartment: None,
         };
         assert_eq!(event(1006, 0, &v0, PointerSize::Eight), want);
         let v1 = [9_u32.to_le_bytes().to_vec(), v0].concat();
-        assert_eq!(event(1006, 1, &v1, PointerSize::Four), want);
+        let TransportEvent::Refused { endpoint: Some(9), .. } = event(1006, 1, &v1, PointerSize::Four) else {
+            panic!()
+        };
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::diagnosis::forecast::Forecast;
 use crate::diagnosis::holders::{HolderEvidence, Pattern};
 use crate::diagnosis::known::Known;
 use crate::diagnosis::outcome::Look;
+use crate::diagnosis::pools::pool_name;
 use crate::diagnosis::state::{Confidence, State};
 use crate::diagnosis::suspect::Suspect;
 use crate::diagnosis::verdict::Reason;
@@ -159,6 +160,8 @@ pub struct PoolRow {
     pub protocol: Option<Protocol>,
     /// Family, likewise.
     pub family: Option<Family>,
+    /// TCP/IP's number of its network compartment; `None` where no event names any.
+    pub compartment: Option<u32>,
     /// The local address whose binds alone failed; `None` for all.
     pub local_address: Option<String>,
     /// First port.
@@ -167,6 +170,8 @@ pub struct PoolRow {
     pub count: u32,
     /// Who told the range.
     pub source: RangeSource,
+    /// The range that was told, where known ports refute it.
+    pub refuted: Option<RangeRow>,
     /// Ports held at most.
     pub held_peak: u32,
     /// Ports held at the end; at most the peak.
@@ -211,10 +216,11 @@ pub struct PoolRow {
 impl PoolRow {
     /// `TCP over IPv4`, and the local address where it is that alone.
     pub fn name(&self) -> String {
-        let key = PoolKey { protocol: self.protocol, family: self.family };
+        let key = PoolKey { protocol: self.protocol, family: self.family, ..PoolKey::default() };
+        let name = pool_name(key, self.compartment);
         match &self.local_address {
-            Some(address) => format!("{} at {address}", key.name()),
-            None => key.name(),
+            Some(address) => format!("{name} at {address}"),
+            None => name,
         }
     }
 
@@ -222,6 +228,17 @@ impl PoolRow {
     pub fn end(&self) -> u16 {
         PoolRange { start: self.start, count: self.count, source: self.source }.end()
     }
+}
+
+/// A range of ports, and who tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RangeRow {
+    /// First port.
+    pub start: u16,
+    /// Ports.
+    pub count: u32,
+    /// Who told it.
+    pub source: RangeSource,
 }
 
 /// A process that holds ports of a pool.
@@ -249,6 +266,10 @@ pub struct HolderRow {
     pub released: u64,
     /// Ports held for each minute since its first, with one decimal.
     pub growth_per_minute: Option<f64>,
+    /// It ended before the trace did.
+    pub ended: bool,
+    /// Of `ports`, those of connections in CLOSE_WAIT, as TCP/IP or a listing shows: closed there, and not here.
+    pub close_wait: u32,
     /// Who else used sockets that it created, most first.
     pub used_by: Vec<UserRow>,
     /// What its use of ports looks like in more detail.
@@ -304,10 +325,23 @@ pub struct TimelineStep {
     pub bind_failures: u64,
     /// Connects that failed with 0xC0000209.
     pub connect_failures: u64,
-    /// Sockets closed.
+    /// Ports that came back.
     pub closes: u64,
     /// Distinct ports held at its end, over all pools.
     pub ports_held: u64,
+    /// Ports that the pool that speaks for the case had given out at its end; without one, the pool that was fullest.
+    pub occupied: Option<u32>,
+    /// Ports of that pool that sockets of the five largest holders held at its end, most first.
+    pub by_holder: Vec<StepHolderRow>,
+}
+
+/// Ports that a process held at the end of a step.
+#[derive(Debug, Clone, Serialize)]
+pub struct StepHolderRow {
+    /// Index into `processes`.
+    pub process: usize,
+    /// Ports; not 0.
+    pub ports: u32,
 }
 
 impl TimelineStep {

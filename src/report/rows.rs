@@ -2,10 +2,12 @@
 
 use super::{
     AddressRow, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, ImageRow, OutageHolderRow,
-    OutageRow, PoolRow, Report, SCHEMA_VERSION, TimelineStep, Tool, TrendRow, UserRow, Verdict,
+    OutageRow, PoolRow, RangeRow, Report, SCHEMA_VERSION, StepHolderRow, TimelineStep, Tool, TrendRow, UserRow,
+    Verdict,
 };
 use crate::case::facts::TraceFacts;
 use crate::diagnosis::Diagnosis;
+use crate::diagnosis::forecast::StepLevel;
 use crate::diagnosis::images::ImageOutcome;
 use crate::diagnosis::listings::Trend;
 use crate::diagnosis::outages::{OutageHolder, OutageOutcome};
@@ -42,7 +44,7 @@ impl Report {
             holders: diagnosis.holders.iter().map(holder_row).collect(),
             images: diagnosis.images.iter().map(image_row).collect(),
             unexplained: diagnosis.unexplained,
-            timeline: timeline(&diagnosis.timeline),
+            timeline: timeline(&diagnosis.timeline, &diagnosis.levels),
             outages: diagnosis.outages.iter().map(outage_row).collect(),
             addresses: address_rows(&diagnosis.findings.sockets),
             trends: diagnosis.trends.into_iter().map(trend_row).collect(),
@@ -68,6 +70,7 @@ fn pool_row(pool: &PoolOutcome) -> PoolRow {
     PoolRow {
         protocol: finding.key.protocol,
         family: finding.key.family,
+        compartment: finding.compartment,
         local_address: finding.local_address.map(|address| address.to_string()),
         start: finding.range.start,
         count: finding.range.count,
@@ -86,6 +89,7 @@ fn pool_row(pool: &PoolOutcome) -> PoolRow {
         given: finding.given,
         state: *state,
         moment: finding.moment,
+        refuted: finding.refuted.map(|told| RangeRow { start: told.start, count: told.count, source: told.source }),
         wider: finding.wider(),
         is_of_interest: *is_of_interest,
         known_by: *known_by,
@@ -107,6 +111,8 @@ fn holder_row(outcome: &HolderOutcome) -> HolderRow {
         obtained: holder.turnover.0,
         released: holder.turnover.1,
         growth_per_minute: holder.per_minute.map(rounded),
+        ended: holder.ended,
+        close_wait: holder.close_wait.max(holder.listed.map_or(0, |listed| listed.close_wait)),
         look: *look,
         used_by: users
             .iter()
@@ -120,7 +126,7 @@ fn rounded(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
 
-fn timeline(timeline: &Steps) -> Vec<TimelineStep> {
+fn timeline(timeline: &Steps, levels: &[StepLevel]) -> Vec<TimelineStep> {
     let start = |index: usize| {
         let steps = i64::try_from(index).unwrap_or(i64::MAX);
         let offset = timeline.seconds.saturating_mul(steps).saturating_mul(FileTime::SECOND);
@@ -134,8 +140,14 @@ fn timeline(timeline: &Steps) -> Vec<TimelineStep> {
         connect_failures: step.connect_failures,
         closes: step.closes,
         ports_held: step.ports_held(),
+        occupied: levels.get(index).map(|level| level.occupied),
+        by_holder: levels.get(index).map(|level| by_holder(level)).unwrap_or_default(),
     });
     steps.collect()
+}
+
+fn by_holder(level: &StepLevel) -> Vec<StepHolderRow> {
+    level.by_holder.iter().map(|(process, ports)| StepHolderRow { process: *process, ports: *ports }).collect()
 }
 
 fn image_row(image: &ImageOutcome) -> ImageRow {

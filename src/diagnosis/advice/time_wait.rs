@@ -21,7 +21,7 @@ const SHORT_DELAY_SECONDS: u32 = 30;
 
 pub(super) fn time_wait_steps(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
     let waits = |pool: &&PoolFinding| {
-        let waiting = pool.time_wait.0.max(pool.listing.map_or(0, |listing| listing.time_wait));
+        let waiting = pool.time_wait.0.max(pool.listed_time_wait);
         let is_full = pool.state.is_some() && pool.key.protocol == Some(Protocol::Tcp);
         is_full && waiting.saturating_mul(WORTH_SHARE) >= pool.range.count
     };

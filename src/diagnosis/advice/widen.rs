@@ -216,25 +216,9 @@ mod tests {
     use crate::machine::pool_key::PoolKey;
 
     fn pool(start: u16, count: u32, source: RangeSource) -> PoolFinding {
-        PoolFinding {
-            key: PoolKey::new(Protocol::Tcp, Family::Ipv4),
-            local_address: None,
-            range: PoolRange { start, count, source },
-            held: (0, 0),
-            time_wait: (0, 0),
-            time_wait_seconds: (120, 240),
-            failures: (1, 0),
-            refused: (0, 0),
-            failure_span: None,
-            given_before_failure: 0,
-            set_aside: 0,
-            explained: 0,
-            occupied_peak: (0, 0),
-            listing: None,
-            given: None,
-            state: Some(State::Exhausted),
-            moment: None,
-        }
+        let key = PoolKey::new(Protocol::Tcp, Family::Ipv4);
+        let empty = PoolFinding::new(key, PoolRange { start, count, source });
+        PoolFinding { failures: (1, 0), state: Some(State::Exhausted), ..empty }
     }
 
     fn situation<'a>(excluded: &'a [ExcludedPorts]) -> Situation<'a> {

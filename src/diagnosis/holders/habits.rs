@@ -4,16 +4,14 @@ use serde::Serialize;
 
 use crate::diagnosis::listings::Listed;
 use crate::machine::ages::Ages;
-use crate::machine::moment::Moment;
-use crate::machine::processes::Process;
-use crate::machine::ranges::PoolRange;
+use crate::machine::growth::Growth;
 use crate::time::FileTime;
 
 /// What the use of ports looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pattern {
-    /// Binds, and hardly ever closes.
+    /// Binds, hardly ever closes, and still grows.
     Leak,
     /// Took its ports early, and has not grown since.
     Steady,
@@ -35,54 +33,126 @@ const LEAK_SHARE: u32 = 4;
 /// Less than this many minutes tell nothing about growth.
 const MEASURABLE_MINUTES: f64 = 0.05;
 
-/// What was seen of one process in one pool.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Seen {
-    /// Sockets that the trace saw binding, and of these, those whose port number it does not tell.
+/// What was seen of one process in one pool, or of several together.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(in crate::diagnosis) struct Seen {
+    /// Ports of sockets that the trace saw binding, and of these, those whose number it does not tell.
     pub(super) bound: u32,
     pub(super) unnumbered: u32,
+    /// Ports of all pools that it had obtained and given back until then.
     pub(super) obtained: u64,
     pub(super) released: u64,
     pub(super) ages: Ages,
+    pub(super) growth: Growth,
     /// Ports that TCP/IP's events add: older than the trace, and acquired in it.
     pub(super) older: u32,
     pub(super) acquired: u32,
+    /// Of both, ports of connections in CLOSE_WAIT.
+    pub(super) close_wait: u32,
     pub(super) time_wait: u32,
     pub(super) reserved: u32,
     pub(super) listed: Option<Listed>,
+    pub(super) later: Later,
+}
+
+/// What became of its ports until the end of the trace.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Later {
+    /// Ports of all pools that it obtained and gave back.
+    pub(super) obtained: u64,
+    pub(super) released: u64,
+    /// Those that it still held.
+    pub(super) held: u64,
+    /// It was still running then.
+    pub(super) lasts: bool,
+}
+
+/// The moment and the pool that a habit is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::diagnosis) struct When {
+    /// Ports of the pool.
+    pub(in crate::diagnosis) count: u32,
+    /// When holders were counted.
+    pub(in crate::diagnosis) moment: Option<FileTime>,
+    /// The first failure of that outage; without one, the moment. Until then holders could grow.
+    pub(in crate::diagnosis) until: Option<FileTime>,
 }
 
 impl Seen {
-    /// What its use of the ports looks like, of which it holds `held`, those in TIME_WAIT and reserved ones left out. The
-    /// kernel and those who are not known have no habits.
-    pub(super) fn pattern(
-        &self,
-        held: u32,
-        range: PoolRange,
-        process: Option<&Process>,
-        moment: Option<&Moment>,
-        is_kernel_itself: bool,
-    ) -> Option<Pattern> {
-        let ports = held.saturating_add(self.time_wait).saturating_add(self.reserved);
+    /// Ports held, those in TIME_WAIT and reserved ones left out.
+    pub(super) fn held(&self) -> u32 {
+        self.in_trace().max(self.listed.map_or(0, |listed| listed.ports))
+    }
+
+    /// Ports held as the trace shows.
+    pub(super) fn in_trace(&self) -> u32 {
+        // Ports that TCP/IP knows by number may be those of sockets whose number is not told.
+        let acquired = self.acquired.saturating_sub(self.unnumbered);
+        self.bound.saturating_add(self.older).saturating_add(acquired)
+    }
+
+    /// All ports that nobody else can have.
+    pub(super) fn ports(&self) -> u32 {
+        self.held().saturating_add(self.time_wait).saturating_add(self.reserved)
+    }
+
+    /// Of several together.
+    pub(in crate::diagnosis) fn add(&mut self, other: &Self) {
+        for (sum, more) in [
+            (&mut self.bound, other.bound),
+            (&mut self.unnumbered, other.unnumbered),
+            (&mut self.older, other.older),
+            (&mut self.acquired, other.acquired),
+            (&mut self.close_wait, other.close_wait),
+            (&mut self.time_wait, other.time_wait),
+            (&mut self.reserved, other.reserved),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+        self.obtained += other.obtained;
+        self.released += other.released;
+        self.ages.add(other.ages);
+        self.growth.add(other.growth);
+        self.listed = match (self.listed, other.listed) {
+            (Some(mut one), Some(two)) => {
+                one.add(&two);
+                Some(one)
+            }
+            (one, two) => one.or(two),
+        };
+        self.later.obtained += other.later.obtained;
+        self.later.released += other.later.released;
+        self.later.held += other.later.held;
+        self.later.lasts |= other.later.lasts;
+    }
+
+    /// What its use of the ports looks like.
+    pub(in crate::diagnosis) fn pattern(&self, when: When) -> Option<Pattern> {
+        let (held, ports) = (self.held(), self.ports());
         if self.reserved > held.saturating_add(self.time_wait) {
             Some(Pattern::Reservation)
-        } else if is_kernel_itself || ports < HABIT_PORTS.max(range.count / HABIT_SHARE) || self.older * 2 > held {
+        } else if ports < HABIT_PORTS.max(when.count / HABIT_SHARE) {
             None
         } else if self.time_wait > held {
             Some(Pattern::Churn)
+        } else if u64::from(self.older) * 2 > u64::from(held) {
+            // How they came to be is not in the trace. What the other side has closed, nobody needs for long.
+            let is_idle = u64::from(self.close_wait) * 10 >= u64::from(held) * 8;
+            (is_idle && ports >= when.count / LEAK_SHARE).then_some(Pattern::Leak)
         } else {
-            self.habit(process, moment).filter(|habit| *habit != Pattern::Leak || ports >= range.count / LEAK_SHARE)
+            self.habit(when).filter(|habit| *habit != Pattern::Leak || ports >= when.count / LEAK_SHARE)
         }
     }
 
     /// More or fewer ports held for each minute, from the first port on until this moment.
-    pub(super) fn per_minute(&self, process: &Process, moment: &Moment) -> Option<f64> {
-        let minutes = moment.time.since(process.tally.first_hold?) as f64 / (60 * FileTime::SECOND) as f64;
+    pub(super) fn per_minute(&self, moment: FileTime) -> Option<f64> {
+        let minutes = moment.since(self.growth.first?) as f64 / (60 * FileTime::SECOND) as f64;
         (minutes >= MEASURABLE_MINUTES && self.bound > 0).then(|| f64::from(self.bound) / minutes)
     }
 
-    /// Whether a process leaks or works, by what it gave back: until the moment at hand, and later while it lived.
-    fn habit(&self, process: Option<&Process>, moment: Option<&Moment>) -> Option<Pattern> {
+    /// Whether a process leaks or works, by how it grew, and by what it gave back: until the moment at hand, and later while it
+    /// lived.
+    fn habit(&self, when: When) -> Option<Pattern> {
         if let Some(listed) = self.listed.filter(|listed| listed.ports > self.bound.saturating_add(self.acquired)) {
             // Bound and never connected, or closed by the other side alone: nobody needs such a socket for long.
             let idle = listed.bound.saturating_add(listed.close_wait);
@@ -92,15 +162,23 @@ impl Seen {
         if self.obtained == 0 {
             return None;
         }
-        let tally = &process?.tally;
-        let lasts = process.is_some_and(Process::lasts);
+        let later = self.later;
+        if when.until.is_some_and(|until| self.growth.is_flat(until)) && self.keeps_old_ones(when) {
+            return Some(Pattern::Steady);
+        }
         let is_leak = if self.released * 10 <= self.obtained {
-            !(lasts && tally.ports_released * 2 > tally.ports_obtained)
+            !(later.lasts && later.released * 2 > later.obtained)
         } else {
-            let gave_back_later = lasts && tally.ports_held * 2 < self.ages.held();
-            !gave_back_later && moment.is_some_and(|moment| is_rest_kept(&self.ages, tally.first_hold, moment.time))
+            let gave_back_later = later.lasts && later.held * 2 < self.ages.held();
+            !gave_back_later && when.moment.is_some_and(|moment| is_rest_kept(&self.ages, self.growth.first, moment))
         };
         Some(if is_leak { Pattern::Leak } else { Pattern::Load })
+    }
+
+    /// Whether the ports held are as old as half of the time since the first, on average.
+    fn keeps_old_ones(&self, when: When) -> bool {
+        let (Some(moment), Some(first)) = (when.moment, self.growth.first) else { return false };
+        self.ages.of_held(moment).is_some_and(|age| age.saturating_mul(2) >= i128::from(moment.since(first)))
     }
 }
 

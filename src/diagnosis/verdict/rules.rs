@@ -2,11 +2,9 @@
 
 use crate::diagnosis::codes::ReasonCode;
 use crate::diagnosis::evidence::{NearBy, Nearly, VerdictEvidence};
+pub use crate::diagnosis::pools::EXPLAINED_PERCENT;
 use crate::machine::ranges::RangeSource;
 use crate::words::{counted, grouped};
-
-/// Of 100 ports of a full pool so many must be explained, or holders are missing (field.md §3.3: about 70).
-pub const EXPLAINED_PERCENT: u32 = 70;
 
 /// A reason, and when it is one. What it does to the confidence follows from its code.
 #[derive(Debug)]
@@ -244,13 +242,23 @@ fn no_close_events(evidence: &VerdictEvidence) -> Option<String> {
 }
 
 fn held_beyond_pool(evidence: &VerdictEvidence) -> Option<String> {
-    let (held, count, tells_compartments) = evidence.held_beyond?;
-    let why = if tells_compartments {
+    let why = if evidence.tells_compartments {
         "closes are missing in the trace, or a part of it is not understood"
     } else {
         "there may be several network compartments (containers), which Winsock-AFD's events do not tell apart, or closes are missing"
     };
-    Some(format!("{} ports seem to be held of {}: {why}", grouped(held.into()), grouped(count.into())))
+    match (evidence.held_beyond, evidence.given_twice) {
+        (Some((held, count)), _) => {
+            Some(format!("{} ports seem to be held of {}: {why}", grouped(held.into()), grouped(count.into())))
+        }
+        (None, 0) => None,
+        (None, ports) => Some(format!("{} given out while sockets seemed to hold them: {why}", were(ports, "port"))),
+    }
+}
+
+/// `1 port was`, `3 ports were`.
+fn were(count: u64, noun: &str) -> String {
+    format!("{} {}", counted(count, noun), if count == 1 { "was" } else { "were" })
 }
 
 fn foreign_listing(evidence: &VerdictEvidence) -> Option<String> {

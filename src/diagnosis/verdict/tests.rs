@@ -18,6 +18,8 @@ fn clean() -> VerdictEvidence {
         tcpip_records: 7,
         explained_percent: None,
         held_beyond: None,
+        given_twice: 0,
+        tells_compartments: false,
         no_closes: false,
         foreign_listings: 0,
         refuted: None,
@@ -271,9 +273,14 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
             "the session holds no close or cleanup event at all: what is still held is not known, and nobody is called a leak",
         ),
         (
-            VerdictEvidence { held_beyond: Some((2_000, 1_000, false)), ..clean() },
+            VerdictEvidence { held_beyond: Some((2_000, 1_000)), ..clean() },
             Code::HeldBeyondPool,
             "2,000 ports seem to be held of 1,000: there may be several network compartments (containers), which Winsock-AFD's events do not tell apart, or closes are missing",
+        ),
+        (
+            VerdictEvidence { given_twice: 40, tells_compartments: true, ..clean() },
+            Code::HeldBeyondPool,
+            "40 ports were given out while sockets seemed to hold them: closes are missing in the trace, or a part of it is not understood",
         ),
         (
             VerdictEvidence { foreign_listings: 1, ..clean() },

@@ -87,6 +87,11 @@ impl Epochs {
         }
     }
 
+    /// What waits for the PID of an address by the process of a record header, if anything does.
+    pub(super) fn waits(&self, epoch: EpochId, fallback: Fallback) -> Option<&Tally> {
+        self.epochs.get(epoch.index())?.waiting.get(&fallback)
+    }
+
     /// The PID of an address is known now: what waited for it.
     pub(super) fn decide(&mut self, epoch: EpochId, process: ProcessId) -> BTreeMap<Fallback, Tally> {
         let Some(epoch) = self.epochs.get_mut(epoch.index()) else { return BTreeMap::new() };

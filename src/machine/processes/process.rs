@@ -1,6 +1,7 @@
 //! One process: a PID with a life span, and how its name is known.
 
 use crate::event::{ProcessEvent, ProcessSource};
+use crate::machine::pool_key::Compartment;
 use crate::machine::tally::Tally;
 use crate::time::FileTime;
 
@@ -30,6 +31,8 @@ pub struct Process {
     pub started: Option<FileTime>,
     /// When it ended, where seen.
     pub ended: Option<FileTime>,
+    /// The network compartment of its sockets, as TCP/IP last told it.
+    pub compartment: Compartment,
     /// What it did with sockets.
     pub tally: Tally,
     pub(super) first_seen: FileTime,
@@ -47,6 +50,7 @@ impl Process {
             eprocess: None,
             started: None,
             ended: None,
+            compartment: Compartment::OWN,
             tally: Tally::default(),
             first_seen,
             replaced: false,

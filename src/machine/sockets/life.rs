@@ -1,15 +1,18 @@
 //! One socket, from create to close.
 
+use std::net::IpAddr;
+
 use super::totals::{AddressId, Totals};
 use super::values::{AddressKey, FailureEvidence, Operation, is_legacy};
 use crate::event::{EventMeta, SocketEvent, SocketOperation};
 use crate::machine::hold::Hold;
 use crate::machine::owner::{Decided, Fallback, Owner, ProcessId, is_kernel};
+use crate::machine::pool_key::PoolKey;
 use crate::machine::processes::ProcessTable;
 use crate::machine::timeline::Happening;
 use crate::machine::witness::{Attribution, Endpoint, KnownBy, Witness};
 use crate::machine::world::World;
-use crate::net::{Family, Protocol, SocketAddress};
+use crate::net::{Family, SocketAddress, SocketKind};
 use crate::status::NtStatus;
 use crate::time::FileTime;
 
@@ -24,6 +27,8 @@ pub(super) struct Socket {
     connected: bool,
     /// Whose the last completed operation was: who closes a socket that is older than the trace.
     user: Option<Owner>,
+    /// It serves both families: an IPv4 address was used with this socket of IPv6.
+    is_dual: bool,
     /// A failure of this socket has been counted in `failed_sockets`.
     pub(super) failed: bool,
     /// When it was closed. The entry stays, so that the cleanup that follows a close is not taken for another socket.
@@ -36,6 +41,11 @@ impl Socket {
         self.held.as_ref().map(|(hold, _)| hold)
     }
 
+    /// The number of its local address, while it holds a port.
+    pub(super) fn address(&self) -> Option<AddressId> {
+        self.held.as_ref().and_then(|(_, address)| *address)
+    }
+
     fn pending(&mut self, operation: Operation) -> &mut Pending {
         if operation == Operation::Bind { &mut self.bind } else { &mut self.connect }
     }
@@ -44,8 +54,9 @@ impl Socket {
 #[derive(Debug, Clone, Copy)]
 struct Creator {
     process: ProcessId,
-    family: Option<Family>,
-    protocol: Option<Protocol>,
+    /// Kernel address of its object; 0 where the event has none.
+    eprocess: u64,
+    kind: SocketKind,
     /// The event id of the create event's exit, once it has been seen.
     completed: Option<u16>,
 }
@@ -59,6 +70,21 @@ struct Pending {
     internal: Option<Box<Internal>>,
     /// Completed by which event id and status.
     completed: Option<(u16, NtStatus)>,
+    /// Its exit said STATUS_PENDING: the next internal record that says how it went completes it.
+    is_pending: bool,
+    /// An internal record completed it: a later completion tells the same.
+    was_internal: bool,
+}
+
+/// A port that a bind was given.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given {
+    pub(super) pool: PoolKey,
+    pub(super) port: Option<u16>,
+    /// Local address of the socket.
+    pub(super) local: Option<IpAddr>,
+    /// The socket that is taken to hold it already.
+    pub(super) from: Option<u64>,
 }
 
 /// An internal record, and whose operation it is: that must be decided when it comes, since processes end.
@@ -91,7 +117,8 @@ impl<W: Witness> Life<'_, W> {
     pub(super) fn created(
         &mut self,
         process: ProcessId,
-        (family, protocol): (Option<Family>, Option<Protocol>),
+        eprocess: u64,
+        kind: SocketKind,
         completed: Option<u16>,
         time: FileTime,
     ) {
@@ -105,7 +132,7 @@ impl<W: Witness> Life<'_, W> {
         if same.is_none() {
             self.retire(time);
         }
-        self.socket.creator = Some(Creator { process, family, protocol, completed });
+        self.socket.creator = Some(Creator { process, eprocess, kind, completed });
         let whose = (Owner::Process(process), KnownBy::Creation);
         self.witness.owned(Endpoint::Socket(self.endpoint), time, time, whose);
         if completed.is_some() && same.is_none_or(|known| known.completed.is_none()) {
@@ -114,47 +141,62 @@ impl<W: Witness> Life<'_, W> {
     }
 
     /// A request arrived.
-    pub(super) fn enter(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) {
-        self.conclude(operation);
+    pub(super) fn enter(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) -> Option<Given> {
+        let given = self.conclude(operation);
         let address = address(event);
         let enter = Enter { header_pid: meta.header_pid, eprocess: event.eprocess, address, time: meta.time };
-        *self.socket.pending(operation) = Pending { enter: Some(enter), internal: None, completed: None };
+        *self.socket.pending(operation) = Pending { enter: Some(enter), ..Pending::default() };
+        given
     }
 
     /// A request is finished.
-    pub(super) fn exit(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) {
+    pub(super) fn exit(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) -> Option<Given> {
         let status = event.status.unwrap_or(NtStatus::SUCCESS);
         let pending = self.socket.pending(operation);
         // Where both dialects are logged, one operation completes under an id of each.
         let told_twice =
             pending.completed.is_some_and(|(id, told)| told == status && is_legacy(id) != is_legacy(meta.id));
+        let told_twice = told_twice || std::mem::take(&mut pending.was_internal);
         pending.internal = None;
         pending.completed = Some((meta.id, status));
-        if !told_twice {
-            let owner = self.told_owner(operation, meta, event);
-            self.complete(operation, meta, event, owner);
+        if told_twice {
+            return None;
         }
+        let owner = self.told_owner(operation, meta, event);
+        self.complete(operation, meta, event, owner)
+    }
+
+    /// A request goes on after its exit.
+    pub(super) fn pend(&mut self, operation: Operation) {
+        self.socket.pending(operation).is_pending = true;
     }
 
     /// Something happened between.
-    pub(super) fn internal(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) {
+    pub(super) fn internal(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) -> Option<Given> {
         let says_no_port = |event: &SocketEvent| event.status == Some(NtStatus::TOO_MANY_ADDRESSES);
         let pending = self.socket.pending(operation);
         let found = pending.internal.as_ref().is_some_and(|internal| says_no_port(&internal.event));
         if pending.completed.is_none() && !found && event.status != Some(NtStatus::PENDING) {
             let owner = self.told_owner(operation, meta, event);
+            let pending = self.socket.pending(operation);
+            if pending.is_pending {
+                pending.completed = Some((meta.id, event.status.unwrap_or(NtStatus::SUCCESS)));
+                pending.was_internal = true;
+                return self.complete(operation, meta, event, owner);
+            }
             let internal = Internal { meta: *meta, event: *event, owner };
-            self.socket.pending(operation).internal = Some(Box::new(internal));
+            pending.internal = Some(Box::new(internal));
         }
+        None
     }
 
     /// Ends the operation under way: if only internal records told how it went, that counts now.
-    fn conclude(&mut self, operation: Operation) {
+    fn conclude(&mut self, operation: Operation) -> Option<Given> {
         let pending = self.socket.pending(operation);
-        let Some(internal) = pending.internal.take() else { return };
+        let internal = pending.internal.take()?;
         let Internal { meta, event, owner } = *internal;
         pending.completed = Some((meta.id, event.status.unwrap_or(NtStatus::SUCCESS)));
-        self.complete(operation, &meta, &event, owner);
+        self.complete(operation, &meta, &event, owner)
     }
 
     /// Ends all operations under way.
@@ -170,7 +212,7 @@ impl<W: Witness> Life<'_, W> {
         meta: &EventMeta,
         event: &SocketEvent,
         (owner, known_by): Attribution,
-    ) {
+    ) -> Option<Given> {
         let status = event.status.unwrap_or(NtStatus::SUCCESS);
         let given = address(event);
         self.totals.count_status(operation, status);
@@ -178,29 +220,54 @@ impl<W: Witness> Life<'_, W> {
         let enter = self.socket.pending(operation).enter.take();
         let asked = enter.and_then(|enter| enter.address);
         self.socket.user = Some(owner);
+        let mut taken = None;
+        if let Some(creator) = self.socket.creator {
+            let caller = caller(meta, event, enter);
+            if caller != 0 && creator.eprocess != 0 && caller != creator.eprocess {
+                self.used_by(caller, creator.process);
+            }
+        }
         match (operation, status) {
             (_, NtStatus::TOO_MANY_ADDRESSES) => {
                 self.count_failure(operation, meta.time, owner, known_by);
                 self.witness.failed(&meta.place, (owner, known_by));
                 // The port was not given, so the event may hold no address: it is the one that was asked for.
-                self.failed(operation, given.or(asked), meta, event);
+                self.failed(operation, given.or(asked), owner, meta, event);
             }
             (Operation::Bind, NtStatus::SUCCESS) => {
                 self.world.processes.tally(owner).binds_ok += 1;
-                self.bound(owner, enter, given, meta);
+                taken = self.bound(owner, enter, given, meta);
             }
             (Operation::Bind, _) => {
                 self.world.processes.tally(owner).other_bind_failures += 1;
                 let port = asked.map(|address| address.port).filter(|port| *port != 0);
                 self.world.ports.conflicts.add((status, port, owner));
             }
-            (Operation::Connect, NtStatus::SUCCESS) => self.socket.connected = true,
+            (Operation::Connect, NtStatus::SUCCESS) => {
+                self.socket.connected = true;
+                if asked.or(given).is_some_and(|remote| remote.is_mapped()) {
+                    self.serves_both(meta.time);
+                }
+            }
             _ => {}
         }
         if operation == Operation::Connect
             && let Some(remote) = asked.or(given)
         {
             self.world.ports.destinations.add((owner, remote));
+        }
+        taken
+    }
+
+    /// Another process than the creator used the socket.
+    #[cold]
+    fn used_by(&mut self, caller: u64, creator: ProcessId) {
+        let processes = &mut self.world.processes;
+        if let Owner::Process(user) = processes.by_eprocess(caller, None, false)
+            && user != creator
+            && processes.pid(user).is_some_and(|pid| !is_kernel(pid))
+        {
+            self.world.ports.users.add((creator, user));
         }
     }
 
@@ -231,28 +298,67 @@ impl<W: Witness> Life<'_, W> {
     }
 
     /// A bind succeeded: the socket holds a port from now on, if it asked for any, or got one of the dynamic range.
-    fn bound(&mut self, owner: Owner, enter: Option<Enter>, given: Option<SocketAddress>, meta: &EventMeta) {
+    fn bound(
+        &mut self,
+        owner: Owner,
+        enter: Option<Enter>,
+        given: Option<SocketAddress>,
+        meta: &EventMeta,
+    ) -> Option<Given> {
+        let World { ports, processes } = &mut *self.world;
+        ports.count(Happening::BindOk, meta.time, processes);
+        if self.socket.creator.is_some_and(|creator| !creator.kind.has_port) {
+            return None;
+        }
         let asked = enter.and_then(|enter| enter.address);
         let answer = given.or(asked);
         let key = self.address_key(answer);
+        let pool = self.pool(&key, owner);
         // Port 0 in an answer is the request repeated: the number is not told.
         let port = answer.map(|address| address.port).filter(|port| *port != 0);
         let asked_for_any = asked.is_some_and(|address| address.port == 0);
         let ports = &mut self.world.ports;
-        let is_dynamic = port.is_some_and(|port| ports.ranges.of(key.pool()).contains(port));
+        let is_dynamic = port.is_some_and(|port| ports.ranges.of(pool).contains(port));
         let is_deferred =
             port.is_none() && enter.is_some_and(|enter| ports.transport.has_deferred(meta.header_pid, enter.time));
         // A bind that leaves the port to connect has got none.
-        if !is_deferred && (asked_for_any || is_dynamic) {
-            if asked_for_any {
-                ports.given(key.pool(), port);
-            }
-            let id = self.hold(key, Hold { owner, pool: key.pool(), port, since: meta.time });
-            if asked_for_any {
-                self.totals.given(id, meta.time);
-            }
+        if is_deferred || !(asked_for_any || is_dynamic) {
+            return None;
         }
-        self.world.ports.count(Happening::BindOk, meta.time);
+        let from = if asked_for_any { ports.given(pool, port) } else { None };
+        let dual = self.socket.is_dual || answer.is_some_and(|address| address.is_mapped());
+        let id = self.hold(key, Hold { owner, pool, port, since: meta.time, dual });
+        if !asked_for_any {
+            return None;
+        }
+        self.totals.given(id, meta.time);
+        let from = from.filter(|endpoint| *endpoint != self.endpoint);
+        Some(Given { pool, port, local: key.local_address, from })
+    }
+
+    /// The socket turns out to serve both families: its port is one of IPv4's too.
+    fn serves_both(&mut self, now: FileTime) {
+        self.socket.is_dual = true;
+        let Some((hold, _)) = self.socket.held.as_mut() else { return };
+        if hold.dual || hold.pool.family != Some(Family::Ipv6) {
+            return;
+        }
+        hold.dual = true;
+        let hold = *hold;
+        self.hold_other(&hold, now);
+    }
+
+    fn hold_other(&mut self, hold: &Hold, now: FileTime) {
+        let Some(pool) = hold.other_pool() else { return };
+        let World { ports, processes } = &mut *self.world;
+        let counts = ports.hold_other(pool, hold, self.endpoint, now);
+        processes.tally(hold.owner).take(pool, hold.port, counts);
+    }
+
+    /// The pool that serves an address of a socket of this owner.
+    fn pool(&self, key: &AddressKey, owner: Owner) -> PoolKey {
+        let World { ports, processes } = &*self.world;
+        if ports.compartments.has_others() { key.pool().within(processes.compartment(owner)) } else { key.pool() }
     }
 
     /// Begins to hold a port; gives the number of the address, if it has one.
@@ -262,22 +368,33 @@ impl<W: Witness> Life<'_, W> {
         }
         let id = self.totals.address(key);
         self.socket.held = Some((hold, id));
-        self.world.processes.tally(hold.owner).hold(&hold);
-        self.world.ports.hold(&hold);
+        let counts = self.world.ports.hold(&hold, self.endpoint);
+        self.world.processes.tally(hold.owner).hold(&hold, counts);
+        self.hold_other(&hold, hold.since);
         self.world.ports.consider(hold.pool, hold.since, false, &self.world.processes);
         self.totals.hold(id, hold.owner);
         id
     }
 
     /// Notes what a failure 0xC0000209 says beyond its owner.
-    fn failed(&mut self, operation: Operation, address: Option<SocketAddress>, meta: &EventMeta, event: &SocketEvent) {
+    fn failed(
+        &mut self,
+        operation: Operation,
+        address: Option<SocketAddress>,
+        owner: Owner,
+        meta: &EventMeta,
+        event: &SocketEvent,
+    ) {
         let is_bind = operation == Operation::Bind;
         let key = self.address_key(address);
+        let pool = self.pool(&key, owner);
+        let World { ports, processes } = &mut *self.world;
         if is_bind {
             self.totals.bind_failed(key, meta.time);
+            ports.is_by_address |= key.local_address.is_some_and(|ip| !ip.is_unspecified());
         }
-        self.world.ports.failed(key.pool(), is_bind, meta.time);
-        self.world.ports.consider(key.pool(), meta.time, true, &self.world.processes);
+        ports.failed(pool, is_bind, meta.time, processes);
+        ports.consider(pool, meta.time, true, processes);
         if !std::mem::replace(&mut self.socket.failed, true) {
             self.totals.failed_sockets += 1;
         }
@@ -313,7 +430,6 @@ impl<W: Witness> Life<'_, W> {
         self.witness.ended(endpoint, meta.time);
         processes.tally(owner).sockets_closed += 1;
         self.release(meta.time);
-        self.world.ports.count(Happening::Close, meta.time);
         self.socket.closed = Some(meta.time);
     }
 
@@ -326,9 +442,24 @@ impl<W: Witness> Life<'_, W> {
     }
 
     fn release(&mut self, now: FileTime) {
+        self.give_back(self.socket.connected, now);
+    }
+
+    /// Its port had come back, though no event told that it was closed.
+    pub(super) fn lose_port(&mut self, now: FileTime) {
+        self.give_back(false, now);
+    }
+
+    fn give_back(&mut self, connected: bool, now: FileTime) {
         let Some((hold, address)) = self.socket.held.take() else { return };
-        self.world.processes.tally(hold.owner).release(&hold, now);
-        self.world.ports.release(&hold, self.socket.connected, now);
+        let World { ports, processes } = &mut *self.world;
+        let counts = ports.release(&hold, connected, now, processes);
+        let tally = processes.tally(hold.owner);
+        tally.release(&hold, counts, now);
+        if let Some(pool) = hold.other_pool() {
+            let counts = ports.release_other(pool, &hold, connected, now);
+            tally.give_back(pool, hold.port, counts);
+        }
         self.totals.release(address, hold.owner);
     }
 
@@ -374,9 +505,9 @@ impl<W: Witness> Life<'_, W> {
     fn address_key(&self, address: Option<SocketAddress>) -> AddressKey {
         let creator = self.socket.creator;
         AddressKey {
-            family: address.map(|address| address.family()).or(creator.and_then(|creator| creator.family)),
+            family: address.map(|address| address.family()).or(creator.and_then(|creator| creator.kind.family)),
             local_address: address.map(|address| address.ip),
-            protocol: creator.and_then(|creator| creator.protocol),
+            protocol: creator.and_then(|creator| creator.kind.protocol),
         }
     }
 }

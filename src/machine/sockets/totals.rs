@@ -33,6 +33,8 @@ pub(super) struct Totals {
     /// Failures of each trace that has some.
     failures_by_trace: BTreeMap<u16, u64>,
     pub(super) used_by_other_process: u64,
+    /// Close and cleanup events.
+    pub(super) closes: u64,
     overflowed: bool,
 }
 
@@ -62,6 +64,11 @@ impl Totals {
 
     fn tally(&mut self, id: Option<AddressId>) -> Option<&mut AddressTally> {
         self.addresses.get_mut(id?.0 as usize).map(|(_, tally)| tally)
+    }
+
+    /// The address with this number.
+    pub(super) fn key(&self, id: AddressId) -> Option<AddressKey> {
+        self.addresses.get(id.0 as usize).map(|(key, _)| *key)
     }
 
     /// The number of an address that has one.
@@ -139,6 +146,7 @@ impl Totals {
             first_failure: self.first_failure,
             failures_by_trace: self.failures_by_trace,
             used_by_other_process: self.used_by_other_process,
+            close_events: self.closes,
             overflowed: self.overflowed || overflowed,
             held,
         }

@@ -48,7 +48,7 @@ pub struct AddressKey {
 impl AddressKey {
     /// The pool that serves it.
     pub fn pool(&self) -> PoolKey {
-        PoolKey { protocol: self.protocol, family: self.family }
+        PoolKey { protocol: self.protocol, family: self.family, ..PoolKey::default() }
     }
 }
 
@@ -120,6 +120,8 @@ pub struct SocketTable {
     pub failures_by_trace: BTreeMap<u16, u64>,
     /// Failures on sockets that another process than their creator was using.
     pub used_by_other_process: u64,
+    /// Close and cleanup events of sockets.
+    pub close_events: u64,
     /// Some sockets or addresses were not followed, since too many were already.
     pub overflowed: bool,
     /// Ports held at the end.

@@ -1,0 +1,170 @@
+//! Listings of another machine or another time: known by what they contradict, and set aside.
+
+use std::collections::BTreeMap;
+
+use super::holders::{is_same_image, last_of_pid};
+use crate::case::SideInput;
+use crate::machine::Findings;
+use crate::machine::owner::is_kernel;
+use crate::machine::pool_key::PoolKey;
+use crate::net::{Family, Protocol};
+use crate::side::Kind;
+use crate::side::facts::{SideFacts, SocketListing, SourceId, TcpState};
+use crate::words::grouped;
+
+/// So many PIDs with other images show that a list is of another machine or time, if more of them differ than agree. One or two
+/// are PIDs that were given to other processes meanwhile.
+const OTHER_IMAGES: usize = 3;
+
+/// So many ports must be known in trace and listing to be compared.
+const COMPARED_PORTS: usize = 16;
+
+/// How many agree, and how many differ.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Agreement {
+    same: usize,
+    other: usize,
+}
+
+impl Agreement {
+    fn count(&mut self, is_same: bool) {
+        *(if is_same { &mut self.same } else { &mut self.other }) += 1;
+    }
+
+    fn is_other_machine(self) -> bool {
+        self.other > self.same && (self.other >= OTHER_IMAGES || (self.same == 0 && self.other >= 2))
+    }
+
+    fn is_other_holder(self) -> bool {
+        self.same + self.other >= COMPARED_PORTS && self.other > self.same
+    }
+}
+
+/// Takes listings that contradict the trace out of the facts, and says so at their side inputs. How many these are.
+pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut [SideInput]) -> u64 {
+    let trace = Trace::new(findings);
+    let mut set_aside = 0;
+    let tasks = trace.images(side.tasks.iter().map(|task| (task.pid, task.image.as_str())));
+    if tasks.is_other_machine() {
+        side.tasks.clear();
+        set_aside += 1;
+        let of_list = inputs.iter_mut().filter(|input| input.used && input.kind == Kind::Tasklist.name());
+        of_list.for_each(|input| note(input, &other_images(tasks)));
+    }
+    let mut foreign: BTreeMap<SourceId, String> = BTreeMap::new();
+    for listing in &side.listings {
+        if let Some(why) = trace.contradiction(listing) {
+            foreign.entry(listing.source).or_insert(why);
+        }
+    }
+    for (source, why) in &foreign {
+        side.listings.retain(|listing| listing.source != *source);
+        set_aside += 1;
+        if let Some(input) = inputs.get_mut(*source) {
+            note(input, why);
+        }
+    }
+    for handles in [&mut side.afd_handles, &mut side.handles] {
+        let mut sources: Vec<SourceId> = handles.iter().map(|handles| handles.source).collect();
+        sources.dedup();
+        for source in sources {
+            let of_source = handles.iter().filter(|handles| handles.source == source);
+            let images = of_source.filter_map(|handles| Some((handles.pid, handles.image.as_deref()?)));
+            let agreement = trace.images(images);
+            if agreement.is_other_machine() {
+                handles.retain(|handles| handles.source != source);
+                set_aside += 1;
+                if let Some(input) = inputs.get_mut(source) {
+                    note(input, &other_images(agreement));
+                }
+            }
+        }
+    }
+    set_aside
+}
+
+fn note(input: &mut SideInput, why: &str) {
+    let note = input.note.take().map(|note| format!("{note}; ")).unwrap_or_default();
+    input.note = Some(format!("{note}{why}: it is of another machine or time, and not counted"));
+}
+
+fn other_images(agreement: Agreement) -> String {
+    let (other, all) = (grouped(agreement.other as u64), grouped((agreement.same + agreement.other) as u64));
+    format!("{other} of {all} PIDs that the trace knows are other programs in it")
+}
+
+/// What the trace knows at its end.
+struct Trace<'a> {
+    /// Images of the processes that ran then.
+    images: BTreeMap<u32, &'a str>,
+    /// Whose the ports are that sockets hold then.
+    holders: BTreeMap<(Protocol, Family, u16), u32>,
+}
+
+impl<'a> Trace<'a> {
+    fn new(findings: &'a Findings) -> Self {
+        let table = &findings.world.processes;
+        let processes = table.processes();
+        let image = |(pid, index): (u32, usize)| {
+            let (image, _) = processes.get(index)?.image()?;
+            (!is_kernel(pid)).then_some((pid, image))
+        };
+        let images = last_of_pid(processes).into_iter().filter_map(image).collect();
+        let held = |hold: &crate::machine::hold::Hold| {
+            let PoolKey { protocol, family, compartment } = hold.pool;
+            let pid = processes.get(table.settled(hold.owner)?)?.pid;
+            compartment.is_own().then_some(((protocol?, family?, hold.port?), pid))
+        };
+        Self { images, holders: findings.sockets.held().filter_map(held).collect() }
+    }
+
+    /// Compares the images of PIDs.
+    fn images<'l>(&self, listed: impl Iterator<Item = (u32, &'l str)>) -> Agreement {
+        let mut agreement = Agreement::default();
+        // A PID that is listed twice counts once.
+        let listed: BTreeMap<u32, &str> = listed.collect();
+        for (pid, listed) in listed {
+            if let Some(known) = self.images.get(&pid) {
+                agreement.count(is_same_image(known, listed));
+            }
+        }
+        agreement
+    }
+
+    /// How a listing contradicts the trace, if it does.
+    fn contradiction(&self, listing: &SocketListing) -> Option<String> {
+        let owners = listing.owners.iter().filter_map(|(pid, owner)| Some((*pid, owner.image.as_deref()?)));
+        let images = self.images(owners);
+        if images.is_other_machine() {
+            return Some(other_images(images));
+        }
+        let mut holders = Agreement::default();
+        for socket in &listing.sockets {
+            let (Some(local), Some(family), Some(pid)) = (socket.local, socket.family, socket.pid) else { continue };
+            if socket.state == Some(TcpState::TimeWait) || is_kernel(pid) {
+                continue;
+            }
+            if let Some(known) = self.holders.get(&(socket.protocol, family, local.port)) {
+                holders.count(*known == pid);
+            }
+        }
+        holders.is_other_holder().then(|| {
+            let (other, all) = (grouped(holders.other as u64), grouped((holders.same + holders.other) as u64));
+            format!("{other} of {all} ports that both know are other processes' in the trace")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_contradictions_are_pids_that_were_given_again() {
+        let agreement = |same, other| Agreement { same, other };
+        assert!(agreement(0, 2).is_other_machine() && agreement(2, 3).is_other_machine());
+        assert!(!agreement(0, 1).is_other_machine() && !agreement(1, 2).is_other_machine());
+        assert!(!agreement(40, 3).is_other_machine());
+        assert!(agreement(3, 13).is_other_holder() && !agreement(0, 15).is_other_holder());
+    }
+}

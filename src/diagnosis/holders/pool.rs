@@ -1,0 +1,285 @@
+//! One pool: how full it was, when, and who held its ports then.
+
+use std::collections::BTreeSet;
+
+use super::habits::When;
+use super::{Book, Conclusion, Holder, HolderEvidence, Pattern, PoolOutage, Seen, Subject, has_bound};
+use crate::diagnosis::listings::{Usage, usage};
+use crate::diagnosis::pools::{ListedPool, PoolFinding, SpeakingOutage, is_near};
+use crate::diagnosis::state::{Confidence, State};
+use crate::machine::moment::Moment;
+use crate::machine::outages::Outage;
+use crate::machine::owner::is_kernel;
+use crate::machine::pool_key::PoolKey;
+use crate::machine::pools::Pool;
+use crate::machine::ranges::{PoolRange, RangeSource};
+use crate::net::{Family, Protocol};
+use crate::side::facts::SocketListing;
+
+/// Holders of an outage that are told.
+const OUTAGE_HOLDERS: usize = 5;
+
+/// So many ports in use beyond those that binds were given show that the pool is larger than these.
+const MANY_OTHERS: usize = 16;
+
+impl Book<'_> {
+    pub(super) fn pool(&self, key: PoolKey, conclusion: &mut Conclusion) {
+        let ports = &self.findings.world.ports;
+        let Some(pool) = ports.get(key) else { return };
+        let told = ports.ranges.of(key);
+        let range = ports.range(key);
+        let refuted = (range.source == RangeSource::Trace).then_some(told);
+        let refusals = ports.transport.refusals.get(&key).copied().unwrap_or_default();
+        let (listing, usage) = match self.fullest_listing(key, range) {
+            Some((listing, usage)) => (Some(listing), usage),
+            None => (None, Usage::default()),
+        };
+        let weak = ports.transport.weak_references > 0 && self.is_weak_pool(key);
+        let is_exhausted = pool.bind_failures + pool.connect_failures + refusals.binds + refusals.connects > 0 || weak;
+        let (outage, speaking) = self.speaking_outage(key, pool);
+        let moment = match outage {
+            Some(outage) => outage.moment.as_ref(),
+            None => pool.peak.as_ref(),
+        };
+        let visible = moment.map_or(0, Moment::visible);
+        if !is_exhausted && visible == 0 && pool.held_peak == 0 && usage.occupied() == 0 && pool.occupied_peak.0 == 0 {
+            return;
+        }
+        let mut subjects = self.subjects(moment);
+        self.add_reserved(key, range, &mut subjects);
+        self.add_listed(listing, &usage, &mut subjects);
+        let (set_aside, idle) = self.set_aside(key, range);
+        let time_wait = match moment {
+            Some(moment) => {
+                let rundown = moment.transport.time_wait;
+                (moment.time_wait.0.saturating_add(rundown), moment.time_wait.1.saturating_add(rundown))
+            }
+            None => (0, 0),
+        };
+        let in_trace = visible.saturating_add(time_wait.0);
+        let explained = in_trace.max(usage.occupied()).saturating_add(idle).min(range.count);
+        let end = pool.end.as_ref().map_or(0, Moment::visible);
+        let most = |in_time_wait: u32| in_time_wait.max(in_trace).max(usage.occupied()).max(end);
+        let occupied_peak = (most(pool.occupied_peak.0), most(pool.occupied_peak.1));
+        let usable = range.count.saturating_sub(set_aside);
+        let state = if is_exhausted {
+            Some(State::Exhausted)
+        } else if is_near(occupied_peak.1, usable) && refuted.is_none() {
+            Some(State::Near)
+        } else {
+            None
+        };
+        let (known, others_known) = self.known_ports(key, range, pool, listing);
+        let finding = PoolFinding {
+            key,
+            local_address: None,
+            range,
+            // The end is a moment too: a port may have become known by then.
+            held: (pool.held_peak.max(visible).max(end), end),
+            time_wait,
+            time_wait_seconds: pool.time_wait.seconds(),
+            failures: (pool.bind_failures, pool.connect_failures),
+            refused: (refusals.binds, refusals.connects),
+            failure_span: pool.failure_span,
+            given_before_failure: pool.given_before_failure,
+            set_aside,
+            explained,
+            occupied_peak,
+            listing: listing.map(|listing| ListedPool {
+                used: usage.occupied(),
+                numbered: usage.occupied().saturating_sub(usage.unnumbered),
+                has_bound: has_bound(listing),
+            }),
+            given: pool.given,
+            state,
+            moment: moment.map(|moment| moment.time),
+            outage: speaking,
+            refuted,
+            known,
+            others_known,
+            given_twice: pool.given_twice,
+            dual_stack: 0,
+            idle,
+            compartment: ports.compartments.number(key.compartment),
+            listed_time_wait: usage.time_wait,
+        };
+        let (whole, mut part) = self.split_by_address(finding, pool);
+        if let Some((part, owners)) = &mut part {
+            let held = self.only_of_address(&mut subjects, owners, part, moment);
+            part.explained = held.saturating_add(part.set_aside).min(range.count);
+        }
+        let part = part.map(|(part, _)| part);
+        conclusion.pools.push(whole);
+        conclusion.pools.extend(part);
+        let holding_pool = conclusion.pools.len() - 1;
+        let when = When {
+            count: range.count,
+            moment: moment.map(|moment| moment.time),
+            until: outage.map(|outage| outage.first).or(moment.map(|moment| moment.time)),
+        };
+        for (subject, seen) in subjects {
+            let mut holder = self.holder(subject, &seen, holding_pool, when);
+            if let Some(holder) = &mut holder {
+                // Where there are ports enough, keeping some is nobody's fault.
+                holder.pattern = holder.pattern.filter(|pattern| *pattern != Pattern::Leak || state.is_some());
+            }
+            conclusion.holders.extend(holder);
+        }
+        self.outages(key, pool, holding_pool, conclusion);
+    }
+
+    /// The outage of a pool that speaks: the one that lasts to the end of the trace, else the one with most failures, of equals
+    /// the first.
+    fn speaking_outage<'p>(&self, key: PoolKey, pool: &'p Pool) -> (Option<&'p Outage>, Option<SpeakingOutage>) {
+        let lasts = self.lasts(key);
+        let all = pool.outages.all();
+        let worst = || all.iter().rev().max_by_key(|outage| outage.failures);
+        let outage = if lasts { all.last() } else { worst() };
+        let speaking = |outage: &Outage| SpeakingOutage {
+            first: outage.first,
+            last: outage.last,
+            failures: outage.failures,
+            lasts,
+        };
+        (outage, outage.map(speaking))
+    }
+
+    fn lasts(&self, key: PoolKey) -> bool {
+        self.findings.span.is_some_and(|(_, end)| self.findings.world.ports.lasts(key, end))
+    }
+
+    fn outages(&self, key: PoolKey, pool: &Pool, index: usize, conclusion: &mut Conclusion) {
+        let all = pool.outages.all();
+        let lasts = self.lasts(key);
+        for (number, outage) in all.iter().enumerate() {
+            let subjects = self.subjects(outage.moment.as_ref());
+            let mut holders: Vec<(Subject, u32)> = subjects
+                .into_iter()
+                .map(|(subject, seen)| (subject, seen.ports()))
+                .filter(|(_, ports)| *ports > 0)
+                .collect();
+            holders.sort_by_key(|(subject, ports)| (std::cmp::Reverse(*ports), *subject));
+            holders.truncate(OUTAGE_HOLDERS);
+            conclusion.outages.push(PoolOutage {
+                pool: index,
+                first: outage.first,
+                last: outage.last,
+                failures: outage.failures,
+                lasts: lasts && number + 1 == all.len(),
+                holders,
+            });
+        }
+    }
+
+    /// First and last port known to be in use, and whether many lie outside of those that binds were given.
+    fn known_ports(
+        &self,
+        key: PoolKey,
+        range: PoolRange,
+        pool: &Pool,
+        listing: Option<&SocketListing>,
+    ) -> (Option<(u16, u16)>, bool) {
+        let mut others: BTreeSet<u16> = BTreeSet::new();
+        let is_other = |port: u16| pool.given.is_none_or(|(first, last)| !(first..=last).contains(&port));
+        if let Some(seen) = self.findings.world.ports.transport.seen(key) {
+            others.extend(seen.ports().filter(|port| range.contains(*port) && is_other(*port)));
+        }
+        for socket in listing.map(|listing| listing.sockets.as_slice()).unwrap_or_default() {
+            let port = socket.local.filter(|_| Some(socket.protocol) == key.protocol && socket.family == key.family);
+            others.extend(port.map(|local| local.port).filter(|port| range.contains(*port) && is_other(*port)));
+        }
+        let others_span = others.first().copied().zip(others.last().copied());
+        let known = match (pool.given, others_span) {
+            (Some((first, last)), Some((start, end))) => Some((first.min(start), last.max(end))),
+            (given, others) => given.or(others),
+        };
+        (known, others.len() >= MANY_OTHERS)
+    }
+
+    /// TCP/IP does not tell the family of a port that it gave twice: it is that of the TCP pool with most in use.
+    fn is_weak_pool(&self, key: PoolKey) -> bool {
+        let ports = &self.findings.world.ports;
+        let tcp = |family| PoolKey::new(Protocol::Tcp, family);
+        let in_use =
+            |key: PoolKey| ports.get(key).map_or(0, |pool| pool.held_peak.saturating_add(ports.transport.in_use(key)));
+        let (v4, v6) = (tcp(Family::Ipv4), tcp(Family::Ipv6));
+        key == if in_use(v6) > in_use(v4) { v6 } else { v4 }
+    }
+
+    /// The listing that shows most of a pool in use. Rows without a family count for the pool that is full in the trace; else
+    /// they stay in one whose family is not known. Listings are of the machine's own compartment.
+    fn fullest_listing(&self, key: PoolKey, range: PoolRange) -> Option<(&SocketListing, Usage)> {
+        let mut fullest: Option<(&SocketListing, Usage)> = None;
+        let is_vague_pool = key == self.vague_pool(key);
+        if !key.compartment.is_own() || (key.family.is_none() && !is_vague_pool) {
+            return None;
+        }
+        for listing in &self.side.listings {
+            let usage = usage(listing, key, range, is_vague_pool);
+            let more = fullest.as_ref().is_none_or(|(_, known)| usage.occupied() > known.occupied());
+            if usage.occupied() > 0 && more {
+                fullest = Some((listing, usage));
+            }
+        }
+        fullest
+    }
+
+    pub(super) fn vague_pool(&self, key: PoolKey) -> PoolKey {
+        let failed = |family| {
+            let key = PoolKey { family: Some(family), ..key };
+            self.findings.world.ports.get(key).is_some_and(|pool| pool.failure_span.is_some())
+        };
+        PoolKey { family: [Family::Ipv4, Family::Ipv6].into_iter().find(|family| failed(*family)), ..key }
+    }
+
+    fn holder(&self, subject: Subject, seen: &Seen, pool: usize, when: When) -> Option<Holder> {
+        let (held, in_trace, ports) = (seen.held(), seen.in_trace(), seen.ports());
+        let listed = seen.listed.map_or(0, |listed| listed.ports);
+        if ports == 0 {
+            return None;
+        }
+        let evidence = if seen.time_wait > held {
+            HolderEvidence::D
+        } else if listed > 0 && listed >= in_trace {
+            HolderEvidence::A
+        } else if seen.older > seen.bound.saturating_add(seen.acquired) {
+            HolderEvidence::B
+        } else {
+            HolderEvidence::C
+        };
+        let confidence = match evidence {
+            HolderEvidence::A | HolderEvidence::B => Confidence::High,
+            HolderEvidence::C | HolderEvidence::D if self.trust.lossy => Confidence::Low,
+            HolderEvidence::C | HolderEvidence::D => Confidence::Medium,
+        };
+        let process = match subject {
+            Subject::Process(index) => self.findings.world.processes.processes().get(index),
+            _ => None,
+        };
+        let is_kernel_itself = match subject {
+            Subject::Process(_) => process.is_some_and(|process| is_kernel(process.pid)),
+            Subject::Listed(pid) => is_kernel(pid),
+            Subject::Image(_) => false,
+            Subject::Nobody => true,
+        };
+        // The kernel and those who are not known have no habits.
+        let pattern = seen.pattern(when).filter(|pattern| *pattern == Pattern::Reservation || !is_kernel_itself);
+        let pattern = pattern.filter(|pattern| *pattern == Pattern::Reservation || !self.trust.no_habits);
+        let per_minute = when.moment.filter(|_| process.is_some() && !self.trust.no_habits);
+        Some(Holder {
+            subject,
+            pool,
+            ports,
+            time_wait: seen.time_wait,
+            turnover: (seen.obtained, seen.released),
+            ended: process.is_some_and(|process| process.ended.is_some()),
+            evidence,
+            confidence,
+            pattern,
+            per_minute: per_minute.and_then(|moment| seen.per_minute(moment)),
+            listed: seen.listed,
+            close_wait: seen.close_wait,
+            seen: *seen,
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! Who held ports of a pool at one moment, as trace, reservations and listings show.
+
+use std::collections::BTreeMap;
+
+use super::habits::Later;
+use super::{Book, Seen, Subject, is_same_image};
+use crate::diagnosis::listings::Usage;
+use crate::machine::moment::Moment;
+use crate::machine::pool_key::PoolKey;
+use crate::machine::processes::Process;
+use crate::machine::ranges::PoolRange;
+use crate::side::facts::SocketListing;
+
+impl Book<'_> {
+    /// What the trace shows of a pool at a moment.
+    pub(super) fn subjects(&self, moment: Option<&Moment>) -> BTreeMap<Subject, Seen> {
+        let processes = &self.findings.world.processes;
+        let mut subjects: BTreeMap<Subject, Seen> = BTreeMap::new();
+        let Some(moment) = moment else { return subjects };
+        for held in &moment.owners {
+            let seen = subjects.entry(Subject::of(held.owner, processes)).or_default();
+            seen.bound = seen.bound.saturating_add(held.ports);
+            seen.unnumbered = seen.unnumbered.saturating_add(held.unnumbered);
+            seen.obtained += held.obtained;
+            seen.released += held.released;
+            seen.ages.add(held.ages);
+            seen.growth.add(held.growth);
+        }
+        for (owner, ports) in &moment.time_wait_owners {
+            let seen = subjects.entry(Subject::of(*owner, processes)).or_default();
+            seen.time_wait = seen.time_wait.saturating_add(*ports);
+        }
+        for ((process, older), ports) in &moment.transport.by_process {
+            let subject = process.map_or(Subject::Nobody, |process| Subject::Process(processes.index(process)));
+            let seen = subjects.entry(subject).or_default();
+            let sum = if *older { &mut seen.older } else { &mut seen.acquired };
+            *sum = sum.saturating_add(ports.ports);
+            seen.close_wait = seen.close_wait.saturating_add(ports.close_wait);
+        }
+        for (subject, seen) in &mut subjects {
+            let Subject::Process(index) = subject else { continue };
+            let Some(process) = processes.processes().get(*index) else { continue };
+            let tally = &process.tally;
+            seen.later = Later {
+                obtained: tally.ports_obtained,
+                released: tally.ports_released,
+                held: tally.ports_held,
+                lasts: process.lasts(),
+            };
+        }
+        subjects
+    }
+
+    /// Ports that processes have reserved.
+    pub(super) fn add_reserved(&self, key: PoolKey, range: PoolRange, subjects: &mut BTreeMap<Subject, Seen>) {
+        for (process, ports) in self.reserved(key, range) {
+            let seen = subjects.entry(Subject::Process(process)).or_default();
+            seen.reserved = seen.reserved.saturating_add(ports);
+        }
+    }
+
+    /// What a listing shows of the pool.
+    pub(super) fn add_listed(
+        &self,
+        listing: Option<&SocketListing>,
+        usage: &Usage,
+        subjects: &mut BTreeMap<Subject, Seen>,
+    ) {
+        for (pid, listed) in &usage.by_pid {
+            let subject = match pid {
+                None => Subject::Nobody,
+                Some(pid) => self.listed_subject(*pid, listing),
+            };
+            subjects.entry(subject).or_default().listed = Some(*listed);
+        }
+        for (image, listed) in &usage.by_image {
+            let number = self.images.binary_search(&image).ok().and_then(|number| u32::try_from(number).ok());
+            let subject = number.map_or(Subject::Nobody, Subject::Image);
+            subjects.entry(subject).or_default().listed = Some(*listed);
+        }
+    }
+
+    /// The process of the trace that a listing shows with this PID: the one that ran at the end, else the one that had ended
+    /// by then, since the listing may be older. One of another name is another process.
+    fn listed_subject(&self, pid: u32, listing: Option<&SocketListing>) -> Subject {
+        let index = self.last_of_pid.get(&pid).or_else(|| self.latest_of_pid.get(&pid));
+        let process = index.and_then(|index| self.findings.world.processes.processes().get(*index));
+        let named = process.and_then(Process::image).map(|(image, _)| image);
+        let listed = listing.and_then(|listing| listing.owners.get(&pid)).and_then(|owner| owner.image.as_deref());
+        match index {
+            Some(index) if named.zip(listed).is_none_or(|(one, other)| is_same_image(one, other)) => {
+                Subject::Process(*index)
+            }
+            _ => Subject::Listed(pid),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! How full each pool is at one moment, and who holds most of it: what a timeline keeps at the end of each step.
+
+use super::owner::Owner;
+use super::pool_key::PoolKey;
+
+/// Owners that are kept of each pool.
+pub(super) const LARGEST: usize = 8;
+
+/// How full one pool is at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Level {
+    /// The pool.
+    pub pool: PoolKey,
+    /// Ports that are held, in TIME_WAIT (with the shorter length) or TCP/IP's own.
+    pub occupied: u32,
+    /// Who holds most ports by sockets, most first.
+    pub largest: Vec<(Owner, u32)>,
+}
+
+/// The largest of several, most first; of equals the first owner.
+pub(super) fn insert_largest(largest: &mut Vec<(Owner, u32)>, owner: Owner, ports: u32) {
+    let before = |known: &(Owner, u32)| (known.1, std::cmp::Reverse(known.0)) > (ports, std::cmp::Reverse(owner));
+    let at = largest.partition_point(before);
+    if at < LARGEST {
+        largest.insert(at, (owner, ports));
+        largest.truncate(LARGEST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::owner::ProcessId;
+
+    #[test]
+    fn the_largest_are_kept_whatever_the_order() {
+        let of = |order: &[u32]| {
+            let mut largest = Vec::new();
+            for n in order {
+                insert_largest(&mut largest, Owner::Process(ProcessId(*n)), n % 50);
+            }
+            largest
+        };
+        let (up, down): (Vec<u32>, Vec<u32>) = ((0..100).collect(), (0..100).rev().collect());
+        assert_eq!(of(&up), of(&down));
+        assert_eq!((of(&up).len(), of(&up)[0]), (LARGEST, (Owner::Process(ProcessId(49)), 49)));
+    }
+}
