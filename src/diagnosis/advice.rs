@@ -6,6 +6,8 @@ mod other_cause;
 mod relieve;
 mod restart;
 mod situation;
+#[cfg(test)]
+mod tests;
 mod time_wait;
 mod widen;
 

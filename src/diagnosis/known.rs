@@ -128,7 +128,7 @@ const ANY: Signs = Signs {
 enum Use {
     /// Half of them or more are bound alone, in a listing.
     Bound,
-    /// Half of them or more are in CLOSE_WAIT, in a listing.
+    /// Half of them or more are in CLOSE_WAIT.
     CloseWait,
     /// Half of them or more are in TIME_WAIT.
     TimeWait,
@@ -210,6 +210,8 @@ struct Process {
     ports: u32,
     percent: u32,
     listed: Option<Listed>,
+    /// In CLOSE_WAIT, as TCP/IP's events show.
+    close_wait: u32,
     time_wait: u32,
     pattern: Option<Pattern>,
     /// The addresses it connects to, most connects first, with the connects.
@@ -292,7 +294,7 @@ impl Process {
         let listed = self.listed.unwrap_or_default();
         match one {
             Use::Bound => is_half(listed.bound, self.ports),
-            Use::CloseWait => is_half(listed.close_wait, self.ports),
+            Use::CloseWait => is_half(listed.close_wait.max(self.close_wait), self.ports),
             Use::Connected => is_half(listed.established, self.ports),
             Use::TimeWait => is_half(self.time_wait, self.ports) || self.pattern == Some(Pattern::Churn),
             Use::Kept => self.pattern == Some(Pattern::Leak),
@@ -449,6 +451,7 @@ fn seen(row: &ProcessRow, holder: &Holder, pool: &PoolFinding) -> Process {
         ports: holder.ports,
         percent: u32::try_from(percent).unwrap_or(100),
         listed: holder.listed,
+        close_wait: holder.close_wait,
         time_wait: holder.time_wait,
         pattern: holder.pattern,
         remotes: row.destinations.iter().filter_map(remote).collect(),

@@ -149,7 +149,10 @@ impl Report {
 
     fn holder_sentences(&self, holder: &HolderRow, pool: &PoolRow) -> Vec<String> {
         let Some(row) = self.processes.get(holder.process) else { return Vec::new() };
-        let mut text = format!("{} held {}", who_in_full(row), part_of(holder.ports, pool));
+        // Sockets of IPv6 may be those that take the ports of IPv4.
+        let of_other = self.pools.get(holder.pool).filter(|_| Some(holder.pool) != self.verdict.pool);
+        let other = of_other.map(|other| format!(" of {}", other.name())).unwrap_or_default();
+        let mut text = format!("{} held {}{other}", who_in_full(row), part_of(holder.ports, of_other.unwrap_or(pool)));
         text.push_str(&match holder.pattern {
             Some(Pattern::Leak) if holder.obtained > 0 => format!(
                 ". It is a leak: it closed {} of the {} that it got",
@@ -161,6 +164,13 @@ impl Report {
         text.push('.');
         if row.ended.is_some() {
             text.push_str(" It has ended.");
+        }
+        if of_other.is_some() {
+            text.push_str(" Its sockets may serve IPv4 too.");
+        }
+        if holder.close_wait > 0 && holder.close_wait.saturating_mul(2) >= holder.ports {
+            let waiting = grouped(holder.close_wait.into());
+            text.push_str(&format!(" {waiting} of them are in CLOSE_WAIT: the other side closed, and it did not."));
         }
         let mut told = vec![text];
         let user = holder.used_by.first().and_then(|user| self.processes.get(user.process));
