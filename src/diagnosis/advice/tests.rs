@@ -109,10 +109,8 @@ fn a_host_of_services_that_must_run_is_named_whole_and_not_restarted() {
     assert!(step.text.contains("which hosts DcomLaunch, PlugPlay, Power"), "{}", step.text);
     assert!(steps.iter().flat_map(|step| &step.commands).all(|command| !command.contains("Restart-Service")));
     let who = Named { image: "svchost.exe".to_owned(), ..agent() };
-    let unknown = super::recommend(
-        &situation(&pools, Accused::Holder(NamedHolder { holder: &holder, who })),
-        &Symptoms::default(),
-    );
+    let unknown =
+        recommend(&situation(&pools, Accused::Holder(NamedHolder { holder: &holder, who })), &Symptoms::default());
     assert!(!find(&unknown, "find_service").changes_state);
 }
 
