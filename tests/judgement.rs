@@ -442,7 +442,7 @@ fn commands_can_be_pasted() {
         assert_eq!(command, &json!(want));
         let check = json!(["tasklist /svc /fi \"pid eq 700\""]);
         assert_eq!(advice(&report, "restart_holder").unwrap()["commands"], check, "no service is named so");
-        assert_eq!(advice(&report, "restore_pool").unwrap()["undo"], Value::Null);
+        assert_eq!(advice(&report, "restore_range").unwrap()["undo"], Value::Null);
         let ran = run(["events".as_ref(), input.as_os_str(), "--pid".as_ref(), "700".as_ref()]);
         assert_eq!(ran.code, 0, "{ran:?}");
     }

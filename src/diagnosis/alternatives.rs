@@ -107,8 +107,9 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
         (_, count) => (
             Standing::Seen,
             format!(
-                "reuse of a connection's addresses too soon: Tcpip 4227, {}; alone it is no exhaustion, but many connections to one server",
-                counted(count, "time")
+                "reuse of a connection's addresses too soon: Tcpip 4227, {}{}; alone it is no exhaustion, but many connections to one server",
+                counted(count, "time"),
+                symptoms.most_connects.as_ref().map_or_else(String::new, |(who, remote)| format!("; {who} connects most to one address, {remote}"))
             ),
         ),
     };

@@ -18,7 +18,7 @@ pub(super) fn other_cause_steps(symptoms: &Symptoms) -> Vec<Recommendation> {
             "see who has {port}: {whose}; where that is System (PID 4), http.sys has it for a program of the second list. Stop one of the two programs, or give it another port"
         );
         let commands = ["netstat -anob > netstat-b.txt", "netsh http show servicestate > http.txt"];
-        list.push(unchanging(RecommendationCode::FindPortOwner, &text, &commands));
+        list.push(unchanging(RecommendationCode::FindListener, &text, &commands));
     }
     if symptoms.denied.count > 0 {
         let port = port_of(symptoms.denied.port);
@@ -31,7 +31,7 @@ pub(super) fn other_cause_steps(symptoms: &Symptoms) -> Vec<Recommendation> {
             "netsh int ipv4 show excludedportrange protocol=udp >> excludedport-ipv4.txt",
             "netstat -anob > netstat-b.txt",
         ];
-        list.push(unchanging(RecommendationCode::FindExclusion, &text, &commands));
+        list.push(unchanging(RecommendationCode::Reservations, &text, &commands));
     }
     if symptoms.no_memory.count > 0 {
         let text = "look at the memory of the kernel: the nonpaged pool, and the processes that use most of it. Free ports do not help";
@@ -39,7 +39,7 @@ pub(super) fn other_cause_steps(symptoms: &Symptoms) -> Vec<Recommendation> {
             "powershell -c \"Get-CimInstance Win32_PerfFormattedData_PerfOS_Memory | Format-List Pool*Bytes,AvailableMBytes\" > memory.txt",
             "powershell -c \"Get-Process | Sort-Object NonpagedSystemMemorySize64 -Descending | Select-Object -First 20 Id,ProcessName,HandleCount,NonpagedSystemMemorySize64\" > nonpaged.txt",
         ];
-        list.push(unchanging(RecommendationCode::FindMemory, text, &commands));
+        list.push(unchanging(RecommendationCode::CheckMemory, text, &commands));
     }
     if symptoms.tuple_reuse_events > 0 {
         let text = "have the program that opens many short connections to one server keep and reuse them: Windows meets a connection that still waits (Tcpip 4227). The listing shows the remote address of most rows in TIME_WAIT; options to share ports do not help against one address";

@@ -134,7 +134,7 @@ fn a_service_is_restarted_after_a_look_at_what_depends_on_it() {
 fn a_narrowed_pool_is_restored_before_anything_else() {
     let pools = [pool(PoolRange { start: 50_000, count: 255, source: RangeSource::DynamicPortFile })];
     let steps = steps(&situation(&pools, Accused::Nobody));
-    assert_eq!(codes(&steps), ["restore_pool"]);
+    assert_eq!(codes(&steps), ["restore_range"]);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn what_failed_without_a_shortage_has_steps_of_its_own() {
     let symptoms = Symptoms { in_use, ..Symptoms::default() };
     let calm = Situation { state: State::NotSeen, ..situation(&[], Accused::Nobody) };
     let steps = recommend(&calm, &symptoms);
-    assert_eq!(codes(&steps), ["find_port_owner"]);
+    assert_eq!(codes(&steps), ["find_listener"]);
     assert!(steps[0].text.contains("port 8080: it is w3wp.exe (PID 9)"), "{}", steps[0].text);
     assert_eq!(steps[0].commands[0], r"mkdir C:\case");
 }

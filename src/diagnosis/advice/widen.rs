@@ -55,7 +55,7 @@ pub(super) fn restore(pool: &PoolFinding) -> Option<Recommendation> {
     let (protocol, family) = (pool.key.protocol?, pool.key.family?);
     let default = DEFAULT_RANGE;
     Some(Recommendation {
-        code: RecommendationCode::RestorePool,
+        code: RecommendationCode::RestoreRange,
         text: format!(
             "restore the pool of {} first: somebody narrowed it to {} ports; the default is {}-{} with {}. It acts at once",
             pool.key.name(),

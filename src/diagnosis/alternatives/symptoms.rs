@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::case::facts::TraceFacts;
 use crate::diagnosis::grounds::Grounds;
 use crate::diagnosis::holders::{Subject, excluded_in};
-use crate::diagnosis::naming::Rows;
+use crate::diagnosis::naming::{ProcessRow, Rows};
 use crate::diagnosis::pools::PoolFinding;
 use crate::diagnosis::system_events::{LogReach, log_reach, tuple_reuse_events};
 use crate::machine::Findings;
@@ -48,6 +48,8 @@ pub struct Symptoms {
     pub log_reach: LogReach,
     /// Tcpip 4227 in it.
     pub tuple_reuse_events: u64,
+    /// Who connects most to one address, and to which: who Tcpip 4227 is likely about.
+    pub most_connects: Option<(String, String)>,
     /// Connects that timed out (0xC00000B5).
     pub connect_timeouts: u64,
     /// Windows build.
@@ -88,12 +90,28 @@ impl Symptoms {
                 LogReach::None
             },
             tuple_reuse_events: tuple_reuse_events(grounds.events),
+            most_connects: most_connects(rows),
             connect_timeouts: count_of(findings, Operation::Connect, &|status| status == IO_TIMEOUT),
             os_build: traces.iter().find_map(|trace| trace.summary.os_build),
             uptime_100ns: traces.iter().filter_map(uptime).max(),
         }
     }
 }
+
+/// Who connects most to one address, where that is more than a few.
+fn most_connects(rows: &Rows) -> Option<(String, String)> {
+    let top = |(index, row): (usize, &ProcessRow)| {
+        let most = row.destinations.first().filter(|one| one.connects >= NOTABLE_CONNECTS)?;
+        Some((most.connects, index, most.remote.clone()))
+    };
+    // Of equals the first.
+    let tops = rows.rows.iter().enumerate().rev().filter_map(top);
+    let (_, index, remote) = tops.max_by_key(|(connects, ..)| *connects)?;
+    Some((rows.label_of(index)?, remote))
+}
+
+/// Fewer connects to one address are nothing to tell.
+const NOTABLE_CONNECTS: u64 = 100;
 
 /// How many operations ended with such a status.
 fn count_of(findings: &Findings, operation: Operation, matches: &dyn Fn(NtStatus) -> bool) -> u64 {
