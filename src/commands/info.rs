@@ -23,9 +23,10 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
     if traces.is_empty() {
         return Err(Error::NothingToRead { unusable, notes }.into());
     }
+    let beside = info::Beside::new(&contents.side_inputs, &contents.side);
     let read = with_bar(common.is_silent(), |progress| {
         let read = |opened: &crate::case::OpenedTrace<'_>| {
-            threads.run(|| info::read(opened.path.clone(), opened.kind, &opened.trace, progress))
+            threads.run(|| info::read(opened.path.clone(), opened.kind, &opened.trace, &beside, progress))
         };
         traces.iter().map(read).collect::<Result<Vec<_>, _>>()
     });

@@ -66,6 +66,7 @@ use crate::case::SideInput;
 use crate::case::facts::TraceFacts;
 use crate::machine::Findings;
 use crate::machine::timeline::Steps;
+use crate::pipeline::LogsRead;
 use crate::side::facts::SideFacts;
 use crate::time::FileTime;
 
@@ -80,6 +81,8 @@ pub struct Facts {
     pub side: SideFacts,
     /// Side files.
     pub side_inputs: Vec<SideInput>,
+    /// What of these events is from logs of Winsock-AFD's channel.
+    pub logs: LogsRead,
     /// Notes about inputs.
     pub notes: Vec<String>,
 }
@@ -151,18 +154,18 @@ pub struct Diagnosis {
 
 /// Says what the facts of a case mean. It decides everything, and fails for none: what cannot be told is said to be so.
 pub fn diagnose(facts: Facts) -> Diagnosis {
-    let Facts { traces, mut findings, mut side, mut side_inputs, notes } = facts;
+    let Facts { traces, mut findings, mut side, mut side_inputs, logs, notes } = facts;
     let foreign_listings = foreign::set_aside(&findings, &mut side, &mut side_inputs);
     let traces_span = grounds::span(&traces, &findings);
     let events = system_events(&side, &side_inputs, traces_span.filter(|_| !traces.is_empty()));
-    let read = VerdictEvidence::of_traces(&traces);
-    let no_habits = read.displaced > 0 || has_no_closes(&findings);
+    let read = VerdictEvidence::read(&traces, logs);
+    let no_habits = read.clock_set_back || read.displaced > 0 || has_no_closes(&findings);
     let mut conclusion = conclude(&findings, &side, Trust { lossy: read.has_gaps(), no_habits });
     fill_by_event_log(&mut conclusion.pools, pool_full_events(&events));
     let mut rows = naming::rows(&findings, &side, &conclusion);
     rows.set_rates(findings.span);
-    rows.set_ages(traces.iter().filter_map(|trace| trace.summary.ended).max());
-    let mut evidence = VerdictEvidence::gather(&traces, &findings, &conclusion, &rows, &events);
+    rows.set_ages(traces_span.map(|(_, end)| end));
+    let mut evidence = VerdictEvidence::gather(read, &findings, &conclusion, &rows, &events);
     evidence.foreign_listings = foreign_listings;
     let judgement = judge(&evidence);
     let timeline = std::mem::take(&mut findings.world.ports.timeline).finish();

@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use super::summary::{evidence_name, look_phrase};
-use super::wording::{known_by, machine, name, percent, percent_of, pid, sentence_start, span};
+use super::wording::{known_by, machine, name, percent, percent_of, pid, place, sentence_start, span};
 use super::{PoolRow, ProcessRow, Report};
 use crate::diagnosis::alternatives::Standing;
 use crate::diagnosis::state::State;
@@ -258,13 +258,9 @@ impl Page<'_> {
         let mut lines = Vec::new();
         if let Some(first) = &report.evidence {
             let name = first.event_name.unwrap_or("unknown event");
-            let place = match (first.buffer, first.offset) {
-                (Some(buffer), Some(offset)) => format!("buffer {buffer}, offset {offset:#x}, "),
-                _ => String::new(),
-            };
             lines.push(format!(
-                "First failure: {place}CPU {}, event {} ({name}), endpoint {}",
-                first.cpu,
+                "First failure: {}event {} ({name}), endpoint {}",
+                plain(&place(first, &report.side_inputs)),
                 first.event_id,
                 code(&first.endpoint)
             ));

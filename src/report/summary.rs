@@ -206,9 +206,13 @@ impl Report {
 fn assurance(assurance: &Assurance) -> String {
     match *assurance {
         Assurance::NothingLost => "nothing lost or damaged; the log was closed by its session".to_owned(),
-        Assurance::OwnersKnown { known, failures } => {
+        Assurance::OwnersKnown { known, located, failures } => {
             let share = percent(known, failures);
-            format!("owner known from socket creation or EPROCESS for {share} of the failures")
+            let how = match located {
+                0 => "socket creation or EPROCESS",
+                _ => "socket creation, EPROCESS or a reliable record header",
+            };
+            format!("owner known from {how} for {share} of the failures")
         }
         Assurance::TransportAgrees { refusals } => {
             let count = counted(refusals, "request");

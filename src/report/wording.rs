@@ -1,6 +1,8 @@
 //! Words and numbers that every face of a report says alike.
 
-use super::{ProcessRow, TraceSummary};
+use super::{FirstFailure, ProcessRow, TraceSummary};
+use crate::case::SideInput;
+use crate::event::base_name;
 use crate::time::{FileTime, ShownTime as _, duration_text};
 use crate::words::counted;
 use crate::words::{shown, windows_name};
@@ -26,6 +28,9 @@ pub(crate) fn span(trace: &TraceSummary) -> Option<String> {
             let length = duration_text(ended.since(started));
             let end = if ended.to_date() == started.to_date() { ended.to_clock() } else { ended.to_date_and_time() };
             format!("{} – {end} UTC ({length})", started.to_date_and_time())
+        }
+        Some(_) if trace.closed_cleanly => {
+            format!("{} UTC – an end before the start: the clock was set back", started.to_date_and_time())
         }
         _ => format!("{} UTC – not closed", started.to_date_and_time()),
     })
@@ -92,6 +97,7 @@ pub(crate) fn known_by(row: &ProcessRow) -> String {
     let ways = [
         (source.created_socket, "socket creation"),
         (source.eprocess, "EPROCESS"),
+        (source.header_location, "reliable record header"),
         (source.header_pid, "record header"),
         (source.unknown, "not known"),
     ];
@@ -152,4 +158,18 @@ mod tests {
         assert_eq!(percent(0, 5), "0 %");
         assert_eq!(percent(0, 0), "-");
     }
+}
+
+/// Where the first failure stands, in front of what it is: `buffer 1, offset 0x10348, CPU 0, `, or the log and the record in it.
+pub(crate) fn place(first: &FirstFailure, side_inputs: &[SideInput]) -> String {
+    let log = first.log.and_then(|log| side_inputs.get(log)).map(|log| shown(base_name(&log.path)));
+    let mut parts = Vec::new();
+    if let (Some(log), Some(record)) = (log, first.log_record) {
+        parts.push(format!("{log}, record {record}, "));
+    }
+    if let (Some(buffer), Some(offset)) = (first.buffer, first.offset) {
+        parts.push(format!("buffer {buffer}, offset {offset:#x}, "));
+    }
+    parts.extend(first.cpu.map(|cpu| format!("CPU {cpu}, ")));
+    parts.concat()
 }

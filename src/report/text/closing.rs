@@ -7,6 +7,7 @@ use crate::diagnosis::alternatives::{Alternative, Standing};
 use crate::diagnosis::state::State;
 use crate::event::base_name;
 use crate::net::Family;
+use crate::report::wording;
 use crate::words::shown;
 use crate::words::{counted, grouped};
 
@@ -87,13 +88,10 @@ impl Page<'_, '_> {
         self.heading("EVIDENCE", "")?;
         if let Some(evidence) = &report.evidence {
             let name = evidence.event_name.unwrap_or("?");
-            let place = match (evidence.buffer, evidence.offset) {
-                (Some(buffer), Some(offset)) => format!("buffer {buffer}, offset {offset:#x}, "),
-                _ => String::new(),
-            };
+            let place = wording::place(evidence, &report.side_inputs);
             self.paragraph(&format!(
-                "first failure: {place}CPU {}, event {} ({name}), endpoint {}",
-                evidence.cpu, evidence.event_id, evidence.endpoint
+                "first failure: {place}event {} ({name}), endpoint {}",
+                evidence.event_id, evidence.endpoint
             ))?;
             self.paragraph("the same in Network Monitor: Wscore_MicrosoftWindowsWinsockAFD.AFD_EVENT_BIND.Status.LENTStatus.Code == 0x209")?;
         }
