@@ -1,6 +1,7 @@
 #![doc = include_str!("SCHEMA.md")]
 
 pub mod csv;
+mod first_screen;
 #[cfg(test)]
 mod first_screen_tests;
 pub mod json;
@@ -25,6 +26,7 @@ use crate::diagnosis::advice::Recommendation;
 use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::forecast::Forecast;
 use crate::diagnosis::holders::{HolderEvidence, Pattern};
+use crate::diagnosis::known::Known;
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::pools::pool_name;
 use crate::diagnosis::state::{Confidence, State};
@@ -96,6 +98,8 @@ pub struct Report {
     pub ruled_out: Vec<Alternative>,
     /// What to do next, least invasive first.
     pub recommendations: Vec<Recommendation>,
+    /// Known causes that fit: hints, each with its source.
+    pub known: Vec<Known>,
     /// Where the first failure stands; `None` without failures of sockets.
     pub evidence: Option<FirstFailure>,
     /// What was read and what was not.
