@@ -23,6 +23,7 @@ mod foreign;
 mod grounds;
 pub mod holders;
 pub mod images;
+pub mod known;
 pub mod listings;
 pub(crate) mod naming;
 mod notes;
@@ -52,6 +53,7 @@ use self::forecast::StepLevel;
 use self::grounds::Grounds;
 use self::holders::{Subject, Trust, conclude, last_of_pid};
 use self::images::ImageOutcome;
+use self::known::Known;
 use self::listings::{Trend, trends};
 use self::naming::Rows;
 use self::outages::OutageOutcome;
@@ -144,6 +146,8 @@ pub struct Diagnosis {
     pub alternatives: Vec<Alternative>,
     /// What to do next, least invasive first.
     pub recommendations: Vec<Recommendation>,
+    /// Known causes that fit.
+    pub known: Vec<Known>,
     /// What was not read, not counted, or counted by assumption.
     pub notes: Vec<String>,
 }
@@ -158,6 +162,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let no_habits = read.clock_set_back || read.displaced > 0 || has_no_closes(&findings);
     let mut conclusion = conclude(&findings, &side, Trust { lossy: read.has_gaps(), no_habits });
     fill_by_event_log(&mut conclusion.pools, pool_full_events(&events));
+    foreign::note_refuted(&conclusion.pools, &mut side_inputs);
     let mut rows = naming::rows(&findings, &side, &conclusion);
     rows.set_rates(findings.span);
     rows.set_ages(traces_span.map(|(_, end)| end));
@@ -193,8 +198,12 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     };
     let suspect = candidates.suspect(pool);
     let assurances = assurance::assurances(&grounds, &judgement, &evidence);
-    let recommendations = recommend(&Situation::gather(&grounds, state, unexplained.as_deref()));
-    let alternatives = alternatives(&Symptoms::gather(&grounds));
+    let symptoms = Symptoms::gather(&grounds);
+    let situation =
+        Situation::gather(&grounds, state, unexplained.as_deref(), (suspect, holders.as_slice(), images.as_slice()));
+    let recommendations = recommend(&situation, &symptoms);
+    let known = known::known_causes(&grounds, &symptoms, advice::has_hns(&side));
+    let alternatives = alternatives(&symptoms);
     let failures = failures::failures(&findings, &evidence);
     let procedure = procedure::rows(&findings, &side, &rows);
     let notes = notes::notes(notes, &grounds);
@@ -227,6 +236,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         assurances,
         alternatives,
         recommendations,
+        known,
         notes,
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::codes::Role;
 use super::counted::many_sockets;
-use super::holders::{Conclusion, Subject, last_of_pid};
+use super::holders::{Conclusion, Subject, is_same_image, last_of_pid};
 use super::listings::images_without_pid;
 use crate::event::base_name;
 use crate::machine::Findings;
@@ -39,6 +39,8 @@ pub struct ProcessRow {
     pub started: Option<FileTime>,
     /// When it ended, UTC; `None` where not seen.
     pub ended: Option<FileTime>,
+    /// The image of another process that has its PID by the time of a listing; this one has ended then.
+    pub pid_given_to: Option<String>,
     /// What it is in the case, in the order of the strings.
     pub roles: Vec<Role>,
     /// Bind completions with 0xC0000209.
@@ -82,6 +84,9 @@ pub struct ProcessRow {
     /// How old the oldest port still held was when the last trace ended, in 100 ns; never negative.
     #[serde(skip)]
     pub oldest_port_100ns: Option<i64>,
+    /// The image that a list shows under its PID, where that is another one: the PID may be another process's by now.
+    #[serde(skip)]
+    pub pid_is_now: Option<String>,
 }
 
 impl ProcessRow {
@@ -140,7 +145,12 @@ impl Rows {
 
     /// The label of a subject: `name.exe (PID 7312)`.
     pub(crate) fn label(&self, subject: Subject) -> Option<String> {
-        let row = self.rows.get(*self.index.get(&subject)?)?;
+        self.label_of(*self.index.get(&subject)?)
+    }
+
+    /// The label of the row with this index.
+    pub(crate) fn label_of(&self, index: usize) -> Option<String> {
+        let row = self.rows.get(index)?;
         Some(match (&row.image, row.pid) {
             (Some(image), Some(pid)) => format!("{} (PID {pid})", shown(image)),
             (None, Some(pid)) => format!("PID {pid}"),
@@ -195,6 +205,14 @@ impl<'a> ListedNames<'a> {
         }
     }
 
+    /// The image of another process that has a row's PID by the time of a list.
+    fn successor(&self, row: &ProcessRow) -> Option<String> {
+        let (pid, image) = (row.pid?, row.image.as_ref()?);
+        let listed = self.tasks.get(&pid).map(|task| task.image.as_str());
+        let other = [listed, self.images.get(&pid).copied()].into_iter().flatten();
+        other.map(base_name).find(|listed| !is_same_image(image, listed)).map(ToOwned::to_owned)
+    }
+
     /// Puts what the lists tell into a row.
     fn join(&self, row: &mut ProcessRow, pid: u32, may_be_cut: bool, notes: &mut Vec<String>) {
         row.handles = self.handles.get(&pid).copied();
@@ -208,6 +226,7 @@ impl<'a> ListedNames<'a> {
                         shown(image),
                         shown(&task.image)
                     ));
+                    row.pid_is_now = Some(task.image.clone());
                     return;
                 }
                 Some(_) if !longer => {}
@@ -223,10 +242,11 @@ impl<'a> ListedNames<'a> {
                 row.services = services.iter().map(|(name, _)| (*name).to_owned()).collect();
             }
         }
-        if row.image.is_none()
-            && let Some(image) = self.images.get(&pid)
-        {
-            name(row, image, "netstat");
+        let listed = self.images.get(&pid);
+        match (&row.image, listed) {
+            (None, Some(image)) => name(row, image, "netstat"),
+            (Some(image), Some(listed)) if !is_same_image(image, listed) => row.pid_is_now = Some((*listed).to_owned()),
+            _ => {}
         }
     }
 }
@@ -286,6 +306,7 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
         if last_of_pid.get(&process.pid) == Some(&index) {
             listed.join(&mut row, process.pid, process.image_may_be_cut(), &mut notes);
         }
+        row.pid_given_to = listed.successor(&row);
         rows.push((subject, row));
     }
     for subject in &shown {
@@ -404,6 +425,7 @@ fn row_of(pid: Option<u32>, tally: &Tally) -> ProcessRow {
         socket_service: None,
         started: None,
         ended: None,
+        pid_given_to: None,
         roles,
         bind_failures: tally.bind_failures,
         connect_failures: tally.connect_failures,
@@ -425,5 +447,6 @@ fn row_of(pid: Option<u32>, tally: &Tally) -> ProcessRow {
         afd_handles: None,
         owner_source: tally.owner_source,
         oldest_port_100ns: None,
+        pid_is_now: None,
     }
 }

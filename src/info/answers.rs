@@ -5,7 +5,7 @@ use etl_parser::Trace;
 use super::beside::Beside;
 use super::read::RecordCounts;
 use super::{Answer, Answers};
-use crate::diagnosis::advice::CAPTURE_COMMANDS;
+use crate::diagnosis::advice::{CAPTURE_COMMANDS, LISTING_COMMANDS};
 use crate::pipeline::coverage::Coverage;
 use crate::providers::{self, afd};
 use crate::words::counted;
@@ -27,7 +27,6 @@ pub(super) fn answers(
     let binds = tally.count_of(afd::PROVIDER, afd::is_bind);
     let answer = |answer, reason: String| Answer { answer, reason, capture: Vec::new() };
     let capture = |answer: Answer, commands: &[&'static str]| Answer { capture: commands.to_vec(), ..answer };
-    let [trace_command, side_commands, _] = CAPTURE_COMMANDS;
     let lossy =
         header.events_lost > 0 || header.buffers_lost > 0 || coverage.buffers_after_loss > 0 || !coverage.is_whole();
     let bind_failures = match (binds, lossy) {
@@ -64,7 +63,7 @@ pub(super) fn answers(
     };
     let process_names = match process_names.answer {
         "yes" => process_names,
-        _ => capture(process_names, &[side_commands]),
+        _ => capture(process_names, &LISTING_COMMANDS),
     };
     let closes = tally.count_of(afd::PROVIDER, |id| matches!(id, 13 | 14 | 1001 | 1002));
     // Port acquired and released, endpoints, connections, and the rundown of those that were there.
@@ -83,7 +82,7 @@ pub(super) fn answers(
     // Holders older than a trace show in a listing only.
     let holders = match holders.answer {
         "yes" => holders,
-        _ => capture(holders, &[trace_command, side_commands]),
+        _ => capture(holders, &CAPTURE_COMMANDS),
     };
     Answers { bind_failures, process_names, holders }
 }

@@ -114,7 +114,7 @@ fn lowering(report: &Report) -> Vec<ReasonCode> {
 /// The text report up to its first table, in one line, its words a space apart.
 fn first_screen(report: &Report) -> String {
     let mut page = Vec::new();
-    text::write(report, Layout { width: 100, top: 10 }, &mut page).unwrap();
+    text::write(report, Layout { top: 10, ..Layout::default() }, &mut page).unwrap();
     let page = anstream::adapter::strip_str(std::str::from_utf8(&page).unwrap()).to_string();
     let (screen, _) = page.split_once("\nWHO ").unwrap();
     screen.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -83,6 +83,9 @@ impl Page<'_> {
         for doubt in self.report.first_doubts() {
             text.push_str(&format!("- But {}\n", plain(doubt)));
         }
+        for hint in self.report.hints().0 {
+            text.push_str(&format!("- Known: {}. Source: {}\n", plain(&hint.text), plain(&hint.sources.join(", "))));
+        }
         text.push('\n');
         for trace in &self.report.traces {
             let when = span(trace).map(|span| format!(", {span}")).unwrap_or_default();
@@ -225,7 +228,7 @@ impl Page<'_> {
         };
         if let Some(how_sure) = report.how_sure() {
             let lines = how_sure.assurances.iter().chain(&how_sure.events).chain(&how_sure.events_outside);
-            let doubts = how_sure.doubts.iter().chain(&report.coverage.notes);
+            let doubts = how_sure.doubts.iter().chain(&how_sure.notes);
             let lines = lines.map(|line| format!("For: {}", plain(line)));
             add("How sure", lines.chain(doubts.map(|line| format!("Against: {}", plain(line)))).collect());
         }

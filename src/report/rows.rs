@@ -61,6 +61,7 @@ impl Report {
             excluded_ports: excluded_rows(&diagnosis.side),
             ruled_out: diagnosis.alternatives,
             recommendations: diagnosis.recommendations,
+            known: diagnosis.known,
             evidence: first_failure_row(&diagnosis.findings.sockets),
             coverage: coverage(&diagnosis.traces, diagnosis.notes),
             traces: diagnosis.traces.into_iter().map(|trace| trace.summary).collect(),
