@@ -20,16 +20,17 @@ use std::collections::{BTreeSet, HashSet};
 use etl_parser::{Guid, Record};
 
 use crate::case::facts::TraceFacts;
-use crate::case::{Case, Contents, Error, NotUsed, Opened, boots};
+use crate::case::{Case, Contents, Error, NotUsed, Opened};
 use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, NetEvent};
 use crate::machine::ranges::{PoolRange, PoolRanges};
-use crate::machine::{Analysis, Setting};
+use crate::machine::sources::{Followed, Follower, Sources};
 use crate::pipeline::coverage::Coverage;
 use crate::pipeline::{Observer, Threads, replay};
 use crate::progress::Progress;
 use crate::providers::afd;
 use crate::report::Report;
+use crate::words::counted;
 
 /// Provider GUIDs of a trace that are told apart. A capture of everything has some hundred; damage can make up one for each
 /// record.
@@ -82,19 +83,28 @@ fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progr
     }
     let (labels, traces): (Vec<_>, Vec<_>) =
         opened.into_iter().map(|opened| ((opened.path, opened.input), opened.trace)).unzip();
-    let boots = boots::boots(&traces);
+    let sources = Sources::of(&traces, &contents.side, progress)?;
     let ranges = PoolRanges::new(options.pool, &contents.side.dynamic_ports);
-    let mut watched = Watched {
-        analysis: Analysis::new(Setting::of(&traces, ranges)),
-        providers: vec![BTreeSet::new(); traces.len()],
-    };
-    let coverages = replay(&traces, &boots::by_boot(&boots, &traces), progress, &mut watched)?;
-    let Watched { analysis, providers } = watched;
+    let watch =
+        || Watched { follower: Follower::new(&sources, ranges), providers: vec![BTreeSet::new(); traces.len()] };
+    let (watched, coverages) = replay(&traces, sources.groups(), progress, watch)?;
+    let Watched { follower, providers } = watched;
+    let (findings, (), Followed { logs, repeated }) = follower.finish();
+    if logs.repeated > 0 {
+        let count = counted(logs.repeated, "event");
+        notes.push(format!(
+            "{count} of the log of Winsock-AFD's channel are of the time of the traces, which tell them too: counted once"
+        ));
+    }
+    if repeated > 0 {
+        notes.push(format!("{} stand in two traces of the case: counted once", counted(repeated, "event")));
+    }
     notes.extend(unusable.iter().map(|not_used| format!("{not_used}; not used")));
     if providers.iter().any(|providers| providers.len() > MAX_PROVIDERS) {
         notes.push(format!("a trace names more than {MAX_PROVIDERS} providers: the rest are not counted"));
     }
-    if let Some(several) = boots.iter().max().map(|last| last + 1).filter(|count| *count > 1) {
+    let several = sources.starts();
+    if several > 1 {
         notes.push(format!(
             "the traces are of {several} machines, or starts of one: each is followed by itself, and of a pool the fullest is shown"
         ));
@@ -111,17 +121,18 @@ fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progr
     drop(traces);
     let report = Report::new(diagnose(Facts {
         traces: facts,
-        findings: analysis.finish(),
+        findings,
         side: contents.side.clone(),
         side_inputs: contents.side_inputs.clone(),
+        logs,
         notes,
     }));
     Ok(Analyzed { report, unusable, is_complete, traces: count, bytes })
 }
 
 /// The state of the machine, and the providers that each trace names.
-struct Watched {
-    analysis: Analysis,
+struct Watched<'s> {
+    follower: Follower<'s>,
     providers: Vec<BTreeSet<Guid>>,
 }
 
@@ -132,7 +143,7 @@ struct Seen {
     last: Option<Guid>,
 }
 
-impl Observer for Watched {
+impl Observer for Watched<'_> {
     type Notes = Seen;
 
     #[inline]
@@ -155,6 +166,6 @@ impl Observer for Watched {
     }
 
     fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
-        self.analysis.observe(meta, event);
+        self.follower.observe(meta, event);
     }
 }

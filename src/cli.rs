@@ -74,9 +74,9 @@ pub struct Analyze {
     #[arg(long, value_name = "START:COUNT", value_parser = parse_pool)]
     pub pool: Option<PoolRange>,
 
-    /// Show at most N rows in each table of the text report
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub top: usize,
+    /// How the text report looks.
+    #[command(flatten)]
+    pub look: Look,
 
     /// Exit with 10 if ports were exhausted, with 11 if nearly, with 20 if the inputs cannot tell
     #[arg(long)]
@@ -237,9 +237,9 @@ pub struct Live {
     #[arg(long, value_name = "START:COUNT", value_parser = parse_pool)]
     pub pool: Option<PoolRange>,
 
-    /// Show at most N rows in each table of the text report
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub top: usize,
+    /// How the text report looks.
+    #[command(flatten)]
+    pub look: Look,
 
     /// Options of all commands.
     #[command(flatten)]
@@ -283,6 +283,25 @@ Nothing of it changes the server.
 Examples:
   outofports collect --out case.zip
   outofports analyze case.zip";
+
+/// How the text report looks.
+#[derive(Debug, Args)]
+pub struct Look {
+    /// Show at most N rows in each table of the text report
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub top: usize,
+
+    /// Make the text report N columns wide (default: the terminal's width; in a file tables are as wide as they need)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(NARROWEST as i64..))]
+    pub width: Option<u16>,
+
+    /// Write the text report in ASCII alone, for fonts and shells that garble other signs
+    #[arg(long)]
+    pub ascii: bool,
+}
+
+/// The narrowest text report, in columns.
+pub const NARROWEST: usize = 60;
 
 /// Options of all commands.
 #[derive(Debug, Args)]

@@ -18,7 +18,7 @@ pub struct EventMeta {
 }
 
 /// Where a record stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Place {
     /// Number of the trace in the case, from 0.
     pub trace: u16,
@@ -30,10 +30,44 @@ pub struct Place {
     pub offset: u64,
     /// Position in the decompressed buffer, in bytes.
     pub pos: u32,
+    /// Of an entry of an event log: which. Then nothing else here says anything.
+    pub entry: Option<LogEntry>,
+}
+
+/// An entry of an event log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogEntry {
+    /// Number of the log among the side inputs of the case, from 0.
+    pub source: usize,
+    /// Its number in the log (`EventRecordID`).
+    pub record: u64,
+}
+
+/// A socket event as the log of Winsock-AFD's channel has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoggedEvent {
+    /// When.
+    pub time: FileTime,
+    /// Process in whose context it was logged.
+    pub header_pid: Option<u32>,
+    /// Event id.
+    pub id: u16,
+    /// Where it stands.
+    pub entry: LogEntry,
+    /// What happened.
+    pub event: SocketEvent,
+}
+
+impl LoggedEvent {
+    /// As events of traces are told.
+    pub fn meta(&self) -> EventMeta {
+        let place = Place { entry: Some(self.entry), ..Place::default() };
+        EventMeta { time: self.time, header_pid: self.header_pid, id: self.id, place }
+    }
 }
 
 /// An event that the analysis understands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NetEvent {
     /// A socket operation seen by AFD.
     Socket(SocketEvent),
@@ -46,7 +80,7 @@ pub enum NetEvent {
 /// What TCP/IP, below the sockets, did with ports: the kernel's own ports are seen here alone.
 ///
 /// Addresses of its endpoints and TCBs are none of AFD's: nothing but process, port and time joins the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TransportEvent {
     /// An endpoint was created for a process.
     Endpoint {
@@ -204,7 +238,7 @@ impl RawPort {
 }
 
 /// A socket operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SocketEvent {
     /// Kernel address of the process object (EPROCESS); 0 where the event has none.
     pub eprocess: u64,
@@ -212,6 +246,8 @@ pub struct SocketEvent {
     pub endpoint: u64,
     /// Start, end, or something between.
     pub phase: Phase,
+    /// Place in the driver that logged it (`Location`); legacy events have none.
+    pub location: Option<u32>,
     /// How it ended, where the event tells.
     pub status: Option<NtStatus>,
     /// What was done.
@@ -219,7 +255,7 @@ pub struct SocketEvent {
 }
 
 /// Part of an operation that a record stands for (`EnterExit`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// 0: the request arrived.
     Enter,
@@ -229,8 +265,19 @@ pub enum Phase {
     Internal(u32),
 }
 
+impl Phase {
+    /// From `EnterExit`.
+    pub fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Enter,
+            1 => Self::Exit,
+            other => Self::Internal(other),
+        }
+    }
+}
+
 /// What was done to a socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SocketOperation {
     /// Created.
     Create {
@@ -282,7 +329,7 @@ impl ProcessSource {
 }
 
 /// What a process did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProcessChange {
     /// Started.
     Start,
@@ -295,7 +342,7 @@ pub enum ProcessChange {
 }
 
 /// A process event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProcessEvent {
     /// Who told.
     pub source: ProcessSource,

@@ -1,4 +1,4 @@
-//! Times as people read them, and spans of time. All are in UTC, cut (not rounded) to what is shown.
+//! Times as people read them, in UTC and cut to what is shown, as a clock does; and spans of time, rounded.
 
 use std::ops::Range;
 
@@ -14,6 +14,8 @@ pub trait ShownTime {
     fn to_exact_clock(self) -> String;
     /// `YYYY-MM-DD`; nothing where it is no date.
     fn to_date(self) -> String;
+    /// `HH:MM`; as `Display` where it is no date.
+    fn to_minute(self) -> String;
     /// `YYYY-MM-DD HH:MM:SS`; as `Display` where it is no date.
     fn to_date_and_time(self) -> String;
 }
@@ -29,6 +31,10 @@ impl ShownTime for FileTime {
 
     fn to_date(self) -> String {
         self.to_rfc3339().and_then(|text| text.get(..10).map(ToOwned::to_owned)).unwrap_or_default()
+    }
+
+    fn to_minute(self) -> String {
+        part(self, 11..16)
     }
 
     fn to_date_and_time(self) -> String {
@@ -47,16 +53,22 @@ pub fn from_timestamp(timestamp: Timestamp) -> Option<FileTime> {
     FileTime::from_unix_nanoseconds(timestamp.as_nanosecond())
 }
 
-/// A span in words of at most two units: `19 min 43 s`.
+/// A span in words of at most two units, rounded: `19 min 43 s`.
 pub fn duration_text(span_100ns: i64) -> String {
-    let milliseconds = span_100ns / 10_000;
-    let seconds = milliseconds / 1000;
-    match seconds {
-        0 => format!("{milliseconds} ms"),
-        1..60 => format!("{}.{} s", seconds, milliseconds % 1000 / 100),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3600..86400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{} d {} h", seconds / 86400, seconds % 86400 / 3600),
+    let rounded = |unit: i64| span_100ns.saturating_add(unit / 2) / unit;
+    let (milliseconds, tenths, seconds) = (rounded(10_000), rounded(1_000_000), rounded(FileTime::SECOND));
+    let minutes = rounded(60 * FileTime::SECOND);
+    let hours = rounded(3600 * FileTime::SECOND);
+    if milliseconds < 1000 {
+        format!("{milliseconds} ms")
+    } else if tenths < 600 {
+        format!("{}.{} s", tenths / 10, tenths % 10)
+    } else if seconds < 3600 {
+        format!("{} min {} s", seconds / 60, seconds % 60)
+    } else if minutes < 24 * 60 {
+        format!("{} h {} min", minutes / 60, minutes % 60)
+    } else {
+        format!("{} d {} h", hours / 24, hours % 24)
     }
 }
 
@@ -104,7 +116,8 @@ mod tests {
     fn durations_keep_two_units() {
         assert_eq!(duration_text(5 * 10_000), "5 ms");
         assert_eq!(duration_text(12 * FileTime::SECOND + 3_000_000), "12.3 s");
-        assert_eq!(duration_text(1183 * FileTime::SECOND), "19 min 43 s");
+        assert_eq!(duration_text(59 * FileTime::SECOND + 9_700_000), "1 min 0 s");
+        assert_eq!(duration_text(1182 * FileTime::SECOND + 6_000_000), "19 min 43 s");
         assert_eq!(duration_text(7260 * FileTime::SECOND), "2 h 1 min");
         assert_eq!(duration_text(90_000 * FileTime::SECOND), "1 d 1 h");
     }

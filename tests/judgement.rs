@@ -318,7 +318,7 @@ fn a_range_that_is_not_known_is_not_set() {
     let full = report(folder.path(), &[]);
     assert!(codes(&full, "/verdict/reasons").contains(&"wider_pool".to_owned()), "{}", full["verdict"]);
     assert!(advice(&full, "widen_pool").is_none(), "10000 to 65535 may be less than the server has");
-    let commands = advice(&full, "collect").unwrap()["commands"].to_string();
+    let commands = advice(&full, "confirm").unwrap()["commands"].to_string();
     assert!(commands.contains("show dynamicport tcp"), "{commands}");
 }
 
@@ -440,8 +440,9 @@ fn commands_can_be_pasted() {
         let command = &advice(&report, "vendor").unwrap()["commands"][0];
         let want = format!("outofports events \"{}\" --provider Winsock-AFD --pid 700 -f csv", input.display());
         assert_eq!(command, &json!(want));
-        assert_eq!(advice(&report, "restart_holder").unwrap()["commands"], json!([]), "no service is named so");
-        assert_eq!(advice(&report, "widen_pool").unwrap()["undo"], Value::Null);
+        let check = json!(["tasklist /svc /fi \"pid eq 700\""]);
+        assert_eq!(advice(&report, "restart_holder").unwrap()["commands"], check, "no service is named so");
+        assert_eq!(advice(&report, "restore_range").unwrap()["undo"], Value::Null);
         let ran = run(["events".as_ref(), input.as_os_str(), "--pid".as_ref(), "700".as_ref()]);
         assert_eq!(ran.code, 0, "{ran:?}");
     }
@@ -460,10 +461,10 @@ fn a_listing_that_hides_bound_sockets_is_not_the_last_word() {
     let ranges = "\r\nProtocol tcp Port Exclusion Ranges\r\n\r\nStart Port    End Port      \r\n----------    --------      \r\n\r\n";
     std::fs::write(folder.path().join("excludedport-ipv4.txt"), ranges).unwrap();
     let report = report(folder.path(), &[]);
-    let commands = &advice(&report, "confirm").expect("netstat without -q hides what is bound")["commands"];
-    assert_eq!(commands, &json!(["netstat -anobq > netstat.txt"]));
-    let collect = advice(&report, "collect").unwrap().to_string();
-    assert!(!collect.contains("excludedportrange"), "it has been given: {collect}");
+    let step = advice(&report, "confirm").expect("netstat without -q hides what is bound");
+    assert!(step["commands"].as_array().unwrap().contains(&json!("netstat -anoq > netstat.txt")), "{step}");
+    assert!(step["text"].as_str().unwrap().contains("with -q"), "{step}");
+    assert!(!step.to_string().contains("excludedportrange"), "it has been given: {step}");
     let alternatives = report["ruled_out"].to_string();
     assert!(!alternatives.contains("no listing of them was given"), "{alternatives}");
     assert!(!report["unexplained"].to_string().contains("excluded_ranges"));

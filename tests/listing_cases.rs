@@ -31,7 +31,7 @@ fn analyze(inputs: &[PathBuf]) -> Result<(Value, String), String> {
 /// What a report says, in one line, for people and for comparison.
 fn summary(report: &Value) -> String {
     let rows = |name: &str| report[name].as_array().cloned().unwrap_or_default();
-    let mut said = format!("{}", report["verdict"]["state"].as_str().unwrap());
+    let mut said = report["verdict"]["state"].as_str().unwrap().to_owned();
     for side in rows("side_inputs") {
         let missed = side["rows_not_understood"].as_u64().unwrap_or(0);
         let _ = write!(said, "; {} {} rows", side["kind"].as_str().unwrap(), side["rows"]);

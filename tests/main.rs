@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, unreachable_pub)]
 
+mod afd_log;
 mod agree;
 mod beside;
 mod cases;
@@ -29,3 +30,4 @@ mod robustness;
 mod scenarios;
 mod schema;
 mod side;
+mod traces;

@@ -83,7 +83,6 @@ fn figures(bytes: &[u8], schemas: &Schemas) -> Figures {
 
 const CLR: u128 = 0xe13c0d23_ccbc_4e12_931b_d9cc2eee27e4;
 const PERF_VIEW: u128 = 0xa8a71ac1_040f_54a2_07ca_00a89b5ab761;
-const PROCESS: u128 = 0x3d6fa8d0_fe05_11d0_9dda_00c04fd7ba7c;
 const KERNEL_PROCESS: u128 = 0x22fb2cd6_0e7b_422b_a0c7_2fad1fd0e716;
 
 fn key(kind: KeyKind, guid: u128, id: u16, version: u8) -> EventKey {
@@ -113,7 +112,7 @@ const FIGURES: [(&str, &[BySource]); 16] = [
     ("mof-process-64bit-v3.etl", &[(SchemaSource::Table, 8, 8)]),
     ("pktmon-compressed-ws2022.etl", &[(SchemaSource::Embedded, 403, 403)]),
     ("self-describing-single.etl", &[(SchemaSource::TraceLogging, 1, 1)]),
-    ("shutdown-logger-win10.etl", &[(SchemaSource::Table, 13_944, 13_949)]),
+    ("shutdown-logger-win10.etl", &[(SchemaSource::Table, 13_949, 13_949)]),
     ("tracelogging-ebpf.etl", &[(SchemaSource::TraceLogging, 13_841, 13_841)]),
     ("waasmedic.etl", &[(SchemaSource::TraceLogging, 17, 17)]),
     ("windowsupdate-lost-events.etl", &[(SchemaSource::TraceLogging, 80, 80)]),
@@ -128,8 +127,6 @@ fn exceptions(file: &str) -> BTreeMap<EventKey, u64> {
             // CLR stack walks: two frames are declared, and as many written as there are.
             (key(KeyKind::Event, CLR, 82, 0), 5206),
         ],
-        // Version 5 appends to version 4 what no source describes.
-        "shutdown-logger-win10.etl" => vec![(key(KeyKind::Class, PROCESS, 39, 5), 5)],
         _ => vec![],
     };
     all.into_iter().collect()

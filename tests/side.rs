@@ -28,7 +28,9 @@ fn read(name: &str) -> Vec<Recognised> {
 fn only(name: &str) -> (Kind, SideFacts, Option<String>) {
     let mut found = read(name);
     assert_eq!(found.len(), 1, "{name}: {found:?}");
-    let Recognised { kind, facts, note, .. } = found.remove(0);
+    let Recognised { kind, mut facts, note, .. } = found.remove(0);
+    // Who each row is of, the owners by PID tell as well.
+    facts.listings.iter_mut().flat_map(|listing| &mut listing.sockets).for_each(|socket| socket.image = None);
     (kind, facts, note)
 }
 

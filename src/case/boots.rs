@@ -36,10 +36,10 @@ pub fn by_boot(boots: &[usize], traces: &[Trace<'_>]) -> Vec<Vec<usize>> {
     groups
 }
 
-/// Earliest start and latest end, where all headers tell both.
-pub fn bounds(traces: &[Trace<'_>]) -> Option<(FileTime, FileTime)> {
+/// Earliest start and latest end of some traces, where all their headers tell both.
+pub fn bounds<'t, 'a: 't>(traces: impl IntoIterator<Item = &'t Trace<'a>>) -> Option<(FileTime, FileTime)> {
     let spans: Option<Vec<(FileTime, FileTime)>> = traces
-        .iter()
+        .into_iter()
         .map(|trace| trace.header().started().zip(trace.header().ended()))
         .map(|span| span.filter(|(start, end)| start <= end))
         .collect();

@@ -1,6 +1,6 @@
 //! What is known of a trace once it has been read.
 
-use etl_parser::{LogFileMode, Trace};
+use etl_parser::{ClockKind, LogFileMode, Trace};
 use serde::Serialize;
 
 use crate::pipeline::coverage::Coverage;
@@ -43,6 +43,10 @@ pub struct TraceSummary {
     pub wrapped: Option<bool>,
     /// Whether the session wrote its end.
     pub closed_cleanly: bool,
+    /// UTC is the machine's local time and so many minutes, at the start of the trace; `None` where the header does not tell.
+    pub time_zone_bias_minutes: Option<i32>,
+    /// Whether it has events of Winsock-AFD, or of TCPIP about ports: only then can it hold, or miss, a failure.
+    pub speaks: bool,
 }
 
 /// What is known of one trace once it has been read.
@@ -60,6 +64,8 @@ pub struct TraceFacts {
     pub other_providers: u64,
     /// The header does not tell how the clock counts.
     pub clock_assumed: bool,
+    /// The system clock was set back while the trace was taken.
+    pub clock_set_back: bool,
     /// The trace has its header record.
     pub has_header: bool,
     /// It is a file, whose events can be listed; not a live session that wrote none.
@@ -88,19 +94,68 @@ impl TraceFacts {
             buffers_lost: header.buffers_lost,
             wrapped: wrapped(trace),
             closed_cleanly: header.closed_cleanly(),
+            time_zone_bias_minutes: trace.has_header().then(|| header.time_zone.bias_at(header.start_time)).flatten(),
+            speaks: coverage.speaks(),
         };
+        let clock_set_back = was_set_back(trace, &coverage);
         let (clock_assumed, has_header) = (trace.clock().is_assumed(), trace.has_header());
         let input = path.clone();
-        Self { input, path, summary, coverage, other_providers, clock_assumed, has_header, is_file: true }
+        Self {
+            input,
+            path,
+            summary,
+            coverage,
+            other_providers,
+            clock_assumed,
+            clock_set_back,
+            has_header,
+            is_file: true,
+        }
     }
 }
 
-/// Whether a circular log has overwritten its beginning; `None` where a merge has numbered the buffers anew.
+/// Whether a circular log has overwritten its beginning: it has no room for another buffer, and its first ones are gone.
+/// `None` where a merge has numbered the buffers anew.
 fn wrapped(trace: &Trace<'_>) -> Option<bool> {
-    let mode = trace.header().log_file_mode;
-    if mode.has(LogFileMode::RELOG) {
+    let header = trace.header();
+    if header.log_file_mode.has(LogFileMode::RELOG) {
         return None;
     }
     let first_data = trace.buffers().iter().map(|info| info.header.sequence_number).filter(|number| *number > 0).min();
-    Some(mode.has(LogFileMode::CIRCULAR) && first_data.is_some_and(|number| number > 1))
+    let is_full = header.maximum_file_bytes().is_some_and(|most| {
+        let bytes = trace.bytes().len() as u64;
+        bytes.saturating_add(header.buffer_bytes.into()) > most
+    });
+    Some(header.log_file_mode.has(LogFileMode::CIRCULAR) && is_full && first_data.is_some_and(|number| number > 1))
+}
+
+/// Where the session's clock is not the system's, its last event may lie so much behind the end that the system clock tells
+/// before that clock must have been set back. Services that keep the clock right move it by less.
+const SET_BACK_100NS: i64 = 10 * FileTime::SECOND;
+
+/// Clocks of one machine that are right differ by less than this.
+const SAME_MOMENT_100NS: i64 = FileTime::SECOND;
+
+/// Whether the system clock was set back while the trace was taken, as header and buffers show.
+fn was_set_back(trace: &Trace<'_>, coverage: &Coverage) -> bool {
+    let header = trace.header();
+    let (started, ended) = (header.started(), header.ended());
+    if started.zip(ended).is_some_and(|(started, ended)| ended < started) {
+        return true;
+    }
+    if trace.clock().is_assumed() || header.log_file_mode.has(LogFileMode::RELOG) {
+        return false;
+    }
+    let last = coverage.span.map(|(_, last)| last).zip(ended);
+    let is_behind = |by: i64| last.is_some_and(|(last, ended)| last.since(ended) > by);
+    if trace.clock().kind() != ClockKind::SYSTEM_TIME {
+        return is_behind(SET_BACK_100NS);
+    }
+    // Time stamps are the system clock's own. One that goes back alone is damage.
+    let first = coverage.span.map(|(first, _)| first).zip(started);
+    let is_before_start = first.is_some_and(|(first, started)| started.since(first) > SAME_MOMENT_100NS);
+    coverage.displaced > 1
+        || trace.flushed_back_ticks() > SAME_MOMENT_100NS
+        || is_before_start
+        || is_behind(SAME_MOMENT_100NS)
 }

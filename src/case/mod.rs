@@ -2,6 +2,7 @@
 //!
 //! A [`Case`] only says where to look. [`Contents`] is what was found there: traces, side files, what could not be used and why.
 
+mod afd_log;
 mod archive;
 pub mod boots;
 mod contents;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::afd_log;
 use super::contents::Opening;
 use super::label;
 use super::not_used::{NotUsed, Reason};
@@ -221,7 +222,8 @@ impl Opening<'_> {
         }
         // Folders hold logs of all kinds.
         let says_something = |found: &Recognised| {
-            let is_telling = !found.is_useful || !found.facts.system_events.is_empty();
+            let facts = &found.facts;
+            let is_telling = !found.is_useful || !facts.system_events.is_empty() || !facts.afd_entries.is_empty();
             found.kind != Kind::Evtx || promised.is_some() || is_telling
         };
         let found: Vec<Recognised> = found.into_iter().filter(says_something).collect();
@@ -251,7 +253,10 @@ impl Opening<'_> {
             }
             Entry::Vacant(first) => drop(first.insert(path.to_owned())),
         }
-        for found in found {
+        for mut found in found {
+            if let Some(note) = afd_log::read_entries(&mut found.facts) {
+                found.note = Some(found.note.map_or_else(|| note.clone(), |other| format!("{note}; {other}")));
+            }
             let input = SideInput::of(path, &found);
             self.contents.side.add(found.facts, self.contents.side_inputs.len());
             self.contents.side_inputs.push(input);

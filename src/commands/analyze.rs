@@ -16,7 +16,7 @@ pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
     let case = case_of(&options.inputs, options.side.named()).with_encoding(options.side.encoding);
     let how = Options { threads: common.threads(), pool: options.pool };
     let analyzed = with_bar(common.is_silent(), |progress| crate::analyze(&case, &how, progress))?;
-    write_report(common, options.format, options.top, &analyzed.report)?;
+    write_report(common, options.format, &options.look, &analyzed.report)?;
     warn(common, &analyzed.unusable);
     tell_speed(common, analyzed.traces, analyzed.bytes, started);
     let state = analyzed.report.verdict.state;

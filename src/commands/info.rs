@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::writing::{refuse_to_overwrite, tell_speed, warn, write_output};
+use super::writing::{refuse_to_overwrite, sentence_width, tell_speed, warn, write_output};
 use super::{Failure, Outcome, case_of};
 use crate::case::Error;
 use crate::case::{Contents, Opened};
@@ -23,20 +23,21 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
     if traces.is_empty() {
         return Err(Error::NothingToRead { unusable, notes }.into());
     }
+    let beside = info::Beside::new(&contents.side_inputs, &contents.side);
     let read = with_bar(common.is_silent(), |progress| {
         let read = |opened: &crate::case::OpenedTrace<'_>| {
-            threads.run(|| info::read(opened.path.clone(), opened.kind, &opened.trace, progress))
+            threads.run(|| info::read(opened.path.clone(), opened.kind, &opened.trace, &beside, progress))
         };
         traces.iter().map(read).collect::<Result<Vec<_>, _>>()
     });
     let (documents, coverages): (Vec<_>, Vec<_>) = read.map_err(Error::from)?.into_iter().unzip();
     let is_complete = unusable.is_empty() && coverages.iter().all(crate::pipeline::coverage::Coverage::is_whole);
-    write_output(common, options.format == InfoFormat::Text, |out, width| match options.format {
+    write_output(common, options.format == InfoFormat::Text, |out, columns| match options.format {
         InfoFormat::Text => documents.iter().enumerate().try_for_each(|(number, document)| {
             if number > 0 {
                 writeln!(out)?;
             }
-            info::write_text(document, width, out)
+            info::write_text(document, sentence_width(columns), out)
         }),
         InfoFormat::Json => match documents.as_slice() {
             [document] => json::write(document, out),

@@ -26,7 +26,7 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
     }
     let is_silent = options.common.is_silent();
     let captured = live::run(&plan, is_silent).map_err(Failure::Live)?;
-    write_report(&options.common, options.format, options.top, &captured.report)?;
+    write_report(&options.common, options.format, &options.look, &captured.report)?;
     Ok(if captured.is_complete { Outcome::Complete } else { Outcome::Incomplete })
 }
 

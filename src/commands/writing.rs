@@ -8,9 +8,9 @@ use anstream::{AutoStream, ColorChoice};
 
 use super::Failure;
 use crate::case::{NotUsed, label};
-use crate::cli::{Color, Common, ReportFormat};
+use crate::cli::{Color, Common, Look, NARROWEST, ReportFormat};
 use crate::output::Unfinished;
-use crate::report::text::Layout;
+use crate::report::text::{DEFAULT_WIDTH, Layout};
 use crate::report::{Format, Report};
 use crate::terminal;
 
@@ -25,16 +25,30 @@ pub(super) fn refuse_to_overwrite(common: &Common, inputs: &[PathBuf]) -> Result
     }
 }
 
-pub(super) fn write_report(common: &Common, format: ReportFormat, top: usize, report: &Report) -> Result<(), Failure> {
+pub(super) fn write_report(common: &Common, format: ReportFormat, look: &Look, report: &Report) -> Result<(), Failure> {
     let format = match format {
         ReportFormat::Text => Format::Text,
         ReportFormat::Markdown => Format::Markdown,
         ReportFormat::Json => Format::Json,
         ReportFormat::Csv => Format::Csv,
     };
-    write_output(common, format == Format::Text, |out, width| {
-        report.write_with(format, Layout { width, top: top.max(1) }, out)
-    })
+    write_output(common, format == Format::Text, |out, terminal| report.write_with(format, layout(look, terminal), out))
+}
+
+/// How wide sentences are on a terminal with so many columns, or in a file.
+pub(super) fn sentence_width(terminal: Option<usize>) -> usize {
+    terminal.map_or(DEFAULT_WIDTH, |columns| columns.clamp(NARROWEST, DEFAULT_WIDTH))
+}
+
+/// How the text report is laid out: as wide as asked for, else by the terminal with so many columns, else as in a file.
+fn layout(look: &Look, terminal: Option<usize>) -> Layout {
+    let asked = look.width.map(usize::from);
+    Layout {
+        width: asked.unwrap_or_else(|| sentence_width(terminal)),
+        table_width: asked.or(terminal.map(|columns| columns.max(NARROWEST))),
+        top: look.top.max(1),
+        is_ascii: look.ascii,
+    }
 }
 
 /// The file that output goes to; `None` for standard output.
@@ -42,11 +56,11 @@ fn file(common: &Common) -> Option<&Path> {
     common.output.as_deref().filter(|path| *path != Path::new("-"))
 }
 
-/// Writes the whole output at once: to the file, which appears whole or not at all, or to standard output.
+/// Writes the whole output at once, told how many columns the terminal has that it goes to, if it does: to the file, which appears whole or not at all, or to standard output.
 pub(super) fn write_output(
     common: &Common,
     is_text: bool,
-    write: impl FnOnce(&mut dyn Write, usize) -> io::Result<()>,
+    write: impl FnOnce(&mut dyn Write, Option<usize>) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let to_file = file(common).is_some();
     let choice = match common.color {
@@ -56,9 +70,9 @@ pub(super) fn write_output(
         Color::Auto if to_file => ColorChoice::Never,
         Color::Auto => AutoStream::choice(&io::stdout()),
     };
-    let width = if to_file { crate::report::text::DEFAULT_WIDTH } else { terminal::width() };
+    let columns = if to_file { None } else { terminal::columns() };
     let mut styled = AutoStream::new(Vec::new(), choice);
-    write(&mut styled, width).map_err(Failure::stdout)?;
+    write(&mut styled, columns).map_err(Failure::stdout)?;
     let bytes = styled.into_inner();
     stream_output(common, |out| out.write_all(&bytes))
 }

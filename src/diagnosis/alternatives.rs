@@ -31,6 +31,8 @@ pub struct Alternative {
     pub standing: Standing,
     /// For people.
     pub text: String,
+    /// Failures that it explains, or entries of the log that tell of it; 0 where none.
+    pub failures: u64,
 }
 
 /// 497 days: the tick counter of 10 ms ends then, and TIME_WAIT does not end any more (KB2553549, Windows Vista to 7 and
@@ -40,7 +42,7 @@ const TICKS_END_100NS: i64 = 497 * 86_400 * FileTime::SECOND;
 /// Looks at each other cause.
 pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
     let mut list = Vec::new();
-    let mut push = |code, standing, text| list.push(Alternative { code, standing, text });
+    let mut push = |code, standing, failures, text| list.push(Alternative { code, standing, text, failures });
     let has_binds = symptoms.bind_records > 0;
     let of = |failures: &OtherFailures| match (failures.count, has_binds) {
         (0, true) => Standing::RuledOut,
@@ -55,7 +57,7 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
             format!("fixed-port conflict: {}, counted apart", describe(&symptoms.in_use, "met a port in use"))
         }
     };
-    push(AlternativeCode::FixedPortConflict, conflict, text);
+    push(AlternativeCode::FixedPortConflict, conflict, symptoms.in_use.count, text);
     let denied = of(&symptoms.denied);
     let excluded = match symptoms.excluded {
         Some(0) => "; none overlaps a pool".to_owned(),
@@ -77,7 +79,7 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
             )
         }
     };
-    push(AlternativeCode::ExcludedRange, standing, text);
+    push(AlternativeCode::ExcludedRange, standing, symptoms.denied.count, text);
     let memory = of(&symptoms.no_memory);
     let text = match memory {
         Standing::RuledOut => "memory shortage: no bind failed with 0xC000009A".to_owned(),
@@ -87,7 +89,7 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
             describe(&symptoms.no_memory, "failed with 0xC000009A")
         ),
     };
-    push(AlternativeCode::MemoryShortage, memory, text);
+    push(AlternativeCode::MemoryShortage, memory, symptoms.no_memory.count, text);
     let (standing, text) = match (symptoms.log_reach, symptoms.tuple_reuse_events) {
         (LogReach::None, 0) => (
             Standing::Unknown,
@@ -105,12 +107,13 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
         (_, count) => (
             Standing::Seen,
             format!(
-                "reuse of a connection's addresses too soon: Tcpip 4227, {}; alone it is no exhaustion, but many connections to one server",
-                counted(count, "time")
+                "reuse of a connection's addresses too soon: Tcpip 4227, {}{}; alone it is no exhaustion, but many connections to one server",
+                counted(count, "time"),
+                symptoms.most_connects.as_ref().map_or_else(String::new, |(who, remote)| format!("; {who} connects most to one address, {remote}"))
             ),
         ),
     };
-    push(AlternativeCode::TupleReuse, standing, text);
+    push(AlternativeCode::TupleReuse, standing, symptoms.tuple_reuse_events, text);
     if let (Some(build), Some(uptime)) = (symptoms.os_build, symptoms.uptime_100ns) {
         let days = grouped(u64::try_from(uptime / (86_400 * FileTime::SECOND)).unwrap_or(0));
         let (standing, text) = if !(6000..=7601).contains(&build) {
@@ -125,7 +128,7 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
                 ),
             )
         };
-        push(AlternativeCode::TimeWait497Days, standing, text);
+        push(AlternativeCode::TimeWait497Days, standing, 0, text);
     }
     list
 }
@@ -138,6 +141,9 @@ fn describe(failures: &OtherFailures, what: &str) -> String {
     }
     if let Some(by) = &failures.by {
         text.push_str(&format!(", by {by}"));
+    }
+    if let Some(owner) = &failures.port_owner {
+        text.push_str(&format!(" (the port is {owner}'s, says a listing)"));
     }
     text
 }
@@ -159,8 +165,13 @@ mod tests {
 
     #[test]
     fn a_conflict_tells_its_port_and_process() {
-        let in_use =
-            OtherFailures { count: 214, port: Some(8080), on_port: 214, by: Some("w3wp.exe (PID 7)".to_owned()) };
+        let in_use = OtherFailures {
+            count: 214,
+            port: Some(8080),
+            on_port: 214,
+            by: Some("w3wp.exe (PID 7)".to_owned()),
+            port_owner: None,
+        };
         let symptoms = Symptoms { bind_records: 900, in_use, ..Symptoms::default() };
         let want =
             "fixed-port conflict: 214 binds met a port in use, all on port 8080, by w3wp.exe (PID 7), counted apart";

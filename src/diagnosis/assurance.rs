@@ -11,10 +11,12 @@ use crate::machine::tally::OwnerSource;
 pub enum Assurance {
     /// No session lost anything, none was left open, and nothing is damaged.
     NothingLost,
-    /// Of all failures, so many have an owner known from socket creation or EPROCESS.
+    /// Of all failures, so many have an owner that is known.
     OwnersKnown {
         /// Failures with such an owner.
         known: u64,
+        /// Of these, from a record header that is reliable.
+        located: u64,
         /// All failures, bind and connect; not 0.
         failures: u64,
     },
@@ -29,14 +31,15 @@ pub enum Assurance {
 pub(super) fn assurances(grounds: &Grounds<'_>, judgement: &Judgement, evidence: &VerdictEvidence) -> Vec<Assurance> {
     let mut assurances = Vec::new();
     let codes = || judgement.reasons.iter().map(|reason| reason.code);
-    if !grounds.traces.is_empty() && !codes().any(ReasonCode::is_incompleteness) {
+    let speaks = grounds.traces.iter().any(|trace| trace.summary.speaks);
+    if speaks && !codes().any(ReasonCode::is_incompleteness) {
         assurances.push(Assurance::NothingLost);
     }
     let failures = evidence.failures();
     if failures > 0 && !codes().any(|code| code == ReasonCode::WeakOwners) {
         let mut total = OwnerSource::default();
         grounds.rows.rows.iter().for_each(|row| total.add(row.owner_source));
-        assurances.push(Assurance::OwnersKnown { known: total.created_socket + total.eprocess, failures });
+        assurances.push(Assurance::OwnersKnown { known: total.known(), located: total.header_location, failures });
     }
     if evidence.refusals > 0 && failures > 0 {
         assurances.push(Assurance::TransportAgrees { refusals: evidence.refusals });

@@ -8,6 +8,8 @@ use super::system_events::{SystemEventRow, pool_full_events};
 use crate::case::facts::TraceFacts;
 use crate::machine::Findings;
 use crate::machine::ranges::{PoolRange, RangeSource};
+use crate::pipeline::LogsRead;
+use crate::providers::process::KERNEL_PROCESS;
 
 /// What shows that a pool was nearly full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +44,7 @@ pub struct VerdictEvidence {
     pub bind_failures: u64,
     /// Connect failures 0xC0000209.
     pub connect_failures: u64,
-    /// Of both, those whose owner is known from socket creation or EPROCESS.
+    /// Of both, those whose owner is known from socket creation, EPROCESS, or a record header that is reliable.
     pub well_owned: u64,
     /// Binds and connects that TCP/IP itself says it refused for want of a port (1006, 1050, 1394).
     pub refusals: u64,
@@ -106,22 +108,30 @@ pub struct VerdictEvidence {
     pub wrapped: bool,
     /// A log was not closed by its session: its loss counts are not final.
     pub unclosed: bool,
+    /// The system clock was set back while a trace was taken.
+    pub clock_set_back: bool,
+    /// Events about sockets and ports in versions that nothing describes.
+    pub unknown_versions: u64,
+    /// What of the events is from logs of Winsock-AFD's channel.
+    pub logs: LogsRead,
+    /// These logs tell what the verdict is drawn from: the traces hold no bind, or failures are in the logs too.
+    pub by_logs: bool,
 }
 
 impl VerdictEvidence {
     /// Puts together what everything says.
     pub(super) fn gather(
-        traces: &[TraceFacts],
+        read: Self,
         findings: &Findings,
         conclusion: &Conclusion,
         rows: &Rows,
         events: &[SystemEventRow],
     ) -> Self {
-        let mut evidence = Self::of_traces(traces);
+        let mut evidence = read;
         for row in &rows.rows {
             evidence.bind_failures += row.bind_failures;
             evidence.connect_failures += row.connect_failures;
-            evidence.well_owned += row.owner_source.created_socket + row.owner_source.eprocess;
+            evidence.well_owned += row.owner_source.known();
         }
         let transport = &findings.world.ports.transport;
         evidence.refusals = transport.refusals.values().map(|refusals| refusals.binds + refusals.connects).sum();
@@ -134,10 +144,12 @@ impl VerdictEvidence {
         evidence
     }
 
-    /// What the headers and the reading of traces say.
-    pub(super) fn of_traces(traces: &[TraceFacts]) -> Self {
-        let mut evidence = Self { traces: traces.len() as u64, ..Self::default() };
-        for trace in traces {
+    /// What the headers and the reading of traces say, and the logs beside them. What a trace lost that tells nothing about
+    /// sockets or ports is of no account.
+    pub(super) fn read(traces: &[TraceFacts], logs: LogsRead) -> Self {
+        let other_providers = traces.iter().map(|trace| trace.other_providers).max().unwrap_or(0);
+        let mut evidence = Self { traces: traces.len() as u64, other_providers, logs, ..Self::default() };
+        for trace in traces.iter().filter(|trace| trace.summary.speaks) {
             let (summary, read) = (&trace.summary, &trace.coverage);
             evidence.afd_records += read.afd_records;
             evidence.bind_records += read.bind_records;
@@ -148,13 +160,18 @@ impl VerdictEvidence {
             evidence.unknown_phases += read.unknown_phases;
             evidence.displaced += read.displaced;
             evidence.clock_assumed |= trace.clock_assumed;
-            evidence.other_providers = evidence.other_providers.max(trace.other_providers);
+            evidence.clock_set_back |= trace.clock_set_back;
+            let of_ports = read.unknown_versions.iter().filter(|((provider, ..), _)| *provider != KERNEL_PROCESS);
+            evidence.unknown_versions += of_ports.map(|(_, records)| records).sum::<u64>();
             evidence.events_lost += u64::from(summary.events_lost);
             evidence.buffers_lost += u64::from(summary.buffers_lost);
             evidence.buffers += summary.buffers;
             evidence.wrapped |= summary.wrapped == Some(true);
             evidence.unclosed |= !summary.closed_cleanly;
         }
+        evidence.by_logs = logs.used > 0 && (evidence.bind_records == 0 || logs.failures > 0);
+        evidence.afd_records += logs.used;
+        evidence.bind_records += logs.binds;
         evidence
     }
 
@@ -191,9 +208,11 @@ impl VerdictEvidence {
         }
     }
 
-    /// Whether something was lost or damaged, so that what a process holds by the trace is less certain.
+    /// Whether something was lost or damaged or may be, so that what a process holds by the trace is less certain.
     pub(super) fn has_gaps(&self) -> bool {
-        self.events_lost + self.buffers_lost + self.buffers_after_loss + self.damaged_places > 0 || self.wrapped
+        self.events_lost + self.buffers_lost + self.buffers_after_loss + self.damaged_places > 0
+            || self.wrapped
+            || self.by_logs
     }
 
     /// Failures of sockets, bind and connect.
@@ -217,7 +236,7 @@ impl VerdictEvidence {
         self.failures().max(self.refusals) + self.weak_references == 1
     }
 
-    /// Whether enough failures have an owner known from socket creation or EPROCESS.
+    /// Whether enough failures have an owner that is known.
     pub fn is_well_owned(&self) -> bool {
         self.well_owned.saturating_mul(100) >= self.failures().saturating_mul(WELL_OWNED_PERCENT)
     }
@@ -229,7 +248,7 @@ impl VerdictEvidence {
     }
 }
 
-/// Of 100 failures so many must have an owner known from socket creation or EPROCESS for high confidence.
+/// Of 100 failures so many must have an owner that is known for high confidence.
 const WELL_OWNED_PERCENT: u64 = 95;
 
 fn nearly(pool: &PoolFinding) -> Nearly {

@@ -23,6 +23,8 @@ pub struct Failures {
     pub weak_references: u64,
     /// Every status that operations failed with, by operation and status.
     pub by_status: Vec<StatusRow>,
+    /// Bind and connect failures of sockets in each of the traces, in their order.
+    pub by_trace: Vec<u64>,
 }
 
 /// One status that operations failed with.
@@ -71,6 +73,7 @@ impl StatusMeaning {
 /// Counts the failures of a case.
 pub(super) fn failures(findings: &Findings, evidence: &VerdictEvidence) -> Failures {
     let sockets = &findings.sockets;
+    let traces = u16::try_from(evidence.traces).unwrap_or(u16::MAX);
     let by_status = sockets.by_status.iter().map(|(&(operation, status), &count)| StatusRow {
         status,
         name: status.name(),
@@ -86,5 +89,6 @@ pub(super) fn failures(findings: &Findings, evidence: &VerdictEvidence) -> Failu
         tcpip_refusals: evidence.refusals,
         weak_references: evidence.weak_references,
         by_status: by_status.collect(),
+        by_trace: (0..traces).map(|trace| sockets.failures_by_trace.get(&trace).copied().unwrap_or(0)).collect(),
     }
 }

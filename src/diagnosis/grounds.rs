@@ -39,9 +39,10 @@ impl Grounds<'_> {
         self.has(Kind::ExcludedPorts)
     }
 
-    /// An event log is there.
+    /// A System log is there; that of Winsock-AFD's channel is none.
     pub(super) fn has_event_log(&self) -> bool {
-        self.has(Kind::Evtx)
+        let of_afd = self.side.afd_logs.len();
+        self.side_inputs.iter().filter(|side| side.used && side.kind == Kind::Evtx.name()).count() > of_afd
     }
 
     /// Start and end of the traces, see [`span`].
@@ -50,10 +51,13 @@ impl Grounds<'_> {
     }
 }
 
-/// Start and end of the traces: as their headers say, else from the first event to the last.
+/// Start and end of the traces: as their headers say, else from the first event to the last. Where some of them tell something
+/// about ports, those alone: a log of something else may be of another day.
 pub(super) fn span(traces: &[TraceFacts], findings: &Findings) -> Option<(FileTime, FileTime)> {
-    let start = traces.iter().filter_map(|trace| trace.summary.started).min();
-    let end = traces.iter().filter_map(|trace| trace.summary.ended).max();
+    let any_speaks = traces.iter().any(|trace| trace.summary.speaks);
+    let spans = || traces.iter().filter(|trace| trace.summary.speaks || !any_speaks).map(|trace| &trace.summary);
+    let start = spans().filter_map(|trace| trace.started).min();
+    let end = spans().filter_map(|trace| trace.ended).max();
     match (start, end, findings.span) {
         (Some(start), Some(end), _) if start <= end => Some((start, end)),
         (_, _, span) => span,

@@ -23,6 +23,7 @@ mod foreign;
 mod grounds;
 pub mod holders;
 pub mod images;
+pub mod known;
 pub mod listings;
 pub(crate) mod naming;
 mod notes;
@@ -52,6 +53,7 @@ use self::forecast::StepLevel;
 use self::grounds::Grounds;
 use self::holders::{Subject, Trust, conclude, last_of_pid};
 use self::images::ImageOutcome;
+use self::known::Known;
 use self::listings::{Trend, trends};
 use self::naming::Rows;
 use self::outages::OutageOutcome;
@@ -64,6 +66,7 @@ use crate::case::SideInput;
 use crate::case::facts::TraceFacts;
 use crate::machine::Findings;
 use crate::machine::timeline::Steps;
+use crate::pipeline::LogsRead;
 use crate::side::facts::SideFacts;
 use crate::time::FileTime;
 
@@ -78,6 +81,8 @@ pub struct Facts {
     pub side: SideFacts,
     /// Side files.
     pub side_inputs: Vec<SideInput>,
+    /// What of these events is from logs of Winsock-AFD's channel.
+    pub logs: LogsRead,
     /// Notes about inputs.
     pub notes: Vec<String>,
 }
@@ -141,25 +146,27 @@ pub struct Diagnosis {
     pub alternatives: Vec<Alternative>,
     /// What to do next, least invasive first.
     pub recommendations: Vec<Recommendation>,
+    /// Known causes that fit.
+    pub known: Vec<Known>,
     /// What was not read, not counted, or counted by assumption.
     pub notes: Vec<String>,
 }
 
 /// Says what the facts of a case mean. It decides everything, and fails for none: what cannot be told is said to be so.
 pub fn diagnose(facts: Facts) -> Diagnosis {
-    let Facts { traces, mut findings, mut side, mut side_inputs, notes } = facts;
+    let Facts { traces, mut findings, mut side, mut side_inputs, logs, notes } = facts;
     let foreign_listings = foreign::set_aside(&findings, &mut side, &mut side_inputs);
     let traces_span = grounds::span(&traces, &findings);
     let events = system_events(&side, &side_inputs, traces_span.filter(|_| !traces.is_empty()));
-    let read = VerdictEvidence::of_traces(&traces);
-    let no_habits = read.displaced > 0 || has_no_closes(&findings);
+    let read = VerdictEvidence::read(&traces, logs);
+    let no_habits = read.clock_set_back || read.displaced > 0 || has_no_closes(&findings);
     let mut conclusion = conclude(&findings, &side, Trust { lossy: read.has_gaps(), no_habits });
     fill_by_event_log(&mut conclusion.pools, pool_full_events(&events));
     foreign::note_refuted(&conclusion.pools, &mut side_inputs);
     let mut rows = naming::rows(&findings, &side, &conclusion);
     rows.set_rates(findings.span);
-    rows.set_ages(traces.iter().filter_map(|trace| trace.summary.ended).max());
-    let mut evidence = VerdictEvidence::gather(&traces, &findings, &conclusion, &rows, &events);
+    rows.set_ages(traces_span.map(|(_, end)| end));
+    let mut evidence = VerdictEvidence::gather(read, &findings, &conclusion, &rows, &events);
     evidence.foreign_listings = foreign_listings;
     let judgement = judge(&evidence);
     let timeline = std::mem::take(&mut findings.world.ports.timeline).finish();
@@ -191,8 +198,12 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     };
     let suspect = candidates.suspect(pool);
     let assurances = assurance::assurances(&grounds, &judgement, &evidence);
-    let recommendations = recommend(&Situation::gather(&grounds, state, unexplained.as_deref()));
-    let alternatives = alternatives(&Symptoms::gather(&grounds));
+    let symptoms = Symptoms::gather(&grounds);
+    let situation =
+        Situation::gather(&grounds, state, unexplained.as_deref(), (suspect, holders.as_slice(), images.as_slice()));
+    let recommendations = recommend(&situation, &symptoms);
+    let known = known::known_causes(&grounds, &symptoms, advice::has_hns(&side));
+    let alternatives = alternatives(&symptoms);
     let failures = failures::failures(&findings, &evidence);
     let procedure = procedure::rows(&findings, &side, &rows);
     let notes = notes::notes(notes, &grounds);
@@ -225,6 +236,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         assurances,
         alternatives,
         recommendations,
+        known,
         notes,
     }
 }

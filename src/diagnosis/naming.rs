@@ -84,6 +84,9 @@ pub struct ProcessRow {
     /// How old the oldest port still held was when the last trace ended, in 100 ns; never negative.
     #[serde(skip)]
     pub oldest_port_100ns: Option<i64>,
+    /// The image that a list shows under its PID, where that is another one: the PID may be another process's by now.
+    #[serde(skip)]
+    pub pid_is_now: Option<String>,
 }
 
 impl ProcessRow {
@@ -142,7 +145,12 @@ impl Rows {
 
     /// The label of a subject: `name.exe (PID 7312)`.
     pub(crate) fn label(&self, subject: Subject) -> Option<String> {
-        let row = self.rows.get(*self.index.get(&subject)?)?;
+        self.label_of(*self.index.get(&subject)?)
+    }
+
+    /// The label of the row with this index.
+    pub(crate) fn label_of(&self, index: usize) -> Option<String> {
+        let row = self.rows.get(index)?;
         Some(match (&row.image, row.pid) {
             (Some(image), Some(pid)) => format!("{} (PID {pid})", shown(image)),
             (None, Some(pid)) => format!("PID {pid}"),
@@ -218,6 +226,7 @@ impl<'a> ListedNames<'a> {
                         shown(image),
                         shown(&task.image)
                     ));
+                    row.pid_is_now = Some(task.image.clone());
                     return;
                 }
                 Some(_) if !longer => {}
@@ -233,10 +242,11 @@ impl<'a> ListedNames<'a> {
                 row.services = services.iter().map(|(name, _)| (*name).to_owned()).collect();
             }
         }
-        if row.image.is_none()
-            && let Some(image) = self.images.get(&pid)
-        {
-            name(row, image, "netstat");
+        let listed = self.images.get(&pid);
+        match (&row.image, listed) {
+            (None, Some(image)) => name(row, image, "netstat"),
+            (Some(image), Some(listed)) if !is_same_image(image, listed) => row.pid_is_now = Some((*listed).to_owned()),
+            _ => {}
         }
     }
 }
@@ -437,5 +447,6 @@ fn row_of(pid: Option<u32>, tally: &Tally) -> ProcessRow {
         afd_handles: None,
         owner_source: tally.owner_source,
         oldest_port_100ns: None,
+        pid_is_now: None,
     }
 }

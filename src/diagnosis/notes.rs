@@ -6,6 +6,7 @@ use super::grounds::Grounds;
 use super::holders::Conclusion;
 use crate::case::facts::TraceFacts;
 use crate::machine::Findings;
+use crate::providers::names;
 use crate::side::facts::SideFacts;
 use crate::words::counted;
 
@@ -38,6 +39,9 @@ fn of_trace(facts: &TraceFacts) -> Vec<String> {
         let why = "copied while it was being written, or the system stopped";
         notes.push(format!("the log was not closed by its session: {why}"));
     }
+    if facts.clock_set_back {
+        notes.push("the system clock was set back while the trace was taken".to_owned());
+    }
     if trace.wrapped == Some(true) {
         notes.push("the circular log has overwritten its beginning".to_owned());
     }
@@ -54,8 +58,9 @@ fn of_trace(facts: &TraceFacts) -> Vec<String> {
         let count = counted(coverage.displaced, "event");
         notes.push(format!("{count} with a wrong time stamp, ordered by the records around them"));
     }
-    if coverage.unknown > 0 {
-        notes.push(format!("{} of a kind that no source describes", counted(coverage.unknown, "record")));
+    let unknown = coverage.unknown.saturating_sub(coverage.unknown_versions.values().sum());
+    if unknown > 0 {
+        notes.push(format!("{} of a kind that no source describes", counted(unknown, "record")));
     }
     if coverage.malformed > 0 {
         notes.push(format!("{} shorter than the layout promises", counted(coverage.malformed, "record")));
@@ -64,9 +69,10 @@ fn of_trace(facts: &TraceFacts) -> Vec<String> {
         let count = counted(coverage.other_pointer_size, "process event");
         notes.push(format!("{count} with another pointer size than the record's header says"));
     }
-    if coverage.newer_afd_versions > 0 {
-        let count = counted(coverage.newer_afd_versions, "AFD event");
-        notes.push(format!("{count} of a version that is not known, read with the layout of version 0"));
+    for ((provider, id, version), records) in &coverage.unknown_versions {
+        let name = names::provider_name(*provider).unwrap_or("unknown provider");
+        let count = counted(*records, "event");
+        notes.push(format!("{count} {id} of {name} in version {version}, which nothing describes: not read"));
     }
     if coverage.unknown_phases > 0 {
         let count = counted(coverage.unknown_phases, "AFD event");

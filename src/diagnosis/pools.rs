@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::state::State;
 use crate::machine::pool_key::{PRIMARY, PoolKey};
-use crate::machine::ranges::{PoolRange, RangeSource};
+use crate::machine::ranges::{DEFAULT_RANGE, PoolRange, RangeSource};
 use crate::net::Protocol;
 use crate::time::FileTime;
 
@@ -145,6 +145,14 @@ impl PoolFinding {
     /// UDP are always shown.
     pub fn hides_bound(&self) -> bool {
         self.key.protocol == Some(Protocol::Tcp) && self.listing.is_some_and(|listing| !listing.has_bound)
+    }
+
+    /// Whether somebody made the pool smaller than the default, as far as the server or the user says.
+    pub fn is_narrowed(&self) -> bool {
+        let is_told =
+            matches!(self.range.source, RangeSource::DynamicPortFile | RangeSource::Live | RangeSource::Option);
+        let is_smaller = self.range.count < DEFAULT_RANGE.count;
+        is_told && is_smaller && self.refuted.is_none() && self.wider().is_none()
     }
 
     /// Ports that can be given out at all.

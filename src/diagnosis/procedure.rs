@@ -275,7 +275,9 @@ mod tests {
 
     #[test]
     fn states_of_the_last_listing_and_thresholds_with_their_exemptions() {
-        let listing = |source, sockets| SocketListing { source, sockets, ..SocketListing::default() };
+        let asked = Some("netstat -anoq".to_owned());
+        let listing =
+            |source, sockets| SocketListing { source, asked: asked.clone(), sockets, ..SocketListing::default() };
         let side = SideFacts {
             listings: vec![
                 listing(0, vec![socket(TcpState::Bound, 7); 90]),

@@ -22,7 +22,7 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
-    /// Direct evidence, nothing lost or damaged, owners known from socket creation or EPROCESS.
+    /// Direct evidence, nothing lost or damaged, owners known from socket creation, EPROCESS, or a reliable record header.
     High,
     /// Direct evidence with losses, damage, a wrapped log, or weaker owners.
     Medium,

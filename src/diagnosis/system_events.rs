@@ -21,6 +21,13 @@ pub struct SystemEventRow {
     pub in_span: bool,
 }
 
+impl SystemEventRow {
+    /// Whether it says that all ports of a protocol were in use.
+    pub fn says_pool_full(&self) -> bool {
+        is_tcpip(&self.provider) && [POOL_FULL.0, POOL_FULL.1].contains(&self.id)
+    }
+}
+
 /// Whether what is not in an event log did not happen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogReach {
@@ -89,4 +96,9 @@ pub(super) fn pool_full_events(events: &[SystemEventRow]) -> (u64, u64) {
 pub(super) fn tuple_reuse_events(events: &[SystemEventRow]) -> u64 {
     let reuse = |event: &&SystemEventRow| is_tcpip(&event.provider) && event.id == TUPLE_REUSE && event.in_span;
     events.iter().filter(reuse).count() as u64
+}
+
+/// Whether an entry outside of the span of the traces says that all ports were in use.
+pub(super) fn is_full_outside(events: &[SystemEventRow]) -> bool {
+    events.iter().any(|event| !event.in_span && event.says_pool_full())
 }

@@ -12,19 +12,18 @@ mod write;
 
 use std::io;
 
-use etl_parser::{Guid, OrderedRecord, OrderedRecords, Record, RecordKind, Trace};
+use etl_parser::{Guid, MessageHeader, OrderedRecord, OrderedRecords, Record, RecordHeader, RecordKind, Trace};
 use etw_schema::{DecodedEvent, NotDecoded, SchemaSource, Schemas};
 
 use self::owners::OwnerLog;
 use self::providers::{Named, Wanted};
-use crate::case::boots;
 use crate::event::{EventMeta, NetEvent};
 use crate::machine::ranges::PoolRanges;
+use crate::machine::sources::{Follower, Sources};
 use crate::machine::witness::Endpoint;
-use crate::machine::{Analysis, Setting};
 use crate::pipeline::{Observer, replay};
 use crate::progress::{Progress, Stopped};
-use crate::providers::{afd, names, tcpip};
+use crate::providers::{afd, describes_itself, names, tcpip};
 use crate::side::facts::SideFacts;
 use crate::time::FileTime;
 
@@ -42,7 +41,7 @@ pub struct Event<'r> {
     pub time: Option<FileTime>,
     /// The record.
     pub record: Record<'r>,
-    /// Provider, or kernel event class; `None` for messages and unknown kinds.
+    /// Provider, kernel event class, or class of a WPP message; `None` for messages without one and unknown kinds.
     pub provider: Option<Guid>,
     /// The payload by its schema, or why there is none.
     pub decoded: Result<DecodedEvent, NotDecoded>,
@@ -61,6 +60,23 @@ impl Event<'_> {
     pub fn name(&self) -> Option<String> {
         let by_schema = self.decoded.as_ref().ok().and_then(DecodedEvent::name);
         by_schema.or_else(|| names::hook_name(self.record.hook()?))
+    }
+}
+
+/// The provider of a record, or its kernel event class; of a WPP message the GUID of its class.
+fn provider_of(record: &Record<'_>) -> Option<Guid> {
+    record.provider().or_else(|| message(record)?.guid)
+}
+
+/// The id of an event; of a WPP message its number.
+fn id_of(record: &Record<'_>) -> Option<u16> {
+    record.id().or_else(|| message(record).map(|message| message.message_number))
+}
+
+fn message(record: &Record<'_>) -> Option<MessageHeader> {
+    match record.header() {
+        Ok(RecordHeader::Message(message)) if record.kind() == RecordKind::Message => Some(message),
+        _ => None,
     }
 }
 
@@ -95,33 +111,33 @@ pub fn learn(
 }
 
 /// Schemas, providers, and with `OWNERS` the state of the machine.
-struct FirstPass<const OWNERS: bool> {
-    analysis: Analysis<OwnerLog>,
+struct FirstPass<'s, const OWNERS: bool> {
+    follower: Follower<'s, OwnerLog>,
     schemas: Vec<Schemas>,
     providers: Providers,
 }
 
-impl<const OWNERS: bool> FirstPass<OWNERS> {
+impl<const OWNERS: bool> FirstPass<'_, OWNERS> {
     fn read(traces: &[Trace<'_>], side: &SideFacts, progress: &dyn Progress) -> Result<Learned, Stopped> {
-        let setting = Setting::of(traces, PoolRanges::new(None, &side.dynamic_ports));
-        let boots = setting.boots.clone();
-        let mut pass = Self {
-            analysis: Analysis::new(setting),
+        let sources = Sources::of(traces, side, progress)?;
+        let ranges = PoolRanges::new(None, &side.dynamic_ports);
+        let pass = || FirstPass::<'_, OWNERS> {
+            follower: Follower::new(&sources, ranges),
             schemas: traces.iter().map(|_| Schemas::default()).collect(),
             providers: Providers::default(),
         };
-        replay(traces, &boots::by_boot(&boots, traces), progress, &mut pass)?;
-        let Self { analysis, schemas, mut providers } = pass;
+        let (pass, _) = replay(traces, sources.groups(), progress, pass)?;
+        let FirstPass { follower, schemas, mut providers } = pass;
         providers.add_known_names(&schemas);
         let owners = OWNERS.then(|| {
-            let (findings, log) = analysis.finish_with_witness();
-            log.settle(&findings, side, boots)
+            let (findings, log, _) = follower.finish();
+            log.settle(&findings, side, sources.boots().to_vec())
         });
         Ok(Learned { schemas, providers, owners })
     }
 }
 
-impl<const OWNERS: bool> Observer for FirstPass<OWNERS> {
+impl<const OWNERS: bool> Observer for FirstPass<'_, OWNERS> {
     type Notes = (Schemas, Named);
 
     fn look((schemas, named): &mut Self::Notes, record: &Record<'_>) {
@@ -141,7 +157,7 @@ impl<const OWNERS: bool> Observer for FirstPass<OWNERS> {
     }
 
     fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
-        self.analysis.observe(meta, event);
+        self.follower.observe(meta, event);
     }
 }
 
@@ -226,12 +242,14 @@ pub fn walk(
         };
         let Some(item) = stream.take(&mut walked.damaged) else { continue };
         let record = item.record();
-        let provider = record.provider();
+        let provider = provider_of(&record);
         if !filter.providers.is_empty() && !provider.is_some_and(|provider| providers.guids.contains(&provider)) {
             continue;
         }
         if !filter.ids.is_empty() {
-            let Some(id) = record.id().filter(|id| filter.ids.contains(id)) else { continue };
+            // An event that describes itself has no manifest's id.
+            let id = id_of(&record).filter(|id| filter.ids.contains(id) && !describes_itself(&record));
+            let Some(id) = id else { continue };
             walked.missing_ids.retain(|missing| *missing != id);
         }
         let is_of_header = |pid| filter.header_pids.contains(&pid);

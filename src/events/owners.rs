@@ -34,7 +34,9 @@ pub enum OwnerSource {
     CreatedSocket,
     /// The process known for the EPROCESS address.
     Eprocess,
-    /// The process of a record's header.
+    /// The process of a record's header, where that is known to be right.
+    HeaderLocation,
+    /// The process of another record's header.
     HeaderPid,
     /// The process that TCP/IP names for its endpoint or TCB.
     Tcpip,
@@ -48,6 +50,7 @@ impl OwnerSource {
         match self {
             Self::CreatedSocket => "created_socket",
             Self::Eprocess => "eprocess",
+            Self::HeaderLocation => "header_location",
             Self::HeaderPid => "header_pid",
             Self::Tcpip => "tcpip",
             Self::Unknown => "unknown",
@@ -196,11 +199,13 @@ fn settled((owner, known_by): Attribution, processes: &ProcessTable) -> (Option<
     let source = match known_by {
         KnownBy::Creation => OwnerSource::CreatedSocket,
         KnownBy::Eprocess => OwnerSource::Eprocess,
+        KnownBy::Location => OwnerSource::HeaderLocation,
         KnownBy::Header => OwnerSource::HeaderPid,
         KnownBy::Transport => OwnerSource::Tcpip,
         KnownBy::Nothing => OwnerSource::Unknown,
         KnownBy::Undecided => match processes.decided(owner) {
             Some(Decided::Eprocess) => OwnerSource::Eprocess,
+            Some(Decided::Location) => OwnerSource::HeaderLocation,
             // The EPROCESS address stayed unknown, or is System's.
             Some(Decided::Fallback | Decided::Nobody) | None => OwnerSource::HeaderPid,
         },
@@ -215,6 +220,10 @@ impl Witness for OwnerLog {
     }
 
     fn failed(&mut self, place: &Place, whose: Attribution) {
+        if place.entry.is_some() {
+            // Of a log, which has no records of a trace.
+            return;
+        }
         if self.failure_count >= self.limits.failures {
             self.beyond.failures += 1;
             return;

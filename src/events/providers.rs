@@ -26,7 +26,7 @@ pub(super) struct Named {
 
 impl Named {
     pub(super) fn look(&mut self, record: &Record<'_>) {
-        let provider = record.provider();
+        let provider = super::provider_of(record);
         if provider == self.last {
             return;
         }

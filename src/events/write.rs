@@ -8,7 +8,7 @@ use etl_parser::{ExtendedItem, ExtendedValue};
 use etw_schema::{FieldValues, Sid, hexadecimal};
 use serde::Serialize;
 
-use super::{Event, RecordOwner, kind_name};
+use super::{Event, RecordOwner, id_of, kind_name};
 use crate::report::csv::cell;
 use crate::report::json::spelled_out;
 use crate::time::FileTime;
@@ -51,7 +51,7 @@ impl EventWriter for TextWriter {
             Some(_) => write!(out, "OWNER unknown ")?,
             None => {}
         }
-        match (row.provider, event.record.id()) {
+        match (row.provider.or(row.guid.as_deref()), row.id) {
             (Some(provider), Some(id)) => write!(out, "{}/{id}", printed(provider))?,
             (Some(provider), None) => write!(out, "{}", printed(provider))?,
             (None, _) => write!(out, "({})", row.kind)?,
@@ -300,7 +300,7 @@ impl<'e> Row<'e> {
             kind: kind_name(record.kind()),
             provider: event.provider_name(),
             guid: event.provider.map(|guid| guid.to_string()),
-            id: record.id(),
+            id: id_of(record),
             version: record.version(),
             name: event.name(),
             fields: payload.map(|payload| &payload.fields),

@@ -2,28 +2,41 @@
 
 use etl_parser::Trace;
 
+use super::beside::Beside;
 use super::read::RecordCounts;
 use super::{Answer, Answers};
-use crate::diagnosis::advice::CAPTURE_COMMANDS;
+use crate::diagnosis::advice::{CAPTURE_COMMANDS, LISTING_COMMANDS};
 use crate::pipeline::coverage::Coverage;
 use crate::providers::{self, afd};
 use crate::words::counted;
+
+/// Process events of a trace.
+pub(super) struct Processes {
+    pub(super) starts: u64,
+    pub(super) rundowns: u64,
+}
 
 pub(super) fn answers(
     trace: &Trace<'_>,
     tally: &RecordCounts,
     coverage: &Coverage,
-    starts: u64,
-    rundowns: u64,
+    Processes { starts, rundowns }: Processes,
+    beside: &Beside,
 ) -> Answers {
     let header = trace.header();
     let binds = tally.count_of(afd::PROVIDER, afd::is_bind);
     let answer = |answer, reason: String| Answer { answer, reason, capture: Vec::new() };
     let capture = |answer: Answer, commands: &[&'static str]| Answer { capture: commands.to_vec(), ..answer };
-    let [trace_command, side_commands, _] = CAPTURE_COMMANDS;
     let lossy =
         header.events_lost > 0 || header.buffers_lost > 0 || coverage.buffers_after_loss > 0 || !coverage.is_whole();
     let bind_failures = match (binds, lossy) {
+        (0, _) if beside.logged_binds > 0 => {
+            let binds = counted(beside.logged_binds, "bind");
+            answer(
+                "partly",
+                format!("{binds} in the log of Winsock-AFD's channel, which may have overwritten its beginning"),
+            )
+        }
         (0, _) if coverage.afd_records == 0 => {
             answer("no", "no Winsock-AFD event: the provider was not enabled".to_owned())
         }
@@ -37,9 +50,10 @@ pub(super) fn answers(
         "yes" => bind_failures,
         _ => capture(bind_failures, &CAPTURE_COMMANDS),
     };
-    let process_names = match (starts, rundowns) {
-        (0, 0) => answer("no", "no process event: take `tasklist /svc` before the trace is stopped".to_owned()),
-        (_, 0) => {
+    let process_names = match (starts, rundowns, beside.names()) {
+        (_, 0, Some(names)) => answer("yes", names),
+        (0, 0, None) => answer("no", "no process event: take `tasklist /svc` before the trace is stopped".to_owned()),
+        (_, 0, None) => {
             let count = counted(starts, "process start and end event");
             answer("partly", format!("{count}, no rundown: processes older than the trace have no name"))
         }
@@ -49,22 +63,26 @@ pub(super) fn answers(
     };
     let process_names = match process_names.answer {
         "yes" => process_names,
-        _ => capture(process_names, &[side_commands]),
+        _ => capture(process_names, &LISTING_COMMANDS),
     };
     let closes = tally.count_of(afd::PROVIDER, |id| matches!(id, 13 | 14 | 1001 | 1002));
     // Port acquired and released, endpoints, connections, and the rundown of those that were there.
     let is_port_event = |id| matches!(id, 1001..=1013 | 1033 | 1034 | 1051 | 1191..=1195 | 1300 | 1396 | 1397);
     let ports = tally.count_of(providers::tcpip::PROVIDER, is_port_event);
-    let holders = match (binds, closes, ports) {
-        (0, _, 0) => answer("no", "no Winsock-AFD bind and no TCPIP port event".to_owned()),
-        (0, _, _) => answer("partly", format!("{}, without Winsock-AFD", counted(ports, "TCPIP port event"))),
-        (_, 0, _) => answer("partly", "binds, but no close: what was released is not visible".to_owned()),
-        (_, _, 0) => {
+    let holders = match (binds, closes, ports, beside.owners()) {
+        (_, _, _, Some(owners)) => answer("yes", owners),
+        (0, _, 0, _) => answer("no", "no Winsock-AFD bind and no TCPIP port event".to_owned()),
+        (0, _, _, _) => answer("partly", format!("{}, without Winsock-AFD", counted(ports, "TCPIP port event"))),
+        (_, 0, _, _) => answer("partly", "binds, but no close: what was released is not visible".to_owned()),
+        (_, _, 0, _) => {
             answer("partly", "binds and closes of this trace; sockets older than it are not visible".to_owned())
         }
         _ => answer("partly", format!("binds and closes of this trace, and {}", counted(ports, "TCPIP port event"))),
     };
     // Holders older than a trace show in a listing only.
-    let holders = capture(holders, &[trace_command, side_commands]);
+    let holders = match holders.answer {
+        "yes" => holders,
+        _ => capture(holders, &CAPTURE_COMMANDS),
+    };
     Answers { bind_failures, process_names, holders }
 }

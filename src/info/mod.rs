@@ -1,15 +1,17 @@
 //! What a trace holds, and whether it can answer the question at all.
 
 mod answers;
+mod beside;
 mod decoded;
 mod read;
 mod text;
 
 use serde::Serialize;
 
+pub use self::beside::Beside;
 pub use self::read::read;
 pub use self::text::write_text;
-use crate::case::InputKind;
+use crate::case::{InputKind, SideInput};
 use crate::time::FileTime;
 
 /// What is in one trace.
@@ -39,6 +41,8 @@ pub struct Info {
     pub decoded: DecodedEvents,
     /// Whether the trace can tell.
     pub answers: Answers,
+    /// Side files of the same case: in the same folder or archive, or named with it.
+    pub side_inputs: Vec<SideInput>,
     /// Processes that the trace names, in the order in which they were first seen.
     pub processes: Vec<NamedProcess>,
     /// What could not be read, or not trusted.
@@ -135,7 +139,10 @@ pub struct ProviderRow {
     /// The latest of them, UTC.
     pub last: Option<FileTime>,
     /// The same records by id and version, as far as they are listed.
+    /// Events of its manifest.
     pub ids: Vec<IdRow>,
+    /// Events that describe themselves (TraceLogging), whose ids mean nothing; not in `ids`.
+    pub tracelogging: u64,
 }
 
 /// Events of one id and version.

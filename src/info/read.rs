@@ -6,7 +6,8 @@ use etl_parser::{ExtendedValue, Guid, HookId, Record, RecordKind, Trace};
 use etw_schema::Schemas;
 use etw_schema::tracelogging::read_provider_traits;
 
-use super::answers::answers;
+use super::answers::{Processes, answers};
+use super::beside::Beside;
 use super::decoded;
 use super::{
     Buffers, ByKind, Header, IdRow, Info, KernelRow, Losses, NamedProcess, ProviderRow, Records, SchemaCounts,
@@ -70,6 +71,8 @@ struct ProviderCounts {
     name: Option<String>,
     span_ticks: Option<(i64, i64)>,
     ids: BTreeMap<(u16, u8), u64>,
+    /// Records that describe themselves: the numbers in their header are no manifest's.
+    tracelogging: u64,
 }
 
 impl RecordCounts {
@@ -99,6 +102,10 @@ impl RecordCounts {
             let (first, last) = provider.span_ticks.unwrap_or((ticks, ticks));
             provider.span_ticks = Some((first.min(ticks), last.max(ticks)));
         }
+        if providers::describes_itself(record) {
+            provider.tracelogging += 1;
+            return;
+        }
         let key = (record.id().unwrap_or(0), record.version().unwrap_or(0));
         *provider.ids.entry(key).or_default() += 1;
     }
@@ -119,11 +126,15 @@ impl RecordCounts {
     fn add_provider(&mut self, guid: Guid, theirs: ProviderCounts) {
         let has_room = |rows: usize, id| rows < MAX_ROWS || is_needed(guid, id);
         let is_new = !self.providers.contains_key(&guid);
-        if is_new && !theirs.ids.keys().any(|(id, _)| has_room(self.rows, *id)) {
+        // A provider whose records all describe themselves takes a row as well.
+        let has_row = theirs.tracelogging > 0 && self.rows < MAX_ROWS;
+        if is_new && !has_row && !theirs.ids.keys().any(|(id, _)| has_room(self.rows, *id)) {
             self.not_listed += theirs.records;
             return;
         }
+        self.rows += usize::from(is_new && theirs.ids.is_empty());
         let ours = self.providers.entry(guid).or_default();
+        ours.tracelogging += theirs.tracelogging;
         ours.records += theirs.records;
         ours.name = ours.name.take().or(theirs.name);
         if let Some((first, last)) = theirs.span_ticks {
@@ -188,7 +199,7 @@ impl Observer for Reading {
     }
 }
 
-/// Reads one trace on the current rayon pool and says what it holds.
+/// Reads one trace on the current rayon pool and says what it holds, and what can be told with the side files beside it.
 ///
 /// # Errors
 ///
@@ -197,10 +208,10 @@ pub fn read(
     path: String,
     kind: InputKind,
     trace: &Trace<'_>,
+    beside: &Beside,
     progress: &dyn Progress,
 ) -> Result<(Info, Coverage), Stopped> {
-    let mut reading = Reading::default();
-    let coverages = replay(std::slice::from_ref(trace), &[vec![0]], progress, &mut reading)?;
+    let (reading, coverages) = replay(std::slice::from_ref(trace), &[vec![0]], progress, Reading::default)?;
     let coverage = coverages.into_iter().next().unwrap_or_default();
     let Reading { tally, processes, starts, rundowns } = reading;
     let counts = tally.schemas.counts();
@@ -237,7 +248,8 @@ pub fn read(
             differences: tally.schemas.differences().len() as u64,
         },
         decoded: decoded::count(trace, &tally.schemas, progress)?,
-        answers: answers(trace, &tally, &coverage, starts, rundowns),
+        answers: answers(trace, &tally, &coverage, Processes { starts, rundowns }, beside),
+        side_inputs: beside.inputs.clone(),
         processes: processes.processes().iter().map(process_row).collect(),
         notes: notes(&path, &coverage, &tally),
         path,
@@ -279,8 +291,12 @@ fn provider_rows(trace: &Trace<'_>, tally: &RecordCounts) -> Vec<ProviderRow> {
         first: provider.span_ticks.map(|(first, _)| time(first)),
         last: provider.span_ticks.map(|(_, last)| time(last)),
         ids: provider.ids.iter().map(|(&(id, version), &records)| IdRow { id, version, records }).collect(),
+        tracelogging: provider.tracelogging,
     };
-    tally.providers.iter().map(row).collect()
+    let mut rows: Vec<ProviderRow> = tally.providers.iter().map(row).collect();
+    // Of equally many the smaller GUID, by which they stand already.
+    rows.sort_by_key(|row| std::cmp::Reverse(row.records));
+    rows
 }
 
 fn kernel_row((hook, records): (&HookId, &u64)) -> KernelRow {

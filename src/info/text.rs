@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::{Answers, DecodedEvents, Info, SourceRow};
 use crate::diagnosis::advice::CAPTURE_COMMANDS;
 use crate::time::{FileTime, duration_text};
-use crate::words::table::{command_lines, wrap};
+use crate::words::table::{command_line, wrap};
 use crate::words::{counted, grouped};
 use crate::words::{shown, windows_name};
 
@@ -122,7 +122,7 @@ fn write_answers(answers: &Answers, width: usize, out: &mut dyn Write) -> io::Re
     if !captures.is_empty() {
         writeln!(out, "  for a better answer, in a command prompt (cmd) as administrator:")?;
         for command in captures {
-            command_lines(command, width).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+            writeln!(out, "{}", command_line(command))?;
         }
     }
     Ok(())

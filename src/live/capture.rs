@@ -17,6 +17,7 @@ use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, Place};
 use crate::machine::ranges::{PoolRange, PoolRanges, RangeSource};
 use crate::machine::{Analysis, Setting};
+use crate::pipeline::LogsRead;
 use crate::pipeline::coverage::Coverage;
 use crate::report::Report;
 use crate::time::FileTime;
@@ -165,7 +166,7 @@ impl<'r> Run<'r> {
     }
 
     fn look_at_processes(&mut self, poller: &mut Poller<'_>) {
-        let place = Place { trace: 0, cpu: 0, buffer: 0, offset: 0, pos: 0 };
+        let place = Place::default();
         let meta = EventMeta { time: self.system.now(), header_pid: None, id: 0, place };
         for event in poller.ask_for_processes() {
             self.window.push(meta, event);
@@ -311,7 +312,14 @@ impl<'r> Run<'r> {
         let mut notes = self.notes;
         notes.extend(missing);
         let findings = self.analysis.finish();
-        let mut report = Report::new(diagnose(Facts { traces: vec![trace], findings, side, side_inputs, notes }));
+        let mut report = Report::new(diagnose(Facts {
+            traces: vec![trace],
+            findings,
+            side,
+            side_inputs,
+            logs: LogsRead::default(),
+            notes,
+        }));
         if let Some(evidence) = &mut report.evidence {
             (evidence.buffer, evidence.offset, evidence.position_in_buffer) = (None, None, None);
         }
@@ -344,6 +352,9 @@ impl<'r> Run<'r> {
             buffers_lost: self.counts.buffers_lost,
             wrapped: Some(false),
             closed_cleanly: self.is_complete,
+            time_zone_bias_minutes: None,
+            // It asks for these events.
+            speaks: true,
         };
         TraceFacts {
             input: path.clone(),
@@ -352,6 +363,7 @@ impl<'r> Run<'r> {
             coverage: self.coverage.clone(),
             other_providers: self.intake.other_providers(),
             clock_assumed: false,
+            clock_set_back: false,
             has_header: true,
             is_file: recorded.is_some(),
         }

@@ -167,6 +167,7 @@ impl Fake {
                 provider: event.provider,
                 id: event.id,
                 version: event.version,
+                describes_itself: false,
                 header_pid: event.header_pid,
                 time: event.time,
                 cpu: event.cpu,

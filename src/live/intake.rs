@@ -9,7 +9,7 @@ use super::system::RawEvent;
 use crate::event::{EventMeta, NetEvent, Place};
 use crate::pipeline;
 use crate::pipeline::coverage::Coverage;
-use crate::providers::{self, EventId, afd};
+use crate::providers::{self, EventId, Interpreted, afd};
 
 /// Events that wait at most. When it is full the reading thread waits, and the session keeps what comes in its own buffers:
 /// nothing is dropped here, and what the session must drop it counts.
@@ -42,23 +42,29 @@ pub struct Drained {
 impl Intake {
     /// Takes in one event. Waits where the queue is full.
     pub fn take(&self, raw: &RawEvent<'_>) {
-        let id = EventId { provider: raw.provider, id: raw.id, version: raw.version, header_pid: raw.header_pid };
-        let decoded = providers::decode_event(id, raw.payload, raw.pointer_size);
+        // An event that brings its own schema has no manifest's numbers.
+        let id = (!raw.describes_itself).then_some(EventId {
+            provider: raw.provider,
+            id: raw.id,
+            version: raw.version,
+            header_pid: raw.header_pid,
+        });
+        let decode = |id| providers::decode_event(id, raw.payload, raw.pointer_size);
+        let decoded = id.map_or(Interpreted::NotNeeded, decode);
         let is_afd = raw.provider == afd::PROVIDER;
         let mut queue = self.lock();
         queue.coverage.records += 1;
         if !is_afd {
             queue.other_providers.insert(raw.provider);
         }
-        let afd = is_afd.then_some((Some(raw.id), Some(raw.version)));
-        let Some(event) = pipeline::count(decoded, afd, &mut queue.coverage) else { return };
+        let Some(event) = pipeline::count(decoded, id, &mut queue.coverage) else { return };
         while queue.events.len() >= MAX_QUEUED && !queue.closed {
             queue = self.space.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         if queue.closed {
             return;
         }
-        let place = Place { trace: 0, cpu: raw.cpu, buffer: 0, offset: 0, pos: 0 };
+        let place = Place { cpu: raw.cpu, ..Place::default() };
         queue.events.push((EventMeta { time: raw.time, header_pid: raw.header_pid, id: raw.id, place }, event));
     }
 
@@ -102,6 +108,7 @@ mod tests {
             provider: afd::PROVIDER,
             id,
             version: 0,
+            describes_itself: false,
             header_pid: Some(7),
             time: FileTime(5),
             cpu: 3,

@@ -64,7 +64,7 @@ mod tests {
     use crate::event::{Place, TransportEvent};
 
     fn push(window: &mut Window, tenths: i64, cpu: u16) {
-        let place = Place { trace: 0, cpu, buffer: 0, offset: 0, pos: 0 };
+        let place = Place { cpu, ..Place::default() };
         let time = FileTime(1000 * FileTime::SECOND + tenths * FileTime::SECOND / 10);
         window
             .push(EventMeta { time, header_pid: None, id: cpu, place }, NetEvent::Transport(TransportEvent::Deferred));

@@ -95,6 +95,8 @@ pub struct RawEvent<'a> {
     pub id: u16,
     /// Version.
     pub version: u8,
+    /// It brings its own schema (TraceLogging): id and version are no manifest's.
+    pub describes_itself: bool,
     /// Process in whose context it was logged.
     pub header_pid: Option<u32>,
     /// When.

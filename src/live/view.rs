@@ -94,7 +94,7 @@ fn pools(moment: &StateNow, width: usize, lines: &mut Vec<String>) {
     if moment.pools.is_empty() {
         lines.push("no port of a pool is in use yet".to_owned());
     } else {
-        lines.extend(table.lines(width));
+        lines.extend(table.lines(Some(width)));
     }
 }
 
@@ -118,7 +118,7 @@ fn victims(moment: &StateNow, width: usize, lines: &mut Vec<String>) {
         ]);
     }
     lines.push(String::new());
-    lines.extend(table.lines(width));
+    lines.extend(table.lines(Some(width)));
 }
 
 fn holders(moment: &StateNow, width: usize, lines: &mut Vec<String>) {
@@ -142,7 +142,7 @@ fn holders(moment: &StateNow, width: usize, lines: &mut Vec<String>) {
         ]);
     }
     lines.push(String::new());
-    lines.extend(table.lines(width));
+    lines.extend(table.lines(Some(width)));
 }
 
 fn process(image: Option<&str>, pid: Option<u32>) -> String {

@@ -17,6 +17,7 @@ pub mod ranges;
 pub mod reservation;
 pub mod seen_ports;
 pub mod sockets;
+pub mod sources;
 pub mod tally;
 pub mod time_wait;
 pub mod timeline;
@@ -26,9 +27,6 @@ mod world;
 
 pub use world::World;
 
-use etl_parser::Trace;
-
-use crate::case::boots;
 use crate::event::{EventMeta, NetEvent, TransportEvent};
 use crate::time::FileTime;
 use owner::Owner;
@@ -47,13 +45,6 @@ pub struct Setting {
     pub bounds: Option<(FileTime, FileTime)>,
     /// Ranges of the pools.
     pub ranges: PoolRanges,
-}
-
-impl Setting {
-    /// What the headers of the traces tell.
-    pub fn of(traces: &[Trace<'_>], ranges: PoolRanges) -> Self {
-        Self { boots: boots::boots(traces), bounds: boots::bounds(traces), ranges }
-    }
 }
 
 /// Follows the state of the machine through its events, which must come in time order. A witness is told whose each is.
@@ -91,7 +82,11 @@ impl<W: Witness + Default> Analysis<W> {
 impl<W: Witness> Analysis<W> {
     /// Takes in one event.
     pub fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
-        let boot = self.boots.get(usize::from(meta.place.trace)).copied();
+        // A log does not tell of which start its entries are: they go with the trace at hand.
+        let boot = match meta.place.entry {
+            Some(_) if self.boot.is_some() => self.boot,
+            _ => self.boots.get(usize::from(meta.place.trace)).copied(),
+        };
         if boot != self.boot {
             if self.boot.is_some() {
                 self.sockets.restart(self.now, &mut self.world, &mut self.witness);

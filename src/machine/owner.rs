@@ -35,6 +35,8 @@ pub enum Owner {
 pub enum Decided {
     /// To its process.
     Eprocess,
+    /// To its process, which a record header names whose place in the driver makes it reliable.
+    Location,
     /// It is System's: to the process that a record header named.
     Fallback,
     /// It is System's, and no header named another.

@@ -12,7 +12,7 @@ use self::epochs::Epochs;
 use self::lives::Lives;
 pub use self::process::Process;
 use super::hold::Held;
-use super::owner::{Decided, Fallback, Owner, ProcessId, is_kernel};
+use super::owner::{Decided, EpochId, Fallback, Owner, ProcessId, is_kernel};
 use super::pool_key::{Compartment, PoolKey};
 use super::tally::{InPool, Tally};
 use crate::event::{ProcessChange, ProcessEvent};
@@ -79,6 +79,34 @@ impl ProcessTable {
             Some(process) => Owner::Process(process),
             None => Owner::Eprocess(epoch, fallback),
         }
+    }
+
+    /// Notes that a record header names the process of the object at `eprocess`, where that is reliable. What other events
+    /// say about the address goes before it.
+    pub fn located(&mut self, pid: u32, eprocess: u64, time: FileTime) {
+        if eprocess == 0 {
+            return;
+        }
+        let current = self.epochs.current(eprocess);
+        let known = current.and_then(|epoch| self.epochs.process(epoch));
+        if known.and_then(|known| self.lives.get(known)).is_some_and(Process::is_alive) {
+            return;
+        }
+        let id = self.running(pid, time);
+        // Another object than the one that the PID is known to have: one of the two is wrong, and nothing follows.
+        if self.lives.get(id).and_then(|process| process.eprocess).is_some_and(|other| other != eprocess) {
+            return;
+        }
+        if let Some(epoch) = current.filter(|_| known.is_none()) {
+            self.decide(epoch, id, true);
+        } else if let Some(epoch) = self.epochs.begin(eprocess, Some(id)) {
+            self.epochs.set_by_location(epoch, true);
+        }
+    }
+
+    /// Whether the process behind an EPROCESS address is known by a record header alone.
+    pub fn is_by_location(&self, eprocess: u64) -> bool {
+        self.epochs.current(eprocess).is_some_and(|epoch| self.epochs.is_by_location(epoch))
     }
 
     /// PID of a process.
@@ -175,6 +203,7 @@ impl ProcessTable {
         let Owner::Eprocess(epoch, fallback) = owner else { return None };
         let process = self.epochs.process(epoch)?;
         Some(match (self.stands_for_kernel(process), fallback) {
+            (false, _) if self.epochs.is_by_location(epoch) => Decided::Location,
             (false, _) => Decided::Eprocess,
             (true, Some(_)) => Decided::Fallback,
             (true, None) => Decided::Nobody,
@@ -200,10 +229,7 @@ impl ProcessTable {
                 id
             }
             ProcessChange::Rundown => self.lives.rundown(event, time),
-            ProcessChange::Defunct => {
-                let known = self.last_known(event.pid);
-                known.unwrap_or_else(|| self.lives.insert(event.pid, time))
-            }
+            ProcessChange::Defunct => self.lives.defunct(event, time),
         };
         if let Some(eprocess) = event.eprocess {
             self.set_eprocess(id, eprocess);
@@ -226,7 +252,10 @@ impl ProcessTable {
         }
         if let Some(epoch) = self.epochs.current(eprocess) {
             match self.epochs.process(epoch) {
-                Some(known) if known == id => return,
+                Some(known) if known == id => {
+                    self.epochs.set_by_location(epoch, false);
+                    return;
+                }
                 // The address belongs to another process now.
                 Some(known) => {
                     if let Some(process) = self.lives.get_mut(known) {
@@ -234,9 +263,7 @@ impl ProcessTable {
                     }
                 }
                 None => {
-                    for (fallback, tally) in self.epochs.decide(epoch, id) {
-                        self.settle(id, fallback, tally);
-                    }
+                    self.decide(epoch, id, false);
                     return;
                 }
             }
@@ -244,14 +271,21 @@ impl ProcessTable {
         self.epochs.begin(eprocess, Some(id));
     }
 
-    /// Gives a process what waited for its PID.
-    fn settle(&mut self, id: ProcessId, fallback: Fallback, mut tally: Tally) {
+    /// An address stands for a process: it gets what waited for that.
+    fn decide(&mut self, epoch: EpochId, id: ProcessId, by_location: bool) {
+        for (fallback, tally) in self.epochs.decide(epoch, id) {
+            self.settle(id, fallback, tally, by_location);
+        }
+        self.epochs.set_by_location(epoch, by_location);
+    }
+
+    fn settle(&mut self, id: ProcessId, fallback: Fallback, mut tally: Tally, by_location: bool) {
         // System is named only for sockets that it created: an operation in its context says nothing.
         if self.stands_for_kernel(id) {
             self.fall_back(fallback, tally);
             return;
         }
-        tally.settle(|source| &mut source.eprocess);
+        tally.settle(|source| if by_location { &mut source.header_location } else { &mut source.eprocess });
         match self.lives.get_mut(id) {
             Some(process) => process.tally.add(tally),
             None => self.unknown.add(tally),

@@ -9,7 +9,7 @@ mod values;
 
 use std::collections::BTreeSet;
 
-use self::life::{Given, Life};
+use self::life::{Given, Life, is_header_reliable};
 use self::open::OpenSockets;
 use self::totals::Totals;
 use self::values::is_legacy;
@@ -36,6 +36,9 @@ impl Sockets {
     /// Takes in one event. Events must come in time order.
     #[inline]
     pub fn observe<W: Witness>(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World, witness: &mut W) {
+        if let Some(pid) = meta.header_pid.filter(|_| is_header_reliable(meta, event)) {
+            world.processes.located(pid, event.eprocess, meta.time);
+        }
         match event.operation {
             SocketOperation::Create { family, socket_type, protocol, pid } => {
                 let kind = SocketKind::from_winsock(family, socket_type, protocol);
@@ -72,10 +75,12 @@ impl Sockets {
         if event.endpoint == 0 {
             return;
         }
-        // The creating PID stands in the event; where it is 0, in the record's header.
-        let pid = Some(pid).filter(|pid| *pid != 0).or(meta.header_pid);
-        let Some(pid) = pid else { return };
-        let process = world.processes.creator(pid, event.eprocess, meta.time);
+        // The creating PID stands in the event; where it is 0, in the record's header, which says nothing about the address.
+        let process = match (pid, meta.header_pid) {
+            (0, None) => return,
+            (0, Some(pid)) => world.processes.running(pid, meta.time),
+            (pid, _) => world.processes.creator(pid, event.eprocess, meta.time),
+        };
         let completed = (event.phase == Phase::Exit).then_some(meta.id);
         self.life(event.endpoint, meta.time, world, witness).created(
             process,

@@ -17,7 +17,9 @@ pub struct OwnerSource {
     pub created_socket: u64,
     /// The process known for the EPROCESS address.
     pub eprocess: u64,
-    /// The process of a record header.
+    /// The process of a record header, where that is known to be reliable: by the place in the driver that logged it.
+    pub header_location: u64,
+    /// The process of another record header.
     pub header_pid: u64,
     /// Nobody.
     pub unknown: u64,
@@ -26,11 +28,17 @@ pub struct OwnerSource {
 impl OwnerSource {
     /// All failures.
     pub fn total(&self) -> u64 {
-        self.created_socket + self.eprocess + self.header_pid + self.unknown
+        self.known() + self.header_pid + self.unknown
+    }
+
+    /// Those whose owner is known: a record header elsewhere may name another process.
+    pub fn known(&self) -> u64 {
+        self.created_socket + self.eprocess + self.header_location
     }
 
     /// Adds another count.
     pub fn add(&mut self, other: Self) {
+        self.header_location += other.header_location;
         self.created_socket += other.created_socket;
         self.eprocess += other.eprocess;
         self.header_pid += other.header_pid;

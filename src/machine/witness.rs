@@ -11,7 +11,9 @@ pub enum KnownBy {
     Creation,
     /// The EPROCESS address, whose PID is known.
     Eprocess,
-    /// A record's header.
+    /// The header of a record whose place in the driver makes it reliable.
+    Location,
+    /// Another record's header.
     Header,
     /// The EPROCESS address may still get a PID.
     Undecided,

@@ -1,6 +1,11 @@
 //! What was read, skipped, unknown, malformed or lost. The absence of failures means nothing without it.
 
-use etl_parser::{Error, ErrorKind, Trace};
+use std::collections::BTreeMap;
+
+use etl_parser::{Error, ErrorKind, Guid, Trace};
+
+use crate::providers::Embedded;
+use crate::time::{FileTime, joined};
 
 /// How many damaged places are described in full for each trace; all are counted.
 const MAX_DAMAGE_DESCRIBED: usize = 20;
@@ -34,8 +39,15 @@ pub struct Coverage {
     pub displaced: u64,
     /// Process events whose payload has another pointer size than their header says.
     pub other_pointer_size: u64,
-    /// AFD events of another version than 0, the only one documented.
-    pub newer_afd_versions: u64,
+    /// Events of Winsock-AFD, and those of TCPIP about ports: a trace without any cannot tell of failures.
+    pub port_records: u64,
+    /// Of the unknown records, the events that the analysis uses in versions that no table knows: by provider, id and version.
+    /// A bounded number, since the ids are.
+    pub unknown_versions: BTreeMap<(Guid, u16, u8), u64>,
+    /// What the trace itself says about the layout of such versions.
+    pub embedded: Embedded,
+    /// When the first and the last event were, as they are ordered.
+    pub span: Option<(FileTime, FileTime)>,
     /// AFD records whose EnterExit is outside of 0 to 4.
     pub unknown_phases: u64,
     /// Buffers whose flags say that events were lost before them.
@@ -74,7 +86,15 @@ impl Coverage {
         self.afd_malformed += other.afd_malformed;
         self.displaced += other.displaced;
         self.other_pointer_size += other.other_pointer_size;
-        self.newer_afd_versions += other.newer_afd_versions;
+        self.port_records += other.port_records;
+        for (version, records) in other.unknown_versions {
+            *self.unknown_versions.entry(version).or_default() += records;
+        }
+        for (key, schema) in other.embedded {
+            // Of several the first counts, as everywhere.
+            self.embedded.entry(key).or_insert(schema);
+        }
+        self.span = joined(self.span, other.span);
         self.unknown_phases += other.unknown_phases;
         self.buffers_after_loss += other.buffers_after_loss;
         self.damaged_places += other.damaged_places;
@@ -90,6 +110,18 @@ impl Coverage {
         if self.damage.len() < MAX_DAMAGE_DESCRIBED {
             self.damage.push(error);
         }
+    }
+
+    /// The schemas of the trace by which events could be read that were not.
+    pub fn useful_schemas(&self) -> Embedded {
+        let is_useful =
+            |key: &etw_schema::EventKey| self.unknown_versions.contains_key(&(key.guid, key.id, key.version));
+        self.embedded.iter().filter(|(key, _)| is_useful(key)).map(|(key, schema)| (*key, schema.clone())).collect()
+    }
+
+    /// Whether the trace tells something about sockets or ports.
+    pub fn speaks(&self) -> bool {
+        self.port_records > 0
     }
 
     /// Whether everything could be used: no damage, and no record that is less than its header promises.

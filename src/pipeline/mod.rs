@@ -5,9 +5,12 @@
 
 pub mod coverage;
 mod in_order;
+mod logs;
+mod once;
 mod order;
 mod read;
 mod replay;
+mod speaking;
 mod threads;
 
 use std::cell::RefCell;
@@ -16,11 +19,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use etl_parser::{Buffer, BufferInfo, Trace};
 
 use self::in_order::in_order;
+pub use self::logs::{Logs, LogsRead};
+pub use self::once::Once;
 pub use self::order::TimeOrder;
 #[cfg(feature = "cli")]
 pub(crate) use self::read::count;
 pub use self::read::{BufferEvents, read_events};
 pub use self::replay::{Observer, replay};
+pub use self::speaking::speaking;
 pub use self::threads::{NoThreads, Threads};
 use crate::progress::{Progress, Stopped};
 use crate::time::FileTime;

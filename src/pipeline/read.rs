@@ -6,8 +6,8 @@ use etl_parser::{Buffer, ErrorKind, Record, Trace};
 
 use crate::event::{EventMeta, NetEvent, Place};
 use crate::pipeline::coverage::Coverage;
-use crate::providers::{self, Interpreted};
-use crate::time::FileTime;
+use crate::providers::{self, Embedded, EventId, Interpreted};
+use crate::time::{FileTime, joined};
 
 /// A time stamp further away than this from where its record stands is taken for damage. Records of one processor are
 /// out of order by microseconds at most.
@@ -53,7 +53,7 @@ impl BufferEvents {
         let Logged { time, header_pid, pos, id, event, .. } = self.events.get(at)?;
         let within = if self.is_compressed { 0 } else { u64::from(*pos) };
         let offset = self.offset.saturating_add(within);
-        let place = Place { trace: self.trace, cpu: self.cpu, buffer: self.index, offset, pos: *pos };
+        let place = Place { trace: self.trace, cpu: self.cpu, buffer: self.index, offset, pos: *pos, entry: None };
         Some((EventMeta { time: *time, header_pid: *header_pid, id: *id, place }, event))
     }
 }
@@ -63,11 +63,12 @@ thread_local! {
     static EVENTS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Reads the events of one buffer, shows every record to `look`, and keeps what `wants` says.
+/// Reads the events of one buffer, those of unknown versions by `embedded`, shows every record to `look`, and keeps what `wants` says.
 pub fn read_events(
     trace_number: usize,
     trace: &Trace<'_>,
     buffer: &Buffer<'_>,
+    embedded: &Embedded,
     mut look: impl FnMut(&Record<'_>),
     wants: impl Fn(&NetEvent) -> bool,
 ) -> BufferEvents {
@@ -97,13 +98,19 @@ pub fn read_events(
         };
         coverage.records += 1;
         look(&record);
-        let decoded = providers::decode(&record);
-        let afd = (record.header_guid() == Some(providers::afd::PROVIDER)).then(|| (record.id(), record.version()));
-        let Some(event) = count(decoded, afd, &mut coverage) else { continue };
+        let id = EventId::of(&record);
+        let decoded = providers::decode(&record, id, embedded);
+        if matches!(decoded, Interpreted::NotNeeded)
+            && let Some((key, schema)) = providers::embedded_schema(&record)
+        {
+            coverage.embedded.entry(key).or_insert(schema);
+        }
+        let Some(event) = count(decoded, id, &mut coverage) else { continue };
         let ticks = record.ticks().unwrap_or(latest);
         latest = info.order_ticks(latest, Some(ticks));
         let time = trace.clock().file_time(ticks);
         let order = if latest == ticks { time } else { trace.clock().file_time(latest) };
+        coverage.span = joined(coverage.span, Some((order, order)));
         coverage.displaced += u64::from(order.since(time).saturating_abs() > DISPLACED_100NS);
         if !wants(&event) {
             continue;
@@ -127,15 +134,14 @@ pub fn read_events(
     BufferEvents { trace, cpu, index: info.index, offset: info.offset, is_compressed, events, coverage }
 }
 
-/// Counts what became of a record, and gives the event where it is one. `afd`: id and version where Winsock-AFD logged it.
+/// Counts what became of a record, and gives the event where it is one. `id`: of a manifest event.
 #[inline]
-pub(crate) fn count(
-    decoded: Interpreted,
-    afd: Option<(Option<u16>, Option<u8>)>,
-    coverage: &mut Coverage,
-) -> Option<NetEvent> {
-    if let Some((id, version)) = afd {
-        count_afd(id, version, &decoded, coverage);
+pub(crate) fn count(decoded: Interpreted, id: Option<EventId>, coverage: &mut Coverage) -> Option<NetEvent> {
+    if let Some(id) = id {
+        coverage.port_records += u64::from(id.is_about_ports());
+        if id.is_of_afd() {
+            count_afd(id.id, &decoded, coverage);
+        }
     }
     match decoded {
         Interpreted::Event(event) => {
@@ -149,22 +155,25 @@ pub(crate) fn count(
         }
         Interpreted::NotNeeded => coverage.skipped += 1,
         Interpreted::Unknown => coverage.unknown += 1,
+        Interpreted::UnknownVersion => {
+            coverage.unknown += 1;
+            if let Some(EventId { provider, id, version, .. }) = id {
+                *coverage.unknown_versions.entry((provider, id, version)).or_default() += 1;
+            }
+        }
         Interpreted::Malformed => {
             coverage.malformed += 1;
-            coverage.afd_malformed += u64::from(afd.is_some());
+            coverage.afd_malformed += u64::from(id.is_some_and(EventId::is_of_afd));
         }
     }
     None
 }
 
-fn count_afd(id: Option<u16>, version: Option<u8>, decoded: &Interpreted, coverage: &mut Coverage) {
+fn count_afd(id: u16, decoded: &Interpreted, coverage: &mut Coverage) {
     use crate::event::{Phase, SocketEvent};
     coverage.afd_records += 1;
-    if id.is_some_and(providers::afd::is_bind) {
+    if providers::afd::is_bind(id) && !matches!(decoded, Interpreted::UnknownVersion) {
         coverage.bind_records += 1;
-    }
-    if version.is_some_and(|version| version != 0) {
-        coverage.newer_afd_versions += 1;
     }
     if let Interpreted::Event(NetEvent::Socket(SocketEvent { phase: Phase::Internal(phase), .. })) = decoded
         && !(2..=4).contains(phase)

@@ -6,6 +6,7 @@ use super::coverage::Coverage;
 use super::{TimeOrder, read_events, scan_some};
 use crate::event::{EventMeta, NetEvent};
 use crate::progress::{Progress, Stopped};
+use crate::providers::Embedded;
 
 /// What is made of the records and events of traces.
 pub trait Observer: Send {
@@ -30,6 +31,9 @@ pub trait Observer: Send {
 
 /// Reads traces on the current rayon pool, group by group, each group in one order by time. Gives what was read of each trace.
 ///
+/// Where a trace holds events in versions that no table knows, and describes them itself, it is read a second time, with a
+/// second observer: what describes them may stand behind them.
+///
 /// # Errors
 ///
 /// [`Stopped`] where `progress` says so.
@@ -37,8 +41,29 @@ pub fn replay<O: Observer>(
     traces: &[Trace<'_>],
     groups: &[Vec<usize>],
     progress: &dyn Progress,
+    observer: impl Fn() -> O,
+) -> Result<(O, Vec<Coverage>), Stopped> {
+    let mut first = observer();
+    let coverages = replay_once(traces, groups, &[], progress, &mut first)?;
+    let embedded: Vec<Embedded> = coverages.iter().map(Coverage::useful_schemas).collect();
+    if embedded.iter().all(Embedded::is_empty) {
+        return Ok((first, coverages));
+    }
+    drop(first);
+    let mut second = observer();
+    let coverages = replay_once(traces, groups, &embedded, progress, &mut second)?;
+    Ok((second, coverages))
+}
+
+/// `embedded`: for each trace, what it says about versions that no table knows; empty where nothing is known yet.
+fn replay_once<O: Observer>(
+    traces: &[Trace<'_>],
+    groups: &[Vec<usize>],
+    embedded: &[Embedded],
+    progress: &dyn Progress,
     observer: &mut O,
 ) -> Result<Vec<Coverage>, Stopped> {
+    let nothing = Embedded::new();
     let mut coverages: Vec<Coverage> = traces.iter().map(Coverage::of_index).collect();
     let mut order = TimeOrder::default();
     progress.expect(groups.iter().flatten().filter_map(|number| traces.get(*number)).map(size).sum());
@@ -49,7 +74,9 @@ pub fn replay<O: Observer>(
             progress,
             |number, trace, buffer| {
                 let mut notes = O::Notes::default();
-                let events = read_events(number, trace, buffer, |record| O::look(&mut notes, record), O::wants);
+                let embedded = embedded.get(number).unwrap_or(&nothing);
+                let look = |record: &Record<'_>| O::look(&mut notes, record);
+                let events = read_events(number, trace, buffer, embedded, look, O::wants);
                 (events, notes)
             },
             |number, (mut events, notes), not_before| {

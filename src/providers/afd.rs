@@ -45,6 +45,27 @@ pub fn event_name(id: u16) -> Option<&'static str> {
     })
 }
 
+/// Newest version known of an event that the analysis uses: every one has version 0 from Windows Vista to Windows 11.
+pub(super) fn newest_version(id: u16) -> Option<u8> {
+    event_name(id).map(|_| 0)
+}
+
+/// Whether the process of the record's header is the one that the event is about, by the place in the driver that logged it.
+///
+/// Source: MSO-Scripts NetBlame, which reads real traces and lists the locations where it never found another process there. Those of
+/// close events are left out: handles are closed after a process has ended too, when its PID may be another's.
+pub fn is_header_reliable(id: u16, phase: Phase, location: u32) -> bool {
+    match (id, phase) {
+        (1000, Phase::Enter) => matches!(location, 1002 | 1006 | 1015),
+        (1000, Phase::Exit) => matches!(location, 1012 | 1013),
+        (1017 | 1018, Phase::Enter) => matches!(location, 5023 | 5502),
+        (1020 | 1021, Phase::Enter) => location == 5031,
+        (1029 | 1030, Phase::Enter) => location == 7010,
+        (1029 | 1030, Phase::Exit) => location == 7022,
+        _ => false,
+    }
+}
+
 /// Decodes one event.
 pub(super) fn decode(id: u16, payload: &[u8], pointer_size: PointerSize) -> Interpreted {
     let mut fields = Fields::new(payload, pointer_size);
@@ -59,12 +80,8 @@ pub(super) fn decode(id: u16, payload: &[u8], pointer_size: PointerSize) -> Inte
 }
 
 fn modern(id: u16, fields: &mut Fields<'_>) -> Option<SocketEvent> {
-    let phase = match fields.u32()? {
-        0 => Phase::Enter,
-        1 => Phase::Exit,
-        other => Phase::Internal(other),
-    };
-    let _location = fields.u32()?;
+    let phase = Phase::from_number(fields.u32()?);
+    let location = Some(fields.u32()?);
     let eprocess = fields.pointer()?;
     let endpoint = fields.pointer()?;
     let (operation, status) = match id {
@@ -88,7 +105,7 @@ fn modern(id: u16, fields: &mut Fields<'_>) -> Option<SocketEvent> {
             (SocketOperation::Bind { address: sockaddr(fields)? }, status)
         }
     };
-    Some(SocketEvent { eprocess, endpoint, phase, status: Some(NtStatus(status)), operation })
+    Some(SocketEvent { eprocess, endpoint, phase, location, status: Some(NtStatus(status)), operation })
 }
 
 /// `AddressLen`, then that many bytes; the inner `None` is an address of a family that has no ports.
@@ -119,7 +136,7 @@ fn legacy(id: u16, fields: &mut Fields<'_>) -> Option<SocketEvent> {
         14 => (Phase::Exit, SocketOperation::Cleanup, Some(fields.u32()?)),
         _ => (Phase::Exit, SocketOperation::Bind { address: None }, Some(fields.u32()?)),
     };
-    Some(SocketEvent { eprocess, endpoint, phase, status: status.map(NtStatus), operation })
+    Some(SocketEvent { eprocess, endpoint, phase, location: None, status: status.map(NtStatus), operation })
 }
 
 /// Address and port of legacy events, both taken in network order (no source states the port's; see `SCHEMA.md`).

@@ -1,7 +1,7 @@
 //! Reads a payload field by field. Payloads are packed: no alignment, no padding.
 
 use etl_parser::PointerSize;
-use etw_schema::{ByteCursor, ansi_text};
+use etw_schema::{ByteCursor, ansi_text, utf16_text};
 
 /// A cursor over one event's payload. Every read that does not fit answers `None` and the event is malformed.
 #[derive(Debug, Clone)]
@@ -61,6 +61,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// UTF-16 that nothing follows: up to its NUL, or all that is left.
+    pub(super) fn last_utf16(&mut self) -> String {
+        utf16_text(self.cursor.until_utf16_nul_or_end())
+    }
+
+    /// Text of the machine's code page that nothing follows: up to its NUL, or all that is left.
+    pub(super) fn last_ansi(&mut self) -> String {
+        ansi_text(self.cursor.until_nul_or_end())
+    }
+
     /// Bytes of the machine's code page up to their NUL, which must be there.
     pub(super) fn ansi(&mut self) -> Option<String> {
         self.cursor.until_nul().map(ansi_text)
@@ -80,13 +90,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_need_their_terminator() {
+    fn strings_need_their_terminator_unless_nothing_follows() {
         let mut fields = Fields::new(b"ab\0cd", PointerSize::Eight);
         assert_eq!(fields.ansi().as_deref(), Some("ab"));
         assert_eq!(fields.ansi(), None);
         let mut fields = Fields::new(b"a\0\0\0b\0", PointerSize::Eight);
         assert_eq!(fields.utf16().as_deref(), Some("a"));
         assert_eq!(fields.utf16(), None);
+        let mut fields = Fields::new(b"a\0b\0c", PointerSize::Eight);
+        assert_eq!((fields.last_utf16().as_str(), fields.rest()), ("ab", &b"c"[..]));
+        assert_eq!((fields.last_ansi().as_str(), fields.last_ansi().as_str()), ("c", ""));
     }
 
     #[test]

@@ -2,11 +2,17 @@
 
 pub mod afd;
 mod fields;
+pub mod named;
 pub mod names;
 pub mod process;
 pub mod tcpip;
 
-use etl_parser::{Guid, HookId, PointerSize, Record, RecordKind};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use etl_parser::{ExtendedItemType, Guid, HookId, PointerSize, Record, RecordKind};
+use etw_schema::event_info::{self, EVENT_METADATA};
+use etw_schema::{EventKey, EventSchema, KeyKind};
 
 use crate::event::NetEvent;
 
@@ -21,12 +27,17 @@ pub enum Interpreted {
     NotNeeded,
     /// A kind of record, or an event of a known provider, that no source describes.
     Unknown,
+    /// An event that the analysis uses, of a version that no source describes.
+    UnknownVersion,
     /// Too short, or otherwise not what its id and version promise.
     Malformed,
 }
 
 /// Kernel event group of process events.
 const PROCESS_GROUP: u8 = 3;
+
+/// What a trace itself says about events whose version no table knows.
+pub type Embedded = BTreeMap<EventKey, Arc<EventSchema>>;
 
 /// What the header of a manifest event says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +52,55 @@ pub struct EventId {
     pub header_pid: Option<u32>,
 }
 
+impl EventId {
+    /// Of a record of a manifest event that a provider of use has logged. An event that brings its own schema (TraceLogging) is
+    /// none: the numbers in its header are no manifest's.
+    #[inline]
+    pub fn of(record: &Record<'_>) -> Option<Self> {
+        if record.kind() != RecordKind::EventHeader {
+            return None;
+        }
+        let provider = record.header_guid().filter(|guid| is_needed(*guid))?;
+        let (id, version) = (record.id()?, record.version()?);
+        (!describes_itself(record)).then(|| Self { provider, id, version, header_pid: record.process_id() })
+    }
+
+    /// The newest version that a table describes, where the analysis uses the event.
+    fn newest_version(self) -> Option<u8> {
+        match self.provider {
+            afd::PROVIDER => afd::newest_version(self.id),
+            tcpip::PROVIDER => tcpip::newest_version(self.id),
+            process::KERNEL_PROCESS => process::newest_version(self.id),
+            _ => None,
+        }
+    }
+
+    /// Whether the analysis uses the event, and no table describes this version of it.
+    pub fn is_of_unknown_version(self) -> bool {
+        self.newest_version().is_some_and(|newest| self.version > newest)
+    }
+
+    /// Whether Winsock-AFD logged it.
+    pub fn is_of_afd(self) -> bool {
+        self.provider == afd::PROVIDER
+    }
+
+    /// Whether it tells something about sockets or ports: any event of Winsock-AFD, and those of TCPIP that are about ports.
+    pub fn is_about_ports(self) -> bool {
+        self.is_of_afd() || (self.provider == tcpip::PROVIDER && tcpip::is_about_ports(self.id))
+    }
+
+    fn key(self) -> EventKey {
+        EventKey { kind: KeyKind::Event, guid: self.provider, id: self.id, version: self.version }
+    }
+}
+
+/// Whether a record brings its own schema (TraceLogging).
+#[inline]
+pub fn describes_itself(record: &Record<'_>) -> bool {
+    record.extended_items().any(|item| item.item_type == ExtendedItemType::EVENT_SCHEMA_TL)
+}
+
 /// Whether anything that this provider tells is of use.
 fn is_needed(provider: Guid) -> bool {
     matches!(provider, afd::PROVIDER | tcpip::PROVIDER | process::KERNEL_PROCESS)
@@ -49,6 +109,9 @@ fn is_needed(provider: Guid) -> bool {
 /// Decodes a manifest event, wherever it comes from: a record of a trace, or a live session.
 pub fn decode_event(event: EventId, payload: &[u8], pointer_size: PointerSize) -> Interpreted {
     let EventId { provider, id, version, header_pid } = event;
+    if event.is_of_unknown_version() {
+        return Interpreted::UnknownVersion;
+    }
     match provider {
         afd::PROVIDER => afd::decode(id, payload, pointer_size),
         tcpip::PROVIDER => tcpip::decode(id, version, header_pid, payload, pointer_size),
@@ -57,22 +120,16 @@ pub fn decode_event(event: EventId, payload: &[u8], pointer_size: PointerSize) -
     }
 }
 
-/// Decodes `record`, looking no further than its provider where that is a foreign one.
+/// Decodes `record`, looking no further than its provider where that is a foreign one. `event` is [`EventId::of`] it.
+/// An event of a version that no table knows is read by the schema that the trace has for it, if `embedded` holds one.
 #[inline]
-pub fn decode(record: &Record<'_>) -> Interpreted {
+pub fn decode(record: &Record<'_>, event: Option<EventId>, embedded: &Embedded) -> Interpreted {
     match record.kind() {
-        RecordKind::EventHeader => {
-            let Some(provider) = record.header_guid().filter(|guid| is_needed(*guid)) else {
-                return Interpreted::NotNeeded;
-            };
-            match (record.id(), record.version()) {
-                (Some(id), Some(version)) => {
-                    let event = EventId { provider, id, version, header_pid: record.process_id() };
-                    with_pointers(record, |payload, width| decode_event(event, payload, width))
-                }
-                _ => Interpreted::Malformed,
-            }
-        }
+        RecordKind::EventHeader => match event {
+            Some(event) if event.is_of_unknown_version() => by_embedded(record, event, embedded),
+            Some(event) => with_pointers(record, |payload, width| decode_event(event, payload, width)),
+            None => Interpreted::NotNeeded,
+        },
         RecordKind::Classic | RecordKind::Instance if record.header_guid() == Some(process::MOF_PROCESS) => mof(record),
         RecordKind::System | RecordKind::Compact | RecordKind::Perfinfo
             if record.hook().map(HookId::group) == Some(PROCESS_GROUP) =>
@@ -82,6 +139,35 @@ pub fn decode(record: &Record<'_>) -> Interpreted {
         RecordKind::Other => Interpreted::Unknown,
         _ => Interpreted::NotNeeded,
     }
+}
+
+#[cold]
+fn by_embedded(record: &Record<'_>, event: EventId, embedded: &Embedded) -> Interpreted {
+    let Some(schema) = embedded.get(&event.key()) else { return Interpreted::UnknownVersion };
+    with_pointers(record, |payload, width| {
+        let decoded = etw_schema::decode(&schema.layout, payload, width, None);
+        match named::decode(event, &decoded.fields) {
+            named::Read::Event(read) => Interpreted::Event(read),
+            named::Read::NotNeeded => Interpreted::NotNeeded,
+            named::Read::Missing if decoded.missing.is_some() => Interpreted::Malformed,
+            named::Read::Missing => Interpreted::UnknownVersion,
+        }
+    })
+}
+
+/// The schema that a record gives, where it is one of an event that the analysis uses and of a version that no table knows.
+pub fn embedded_schema(record: &Record<'_>) -> Option<(EventKey, Arc<EventSchema>)> {
+    if record.kind() != RecordKind::Classic || record.header_guid() != Some(EVENT_METADATA) {
+        return None;
+    }
+    let payload = record.user_data().ok().filter(|_| record.id() == Some(event_info::EVENT_INFO))?;
+    // Its first field is the provider: most are foreign.
+    if !payload.first_chunk().is_some_and(|guid| is_needed(Guid::from_wire(*guid))) {
+        return None;
+    }
+    let (key, schema) = event_info::read_event_info(payload).ok().flatten()?;
+    let event = EventId { provider: key.guid, id: key.id, version: key.version, header_pid: None };
+    (key.kind == KeyKind::Event && event.is_of_unknown_version()).then(|| (key, Arc::new(schema)))
 }
 
 fn mof(record: &Record<'_>) -> Interpreted {

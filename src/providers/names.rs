@@ -2,9 +2,10 @@
 
 use etl_parser::{Guid, HookId, group_name};
 
-/// Providers that turn up in network traces. Source: Microsoft's public provider lists and manifests; PerfView for the
+/// Providers that turn up in network traces. Source: Microsoft's public provider lists (those of its support tool TSS among
+/// them) and manifests, and providers as public event logs name them; PerfView for the
 /// classes that a merge adds.
-const PROVIDERS: [(u128, &str); 31] = [
+const PROVIDERS: [(u128, &str); 54] = [
     (0xe53c6823_7bb8_44bb_90dc_3f86090d48a6, "Microsoft-Windows-Winsock-AFD"),
     (0x2f07e2ee_15db_40f1_90ef_9d7ba282188a, "Microsoft-Windows-TCPIP"),
     (0x22fb2cd6_0e7b_422b_a0c7_2fad1fd0e716, "Microsoft-Windows-Kernel-Process"),
@@ -17,6 +18,29 @@ const PROVIDERS: [(u128, &str); 31] = [
     (0x1c95126e_7eea_49a9_a3fe_a378b03ddb4d, "Microsoft-Windows-DNS-Client"),
     (0x7d44233d_3055_4b9c_ba64_0d47ca40a232, "Microsoft-Windows-WinHttp"),
     (0x43d1a55c_76d6_4f7e_995c_64c711e5cafe, "Microsoft-Windows-WinINet"),
+    (0xd5c25f9a_4d47_493e_9184_40dd397a004d, "Microsoft-Windows-Winsock-WS2HELP"),
+    (0xeb004a05_9b1a_11d4_9123_0050047759bc, "NETIO"),
+    (0xcdead503_17f5_4a3e_b7ae_df8cc2902eb9, "Microsoft-Windows-NDIS"),
+    (0x15a7a4f8_0072_4eab_abad_f98a4d666aed, "Microsoft-Windows-Dhcp-Client"),
+    (0x314de49f_ce63_4779_ba2b_d616f6963a88, "Microsoft-Windows-NCSI"),
+    (0xfbcfac3f_8459_419f_8e48_1f0b49cdb85e, "Microsoft-Windows-NetworkProfile"),
+    (0x9580d7dd_0379_4658_9870_d5be7d52d6de, "Microsoft-Windows-WLAN-AutoConfig"),
+    (0xd1bc9aff_2abf_4d71_9146_ecb2a986eb85, "Microsoft-Windows-Windows Firewall With Advanced Security"),
+    (0x50b3e73c_9370_461d_bb9f_26f32d68887d, "Microsoft-Windows-WebIO"),
+    (0xdd5ef90a_6398_47a4_ad34_4dcecdef795f, "Microsoft-Windows-HttpService"),
+    (0x988c59c5_0a1c_45b6_a555_0c62276e327d, "Microsoft-Windows-SMBClient"),
+    (0x6ad52b32_d609_4be9_ae07_ce8dae937e39, "Microsoft-Windows-RPC"),
+    (0xef1cc15b_46c1_414e_bb95_e76b077bd51e, "Microsoft-Windows-Bits-Client"),
+    (0x5bbca4a8_b209_48dc_a8c7_b23d3e5216fb, "Microsoft-Windows-CAPI2"),
+    (0x945a8954_c147_4acd_923f_40c45405a658, "Microsoft-Windows-WindowsUpdateClient"),
+    (0x0063715b_eeda_4007_9429_ad526f62696e, "Microsoft-Windows-Services"),
+    (0xa68ca8b7_004f_d7b6_a698_07e2de0f1f5d, "Microsoft-Windows-Kernel-General"),
+    (0x331c3b3a_2005_44c2_ac5e_77220c37d6b4, "Microsoft-Windows-Kernel-Power"),
+    (0x0f67e49f_fe51_4e9f_b490_6f2948cc6027, "Microsoft-Windows-Kernel-Processor-Power"),
+    (0x9c205a39_1250_487d_abd7_e831c6290539, "Microsoft-Windows-Kernel-PnP"),
+    (0x70eb4f03_c1de_4f73_a051_33d13d5413bd, "Microsoft-Windows-Kernel-Registry"),
+    (0xb675ec37_bdb6_4648_bc92_f3fdc74d3ca2, "Microsoft-Windows-Kernel-EventTracing"),
+    (0x802ec45a_1e99_4b83_9920_87c98277ba9d, "Microsoft-Windows-DxgKrnl"),
     (0x3d6fa8d0_fe05_11d0_9dda_00c04fd7ba7c, "Process"),
     (0x2cb15d1d_5fc1_11d2_abe1_00a0c911f518, "Image"),
     (0x3d6fa8d1_fe05_11d0_9dda_00c04fd7ba7c, "Thread"),

@@ -18,17 +18,25 @@ const NEWEST_START: u8 = 5;
 const NEWEST_STOP: u8 = 2;
 const NEWEST_RUNDOWN: u8 = 3;
 
-/// Decodes an event of Microsoft-Windows-Kernel-Process.
-///
-/// Newer versions append fields, so one that is not known yet is read as the newest known one.
+/// Newest version known of an event that is decoded here; `None` for the others.
+pub(super) fn newest_version(id: u16) -> Option<u8> {
+    match id {
+        1 => Some(NEWEST_START),
+        2 => Some(NEWEST_STOP),
+        15 => Some(NEWEST_RUNDOWN),
+        _ => None,
+    }
+}
+
+/// Decodes an event of Microsoft-Windows-Kernel-Process, of a known version.
 pub(super) fn decode_kernel_process(id: u16, version: u8, payload: &[u8]) -> Interpreted {
     // No field of these events is a pointer.
     let mut fields = Fields::new(payload, PointerSize::Eight);
     let event = match id {
-        1 => start(version.min(NEWEST_START), ProcessChange::Start, &mut fields),
+        1 => start(version, ProcessChange::Start, &mut fields),
         // A rundown event has the layout of the start event two versions later.
-        15 => start(version.min(NEWEST_RUNDOWN) + 2, ProcessChange::Rundown, &mut fields),
-        2 => stop(version.min(NEWEST_STOP), &mut fields),
+        15 => start(version.saturating_add(2), ProcessChange::Rundown, &mut fields),
+        2 => stop(version, &mut fields),
         // Threads, images, priorities, freezing, jobs.
         3..=14 | 16..=32 => return Interpreted::NotNeeded,
         _ => return Interpreted::Unknown,
@@ -54,7 +62,8 @@ fn start(version: u8, change: ProcessChange, fields: &mut Fields<'_>) -> Option<
         fields.skip(8)?; // token elevation type, is elevated
         fields.sid()?; // MandatoryLabel
     }
-    let image = Some(fields.utf16()?).filter(|image| !image.is_empty());
+    // From version 2 on more follows it.
+    let image = if version >= 2 { fields.utf16()? } else { fields.last_utf16() };
     Some(ProcessEvent {
         source: ProcessSource::KernelProcess,
         change,
@@ -63,7 +72,7 @@ fn start(version: u8, change: ProcessChange, fields: &mut Fields<'_>) -> Option<
         eprocess: None,
         created,
         exited: None,
-        image,
+        image: Some(image).filter(|image| !image.is_empty()),
         image_may_be_cut: false,
     })
 }
@@ -80,7 +89,7 @@ fn stop(version: u8, fields: &mut Fields<'_>) -> Option<ProcessEvent> {
     if version >= 1 {
         fields.skip(28)?; // cycles, operations, transferred KiB, hard faults
     }
-    let image = Some(fields.ansi()?).filter(|image| !image.is_empty());
+    let image = Some(fields.last_ansi()).filter(|image| !image.is_empty());
     Some(ProcessEvent {
         source: ProcessSource::KernelProcess,
         change: ProcessChange::End,
@@ -149,18 +158,20 @@ fn mof(change: ProcessChange, version: u8, payload: &[u8], width: PointerSize) -
         }
     }
     token_user(&mut fields, width)?;
-    let image = Some(fields.ansi()?).filter(|image| !image.is_empty());
     let strings_behind = match version {
         0 | 1 => 0,
         2 | 3 => 1,
         _ => 3,
     };
-    let mut exact = true;
+    // Where nothing follows it, some writers leave out the NUL.
+    let mut exact = fields.rest().contains(&0);
+    let image = if strings_behind == 0 { fields.last_ansi() } else { fields.ansi()? };
     for _ in 0..strings_behind {
         // Command line, package, application: not needed, and missing in some writers' events.
         exact &= fields.utf16().is_some();
     }
-    // Version 5 and later append fields.
+    // Version 5 and later append fields; the object of an ended process then tells when that was.
+    let exited = if change == ProcessChange::Defunct && version >= 5 && exact { fields.i64() } else { None };
     exact &= version >= 5 || fields.is_empty();
     let event = ProcessEvent {
         source: ProcessSource::Mof,
@@ -169,8 +180,8 @@ fn mof(change: ProcessChange, version: u8, payload: &[u8], width: PointerSize) -
         parent_pid: Some(parent_pid),
         eprocess,
         created: None,
-        exited: None,
-        image,
+        exited: exited.and_then(FileTime::known),
+        image: Some(image).filter(|image| !image.is_empty()),
         image_may_be_cut: false,
     };
     Some((event, exact))

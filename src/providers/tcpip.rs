@@ -1,7 +1,7 @@
 //! Microsoft-Windows-TCPIP: what the transport did with ports, the kernel's own included.
 //!
-//! Layouts are those of the manifests of Windows 7 to Windows 11. A version newer than those is read with the newest
-//! layout known, which so far has only been added to at the end or begun with the endpoint's address.
+//! Layouts are those of the manifests of Windows 7 to Windows 11. A version newer than those is not read by them: one has
+//! begun with a field that the one before did not have.
 
 use etl_parser::{Guid, PointerSize};
 
@@ -14,8 +14,13 @@ use crate::status::NtStatus;
 /// The provider.
 pub const PROVIDER: Guid = Guid::from_u128(0x2f07_e2ee_15db_40f1_90ef_9d7b_a282_188a);
 
+/// Whether an event is about ports, binds or connections: all that are decoded here but the global parameters.
+pub(super) fn is_about_ports(id: u16) -> bool {
+    id != 1110 && newest_version(id).is_some()
+}
+
 /// Newest version known of an event that is decoded here; `None` for the others.
-pub fn known_version(id: u16) -> Option<u8> {
+pub(super) fn newest_version(id: u16) -> Option<u8> {
     Some(match id {
         1001 | 1002 | 1051 | 1110 | 1191 | 1193 | 1195 | 1366 | 1394 | 1397 => 0,
         1006 | 1033 | 1050 | 1052 | 1054 | 1391 | 1396 => 1,

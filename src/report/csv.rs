@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::Report;
 use crate::time::FileTime;
 
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 23] = [
     "pid",
     "image",
     "image_path",
@@ -26,6 +26,7 @@ const COLUMNS: [&str; 22] = [
     "ports_held_end",
     "owner_created_socket",
     "owner_eprocess",
+    "owner_header_location",
     "owner_header_pid",
     "owner_unknown",
 ];
@@ -62,6 +63,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             row.ports_held_end.to_string(),
             row.owner_source.created_socket.to_string(),
             row.owner_source.eprocess.to_string(),
+            row.owner_source.header_location.to_string(),
             row.owner_source.header_pid.to_string(),
             row.owner_source.unknown.to_string(),
         ])?;

@@ -8,7 +8,9 @@ use crate::diagnosis::state::Confidence;
 use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, NetEvent, Phase, Place, SocketEvent, SocketOperation};
 use crate::machine::{Analysis, Findings};
+use crate::pipeline::LogsRead;
 use crate::pipeline::coverage::Coverage;
+use crate::providers::afd;
 use crate::side::facts::SideFacts;
 use crate::status::NtStatus;
 use crate::time::FileTime;
@@ -22,9 +24,10 @@ fn findings(sockets: u64, are_created: bool) -> Findings {
     let mut observe = |id, status, endpoint, operation| {
         pos += 0x60;
         let time = FileTime(START + i64::from(pos) * 10_000);
-        let place = Place { trace: 0, cpu: 0, buffer: 1, offset: 0x1_0000 + u64::from(pos), pos };
+        let place = Place { buffer: 1, offset: 0x1_0000 + u64::from(pos), pos, ..Place::default() };
         let meta = EventMeta { time, header_pid: Some(100), id, place };
-        let event = SocketEvent { eprocess: 0, endpoint, phase: Phase::Exit, status: Some(status), operation };
+        let event =
+            SocketEvent { eprocess: 0, endpoint, phase: Phase::Exit, location: None, status: Some(status), operation };
         analysis.observe(&meta, &NetEvent::Socket(event));
     };
     for endpoint in 1..=sockets {
@@ -58,6 +61,8 @@ fn sound() -> TraceFacts {
         buffers_lost: 0,
         wrapped: Some(false),
         closed_cleanly: true,
+        time_zone_bias_minutes: None,
+        speaks: true,
     };
     TraceFacts {
         path: summary.path.clone(),
@@ -66,14 +71,15 @@ fn sound() -> TraceFacts {
         coverage,
         other_providers: 0,
         clock_assumed: false,
+        clock_set_back: false,
         has_header: true,
         is_file: true,
     }
 }
 
 /// The facts of a case with this doubt and no other that lowers the confidence.
-fn case_of(code: ReasonCode) -> (TraceFacts, Findings) {
-    let (mut trace, mut found) = (sound(), findings(20, true));
+fn case_of(code: ReasonCode) -> (TraceFacts, Findings, LogsRead) {
+    let (mut trace, mut found, mut logs) = (sound(), findings(20, true), LogsRead::default());
     let (summary, coverage) = (&mut trace.summary, &mut trace.coverage);
     match code {
         ReasonCode::EventsLost => summary.events_lost = 5,
@@ -82,19 +88,22 @@ fn case_of(code: ReasonCode) -> (TraceFacts, Findings) {
         ReasonCode::MalformedRecords => coverage.afd_malformed = 1,
         ReasonCode::UnknownPhases => coverage.unknown_phases = 1,
         ReasonCode::DisplacedEvents => coverage.displaced = 1,
+        ReasonCode::UnknownVersions => _ = coverage.unknown_versions.insert((afd::PROVIDER, 1030, 1), 2),
         ReasonCode::ClockAssumed => trace.clock_assumed = true,
+        ReasonCode::ClockSetBack => trace.clock_set_back = true,
+        ReasonCode::AfdLog => logs = LogsRead { used: 40, failures: 20, ..logs },
         ReasonCode::Wrapped => summary.wrapped = Some(true),
         ReasonCode::NotClosed => summary.closed_cleanly = false,
         ReasonCode::WeakOwners => found = findings(20, false),
         ReasonCode::SingleFailure => found = findings(1, true),
         _ => panic!("{code} lowers the confidence, and no case has it alone"),
     }
-    (trace, found)
+    (trace, found, logs)
 }
 
-fn report((trace, findings): (TraceFacts, Findings)) -> Report {
+fn report((trace, findings, logs): (TraceFacts, Findings, LogsRead)) -> Report {
     let (side, side_inputs, notes) = (SideFacts::default(), Vec::new(), Vec::new());
-    Report::new(diagnose(Facts { traces: vec![trace], findings, side, side_inputs, notes }))
+    Report::new(diagnose(Facts { traces: vec![trace], findings, side, side_inputs, logs, notes }))
 }
 
 fn lowering(report: &Report) -> Vec<ReasonCode> {
@@ -105,7 +114,7 @@ fn lowering(report: &Report) -> Vec<ReasonCode> {
 /// The text report up to its first table, in one line, its words a space apart.
 fn first_screen(report: &Report) -> String {
     let mut page = Vec::new();
-    text::write(report, Layout { width: 100, top: 10 }, &mut page).unwrap();
+    text::write(report, Layout { top: 10, ..Layout::default() }, &mut page).unwrap();
     let page = anstream::adapter::strip_str(std::str::from_utf8(&page).unwrap()).to_string();
     let (screen, _) = page.split_once("\nWHO ").unwrap();
     screen.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -113,7 +122,7 @@ fn first_screen(report: &Report) -> String {
 
 #[test]
 fn each_doubt_that_lowers_the_confidence_is_told_on_the_first_screen() {
-    let clean = report((sound(), findings(20, true)));
+    let clean = report((sound(), findings(20, true), LogsRead::default()));
     assert_eq!((clean.verdict.confidence, lowering(&clean)), (Some(Confidence::High), Vec::new()));
     assert!(first_screen(&clean).contains("confidence: high"), "{}", first_screen(&clean));
     for code in ReasonCode::ALL.iter().copied().filter(|code| code.lowers() != Lowers::Nothing) {

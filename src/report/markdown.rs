@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use super::summary::{evidence_name, look_phrase};
-use super::wording::{known_by, machine, name, percent, percent_of, pid, sentence_start, span};
+use super::wording::{known_by, machine, name, percent, percent_of, pid, place, sentence_start, span};
 use super::{PoolRow, ProcessRow, Report};
 use crate::diagnosis::alternatives::Standing;
 use crate::diagnosis::state::State;
@@ -82,6 +82,9 @@ impl Page<'_> {
         }
         for doubt in self.report.first_doubts() {
             text.push_str(&format!("- But {}\n", plain(doubt)));
+        }
+        for hint in self.report.hints().0 {
+            text.push_str(&format!("- Known: {}. Source: {}\n", plain(&hint.text), plain(&hint.sources.join(", "))));
         }
         text.push('\n');
         for trace in &self.report.traces {
@@ -225,7 +228,7 @@ impl Page<'_> {
         };
         if let Some(how_sure) = report.how_sure() {
             let lines = how_sure.assurances.iter().chain(&how_sure.events).chain(&how_sure.events_outside);
-            let doubts = how_sure.doubts.iter().chain(&report.coverage.notes);
+            let doubts = how_sure.doubts.iter().chain(&how_sure.notes);
             let lines = lines.map(|line| format!("For: {}", plain(line)));
             add("How sure", lines.chain(doubts.map(|line| format!("Against: {}", plain(line)))).collect());
         }
@@ -255,13 +258,9 @@ impl Page<'_> {
         let mut lines = Vec::new();
         if let Some(first) = &report.evidence {
             let name = first.event_name.unwrap_or("unknown event");
-            let place = match (first.buffer, first.offset) {
-                (Some(buffer), Some(offset)) => format!("buffer {buffer}, offset {offset:#x}, "),
-                _ => String::new(),
-            };
             lines.push(format!(
-                "First failure: {place}CPU {}, event {} ({name}), endpoint {}",
-                first.cpu,
+                "First failure: {}event {} ({name}), endpoint {}",
+                plain(&place(first, &report.side_inputs)),
                 first.event_id,
                 code(&first.endpoint)
             ));

@@ -1,6 +1,7 @@
 #![doc = include_str!("SCHEMA.md")]
 
 pub mod csv;
+mod first_screen;
 #[cfg(test)]
 mod first_screen_tests;
 pub mod json;
@@ -25,6 +26,7 @@ use crate::diagnosis::advice::Recommendation;
 use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::forecast::Forecast;
 use crate::diagnosis::holders::{HolderEvidence, Pattern};
+use crate::diagnosis::known::Known;
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::pools::pool_name;
 use crate::diagnosis::state::{Confidence, State};
@@ -96,6 +98,8 @@ pub struct Report {
     pub ruled_out: Vec<Alternative>,
     /// What to do next, least invasive first.
     pub recommendations: Vec<Recommendation>,
+    /// Known causes that fit: hints, each with its source.
+    pub known: Vec<Known>,
     /// Where the first failure stands; `None` without failures of sockets.
     pub evidence: Option<FirstFailure>,
     /// What was read and what was not.
@@ -456,16 +460,20 @@ pub struct ExcludedRow {
 /// Where the first failure stands in its trace, to be found again by hand.
 #[derive(Debug, Clone, Serialize)]
 pub struct FirstFailure {
-    /// Index into `traces`.
-    pub trace: usize,
+    /// Index into `traces`; `None` for an entry of an event log.
+    pub trace: Option<usize>,
+    /// Index into `side_inputs` of the event log that it is an entry of; `None` for a record of a trace.
+    pub log: Option<usize>,
+    /// Number of the entry in that log (`EventRecordID`).
+    pub log_record: Option<u64>,
     /// Number of the buffer in the file, from 0; `None` for a live session.
     pub buffer: Option<u32>,
     /// Offset of the record in the file, in bytes; in a compressed buffer that of the buffer.
     pub offset: Option<u64>,
     /// Offset of the record in the decompressed buffer, in bytes.
     pub position_in_buffer: Option<u32>,
-    /// Processor that logged it.
-    pub cpu: u16,
+    /// Processor that logged it; `None` for an entry of an event log.
+    pub cpu: Option<u16>,
     /// Event id.
     pub event_id: u16,
     /// Name of the event.
@@ -491,6 +499,8 @@ pub struct CoverageSummary {
     pub records_malformed: u64,
     /// Bytes that could not be read as records; in compressed buffers decompressed ones.
     pub bytes_skipped: u64,
+    /// Of the unknown records, events in versions that neither a table of the program nor their trace describes.
+    pub unknown_versions: Vec<UnknownVersionRow>,
     /// Sentences about damage, losses and doubts.
     pub notes: Vec<String>,
     /// Buffers read.
@@ -501,6 +511,19 @@ pub struct CoverageSummary {
     pub buffers_damaged: u64,
     /// All records; the sum of decoded, skipped, unknown and malformed ones.
     #[serde(skip)]
+    pub records: u64,
+}
+
+/// Events that the analysis uses, in a version that nothing describes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnknownVersionRow {
+    /// Provider: its name, or its GUID where that is not known.
+    pub provider: String,
+    /// Event id.
+    pub id: u16,
+    /// Version.
+    pub version: u8,
+    /// Records; not 0.
     pub records: u64,
 }
 

@@ -1,9 +1,13 @@
 //! A diagnosis laid out as the rows of a report: nothing is decided here.
 
+use std::collections::BTreeMap;
+
+use etl_parser::Guid;
+
 use super::{
     AddressRow, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, ImageRow, OutageHolderRow,
-    OutageRow, PoolRow, RangeRow, Report, SCHEMA_VERSION, StepHolderRow, TimelineStep, Tool, TrendRow, UserRow,
-    Verdict,
+    OutageRow, PoolRow, RangeRow, Report, SCHEMA_VERSION, StepHolderRow, TimelineStep, Tool, TrendRow,
+    UnknownVersionRow, UserRow, Verdict,
 };
 use crate::case::facts::TraceFacts;
 use crate::diagnosis::Diagnosis;
@@ -57,6 +61,7 @@ impl Report {
             excluded_ports: excluded_rows(&diagnosis.side),
             ruled_out: diagnosis.alternatives,
             recommendations: diagnosis.recommendations,
+            known: diagnosis.known,
             evidence: first_failure_row(&diagnosis.findings.sockets),
             coverage: coverage(&diagnosis.traces, diagnosis.notes),
             traces: diagnosis.traces.into_iter().map(|trace| trace.summary).collect(),
@@ -236,22 +241,30 @@ fn excluded_rows(side: &SideFacts) -> Vec<ExcludedRow> {
 }
 
 fn first_failure_row(sockets: &SocketTable) -> Option<FirstFailure> {
-    sockets.first_failure.map(|failure| FirstFailure {
-        trace: usize::from(failure.meta.place.trace),
-        buffer: Some(failure.meta.place.buffer),
-        offset: Some(failure.meta.place.offset),
-        position_in_buffer: Some(failure.meta.place.pos),
-        cpu: failure.meta.place.cpu,
-        event_id: failure.meta.id,
-        event_name: providers::afd::event_name(failure.meta.id),
-        operation: failure.operation.name(),
-        endpoint: format!("0x{:X}", failure.endpoint),
-        time: failure.meta.time,
+    sockets.first_failure.map(|failure| {
+        let place = failure.meta.place;
+        // What the place of a record says holds for no entry of a log.
+        let in_trace = place.entry.is_none().then_some(place);
+        FirstFailure {
+            trace: in_trace.map(|place| usize::from(place.trace)),
+            log: place.entry.map(|entry| entry.source),
+            log_record: place.entry.map(|entry| entry.record),
+            buffer: in_trace.map(|place| place.buffer),
+            offset: in_trace.map(|place| place.offset),
+            position_in_buffer: in_trace.map(|place| place.pos),
+            cpu: in_trace.map(|place| place.cpu),
+            event_id: failure.meta.id,
+            event_name: providers::afd::event_name(failure.meta.id),
+            operation: failure.operation.name(),
+            endpoint: format!("0x{:X}", failure.endpoint),
+            time: failure.meta.time,
+        }
     })
 }
 
 fn coverage(traces: &[TraceFacts], notes: Vec<String>) -> CoverageSummary {
     let mut coverage = CoverageSummary { notes, ..CoverageSummary::default() };
+    let mut unknown: BTreeMap<(Guid, u16, u8), u64> = BTreeMap::new();
     for TraceFacts { summary, coverage: read, .. } in traces {
         coverage.records_decoded += read.decoded;
         coverage.records_skipped += read.skipped;
@@ -261,6 +274,14 @@ fn coverage(traces: &[TraceFacts], notes: Vec<String>) -> CoverageSummary {
         coverage.buffers += summary.buffers;
         coverage.buffers_damaged += summary.buffers_damaged;
         coverage.records += summary.records;
+        for (version, records) in &read.unknown_versions {
+            *unknown.entry(*version).or_insert(0) += records;
+        }
     }
+    let row = |((provider, id, version), records): ((Guid, u16, u8), u64)| {
+        let name = providers::names::provider_name(provider).map(str::to_owned);
+        UnknownVersionRow { provider: name.unwrap_or_else(|| provider.to_string()), id, version, records }
+    };
+    coverage.unknown_versions = unknown.into_iter().map(row).collect();
     coverage
 }

@@ -1,17 +1,15 @@
 //! The sentences that every face of a report shares: headline, what happened, who holds the ports, how sure that is, what is
 //! next. As data, without width, colour or indent; what they say was decided by the diagnosis.
 
-use super::wording::{percent, percent_of, sentence, sentence_start, who};
-use super::{Assurance, HolderRow, ImageRow, PoolRow, Report, SystemEventRow};
+use super::wording::{percent, percent_of, sentence_start};
+use super::{Assurance, PoolRow, Report, SystemEventRow};
 use crate::diagnosis::advice::Recommendation;
-use crate::diagnosis::holders::{HolderEvidence, Pattern};
+use crate::diagnosis::holders::HolderEvidence;
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::state::{Confidence, State};
-use crate::diagnosis::suspect::Suspect;
+use crate::diagnosis::verdict::Reason;
 use crate::event::base_name;
-use crate::machine::ranges::RangeSource;
-use crate::status::NtStatus;
-use crate::time::{FileTime, ShownTime as _, duration_text};
+use crate::time::ShownTime as _;
 use crate::words::{counted, grouped, shown};
 
 /// The answer in a line.
@@ -64,6 +62,8 @@ pub struct HowSure {
     pub events_outside: Option<String>,
     /// What speaks against it, the notes about inputs left out.
     pub doubts: Vec<String>,
+    /// Notes about inputs, without what the first screen says of the only trace.
+    pub notes: Vec<String>,
 }
 
 impl Report {
@@ -87,32 +87,6 @@ impl Report {
         Headline { state, answer, pools: pools.join(" and "), confidence }
     }
 
-    /// What happened, which pool that was, and who has most of it: the sentences of the first screen.
-    pub fn answer(&self) -> Vec<String> {
-        let reasons = || self.verdict.reasons.iter();
-        match self.verdict.state {
-            State::Exhausted => {
-                let mut told = self.what_failed();
-                told.extend(self.pool_and_holder());
-                told
-            }
-            State::Near => {
-                let grounds = reasons().filter(|reason| !reason.code.is_doubt());
-                grounds.map(|reason| sentence(&reason.text)).chain(self.pool_and_holder()).collect()
-            }
-            State::NotSeen | State::CannotTell => reasons().map(|reason| sentence(&reason.text)).collect(),
-        }
-    }
-
-    /// The doubts that stand on the first screen beside an answer; where there is none, [`Self::answer`] tells them.
-    pub fn first_doubts(&self) -> Vec<&str> {
-        if !matches!(self.verdict.state, State::Exhausted | State::Near) {
-            return Vec::new();
-        }
-        let doubts = self.verdict.reasons.iter().filter(|reason| reason.code.on_first_screen());
-        doubts.map(|reason| reason.text.as_str()).collect()
-    }
-
     /// What to do that stands on the first screen, where nothing can be told.
     pub fn first_steps(&self) -> Vec<NextStep> {
         let is_first = |step: &&Recommendation| step.code.on_first_screen();
@@ -123,118 +97,16 @@ impl Report {
         steps.map(|step| NextStep { text: text(step), commands: step.commands.clone(), undo: None }).collect()
     }
 
-    /// What to do next, least invasive first; empty where the first screen tells it.
+    /// What to do next, least invasive first; without what the first screen tells.
     pub fn next_steps(&self) -> Vec<NextStep> {
-        let steps = self.recommendations.iter().filter(|_| self.verdict.state != State::CannotTell);
+        let is_above = |step: &&Recommendation| self.verdict.state == State::CannotTell && step.code.on_first_screen();
+        let steps = self.recommendations.iter().filter(|step| !is_above(step));
         let step = |step: &Recommendation| NextStep {
             text: format!("{} ({})", sentence_start(&shown(&step.text)), step.effect().phrase()),
             commands: step.commands.iter().map(|command| shown(command)).collect(),
             undo: step.undo.as_deref().map(shown),
         };
         steps.map(step).collect()
-    }
-
-    /// How many failed, and when.
-    fn what_failed(&self) -> Vec<String> {
-        let (verdict, failures) = (&self.verdict, &self.failures);
-        let status = NtStatus::TOO_MANY_ADDRESSES;
-        let mut told = Vec::new();
-        if failures.binds > 0 {
-            let completed: u64 = self.processes.iter().map(|row| row.binds_completed()).sum();
-            let (failed, of) = (grouped(failures.binds), counted(completed, "bind"));
-            told.push(format!(
-                "{failed} of {of} failed with STATUS_TOO_MANY_ADDRESSES ({status}; Winsock 10055 or 10048)"
-            ));
-        }
-        if failures.connects > 0 {
-            let count = counted(failures.connects, "connect");
-            told.push(format!("{count} failed with STATUS_TOO_MANY_ADDRESSES ({status})"));
-        }
-        if told.is_empty() {
-            let grounds = verdict.reasons.iter().filter(|reason| !reason.code.is_doubt());
-            told.extend(grounds.map(|reason| sentence(&reason.text)));
-        }
-        if let (Some(first), Some(last)) = (verdict.first_failure, verdict.last_failure) {
-            let exact = |time: FileTime| {
-                if first.to_date() == last.to_date() {
-                    time.to_exact_clock()
-                } else {
-                    format!("{} {}", time.to_date(), time.to_exact_clock())
-                }
-            };
-            let span = duration_text(last.since(first));
-            told.push(format!("first at {} UTC, last at {} UTC ({span})", exact(first), exact(last)));
-        }
-        if let Some(worst) = self.sufferers.first().and_then(|index| self.processes.get(*index)) {
-            let count = if worst.bind_failures > 0 {
-                counted(worst.bind_failures, "failed bind")
-            } else {
-                counted(worst.connect_failures, "failed connect")
-            };
-            told.push(format!("most by {}: {count}", who(worst)));
-        }
-        told
-    }
-
-    /// Which pool, how full, and who has most of it.
-    fn pool_and_holder(&self) -> Vec<String> {
-        let Some(pool) = self.verdict.pool.and_then(|index| self.pools.get(index)) else { return Vec::new() };
-        let source = match pool.source {
-            RangeSource::DynamicPortFile => "from a listing",
-            RangeSource::Option => "as given by --pool",
-            RangeSource::Live => "as the system says",
-            RangeSource::Trace => "as far as the trace shows",
-            RangeSource::Default => "the default; no listing was given",
-        };
-        let state = if pool.state == State::Exhausted { "was full" } else { "was nearly full" };
-        let ports = counted(pool.count.into(), "port");
-        let mut told = vec![format!("The pool {}–{} ({ports}, {source}) {state}.", pool.start, pool.end())];
-        told.extend(pool.wider.map(|(low, high)| {
-            format!("Ports from {low} to {high} were given out: the pool is not what it is taken to be.")
-        }));
-        told.extend(match self.verdict.suspect {
-            Suspect::Process(index) | Suspect::Kernel(index) => {
-                self.holders.get(index).and_then(|holder| self.holder_sentence(holder, pool))
-            }
-            Suspect::Image(index) => self.images.get(index).map(image_sentence),
-            Suspect::TimeWait(waiting) => Some(format!(
-                "{} of its ports, {}, are in TIME_WAIT: closed connections hold them.",
-                grouped(waiting.ports.into()),
-                percent_of(waiting.ports, pool.count)
-            )),
-            Suspect::Sockets(seen) => self.processes.get(seen.process).map(|row| {
-                format!("{} has {}; which ports they have is not told.", who(row), counted(seen.sockets, "socket"))
-            }),
-            Suspect::NotShown => Some(format!(
-                "Who holds the ports is not in sight here: {} of the pool is explained.",
-                percent_of(pool.explained, pool.count)
-            )),
-            Suspect::Nobody => None,
-        });
-        told
-    }
-
-    fn holder_sentence(&self, holder: &HolderRow, pool: &PoolRow) -> Option<String> {
-        let row = self.processes.get(holder.process)?;
-        let (ports, share) = (grouped(holder.ports.into()), percent_of(holder.ports, pool.count));
-        let how = match holder.pattern {
-            Some(Pattern::Leak) if holder.obtained > 0 => format!(
-                ": a leak, it had closed {} of the {} that it got",
-                if holder.released == 0 { "none".to_owned() } else { grouped(holder.released) },
-                counted(holder.obtained, "port")
-            ),
-            Some(Pattern::Leak) => ": it looks like a leak".to_owned(),
-            Some(Pattern::Steady) => ": it took them early, and has not grown since".to_owned(),
-            Some(Pattern::Load) => ", and gives them back: heavy load, not a leak".to_owned(),
-            Some(Pattern::Churn) => {
-                let waiting = grouped(holder.time_wait.into());
-                format!(": churn, {waiting} of them are in TIME_WAIT after short connections")
-            }
-            Some(Pattern::Reservation) => ", reserved as a range".to_owned(),
-            None => String::new(),
-        };
-        let end = if row.ended.is_some() { "; it has ended" } else { "" };
-        Some(format!("{} held {ports} of its ports, {share}{how}{end}.", who(row)))
     }
 
     /// Who holds the ports, for each pool of interest that has holders or was full.
@@ -292,13 +164,24 @@ impl Report {
     /// How sure the verdict is; `None` where nothing can be told and there is nothing to add to that.
     pub fn how_sure(&self) -> Option<HowSure> {
         let doubts = || self.verdict.reasons.iter().filter(|reason| reason.code.is_doubt());
+        let first = self.first_doubts();
+        let only_trace = if let [trace] = self.traces.as_slice() { Some(trace.path.as_str()) } else { None };
+        let is_noted_above = |note: &str| {
+            let of_trace = only_trace.and_then(|path| note.strip_prefix(path)?.strip_prefix(": "));
+            of_trace.is_some_and(|text| first.contains(&text))
+        };
         let is_quiet = doubts().next().is_none() && self.coverage.notes.is_empty() && self.system_events.is_empty();
         if self.verdict.state == State::CannotTell && is_quiet {
             return None;
         }
-        // The notes tell the other doubts, with the trace and the place.
-        let mut told: Vec<String> =
-            doubts().filter(|reason| !reason.code.is_noted()).map(|reason| reason.text.clone()).collect();
+        // What stands on the first screen is not said again. The notes tell the other doubts, with the trace and the place.
+        let is_answer = matches!(self.verdict.state, State::NotSeen | State::CannotTell);
+        let is_above =
+            |reason: &Reason| is_answer || self.is_told_by_answer(reason.code) || first.contains(&reason.text.as_str());
+        let mut told: Vec<String> = doubts()
+            .filter(|reason| !reason.code.is_noted() && !is_above(reason))
+            .map(|reason| reason.text.clone())
+            .collect();
         if !self.processes.is_empty() && !self.has_names {
             told.push(
                 "no process names: the trace has no process events; give a process list with --tasklist".to_owned(),
@@ -315,26 +198,21 @@ impl Report {
             events_outside: (!outside.is_empty())
                 .then(|| format!("{} of event logs outside of {span}", entries(outside.len()))),
             doubts: told,
+            notes: self.coverage.notes.iter().filter(|note| !is_noted_above(note)).cloned().collect(),
         })
     }
-}
-
-fn image_sentence(image: &ImageRow) -> String {
-    format!(
-        "{} of {} together held {} of its ports, {}.",
-        format_args!("{} processes", grouped(image.processes)),
-        shown(&image.image),
-        grouped(image.ports.into()),
-        percent((image.share_of_pool * 1000.0) as u64, 1000)
-    )
 }
 
 fn assurance(assurance: &Assurance) -> String {
     match *assurance {
         Assurance::NothingLost => "nothing lost or damaged; the log was closed by its session".to_owned(),
-        Assurance::OwnersKnown { known, failures } => {
+        Assurance::OwnersKnown { known, located, failures } => {
             let share = percent(known, failures);
-            format!("owner known from socket creation or EPROCESS for {share} of the failures")
+            let how = match located {
+                0 => "socket creation or EPROCESS",
+                _ => "socket creation, EPROCESS or a reliable record header",
+            };
+            format!("owner known from {how} for {share} of the failures")
         }
         Assurance::TransportAgrees { refusals } => {
             let count = counted(refusals, "request");

@@ -1,7 +1,9 @@
 //! Words and numbers that every face of a report says alike.
 
-use super::{ProcessRow, TraceSummary};
-use crate::time::{ShownTime as _, duration_text};
+use super::{FirstFailure, ProcessRow, TraceSummary};
+use crate::case::SideInput;
+use crate::event::base_name;
+use crate::time::{FileTime, ShownTime as _, duration_text};
 use crate::words::counted;
 use crate::words::{shown, windows_name};
 
@@ -26,6 +28,9 @@ pub(crate) fn span(trace: &TraceSummary) -> Option<String> {
             let length = duration_text(ended.since(started));
             let end = if ended.to_date() == started.to_date() { ended.to_clock() } else { ended.to_date_and_time() };
             format!("{} – {end} UTC ({length})", started.to_date_and_time())
+        }
+        Some(_) if trace.closed_cleanly => {
+            format!("{} UTC – an end before the start: the clock was set back", started.to_date_and_time())
         }
         _ => format!("{} UTC – not closed", started.to_date_and_time()),
     })
@@ -57,12 +62,42 @@ pub(crate) fn who(row: &ProcessRow) -> String {
     }
 }
 
+/// The same at the beginning of a sentence: a name keeps its letters.
+pub(crate) fn subject(row: &ProcessRow) -> String {
+    if row.pid.is_some() || row.image.is_some() { who(row) } else { sentence_start(&who(row)) }
+}
+
+/// The same with the services in it, all of them.
+pub(crate) fn who_in_full(row: &ProcessRow) -> String {
+    let services: Vec<String> = row.services.iter().map(|name| shown(name)).collect();
+    match (row.pid, services.as_slice()) {
+        (_, []) | (None, _) => subject(row),
+        (Some(pid), [one]) => format!("{} (PID {pid}, service {one})", name(row)),
+        (Some(pid), all) => format!("{} (PID {pid}, services {})", name(row), all.join(", ")),
+    }
+}
+
+/// The clock of the server at a time: `server time 10:49:17, UTC+1:00`; `None` where its time zone is not known.
+pub(crate) fn server_time(trace: &TraceSummary, time: FileTime) -> Option<String> {
+    let bias = trace.time_zone_bias_minutes?;
+    if bias == 0 {
+        return Some("the server's time too".to_owned());
+    }
+    let local = FileTime(time.0.checked_sub(i64::from(bias).checked_mul(60 * FileTime::SECOND)?)?);
+    let (sign, ahead) = if bias <= 0 { ('+', -bias) } else { ('-', bias) };
+    let date = if local.to_date() == time.to_date() { String::new() } else { format!("{} ", local.to_date()) };
+    let clock = local.to_clock();
+    let clock = clock.split('.').next().unwrap_or_default();
+    Some(format!("server time {date}{clock}, UTC{sign}{}:{:02}", ahead / 60, ahead % 60))
+}
+
 /// How the owner of most of a row's failures is known.
 pub(crate) fn known_by(row: &ProcessRow) -> String {
     let source = row.owner_source;
     let ways = [
         (source.created_socket, "socket creation"),
         (source.eprocess, "EPROCESS"),
+        (source.header_location, "reliable record header"),
         (source.header_pid, "record header"),
         (source.unknown, "not known"),
     ];
@@ -75,16 +110,18 @@ pub(crate) fn known_by(row: &ProcessRow) -> String {
     }
 }
 
-/// A share with at most one decimal; never rounded up to 100 %, nor down to 0 %.
+/// A share, rounded to one decimal; never up to 100 %, nor down to 0 %.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "-".to_owned();
     }
-    let per_mille = u128::from(part) * 1000 / u128::from(whole);
+    let (part, whole) = (u128::from(part), u128::from(whole));
+    let per_mille = (part * 2000 + whole) / (whole * 2);
     match per_mille {
+        _ if part >= whole => "100 %".to_owned(),
         0 if part > 0 => "<0.1 %".to_owned(),
-        1000.. => "100 %".to_owned(),
         0 => "0 %".to_owned(),
+        1000.. => "99.9 %".to_owned(),
         _ => format!("{}.{} %", per_mille / 10, per_mille % 10),
     }
 }
@@ -108,6 +145,20 @@ pub(crate) fn sentence(text: &str) -> String {
     format!("{}.", sentence_start(text))
 }
 
+/// Where the first failure stands, in front of what it is: `buffer 1, offset 0x10348, CPU 0, `, or the log and the record in it.
+pub(crate) fn place(first: &FirstFailure, side_inputs: &[SideInput]) -> String {
+    let log = first.log.and_then(|log| side_inputs.get(log)).map(|log| shown(base_name(&log.path)));
+    let mut parts = Vec::new();
+    if let (Some(log), Some(record)) = (log, first.log_record) {
+        parts.push(format!("{log}, record {record}, "));
+    }
+    if let (Some(buffer), Some(offset)) = (first.buffer, first.offset) {
+        parts.push(format!("buffer {buffer}, offset {offset:#x}, "));
+    }
+    parts.extend(first.cpu.map(|cpu| format!("CPU {cpu}, ")));
+    parts.concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +166,7 @@ mod tests {
     #[test]
     fn shares_are_not_rounded_to_certainty() {
         assert_eq!(percent(9999, 10000), "99.9 %");
+        assert_eq!((percent(16_367, 16_384), percent(2, 3)), ("99.9 %".into(), "66.7 %".into()));
         assert_eq!(percent(1, 10000), "<0.1 %");
         assert_eq!(percent(5, 5), "100 %");
         assert_eq!(percent(0, 5), "0 %");

@@ -1,16 +1,18 @@
-//! Event logs (`.evtx`): the entries of the System log that say something about ports.
+//! Event logs (`.evtx`): the entries of the System log that say something about ports, and the socket events of Winsock-AFD's
+//! own channel, which somebody may have enabled.
 //!
-//! Compared are provider and event id, never the record's number. None of these entries names an owner.
+//! Compared are provider and event id, never the record's number. None of the System log's entries names an owner; those of
+//! Winsock-AFD have the fields of the events in traces.
 
 use std::sync::Arc;
 
 use evtx::{EvtxChunkData, ParserSettings};
 use jiff::Timestamp;
-use quick_xml::Reader;
-use quick_xml::XmlVersion;
-use quick_xml::events::{BytesStart, Event};
 
-use super::facts::SystemEvent;
+mod entry;
+
+use self::entry::Entry;
+use super::facts::{AfdEntry, SystemEvent};
 use crate::foreign;
 use crate::time::{FileTime, from_timestamp, joined};
 
@@ -32,8 +34,9 @@ const CHUNK_MAGIC: &[u8] = b"ElfChnk\0";
 /// Entries kept of one file. Tcpip writes at most a few in a minute, and a log of 20 MB ends at about 50,000 entries.
 const MAX_EVENTS: usize = 100_000;
 
-/// Elements inside of each other. Entries have about five.
-const MAX_DEPTH: usize = 64;
+/// Entries of Winsock-AFD kept of one file, some 600 bytes each. The channel holds 1 MB unless somebody gave it more: some
+/// 2,000 entries.
+const MAX_AFD_ENTRIES: usize = 1 << 18;
 
 /// Entries that say something about ports, by provider and id.
 ///
@@ -58,8 +61,10 @@ pub struct EventLog {
     pub span: Option<(FileTime, FileTime)>,
     /// Chunks and entries that could not be read.
     pub damaged: u64,
-    /// More entries about ports than are kept.
+    /// More entries about ports or sockets than are kept.
     pub left_out: u64,
+    /// Entries of Winsock-AFD, in the order of the file.
+    pub afd_entries: Vec<AfdEntry>,
 }
 
 /// Whether the bytes are those of an event log.
@@ -102,6 +107,13 @@ impl EventLog {
         self.entries = self.entries.saturating_add(chunk.entries);
         self.damaged = self.damaged.saturating_add(chunk.damaged);
         self.span = joined(self.span, chunk.span);
+        for entry in chunk.afd_entries {
+            if self.afd_entries.len() < MAX_AFD_ENTRIES {
+                self.afd_entries.push(entry);
+            } else {
+                self.left_out = self.left_out.saturating_add(1);
+            }
+        }
         for event in chunk.events {
             if self.events.len() < MAX_EVENTS {
                 self.events.push(event);
@@ -127,12 +139,9 @@ fn read_chunk(bytes: Vec<u8>, settings: Arc<ParserSettings>) -> EventLog {
         match record.into_xml() {
             Ok(record) => {
                 log.entries = log.entries.saturating_add(1);
-                let Some(head) = Head::of(&record.data) else { continue };
-                let time = head.time.parse().ok().or(written).and_then(from_timestamp);
-                if head.channel.trim().eq_ignore_ascii_case("System") {
-                    log.span = joined(log.span, time.map(|time| (time, time)));
-                }
-                log.events.extend(event(head, time));
+                let Some(entry) = Entry::of(&record.data) else { continue };
+                let time = entry.time.parse().ok().or(written).and_then(from_timestamp);
+                log.take(entry, time, record.event_record_id);
             }
             Err(_) => log.damaged = log.damaged.saturating_add(1),
         }
@@ -143,94 +152,45 @@ fn read_chunk(bytes: Vec<u8>, settings: Arc<ParserSettings>) -> EventLog {
     log
 }
 
+/// The provider whose channel holds socket events.
+const AFD: &str = "Microsoft-Windows-Winsock-AFD";
+
+impl EventLog {
+    /// Takes in what an entry tells.
+    fn take(&mut self, entry: Entry, time: Option<FileTime>, record: u64) {
+        if entry.channel.trim().eq_ignore_ascii_case("System") {
+            self.span = joined(self.span, time.map(|time| (time, time)));
+        }
+        if !entry.is_of(AFD) {
+            self.events.extend(event(entry, time));
+            return;
+        }
+        if let (Some(time), Ok(id)) = (time, entry.id.trim().parse()) {
+            // An entry without a version has version 0.
+            let version = entry.version.trim();
+            let version = if version.is_empty() { Some(0) } else { version.parse().ok() };
+            let header_pid = entry.process_id.trim().parse().ok();
+            self.afd_entries.push(AfdEntry { time, record, id, version, header_pid, fields: entry.data });
+        }
+    }
+}
+
 /// Adds an entry that a text holds as XML, if its time is told.
 pub(super) fn take_text(xml: &str, log: &mut EventLog) {
-    let Some(head) = Head::of(xml) else { return };
-    let Some(time) = head.time.trim().parse().ok().and_then(from_timestamp) else { return };
+    let Some(entry) = Entry::of(xml) else { return };
+    let Some(time) = entry.time.trim().parse().ok().and_then(from_timestamp) else { return };
+    let record = entry.record.trim().parse().unwrap_or(0);
     let mut one = EventLog { entries: 1, ..EventLog::default() };
-    if head.channel.trim().eq_ignore_ascii_case("System") {
-        one.span = Some((time, time));
-    }
-    one.events.extend(event(head, Some(time)));
+    one.take(entry, Some(time), record);
     log.add(one);
 }
 
 /// The entry, if it is one about ports.
-fn event(head: Head, time: Option<FileTime>) -> Option<SystemEvent> {
-    let id = head.id.trim().parse().ok()?;
-    let is_known = |(provider, ids): &(&str, &[u32])| {
-        let is_provider = [&head.provider, &head.source].into_iter().any(|name| name.eq_ignore_ascii_case(provider));
-        is_provider && ids.contains(&id)
-    };
+fn event(entry: Entry, time: Option<FileTime>) -> Option<SystemEvent> {
+    let id = entry.id.trim().parse().ok()?;
+    let is_known = |(provider, ids): &(&str, &[u32])| entry.is_of(provider) && ids.contains(&id);
     if !KNOWN.iter().any(is_known) {
         return None;
     }
-    Some(SystemEvent { source: 0, time: time?, provider: head.provider, id })
-}
-
-/// What the `System` element says.
-#[derive(Debug, Default)]
-struct Head {
-    provider: String,
-    /// The provider's name from before it had a manifest.
-    source: String,
-    id: String,
-    /// Where the entry has none, that of its record counts.
-    time: String,
-    channel: String,
-}
-
-impl Head {
-    fn of(xml: &str) -> Option<Self> {
-        let mut reader = Reader::from_str(xml);
-        let mut head = Self::default();
-        let mut path: Vec<String> = Vec::new();
-        loop {
-            match reader.read_event().ok()? {
-                Event::Start(element) => {
-                    path.push(AsRef::<str>::as_ref(&element.local_name()).to_owned());
-                    head.attributes(&path, &element);
-                    if path.len() > MAX_DEPTH {
-                        return None;
-                    }
-                }
-                Event::Empty(element) => {
-                    path.push(AsRef::<str>::as_ref(&element.local_name()).to_owned());
-                    head.attributes(&path, &element);
-                    path.pop();
-                }
-                Event::End(_) => {
-                    // All that is wanted stands in here.
-                    let closed = path.pop();
-                    if path.len() == 1 && closed.as_deref() == Some("System") {
-                        return Some(head);
-                    }
-                }
-                Event::Text(text) if is_at(&path, "EventID") => head.id.push_str(text.as_ref()),
-                Event::Text(text) if is_at(&path, "Channel") => head.channel.push_str(text.as_ref()),
-                Event::Eof => return None,
-                _ => {}
-            }
-        }
-    }
-
-    fn attributes(&mut self, path: &[String], element: &BytesStart<'_>) {
-        let (is_provider, is_time) = (is_at(path, "Provider"), is_at(path, "TimeCreated"));
-        if !is_provider && !is_time {
-            return;
-        }
-        for attribute in element.attributes().with_checks(false).filter_map(Result::ok) {
-            let Ok(value) = attribute.normalized_value(XmlVersion::Explicit1_0) else { continue };
-            match AsRef::<str>::as_ref(&attribute.key.local_name()) {
-                "Name" if is_provider => self.provider = value.into_owned(),
-                "EventSourceName" if is_provider => self.source = value.into_owned(),
-                "SystemTime" if is_time => self.time = value.into_owned(),
-                _ => {}
-            }
-        }
-    }
-}
-
-fn is_at(path: &[String], name: &str) -> bool {
-    matches!(path, [event, system, last] if event == "Event" && system == "System" && last == name)
+    Some(SystemEvent { source: 0, time: time?, provider: entry.provider, id })
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::tasklist::Task;
+use crate::event::{LogEntry, LoggedEvent};
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::time::FileTime;
 
@@ -36,6 +37,44 @@ pub struct SideFacts {
     pub system_events: Vec<SystemEvent>,
     /// Times of the oldest and the newest entry of each System log.
     pub log_spans: Vec<(FileTime, FileTime)>,
+    /// Entries of logs of Winsock-AFD's channel, as a file has them: until they are read as socket events.
+    pub afd_entries: Vec<AfdEntry>,
+    /// Socket events of logs of Winsock-AFD's channel, in no order.
+    pub socket_events: Vec<LoggedEvent>,
+    /// What else these logs hold.
+    pub afd_logs: Vec<AfdLog>,
+}
+
+/// An entry of Winsock-AFD's channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AfdEntry {
+    /// When.
+    pub time: FileTime,
+    /// Its number in the log.
+    pub record: u64,
+    /// Event id.
+    pub id: u16,
+    /// Version of the event; `None` where the log tells none that is a number.
+    pub version: Option<u8>,
+    /// Process in whose context it was logged.
+    pub header_pid: Option<u32>,
+    /// Its fields by name, as the log shows them.
+    pub fields: Vec<(String, String)>,
+}
+
+/// What a log of Winsock-AFD's channel holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AfdLog {
+    /// The file.
+    pub source: SourceId,
+    /// Entries of Winsock-AFD.
+    pub entries: u64,
+    /// Of these, binds that are used, enter and exit.
+    pub binds: u64,
+    /// Of these, entries that the analysis uses.
+    pub used: u64,
+    /// Entries that it would use, of a version that no source describes or with fields missing.
+    pub unknown: u64,
 }
 
 impl SideFacts {
@@ -53,7 +92,14 @@ impl SideFacts {
             port_use,
             system_events,
             log_spans,
+            afd_entries,
+            socket_events,
+            afd_logs,
         } = facts;
+        self.afd_entries.extend(afd_entries);
+        let of_source = |logged: LoggedEvent| LoggedEvent { entry: LogEntry { source, ..logged.entry }, ..logged };
+        self.socket_events.extend(socket_events.into_iter().map(of_source));
+        self.afd_logs.extend(afd_logs.into_iter().map(|log| AfdLog { source, ..log }));
         self.names.extend(names.into_iter().map(|name| ProcessName { source, ..name }));
         self.remotes.extend(remotes.into_iter().map(|remote| RemoteCount { source, ..remote }));
         self.port_use.extend(port_use.into_iter().map(|ports| PortUse { source, ..ports }));

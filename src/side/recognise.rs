@@ -209,8 +209,9 @@ fn of_event_text(text: event_text::EventText) -> Recognised {
 
 fn of_event_log(log: event_log::EventLog) -> Recognised {
     let mut notes = Vec::new();
-    if log.events.is_empty() {
-        notes.push(format!("none of its {} is about ports", counted(log.entries, "event")));
+    let others = log.entries.saturating_sub(log.afd_entries.len() as u64);
+    if log.events.is_empty() && (others > 0 || log.afd_entries.is_empty()) {
+        notes.push(format!("none of its {} is about ports", counted(others, "event")));
     }
     if log.damaged > 0 {
         notes.push(format!("{} could not be read", counted(log.damaged, "damaged place")));
@@ -219,8 +220,12 @@ fn of_event_log(log: event_log::EventLog) -> Recognised {
         notes.push(format!("{} more, not used", counted(log.left_out, "event")));
     }
     let note = (!notes.is_empty()).then(|| notes.join("; "));
-    let facts =
-        SideFacts { system_events: log.events, log_spans: log.span.into_iter().collect(), ..SideFacts::default() };
+    let facts = SideFacts {
+        system_events: log.events,
+        log_spans: log.span.into_iter().collect(),
+        afd_entries: log.afd_entries,
+        ..SideFacts::default()
+    };
     Recognised {
         kind: Kind::Evtx,
         facts,

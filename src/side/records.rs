@@ -114,6 +114,7 @@ pub(super) fn parse(text: &str, name: &str) -> Found {
         }
     }
     labelled.end(&mut context, &mut found);
+    settings::list_port_use(&mut found);
     found
 }
 

@@ -293,6 +293,10 @@ mod tests {
             note,
             "in several encodings: ASCII from line 1 on, UTF-16LE from line 2 on, ASCII from line 4 on, UTF-16LE from line 5 on"
         );
+        // Letters whose bytes are all ASCII, controls among them.
+        let cyrillic = "Внешний адрес   PID\r\n";
+        let bytes = ["Имя\r\n".as_bytes(), &wide(cyrillic)].concat();
+        assert_eq!(decode_text(&bytes).text, format!("Имя\r\n{cyrillic}"));
         // A file that PowerShell began and a command prompt went on with.
         let bytes = [b"\xff\xfe", wide(two).as_slice(), one.as_bytes()].concat();
         assert_eq!(decode_text(&bytes).text, format!("{two}{one}"));

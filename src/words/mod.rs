@@ -22,6 +22,30 @@ pub fn shown(text: &str) -> String {
     clean
 }
 
+/// The text in ASCII alone: signs of the layout become their nearest, letters of names are spelled out.
+pub fn ascii(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '–' | '—' => plain.push('-'),
+            '…' => plain.push_str("..."),
+            '·' => plain.push('.'),
+            // Heights of one column, in eighths.
+            '▁' => plain.push('_'),
+            '▂' => plain.push(','),
+            '▃' => plain.push('-'),
+            '▄' => plain.push('~'),
+            '▅' => plain.push('='),
+            '▆' => plain.push('+'),
+            '▇' => plain.push('*'),
+            '█' => plain.push('#'),
+            _ if character.is_ascii() => plain.push(character),
+            _ => plain.extend(character.escape_unicode()),
+        }
+    }
+    plain
+}
+
 /// Name of a Windows version by its build number, as far as the number tells.
 pub fn windows_name(build: u32) -> Option<&'static str> {
     Some(match build {
@@ -76,6 +100,11 @@ pub fn system_message(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ascii_has_a_sign_for_each_of_the_layout() {
+        assert_eq!(ascii("49152–65535 · ▁▄█… é"), "49152-65535 . _~#... \\u{e9}");
+    }
 
     #[test]
     fn names_cannot_steer_a_terminal() {

@@ -28,8 +28,8 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The lines, heading first, indented by two, none wider than `width` columns: columns of words give way.
-    pub(crate) fn lines(&self, width: usize) -> Vec<String> {
+    /// The lines, heading first, indented by two, none wider than `width` columns where there is one: columns of words give way.
+    pub(crate) fn lines(&self, width: Option<usize>) -> Vec<String> {
         let mut widths: Vec<usize> = self.headings.iter().map(|(heading, _)| heading.width()).collect();
         for row in &self.rows {
             for (column, cell) in widths.iter_mut().zip(row) {
@@ -38,7 +38,7 @@ impl Table {
         }
         let gaps = 2 * self.headings.len();
         // The widest column of words gives way, column by column, until the line fits.
-        while widths.iter().sum::<usize>() + gaps > width {
+        while width.is_some_and(|width| widths.iter().sum::<usize>() + gaps > width) {
             let words = widths.iter_mut().zip(&self.headings).filter(|(_, (_, align))| *align == Align::Left);
             match words.map(|(column, _)| column).max().filter(|column| **column > NARROWEST) {
                 Some(widest) => *widest -= 1,
@@ -103,12 +103,9 @@ pub(crate) fn wrap(text: &str, width: usize, first: usize, rest: usize) -> Vec<S
     lines
 }
 
-/// A command to paste, in lines of at most `width` columns: a long one is broken with the command prompt's `^`.
-pub(crate) fn command_lines(command: &str, width: usize) -> Vec<String> {
-    let mut lines = wrap(command, width.saturating_sub(2), 4, 6);
-    let last = lines.len().saturating_sub(1);
-    lines.iter_mut().take(last).for_each(|line| line.push_str(" ^"));
-    lines
+/// A command to paste: one unbroken line, however long.
+pub(crate) fn command_line(command: &str) -> String {
+    format!("    {command}")
 }
 
 /// A word in pieces of at most `width` columns.
@@ -138,11 +135,16 @@ mod tests {
         let mut table = Table::new(&[("process", Align::Left), ("PID", Align::Right)]);
         table.row(vec!["a-process-with-a-very-long-name.exe".to_owned(), "7".to_owned()]);
         table.row(vec!["日本語.exe".to_owned(), "1234".to_owned()]);
-        let lines = table.lines(30);
+        let lines = table.lines(Some(30));
         assert_eq!(lines[0], "  process                  PID");
         assert_eq!(lines[1], "  a-process-with-a-very…     7");
         assert_eq!(lines[2], "  日本語.exe              1234");
         assert!(lines.iter().all(|line| line.width() <= 30));
+        assert_eq!(
+            table.lines(None)[1],
+            "  a-process-with-a-very-long-name.exe     7",
+            "nothing is cut without a width"
+        );
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn named(truth: &Screen, seen: &Seen) -> Vec<String> {
         Named::TimeWait => seen.blamed().is_none() && seen.screen.contains("TIME_WAIT"),
         Named::Kernel => seen.screen.contains("kernel") && seen.blamed().is_none_or(|blamed| blamed.pid == Some(4)),
         Named::Cause(code, image) => {
-            let standing = seen.rows("alternatives").find(|row| row["code"] == code).map(|row| &row["standing"]);
+            let standing = seen.rows("ruled_out").find(|row| row["code"] == code).map(|row| &row["standing"]);
             standing.is_some_and(|standing| standing == "seen") && first.is_some_and(|first| first.image == image)
         }
         Named::Nobody => seen.blamed().is_none(),

@@ -6,7 +6,7 @@ use outofports::report::text::Layout;
 use serde_json::Value;
 
 /// Wide enough that no sentence is broken.
-const WIDE: Layout = Layout { width: 4_000, top: 100 };
+const WIDE: Layout = Layout { width: 4_000, table_width: None, top: 100, is_ascii: false };
 
 /// A name on the first screen.
 #[derive(Clone, Debug, PartialEq, Eq)]

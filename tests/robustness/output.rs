@@ -193,7 +193,7 @@ fn check_outputs(path: &Path, records: usize) -> usize {
         check_text(&output(path, command, "text"));
     }
     assert_eq!(output(path, "events", "text").lines().count(), records, "one line for each record");
-    check_csv(&output(path, "analyze", "csv"), 22);
+    check_csv(&output(path, "analyze", "csv"), 23);
     assert_eq!(check_csv(&output(path, "events", "csv"), 19), records, "one row for each record");
     // JSON spells control characters out; what turns the writing direction is data.
     for (command, format) in [("analyze", "json"), ("info", "json"), ("events", "ndjson")] {

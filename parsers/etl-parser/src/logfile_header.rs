@@ -40,16 +40,74 @@ pub struct TimeZone {
     pub bias_minutes: i32,
     #[br(temp)]
     _standard_name: [u16; 32],
-    #[br(temp)]
-    _standard_date: [u16; 8],
+    /// When standard time begins (`SYSTEMTIME`).
+    pub standard_date: [u16; 8],
     /// Added to the bias in standard time, in minutes.
     pub standard_bias_minutes: i32,
     #[br(temp)]
     _daylight_name: [u16; 32],
-    #[br(temp)]
-    _daylight_date: [u16; 8],
+    /// When daylight saving time begins (`SYSTEMTIME`).
+    pub daylight_date: [u16; 8],
     /// Added to the bias in daylight saving time, in minutes.
     pub daylight_bias_minutes: i32,
+}
+
+impl TimeZone {
+    /// UTC = local time + this, in minutes, at a file time; `None` where the numbers are no time zone's.
+    ///
+    /// Source: Microsoft's `TIME_ZONE_INFORMATION` page. A month of 0 stands for no daylight saving time; a year of 0 for a
+    /// rule that holds each year, whose day is the which-eth such weekday of the month, 5 for the last.
+    pub fn bias_at(&self, file_time: i64) -> Option<i32> {
+        let sum = |more: i32| self.bias_minutes.checked_add(more).filter(|bias| (-24 * 60..=24 * 60).contains(bias));
+        let standard = sum(self.standard_bias_minutes)?;
+        let [_, standard_month, ..] = self.standard_date;
+        let [_, daylight_month, ..] = self.daylight_date;
+        if standard_month == 0 || daylight_month == 0 {
+            return sum(0);
+        }
+        let daylight = sum(self.daylight_bias_minutes)?;
+        let local =
+            |bias: i32| FileTime(file_time.saturating_sub(i64::from(bias).saturating_mul(60 * FileTime::SECOND)));
+        // Each beginning is told in the local time that holds before it.
+        let begins_daylight = moment_in_year(&self.daylight_date, local(standard))?;
+        let begins_standard = moment_in_year(&self.standard_date, local(daylight))?;
+        let is_behind = |begins: i64, bias: i32| local(bias).0 >= begins;
+        let (daylight_has_begun, standard_has_begun) =
+            (is_behind(begins_daylight, standard), is_behind(begins_standard, daylight));
+        // South of the equator a year begins in daylight saving time.
+        let is_daylight = if begins_daylight < begins_standard {
+            daylight_has_begun && !standard_has_begun
+        } else {
+            daylight_has_begun || !standard_has_begun
+        };
+        Some(if is_daylight { daylight } else { standard })
+    }
+}
+
+/// When a `SYSTEMTIME` rule applies in the year of `local`, as a file time of the same clock.
+fn moment_in_year(rule: &[u16; 8], local: FileTime) -> Option<i64> {
+    const DAY_100NS: i64 = 86_400 * FileTime::SECOND;
+    let [year, month, weekday, day, hour, minute, second, _] = rule.map(i64::from);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || weekday > 6 {
+        return None;
+    }
+    let (current, ..) = crate::time::date(local.0.div_euclid(DAY_100NS));
+    let day_number = if year == 0 {
+        let first = crate::time::day_of(current, month, 1);
+        // 1601-01-01 was a Monday.
+        let first_weekday = (first + 1).rem_euclid(7);
+        let (next_year, next_month) = if month == 12 { (current + 1, 1) } else { (current, month + 1) };
+        let days = crate::time::day_of(next_year, next_month, 1) - first;
+        let mut wanted = (weekday - first_weekday).rem_euclid(7) + 7 * (day.min(5) - 1);
+        while wanted >= days {
+            wanted -= 7;
+        }
+        first + wanted
+    } else {
+        crate::time::day_of(year, month, day)
+    };
+    let seconds = hour.min(23) * 3600 + minute.min(59) * 60 + second.min(59);
+    Some(day_number.saturating_mul(DAY_100NS).saturating_add(seconds * FileTime::SECOND))
 }
 
 /// `TRACE_LOGFILE_HEADER`, and the two names behind it.
@@ -169,6 +227,12 @@ impl LogfileHeader {
     /// The clock of the session's time stamps.
     pub fn clock_kind(&self) -> ClockKind {
         ClockKind(self.clock)
+    }
+
+    /// The most that the file may hold, in bytes; `None` where it has no limit.
+    pub fn maximum_file_bytes(&self) -> Option<u64> {
+        let unit = if self.log_file_mode.has(LogFileMode::USE_KBYTES_FOR_SIZE) { 1 << 10 } else { 1 << 20 };
+        (self.maximum_file_size > 0).then(|| u64::from(self.maximum_file_size) * unit)
     }
 
     /// Whether the session wrote its end into the header, as it does when it is stopped.

@@ -57,7 +57,7 @@ impl FileTime {
 
 /// Year, month and day in the Gregorian calendar of a day that many days behind 1601-01-01, which begins one of the
 /// calendar's cycles of 400 years.
-fn date(days: i64) -> (i64, i64, i64) {
+pub(crate) fn date(days: i64) -> (i64, i64, i64) {
     // Years count from March here, so that the leap day is a year's last one: 1600-03-01 is 306 days before.
     let days = days + 306;
     let (cycle, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
@@ -68,6 +68,14 @@ fn date(days: i64) -> (i64, i64, i64) {
     let day = day - (153 * month + 2) / 5 + 1;
     let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
     (1600 + 400 * cycle + year + next, month, day)
+}
+
+/// How many days behind 1601-01-01 a date lies.
+pub(crate) fn day_of(year: i64, month: i64, day: i64) -> i64 {
+    // As above: years count from March, and five months from March on have 153 days.
+    let (years, months) = if month > 2 { (year - 1600, month - 3) } else { (year - 1601, month + 9) };
+    let whole = 365 * years + years.div_euclid(4) - years.div_euclid(100) + years.div_euclid(400);
+    whole + (153 * months + 2) / 5 + day - 1 - 306
 }
 
 /// RFC 3339; where the number is no date, the seconds from the trace's first record (`+1.2345678 s`), or the number in

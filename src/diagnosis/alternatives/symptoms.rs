@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use crate::case::facts::TraceFacts;
 use crate::diagnosis::grounds::Grounds;
 use crate::diagnosis::holders::{Subject, excluded_in};
-use crate::diagnosis::naming::Rows;
+use crate::diagnosis::naming::{ProcessRow, Rows};
 use crate::diagnosis::pools::PoolFinding;
 use crate::diagnosis::system_events::{LogReach, log_reach, tuple_reuse_events};
 use crate::machine::Findings;
 use crate::machine::pool_key::PoolKey;
 use crate::machine::ranges::PoolRanges;
 use crate::machine::sockets::Operation;
+use crate::side::facts::{ListedSocket, SideFacts, SocketListing, TcpState};
 use crate::status::NtStatus;
+use crate::words::shown;
 
 /// Failures with one status: how many, and the port and process of most of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct OtherFailures {
     pub on_port: u64,
     /// Who had most, as people are told.
     pub by: Option<String>,
+    /// Who listens on that port or holds it, by a listing.
+    pub port_owner: Option<String>,
 }
 
 /// What alternatives are drawn from.
@@ -44,6 +48,10 @@ pub struct Symptoms {
     pub log_reach: LogReach,
     /// Tcpip 4227 in it.
     pub tuple_reuse_events: u64,
+    /// Who connects most to one address, and to which: who Tcpip 4227 is likely about.
+    pub most_connects: Option<(String, String)>,
+    /// Connects that timed out (0xC00000B5).
+    pub connect_timeouts: u64,
     /// Windows build.
     pub os_build: Option<u32>,
     /// From boot to the end of the trace, in 100 ns.
@@ -72,7 +80,7 @@ impl Symptoms {
         };
         Self {
             bind_records: traces.iter().map(|trace| trace.coverage.bind_records).sum(),
-            in_use: of(&is_in_use),
+            in_use: with_port_owner(of(&is_in_use), side, rows),
             denied: of(&|status| status == NtStatus::ACCESS_DENIED),
             no_memory: of(&|status| status == NtStatus::INSUFFICIENT_RESOURCES),
             excluded,
@@ -82,18 +90,37 @@ impl Symptoms {
                 LogReach::None
             },
             tuple_reuse_events: tuple_reuse_events(grounds.events),
+            most_connects: most_connects(rows),
+            connect_timeouts: count_of(findings, Operation::Connect, &|status| status == IO_TIMEOUT),
             os_build: traces.iter().find_map(|trace| trace.summary.os_build),
             uptime_100ns: traces.iter().filter_map(uptime).max(),
         }
     }
 }
 
+/// Who connects most to one address, where that is more than a few.
+fn most_connects(rows: &Rows) -> Option<(String, String)> {
+    let top = |(index, row): (usize, &ProcessRow)| {
+        let most = row.destinations.first().filter(|one| one.connects >= NOTABLE_CONNECTS)?;
+        Some((most.connects, index, most.remote.clone()))
+    };
+    // Of equals the first.
+    let tops = rows.rows.iter().enumerate().rev().filter_map(top);
+    let (_, index, remote) = tops.max_by_key(|(connects, ..)| *connects)?;
+    Some((rows.label_of(index)?, remote))
+}
+
+/// Fewer connects to one address are nothing to tell.
+const NOTABLE_CONNECTS: u64 = 100;
+
+/// How many operations ended with such a status.
+fn count_of(findings: &Findings, operation: Operation, matches: &dyn Fn(NtStatus) -> bool) -> u64 {
+    let is_it = |(key, _): &(&(Operation, NtStatus), &u64)| key.0 == operation && matches(key.1);
+    findings.sockets.by_status.iter().filter(is_it).map(|(_, count)| count).sum()
+}
+
 fn other_failures(findings: &Findings, rows: &Rows, matches: &dyn Fn(NtStatus) -> bool) -> OtherFailures {
-    let by_status = findings.sockets.by_status.iter();
-    let count = by_status
-        .filter(|((operation, status), _)| *operation == Operation::Bind && matches(*status))
-        .map(|(_, count)| count)
-        .sum();
+    let count = count_of(findings, Operation::Bind, matches);
     let mut ports: BTreeMap<u16, u64> = BTreeMap::new();
     let mut owners: BTreeMap<Subject, u64> = BTreeMap::new();
     for ((status, port, owner), count) in findings.world.ports.conflicts.iter() {
@@ -112,8 +139,38 @@ fn other_failures(findings: &Findings, rows: &Rows, matches: &dyn Fn(NtStatus) -
         port: top.map(|(port, _)| *port),
         on_port: top.map_or(0, |(_, count)| *count),
         by: owner.and_then(|(subject, _)| rows.label(*subject)),
+        port_owner: None,
     }
 }
+
+/// Adds who has the port, where a listing shows one process with it.
+fn with_port_owner(failures: OtherFailures, side: &SideFacts, rows: &Rows) -> OtherFailures {
+    let on_port = |socket: &&ListedSocket| {
+        let is_held = !matches!(socket.state, Some(TcpState::TimeWait | TcpState::Closed));
+        is_held && socket.local.is_some_and(|local| Some(local.port) == failures.port)
+    };
+    let found = side.listings.iter().flat_map(|listing| {
+        listing.sockets.iter().filter(on_port).filter_map(move |socket| Some((socket.pid?, listing)))
+    });
+    let by_pid: BTreeMap<u32, &SocketListing> = found.collect();
+    let mut owners = by_pid.into_iter();
+    let (Some((pid, listing)), None) = (owners.next(), owners.next()) else { return failures };
+    let listed = listing.owners.get(&pid).and_then(|owner| owner.image.clone());
+    let task = || side.tasks.iter().find(|task| task.pid == pid).map(|task| task.image.clone());
+    let row = || rows.rows.iter().find(|row| row.pid == Some(pid)).and_then(|row| row.image.clone());
+    let port_owner = Some(match listed.or_else(task).or_else(row) {
+        _ if pid == SYSTEM => format!("System (PID {pid})"),
+        Some(image) => format!("{} (PID {pid})", shown(&image)),
+        None => format!("PID {pid}"),
+    });
+    OtherFailures { port_owner, ..failures }
+}
+
+/// PID of System.
+const SYSTEM: u32 = 4;
+
+/// STATUS_IO_TIMEOUT: a connect that nobody answered.
+const IO_TIMEOUT: NtStatus = NtStatus(0xC000_00B5);
 
 /// Statuses of a conflict over a port in use.
 fn is_in_use(status: NtStatus) -> bool {

@@ -59,21 +59,30 @@ codes! {
         UnknownPhases = "unknown_phases",
             "Winsock-AFD events with an EnterExit that no source names, not counted",
             "A Winsock-AFD event says by its EnterExit whether a request begins, ends or goes on, and some have a number that no source describes. They are left out, since a guess could count a failure twice. Without any failure nothing can be told.";
+        UnknownVersions = "unknown_versions",
+            "events about sockets or ports in versions that neither a table of the program nor the trace describes, not read",
+            "Each event says in which version its fields are laid out, and some are of versions newer than the tables of the program. Where the trace brings their layout (a merge by `netsh trace stop` does) they are read by that; else they are left out, since a guess could make up a failure or an owner. Failures may be among them. `coverage.unknown_versions` has their numbers: a newer version of the program may know them.";
         DisplacedEvents = "displaced_events",
             "events with wrong time stamps: what happened before what is uncertain there",
             "The time stamps of some events contradict the records around them, so that their order is uncertain. Counts of failures are right, but who owned a socket and what was held at a moment may be wrong there. Events of a live session that came too late count here too.";
         ClockAssumed = "clock_assumed",
             "the header does not tell how the clock counts: times are a guess",
             "The header of the trace is missing, or names a clock that no source describes, so times are worked out by assumption. Counts of failures do not depend on them. Do not compare times of this report with those of other logs.";
+        ClockSetBack = "clock_set_back",
+            "the system clock was set back while the trace was taken: times and rates are uncertain",
+            "The header of the trace, or its buffers, show that somebody or a time service set the clock of the machine back while the session ran. Counts of failures are right. Times, ages and rates are uncertain, so no pattern is told of any holder. Do not compare times of this report with those of other logs without looking at the clock's own events (Kernel-General 1 in the System log).";
         Wrapped = "wrapped",
             "a circular log has overwritten its beginning",
             "The log was circular and full, so its oldest events are gone. Who took the ports may have been among them, and failures may have begun earlier than the first one shown. Capture with a larger maximum size, or stop sooner after the trouble.";
         NotClosed = "not_closed",
             "a log was not closed by its session, so that its own count of losses is not final",
             "The file was copied while its session was still writing, or the system stopped before the session did. The header's counts of lost events are then not final, and the last events may be missing. Stop the session before copying the file.";
+        AfdLog = "afd_log",
+            "events are from an event log of Winsock-AFD's channel, which may have overwritten its beginning",
+            "What is told here comes, all or in part, from a log of the channel Microsoft-Windows-Winsock-AFD/Operational and not from a trace. Each entry is as good as the event in a trace, with its owner. But a channel keeps only its newest entries, and the log does not say what it has overwritten: sockets bound before are not in it, and failures may have begun earlier. For high confidence capture a trace.";
         WeakOwners = "weak_owners",
-            "fewer than 95 % of the failures have an owner known from socket creation or EPROCESS",
-            "The process of a failure is known best from the creation of its socket or from its kernel address (EPROCESS). For more than one failure in twenty it is known only from the header of a record, which may name another process, or not at all. That ports ran out is certain all the same; whose requests failed is less so. A trace that begins before the programs do tells more.";
+            "fewer than 95 % of the failures have an owner known from socket creation, EPROCESS, or a record header that is reliable",
+            "The process of a failure is known best from the creation of its socket, from its kernel address (EPROCESS), or from the header of a record that was logged where the header is known to be right. For more than one failure in twenty it is known only from the header of another record, which may name another process, or not at all. That ports ran out is certain all the same; whose requests failed is less so. A trace that begins before the programs do tells more.";
         SingleFailure = "single_failure",
             "one failure only",
             "A single request failed for want of a port. One failure is enough to say that the pool was full at that moment, but it says little about how long and whom else it hit. The confidence is low. Capture for longer to see whether it comes again.";
@@ -158,9 +167,9 @@ impl ReasonCode {
             | Self::NoBindEvents
             | Self::NoTrace => Nature::Ground,
             Self::EventsLost | Self::LossFlags | Self::Damaged | Self::MalformedRecords => Nature::Loss,
-            Self::UnknownPhases => Nature::NotUnderstood,
-            Self::Wrapped | Self::NotClosed => Nature::Part,
-            Self::DisplacedEvents | Self::ClockAssumed => Nature::Time,
+            Self::UnknownPhases | Self::UnknownVersions => Nature::NotUnderstood,
+            Self::Wrapped | Self::NotClosed | Self::AfdLog => Nature::Part,
+            Self::DisplacedEvents | Self::ClockAssumed | Self::ClockSetBack => Nature::Time,
             Self::WeakOwners => Nature::Owner,
             Self::SingleFailure => Nature::Few,
             Self::BeganAfter

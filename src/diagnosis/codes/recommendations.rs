@@ -14,6 +14,18 @@ codes! {
         Collect = "collect",
             "what is missing: port ranges, excluded ranges, the System log",
             "Each command writes a listing that makes the report more certain: the real size of the pool, ports that are excluded from it, and the System log with Tcpip's own entries. They change nothing. Put the files beside the trace and analyze the folder again.";
+        RestoreRange = "restore_range",
+            "the range of a full pool is smaller than the default: first make it as large again; `undo` sets the old one, where `netsh` accepts that",
+            "Somebody gave the pool fewer ports than Windows has by default, so that it runs out early. The command sets the default range of 49152 to 65535, which acts at once and without a restart. See afterwards whether it is enough: a leak fills the default range too.";
+        FindService = "find_service",
+            "the top holder is an svchost.exe whose services are not known",
+            "Many services of Windows run in processes named svchost.exe, and some of these must never be ended or restarted. The command lists the services of the one that holds the ports. Put the list beside the trace and analyze again: the report then says which of them may be restarted.";
+        FindListener = "find_listener",
+            "binds met a port in use, and ports did not run out: see who has it",
+            "A program asks for a certain port that another socket has. The listing names the process that has the port; where that is System, the second listing names the program behind http.sys. Stop one of the two, or give it another port. Free ports do not help.";
+        CheckMemory = "check_memory",
+            "binds failed for want of memory, and ports did not run out: see what uses the kernel's memory",
+            "The kernel had no memory for a socket, which programs see as the same error 10055. The commands show how large its pools are, and which processes use most of the nonpaged one. A process with very many handles, or a driver, is usually behind it.";
         Vendor = "vendor",
             "what to give to the vendor of the top holder",
             "The command lists the socket events of the top holder alone, which its vendor can compare with the program's own log. Send it together with this report. Read it first: it holds addresses of the network.";
@@ -29,15 +41,24 @@ codes! {
         HolderEnded = "holder_ended",
             "the top holder has ended: see whether it comes back",
             "The process that held most ports has ended, so it cannot be restarted. What started it, a service or a scheduled task, may start it again and fill the pool again. The command lists scheduled tasks. List the sockets too: ports can stay with processes that inherited them.";
+        FindStarter = "find_starter",
+            "the top holder is an image whose processes come and go: find what starts them",
+            "No single process holds much, but many of one image come and go, and each leaves its ports behind. Find what starts them: a scheduled task, a monitoring program, a script. One process that does the work, or fewer starts, needs fewer ports.";
         ReduceLoad = "reduce_load",
             "the top holder needs its ports: it gives them back, and uses many at once",
             "The top holder opens many connections at once and closes them properly: it is load and no leak. Have it keep and reuse connections, or spread it over several machines. A wider range of ports buys time.";
         ReuseConnections = "reuse_connections",
-            "the top holder leaves its ports in TIME_WAIT",
-            "The top holder opens connections and closes them soon, and each closed one keeps its port for some minutes in TIME_WAIT. Have it reuse connections (keep-alive, a connection pool). The command shows whether somebody has made TIME_WAIT longer than the default.";
+            "ports are in TIME_WAIT after short connections, or Windows meets them there again (Tcpip 4227)",
+            "A program opens connections and closes them soon, and each closed one keeps its port for some minutes in TIME_WAIT. Have it reuse connections (keep-alive, a connection pool). The command shows whether somebody has made TIME_WAIT longer than the default, or who is behind it.";
+        ShortenTimeWait = "shorten_time_wait",
+            "much of a full pool is in TIME_WAIT: a shorter one (TcpTimedWaitDelay); `undo` removes the value",
+            "The registry value TcpTimedWaitDelay says how many seconds a closed connection keeps its port. It is absent by default, which means 120 s; Microsoft's newest page says 4 minutes. Windows takes 30 to 300 s, from 8.1 and Server 2012 R2 on 2 to 300 s, and may need a restart to see the change. It buys time: the cure is to reuse connections.";
+        SharePorts = "share_ports",
+            "the top holder connects to different addresses, which can share ports (SO_REUSE_UNICASTPORT, an auto-reuse range); `undo` turns the range off",
+            "One local port can serve several connections if their remote addresses differ. From Windows 10 and Server 2016 on, connects without a bind do so, and sockets with SO_REUSE_UNICASTPORT, as .NET 6 and later set it, once an auto-reuse range is set; 0 means off. It does not help where all connections go to one address and port.";
         Reservations = "reservations",
-            "look up which ranges are reserved",
-            "The top holder has reserved a range of ports, which nobody else is given even while they are unused. The command lists reserved and excluded ranges. See whether the program can be told to reserve fewer.";
+            "look up which ranges are reserved, where a part of a full pool is, or where binds were refused with access denied",
+            "A part of the pool is reserved or excluded, and nobody else is given it even while it is unused; a bind to a port in such a range ends with access denied. The commands list these ranges, those that last over a restart apart, and whether WinNAT and HNS run. Blocks of 100 ports are usual for WinNAT, blocks of 64 for the load balancer of HNS, and a star marks those of an administrator or of HNS itself. A program can be given a port outside of these ranges, or have its port excluded for it before others are reserved.";
         WidenPool = "widen_pool",
             "a wider dynamic range that `netsh` accepts (start 1025 or more, 255 ports or more, up to 65535) and that no excluded range cuts; `undo` sets the old one, where `netsh` accepts that",
             "A wider range gives the server more ports at once, without a restart. It buys time and cures nothing: a leak fills the wider range too. Ports of services that lie in the new range can be given to clients before the service starts, so exclude them first. `undo` sets the old range again, where that is known and allowed.";

@@ -36,10 +36,13 @@ pub static RULES: &[Rule] = &[
     Rule { code: ReasonCode::Damaged, sentence: damaged },
     Rule { code: ReasonCode::MalformedRecords, sentence: malformed_records },
     Rule { code: ReasonCode::UnknownPhases, sentence: unknown_phases },
+    Rule { code: ReasonCode::UnknownVersions, sentence: unknown_versions },
     Rule { code: ReasonCode::DisplacedEvents, sentence: displaced_events },
     Rule { code: ReasonCode::ClockAssumed, sentence: clock_assumed },
+    Rule { code: ReasonCode::ClockSetBack, sentence: clock_set_back },
     Rule { code: ReasonCode::Wrapped, sentence: wrapped },
     Rule { code: ReasonCode::NotClosed, sentence: not_closed },
+    Rule { code: ReasonCode::AfdLog, sentence: afd_log },
     Rule { code: ReasonCode::WeakOwners, sentence: weak_owners },
     Rule { code: ReasonCode::SingleFailure, sentence: single_failure },
     Rule { code: ReasonCode::BeganAfter, sentence: began_after },
@@ -126,7 +129,7 @@ fn no_failures(evidence: &VerdictEvidence) -> Option<String> {
 }
 
 fn no_trace(evidence: &VerdictEvidence) -> Option<String> {
-    (evidence.traces == 0).then(|| "there is no trace, only side files".to_owned())
+    (evidence.traces == 0 && !evidence.by_logs).then(|| "there is no trace, only side files".to_owned())
 }
 
 /// There is a trace, and it tells nothing about binds.
@@ -175,6 +178,11 @@ fn unknown_phases(evidence: &VerdictEvidence) -> Option<String> {
     Some(format!("{events} with an EnterExit that no source names are not counted"))
 }
 
+fn unknown_versions(evidence: &VerdictEvidence) -> Option<String> {
+    let events = some(evidence.unknown_versions, "event")?;
+    Some(format!("{events} about sockets or ports, of versions that nothing describes, are not read"))
+}
+
 fn displaced_events(evidence: &VerdictEvidence) -> Option<String> {
     let events = some(evidence.displaced, "event")?;
     Some(format!("the time stamps of {events} are wrong: what happened before what is uncertain there"))
@@ -184,6 +192,11 @@ fn clock_assumed(evidence: &VerdictEvidence) -> Option<String> {
     evidence.clock_assumed.then(|| "the header does not tell how the clock counts: times are a guess".to_owned())
 }
 
+fn clock_set_back(evidence: &VerdictEvidence) -> Option<String> {
+    let text = "the system clock was set back while the trace was taken: times and rates are uncertain";
+    evidence.clock_set_back.then(|| text.to_owned())
+}
+
 fn wrapped(evidence: &VerdictEvidence) -> Option<String> {
     evidence.wrapped.then(|| "the circular log has overwritten its beginning".to_owned())
 }
@@ -191,6 +204,13 @@ fn wrapped(evidence: &VerdictEvidence) -> Option<String> {
 fn not_closed(evidence: &VerdictEvidence) -> Option<String> {
     let text = "the log was not closed by its session: its own count of losses is not final";
     evidence.unclosed.then(|| text.to_owned())
+}
+
+fn afd_log(evidence: &VerdictEvidence) -> Option<String> {
+    evidence.by_logs.then(|| {
+        let events = counted(evidence.logs.used, "event");
+        format!("{events} are from the log of Winsock-AFD's channel, which may have overwritten its beginning")
+    })
 }
 
 fn weak_owners(evidence: &VerdictEvidence) -> Option<String> {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::diagnosis::evidence::Nearly;
 use crate::machine::ranges::{PoolRange, RangeSource};
+use crate::pipeline::LogsRead;
 use crate::words::{counted, grouped};
 
 fn clean() -> VerdictEvidence {
@@ -40,6 +41,10 @@ fn clean() -> VerdictEvidence {
         clock_assumed: false,
         wrapped: false,
         unclosed: false,
+        clock_set_back: false,
+        unknown_versions: 0,
+        logs: LogsRead::default(),
+        by_logs: false,
     }
 }
 
@@ -225,6 +230,21 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
             VerdictEvidence { clock_assumed: true, ..clean() },
             Code::ClockAssumed,
             "the header does not tell how the clock counts: times are a guess",
+        ),
+        (
+            VerdictEvidence { unknown_versions: 2, ..clean() },
+            Code::UnknownVersions,
+            "2 events about sockets or ports, of versions that nothing describes, are not read",
+        ),
+        (
+            VerdictEvidence { clock_set_back: true, ..clean() },
+            Code::ClockSetBack,
+            "the system clock was set back while the trace was taken: times and rates are uncertain",
+        ),
+        (
+            VerdictEvidence { by_logs: true, logs: LogsRead { used: 300, ..LogsRead::default() }, ..clean() },
+            Code::AfdLog,
+            "300 events are from the log of Winsock-AFD's channel, which may have overwritten its beginning",
         ),
         (VerdictEvidence { wrapped: true, ..clean() }, Code::Wrapped, "the circular log has overwritten its beginning"),
         (

@@ -68,7 +68,7 @@ fn what_is_kept_is_bounded_and_nothing_is_made_up_beyond() {
     let owners = processes(&mut findings, 4);
     let mut log = OwnerLog::with_limits(Limits { failures: 3, spans: 2, owners: 3 });
     log.booted(Some(0));
-    let place = |pos| Place { trace: 0, cpu: 0, buffer: 1, offset: 0, pos };
+    let place = |pos| Place { buffer: 1, pos, ..Place::default() };
     for (pos, owner) in (0..).zip(&owners) {
         log.failed(&place(pos), *owner);
     }

@@ -17,6 +17,8 @@ pub(super) const MAX_WAITING: usize = 1 << 16;
 #[derive(Debug, Clone, Default)]
 struct Epoch {
     process: Option<ProcessId>,
+    /// The process is known by a record header alone, one that is reliable.
+    by_location: bool,
     waiting: BTreeMap<Fallback, Tally>,
 }
 
@@ -51,7 +53,7 @@ impl Epochs {
         let id = u32::try_from(number).ok().filter(|_| number < MAX_EPOCHS).map(EpochId);
         self.overflowed |= id.is_none();
         if id.is_some() {
-            self.epochs.push(Epoch { process, waiting: BTreeMap::new() });
+            self.epochs.push(Epoch { process, ..Epoch::default() });
         }
         match id {
             Some(id) => self.by_address.insert(eprocess, id),
@@ -84,6 +86,19 @@ impl Epochs {
                 self.waiting += 1;
                 Some(new.insert(Tally::default()))
             }
+        }
+    }
+
+    /// Whether the process of a span of time is known by a record header alone.
+    #[inline]
+    pub(super) fn is_by_location(&self, epoch: EpochId) -> bool {
+        self.epochs.get(epoch.index()).is_some_and(|epoch| epoch.by_location)
+    }
+
+    /// Notes whether it is.
+    pub(super) fn set_by_location(&mut self, epoch: EpochId, by_location: bool) {
+        if let Some(epoch) = self.epochs.get_mut(epoch.index()) {
+            epoch.by_location = by_location;
         }
     }
 

@@ -145,4 +145,19 @@ impl Lives {
             None => self.insert(event.pid, time),
         }
     }
+
+    /// The object of a process that has ended was there when the session asked: which one.
+    pub(super) fn defunct(&mut self, event: &ProcessEvent, time: FileTime) -> ProcessId {
+        // A PID is free again when the object is gone, not before: it is this process's.
+        let known = self.latest(event.pid).map(|(id, _)| id);
+        let id = known.unwrap_or_else(|| self.insert(event.pid, time));
+        let exited = event.exited.filter(|exited| *exited <= time);
+        if let (Some(process), Some(exited)) = (self.get_mut(id), exited)
+            && process.ended.is_none()
+            && process.started.is_none_or(|started| started <= exited)
+        {
+            process.ended = Some(exited);
+        }
+        id
+    }
 }

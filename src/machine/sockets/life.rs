@@ -13,6 +13,7 @@ use crate::machine::timeline::Happening;
 use crate::machine::witness::{Attribution, Endpoint, KnownBy, Witness};
 use crate::machine::world::World;
 use crate::net::{Family, SocketAddress, SocketKind};
+use crate::providers::afd;
 use crate::status::NtStatus;
 use crate::time::FileTime;
 
@@ -99,6 +100,8 @@ struct Internal {
 #[derive(Debug, Clone, Copy)]
 struct Enter {
     header_pid: Option<u32>,
+    /// The place in the driver that logged it makes the header reliable.
+    is_reliable: bool,
     eprocess: u64,
     address: Option<SocketAddress>,
     time: FileTime,
@@ -145,7 +148,13 @@ impl<W: Witness> Life<'_, W> {
     pub(super) fn enter(&mut self, operation: Operation, meta: &EventMeta, event: &SocketEvent) -> Option<Given> {
         let given = self.conclude(operation);
         let address = address(event);
-        let enter = Enter { header_pid: meta.header_pid, eprocess: event.eprocess, address, time: meta.time };
+        let enter = Enter {
+            header_pid: meta.header_pid,
+            is_reliable: is_header_reliable(meta, event),
+            eprocess: event.eprocess,
+            address,
+            time: meta.time,
+        };
         *self.socket.pending(operation) = Pending { enter: Some(enter), ..Pending::default() };
         given
     }
@@ -281,6 +290,7 @@ impl<W: Witness> Life<'_, W> {
         let known_by = match known_by {
             KnownBy::Undecided => match self.world.processes.decided(owner) {
                 Some(Decided::Eprocess) => KnownBy::Eprocess,
+                Some(Decided::Location) => KnownBy::Location,
                 Some(Decided::Fallback) => KnownBy::Header,
                 Some(Decided::Nobody) => KnownBy::Nothing,
                 None => KnownBy::Undecided,
@@ -291,6 +301,7 @@ impl<W: Witness> Life<'_, W> {
         match known_by {
             KnownBy::Creation => tally.owner_source.created_socket += 1,
             KnownBy::Eprocess => tally.owner_source.eprocess += 1,
+            KnownBy::Location => tally.owner_source.header_location += 1,
             KnownBy::Header => tally.owner_source.header_pid += 1,
             KnownBy::Nothing => tally.owner_source.unknown += 1,
             // TCP/IP's endpoints have no operations of sockets.
@@ -480,9 +491,10 @@ impl<W: Witness> Life<'_, W> {
             return (Owner::Process(creator.process), KnownBy::Creation);
         }
         let enter = self.socket.pending(operation).enter;
-        let fallback = header_process(meta, enter, self.world);
+        let fallback = header_process(meta, event, enter, self.world);
         let by_header = || match fallback {
-            Some(process) => (Owner::Process(process), KnownBy::Header),
+            Some((process, true)) => (Owner::Process(process), KnownBy::Location),
+            Some((process, false)) => (Owner::Process(process), KnownBy::Header),
             None => (Owner::Unknown, KnownBy::Nothing),
         };
         let eprocess = caller(meta, event, enter);
@@ -490,9 +502,10 @@ impl<W: Witness> Life<'_, W> {
             return by_header();
         }
         let processes = &mut self.world.processes;
-        match processes.by_eprocess(eprocess, fallback, false) {
+        match processes.by_eprocess(eprocess, fallback.map(|(process, _)| process), false) {
             // System is named only for sockets that it created.
             Owner::Process(process) if processes.pid(process).is_some_and(is_kernel) => by_header(),
+            owner @ Owner::Process(_) if processes.is_by_location(eprocess) => (owner, KnownBy::Location),
             owner @ Owner::Process(_) => (owner, KnownBy::Eprocess),
             owner @ Owner::Eprocess(..) => (owner, KnownBy::Undecided),
             Owner::Unknown => by_header(),
@@ -552,9 +565,27 @@ fn closed_by(owner: Owner, eprocess: u64, closer: Fallback, processes: &ProcessT
     }
 }
 
-/// The process of the record's header, or in System context that of the enter record's header.
-fn header_process(meta: &EventMeta, enter: Option<Enter>, world: &mut World) -> Fallback {
+/// The process of the record's header, or in System context that of the enter record's header; and whether the place in the
+/// driver that logged the record makes that reliable.
+fn header_process(
+    meta: &EventMeta,
+    event: &SocketEvent,
+    enter: Option<Enter>,
+    world: &mut World,
+) -> Option<(ProcessId, bool)> {
     let usable = |pid: &u32| !is_kernel(*pid);
-    let pid = meta.header_pid.filter(usable).or_else(|| enter?.header_pid.filter(usable))?;
-    Some(world.processes.running(pid, meta.time))
+    let own = meta.header_pid.filter(usable).map(|pid| (pid, is_header_reliable(meta, event)));
+    let entered = || enter.and_then(|enter| Some((enter.header_pid.filter(usable)?, enter.is_reliable)));
+    let (pid, is_reliable) = match (own, entered()) {
+        // Both are of one process: the better one counts.
+        (Some((pid, _)), Some((other, true))) if pid == other => (pid, true),
+        (own, entered) => own.or(entered)?,
+    };
+    Some((world.processes.running(pid, meta.time), is_reliable))
+}
+
+/// Whether the header of a record names the process that it is about.
+pub(super) fn is_header_reliable(meta: &EventMeta, event: &SocketEvent) -> bool {
+    let is_usable = meta.header_pid.is_some_and(|pid| !is_kernel(pid));
+    is_usable && event.location.is_some_and(|location| afd::is_header_reliable(meta.id, event.phase, location))
 }

@@ -30,6 +30,8 @@ pub(super) struct Totals {
     address_ids: FastMap<AddressKey, AddressId>,
     addresses: Vec<(AddressKey, AddressTally)>,
     first_failure: Option<FailureEvidence>,
+    /// Failures of each trace that has some.
+    failures_by_trace: BTreeMap<u16, u64>,
     pub(super) used_by_other_process: u64,
     /// Close and cleanup events.
     pub(super) closes: u64,
@@ -126,8 +128,9 @@ impl Totals {
         }
     }
 
-    /// Keeps the earliest failure.
+    /// Counts a failure for its trace, and keeps the earliest.
     pub(super) fn note_failure(&mut self, failure: FailureEvidence) {
+        *self.failures_by_trace.entry(failure.meta.place.trace).or_default() += 1;
         if self.first_failure.is_none_or(|known| failure.meta.time < known.meta.time) {
             self.first_failure = Some(failure);
         }
@@ -141,6 +144,7 @@ impl Totals {
             failed_sockets: self.failed_sockets,
             addresses: self.addresses.into_iter().collect(),
             first_failure: self.first_failure,
+            failures_by_trace: self.failures_by_trace,
             used_by_other_process: self.used_by_other_process,
             close_events: self.closes,
             overflowed: self.overflowed || overflowed,

@@ -116,6 +116,8 @@ pub struct SocketTable {
     pub addresses: BTreeMap<AddressKey, AddressTally>,
     /// The earliest failure.
     pub first_failure: Option<FailureEvidence>,
+    /// How many failures each trace has that has some, by the trace's number.
+    pub failures_by_trace: BTreeMap<u16, u64>,
     /// Failures on sockets that another process than their creator was using.
     pub used_by_other_process: u64,
     /// Close and cleanup events of sockets.

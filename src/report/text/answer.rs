@@ -59,6 +59,15 @@ impl Page<'_, '_> {
         for doubt in report.first_doubts() {
             self.bullet("but", doubt)?;
         }
+        let (hints, more) = report.hints();
+        for hint in hints {
+            self.bullet("known:", &hint.text)?;
+            // An address stays whole.
+            hint.sources.iter().try_for_each(|source| self.line(&format!("    {source}")))?;
+        }
+        if more > 0 {
+            self.line(&format!("  ({more} more known causes: see the JSON report)"))?;
+        }
         for step in report.first_steps() {
             self.paragraph(&step.text)?;
             for command in &step.commands {

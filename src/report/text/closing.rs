@@ -3,10 +3,11 @@
 use std::io;
 
 use super::Page;
-use crate::diagnosis::alternatives::Standing;
+use crate::diagnosis::alternatives::{Alternative, Standing};
 use crate::diagnosis::state::State;
 use crate::event::base_name;
 use crate::net::Family;
+use crate::report::wording;
 use crate::words::shown;
 use crate::words::{counted, grouped};
 
@@ -35,11 +36,11 @@ impl Page<'_, '_> {
             self.bullet("-", doubt)?;
         }
         let limit = self.layout.top.max(10);
-        for note in report.coverage.notes.iter().take(limit) {
+        for note in how_sure.notes.iter().take(limit) {
             self.bullet("-", note)?;
         }
-        if report.coverage.notes.len() > limit {
-            self.line(&format!("  ({} more notes: see the JSON report)", report.coverage.notes.len() - limit))?;
+        if how_sure.notes.len() > limit {
+            self.line(&format!("  ({} more notes: see the JSON report)", how_sure.notes.len() - limit))?;
         }
         Ok(())
     }
@@ -49,9 +50,10 @@ impl Page<'_, '_> {
         if report.verdict.state == State::CannotTell && report.failures.by_status.is_empty() {
             return Ok(());
         }
+        let above: Vec<_> = report.failed_instead().map(|other| other.code).collect();
         for (standing, title) in [(Standing::RuledOut, "RULED OUT"), (Standing::Seen, "ALSO SEEN")] {
-            let lines: Vec<_> =
-                report.ruled_out.iter().filter(|alternative| alternative.standing == standing).collect();
+            let is_here = |other: &&Alternative| other.standing == standing && !above.contains(&other.code);
+            let lines: Vec<_> = report.ruled_out.iter().filter(is_here).collect();
             if !lines.is_empty() {
                 self.heading(title, "")?;
             }
@@ -74,7 +76,8 @@ impl Page<'_, '_> {
                 self.command(command)?;
             }
             if let Some(undo) = &step.undo {
-                self.command(&format!("undo: {undo}"))?;
+                self.line("    to undo it:")?;
+                self.command(undo)?;
             }
         }
         Ok(())
@@ -85,13 +88,10 @@ impl Page<'_, '_> {
         self.heading("EVIDENCE", "")?;
         if let Some(evidence) = &report.evidence {
             let name = evidence.event_name.unwrap_or("?");
-            let place = match (evidence.buffer, evidence.offset) {
-                (Some(buffer), Some(offset)) => format!("buffer {buffer}, offset {offset:#x}, "),
-                _ => String::new(),
-            };
+            let place = wording::place(evidence, &report.side_inputs);
             self.paragraph(&format!(
-                "first failure: {place}CPU {}, event {} ({name}), endpoint {}",
-                evidence.cpu, evidence.event_id, evidence.endpoint
+                "first failure: {place}event {} ({name}), endpoint {}",
+                evidence.event_id, evidence.endpoint
             ))?;
             self.paragraph("the same in Network Monitor: Wscore_MicrosoftWindowsWinsockAFD.AFD_EVENT_BIND.Status.LENTStatus.Code == 0x209")?;
         }

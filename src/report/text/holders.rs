@@ -7,7 +7,7 @@ use crate::report::summary::{PoolHolders, evidence_name, look_phrase};
 use crate::report::wording::{name as name_of, percent_of, pid};
 use crate::time::FileTime;
 use crate::words::shown;
-use crate::words::table::{Align, Table, cut};
+use crate::words::table::{Align, Table};
 use crate::words::{counted, grouped};
 
 impl Page<'_, '_> {
@@ -46,7 +46,7 @@ impl Page<'_, '_> {
         for (holder, row) in shown_rows {
             let mut cells = vec![name_of(row), pid(row)];
             if services {
-                cells.push(cut(&shown(&row.services.join(", ")), 24));
+                cells.push(shown(&row.services.join(", ")));
             }
             cells.extend([
                 grouped(holder.ports.into()),

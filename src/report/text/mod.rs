@@ -14,24 +14,30 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::Report;
-use crate::words::table::{Table, command_lines, wrap};
+use crate::words::ascii;
+use crate::words::table::{Table, command_line, wrap};
 
-/// Widest line where the output is no terminal.
+/// Widest line of sentences, unless asked for another.
 pub const DEFAULT_WIDTH: usize = 100;
 
 /// How the text is laid out.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
-    /// Widest line, in columns; 60 at least.
+    /// Widest line of sentences, in columns; 60 at least.
     pub width: usize,
+    /// Widest line of a table, in columns: where a table needs more, its words are cut, and nowhere else. `None` where nothing
+    /// is cut.
+    pub table_width: Option<usize>,
     /// Rows of each table.
     pub top: usize,
+    /// Whether to write ASCII alone: for raster fonts, and shells that garble other signs.
+    pub is_ascii: bool,
 }
 
 impl Default for Layout {
-    /// As in a file: [`DEFAULT_WIDTH`], 20 rows.
+    /// As in a file: sentences of [`DEFAULT_WIDTH`], tables as wide as they need, 20 rows.
     fn default() -> Self {
-        Self { width: DEFAULT_WIDTH, top: 20 }
+        Self { width: DEFAULT_WIDTH, table_width: None, top: 20, is_ascii: false }
     }
 }
 
@@ -46,6 +52,11 @@ const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
 ///
 /// The [`io::Error`] of `out`, as it is.
 pub fn write(report: &Report, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
+    if layout.is_ascii {
+        let mut text = Vec::new();
+        write(report, Layout { is_ascii: false, ..layout }, &mut text)?;
+        return out.write_all(ascii(&String::from_utf8_lossy(&text)).as_bytes());
+    }
     let mut page = Page { report, layout, out };
     page.traces()?;
     page.answer()?;
@@ -98,13 +109,13 @@ impl Page<'_, '_> {
     }
 
     fn table(&mut self, table: &Table) -> io::Result<()> {
-        for line in table.lines(self.layout.width) {
+        for line in table.lines(self.layout.table_width) {
             self.line(&line)?;
         }
         Ok(())
     }
 
     fn command(&mut self, command: &str) -> io::Result<()> {
-        command_lines(command, self.layout.width).iter().try_for_each(|line| self.line(line))
+        self.line(&command_line(command))
     }
 }

@@ -9,7 +9,7 @@ use crate::report::wording::{known_by, name, percent, pid};
 use crate::status::NtStatus;
 use crate::time::{FileTime, ShownTime as _};
 use crate::words::shown;
-use crate::words::table::{Align, Table, cut};
+use crate::words::table::{Align, Table};
 use crate::words::{counted, grouped};
 
 impl Page<'_, '_> {
@@ -38,7 +38,7 @@ impl Page<'_, '_> {
             let completed = row.binds_completed();
             let mut cells = vec![name(row), pid(row)];
             if services {
-                cells.push(cut(&shown(&row.services.join(", ")), 24));
+                cells.push(shown(&row.services.join(", ")));
             }
             cells.push(grouped(row.bind_failures));
             cells.push(percent(row.bind_failures, completed));

@@ -3,11 +3,17 @@
 use std::io;
 
 use super::Page;
+use crate::report::TimelineStep;
+use crate::report::wording::who;
 use crate::time::ShownTime as _;
 use crate::words::{counted, grouped};
 
 /// Heights of one column, in eighths.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Columns of a row's name, and of what stands behind the bars.
+const LABEL: usize = 14;
+const PEAK: usize = 28;
 
 /// Outages listed one by one.
 const OUTAGES_SHOWN: usize = 5;
@@ -24,20 +30,27 @@ impl Page<'_, '_> {
         let start = first.start.to_clock();
         let start = start.split('.').next().unwrap_or_default();
         self.heading("WHEN", &format!("one column is {}, from {start} UTC", step_text(first.seconds)))?;
-        let label = 14;
-        let fits = self.layout.width.saturating_sub(label + 26).max(10);
-        let rows: [(&str, Vec<u64>); 4] = [
-            ("ports held", report.timeline.iter().map(|step| step.ports_held).collect()),
-            ("binds", report.timeline.iter().map(|step| step.binds_ok).collect()),
-            ("closes", report.timeline.iter().map(|step| step.closes).collect()),
-            ("failures", report.timeline.iter().map(|step| step.failures()).collect()),
-        ];
-        for (name, values) in rows {
-            let is_level = name == "ports held";
-            let values = squeezed(&values, fits, is_level);
+        let fits = self.layout.width.saturating_sub(LABEL + PEAK).max(10);
+        let of_steps = |value: fn(&TimelineStep) -> u64| -> Vec<u64> { report.timeline.iter().map(value).collect() };
+        let occupied: Option<Vec<u64>> = report.timeline.iter().map(|step| step.occupied.map(u64::from)).collect();
+        // What the pool has given out is drawn against the pool; without one, what sockets hold against its peak.
+        let pool = report.verdict.pool.and_then(|index| report.pools.get(index)).map(|pool| u64::from(pool.count));
+        let (level, values, whole) = match occupied {
+            Some(values) => ("ports in use", values, pool),
+            None => ("ports held", of_steps(|step| step.ports_held), None),
+        };
+        let values = squeezed(&values, fits, true);
+        let peak = values.iter().copied().max().unwrap_or(0);
+        let of = whole.map(|whole| format!(" of {}", grouped(whole))).unwrap_or_default();
+        self.line(&format!("  {level:<LABEL$}{}   peak {}{of}", bars(&values, whole), grouped(peak)))?;
+        for (name, values) in [
+            ("binds", of_steps(|step| step.binds_ok)),
+            ("ports back", of_steps(|step| step.closes)),
+            ("failures", of_steps(TimelineStep::failures)),
+        ] {
+            let values = squeezed(&values, fits, false);
             let peak = values.iter().copied().max().unwrap_or(0);
-            let line = format!("  {name:<12}{}   peak {}", bars(&values), grouped(peak));
-            self.line(&line)?;
+            self.line(&format!("  {name:<LABEL$}{}   peak {}", bars(&values, None), grouped(peak)))?;
         }
         self.outages()
     }
@@ -49,7 +62,15 @@ impl Page<'_, '_> {
         }
         for outage in outages.iter().take(OUTAGES_SHOWN) {
             let (first, last) = (outage.first.to_clock(), outage.last.to_clock());
-            self.line(&format!("  failing {first} – {last}: {}", counted(outage.failures, "failure")))?;
+            let pool =
+                self.report.pools.get(outage.pool).map(|pool| format!(" of {}", pool.name())).unwrap_or_default();
+            let holder = outage.holders.first().and_then(|holder| {
+                let row = self.report.processes.get(holder.process)?;
+                Some(format!("; {} held {}", who(row), counted(holder.ports.into(), "port")))
+            });
+            let (holder, end) = (holder.unwrap_or_default(), if outage.lasts { ", to the end" } else { "" });
+            let failures = counted(outage.failures, "failure");
+            self.paragraph(&format!("out of ports{pool} {first} – {last}{end}: {failures}{holder}"))?;
         }
         if outages.len() > OUTAGES_SHOWN {
             self.line(&format!("  ({} more spans of failures)", outages.len() - OUTAGES_SHOWN))?;
@@ -76,8 +97,9 @@ fn squeezed(values: &[u64], columns: usize, is_level: bool) -> Vec<u64> {
     values.chunks(factor).map(one).collect()
 }
 
-fn bars(values: &[u64]) -> String {
-    let peak = values.iter().copied().max().unwrap_or(0).max(1);
+/// A column for each value, against the whole where there is one, else against the largest.
+fn bars(values: &[u64], whole: Option<u64>) -> String {
+    let peak = values.iter().copied().max().unwrap_or(0).max(whole.unwrap_or(0)).max(1);
     values
         .iter()
         .map(|value| {
@@ -96,9 +118,10 @@ mod tests {
 
     #[test]
     fn nothing_is_a_dot_and_little_is_seen() {
-        assert_eq!(bars(&[0, 1, 400, 800]), "·▁▄█");
-        assert_eq!(bars(&[0, 0]), "··");
-        assert_eq!(bars(&[u64::MAX]), "█");
+        assert_eq!(bars(&[0, 1, 400, 800], None), "·▁▄█");
+        assert_eq!(bars(&[0, 0], None), "··");
+        assert_eq!(bars(&[u64::MAX], None), "█");
+        assert_eq!(bars(&[0, 1, 400, 800], Some(1600)), "·▁▂▄", "against the pool");
     }
 
     #[test]

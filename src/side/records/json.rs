@@ -126,7 +126,7 @@ impl<'de> Visitor<'de> for &mut Objects<'_> {
         // PowerShell 5 wraps an array that it was given whole.
         match object.get("value") {
             Some(Value::Array(values)) => {
-                values.iter().filter_map(Value::as_object).for_each(|object| self.object(object))
+                values.iter().filter_map(Value::as_object).for_each(|object| self.object(object));
             }
             _ => self.object(&object),
         }

@@ -127,3 +127,34 @@ impl PidCounts {
         found.tcp.push(SocketListing { taken, sockets, ..SocketListing::default() });
     }
 }
+
+/// Where nothing tells whose the ports in use are, the counts are listings of nobody's: of each moment that of the address with
+/// most.
+pub(super) fn list_port_use(found: &mut Found) {
+    if !found.tcp.is_empty() {
+        return;
+    }
+    let mut fullest: Vec<&PortUse> = Vec::new();
+    for count in &found.port_use {
+        match fullest.last_mut().filter(|last| last.taken == count.taken && count.taken.is_some()) {
+            Some(last) if last.in_use >= count.in_use => {}
+            Some(last) => *last = count,
+            None => fullest.push(count),
+        }
+    }
+    let listing = |count: &PortUse| {
+        let socket = ListedSocket {
+            protocol: Protocol::Tcp,
+            family: None,
+            local: None,
+            remote: None,
+            state: None,
+            pid: None,
+            count: count.in_use,
+            image: None,
+            port_alone: None,
+        };
+        SocketListing { taken: count.taken.clone(), sockets: vec![socket], ..SocketListing::default() }
+    };
+    found.tcp = fullest.into_iter().map(listing).collect();
+}

@@ -320,3 +320,25 @@ fn settings_tell_the_range_of_their_protocol() {
     );
     assert_eq!(ranges(&two, "x.txt"), [], "which of them is in force, nothing tells");
 }
+
+#[test]
+fn ports_in_use_by_local_address_and_whose_they_are() {
+    let count = |minute: u32, in_use: u32| {
+        format!(
+            "Computer DateTime              LocalAddress InUse   Max Percent Listening\n-------- --------              ------------ -----   --- ------- ---------\n\
+             SRV01    11/22/2026 2:{minute:02}:11 PM 10.20.0.5    {in_use:>5} 16384     7.3        31\n\
+             SRV01    11/22/2026 2:{minute:02}:11 PM 127.0.0.1       12 16384     0.1        33\n\n"
+        )
+    };
+    let found = parse(&format!("{}{}", count(3, 1200), count(4, 4200)));
+    let counts: Vec<_> = found.tcp.iter().map(|listing| (listing.sockets[0].count, listing.sockets[0].pid)).collect();
+    assert_eq!(counts, [(1200, None), (4200, None)]);
+    assert_eq!(found.port_use.len(), 4);
+    let owners = "10.20.0.5\n\n PID Count\n --- -----\n7312  4180\n   4    40\n\n";
+    let found = parse(&format!("{}{owners}", count(4, 4200)));
+    let [listing] = found.tcp.as_slice() else { panic!("{found:?}") };
+    let rows: Vec<_> = listing.sockets.iter().map(|socket| (socket.count, socket.pid)).collect();
+    assert_eq!(rows, [(4180, Some(7312)), (40, Some(4))]);
+    assert_eq!(listing.taken.as_ref().unwrap().second_of_day, 14 * 3600 + 4 * 60 + 11);
+    assert_eq!(parse(owners), Found::default(), "what it counts, nothing tells");
+}

@@ -153,7 +153,7 @@ fn language(text: &str) -> i64 {
         .filter_map(|character| character.to_lowercase().next())
         .collect();
     let known = |language: &&str| letters.iter().filter(|letter| language.contains(**letter)).count();
-    let best = LANGUAGES.iter().map(|language| known(&language)).max().unwrap_or(0);
+    let best = LANGUAGES.iter().map(known).max().unwrap_or(0);
     let foreign = letters.len().saturating_sub(best);
     i64::try_from(best).unwrap_or(0).saturating_sub(i64::try_from(foreign).unwrap_or(0).saturating_mul(2))
 }

@@ -81,7 +81,7 @@ fn wide_here(bytes: &[u8]) -> Option<&'static Encoding> {
     }
     let (start, encoding) = if line_end % 2 == 1 { (line_end - 1, UTF_16LE) } else { (line_end, UTF_16BE) };
     let before = bytes.get(..start).unwrap_or_default();
-    if before.len() > 1 && before.is_ascii() {
+    if before.len() > 1 && before.is_ascii() && std::str::from_utf8(before).is_ok_and(is_plain) {
         return None;
     }
     is_wide(bytes.get(start..).unwrap_or_default(), encoding).then_some(encoding)

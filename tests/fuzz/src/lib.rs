@@ -55,9 +55,10 @@ impl Observer for Ordered {
 fn events_of(bytes: &[u8], threads: usize) -> Vec<(EventMeta, NetEvent)> {
     let traces = Trace::segments(bytes).expect("checked before");
     let boots = boots::boots(&traces);
-    let mut ordered = Ordered(Vec::new());
     let groups = boots::by_boot(&boots, &traces);
-    let coverages = pool(threads).install(|| replay(&traces, &groups, &NoProgress, &mut ordered)).expect("not stopped");
+    let ordered = || Ordered(Vec::new());
+    let (ordered, coverages) =
+        pool(threads).install(|| replay(&traces, &groups, &NoProgress, ordered)).expect("not stopped");
     for coverage in &coverages {
         let told = coverage.decoded + coverage.skipped + coverage.unknown + coverage.malformed;
         assert_eq!(told, coverage.records, "every record is accounted for");
@@ -128,7 +129,7 @@ pub fn checked(report: &Report) -> Vec<u8> {
     assert_eq!((binds, connects), (report.failures.binds, report.failures.connects), "processes add up to the whole");
     for row in rows {
         let owned = row.owner_source;
-        let sum = owned.created_socket + owned.eprocess + owned.header_pid + owned.unknown;
+        let sum = owned.created_socket + owned.eprocess + owned.header_location + owned.header_pid + owned.unknown;
         assert_eq!(sum, row.bind_failures + row.connect_failures, "each failure has one kind of owner");
         assert!(row.ports_held_end <= row.ports_held_peak);
         assert_eq!(row.first_failure.is_some(), row.bind_failures + row.connect_failures > 0);
@@ -140,7 +141,7 @@ pub fn checked(report: &Report) -> Vec<u8> {
     json::write(report, &mut document).expect("memory");
     serde_json::from_slice::<serde_json::Value>(&document).expect("JSON");
     let mut page = Vec::new();
-    text::write(report, text::Layout { width: 80, top: 20 }, &mut page).expect("memory");
+    text::write(report, text::Layout { width: 80, table_width: Some(80), ..text::Layout::default() }, &mut page).expect("memory");
     // Colour is the writer's own; no name adds to it.
     let page = String::from_utf8(page).expect("UTF-8");
     let foreign = |c: char| c.is_control() && !matches!(c, '\n' | '\u{1b}');

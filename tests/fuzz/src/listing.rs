@@ -4,7 +4,7 @@ use etl_parser::Trace;
 use outofports::NoProgress;
 use outofports::case::InputKind;
 use outofports::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter};
-use outofports::info;
+use outofports::info::{self, Beside};
 use outofports::report::json;
 use outofports::side::facts::SideFacts;
 
@@ -73,7 +73,7 @@ fn check_lines(lines: &str, count: usize) {
 
 fn check_info(trace: &Trace<'_>) {
     let documents = [1, 2].map(|threads| {
-        let read = || info::read("trace".to_owned(), InputKind::Etl, trace, &NoProgress);
+        let read = || info::read("trace".to_owned(), InputKind::Etl, trace, &Beside::default(), &NoProgress);
         let (info, coverage) = crate::pool(threads).install(read).expect("not stopped");
         assert_eq!(info.records.total, coverage.records);
         let (mut document, mut page) = (Vec::new(), Vec::new());

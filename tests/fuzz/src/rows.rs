@@ -51,6 +51,9 @@ fn check_rest(found: &[Recognised], listing: &Listing, shown: &dyn Fn() -> Strin
             excluded_ports,
             system_events,
             log_spans,
+            afd_entries,
+            socket_events,
+            afd_logs,
         } = &found.facts;
         let others = [
             tasks.len(),
@@ -63,6 +66,9 @@ fn check_rest(found: &[Recognised], listing: &Listing, shown: &dyn Fn() -> Strin
             excluded_ports.len(),
             system_events.len(),
             log_spans.len(),
+            afd_entries.len(),
+            socket_events.len(),
+            afd_logs.len(),
         ];
         assert!(others.iter().all(|count| *count == 0), "{}", shown());
         for listed in listings {

@@ -140,11 +140,27 @@ impl Trace<'_> {
             error.consequence = if whole { Consequence::Nothing } else { Consequence::RestOfBuffer };
             self.note(error);
         }
+        self.note_flush(&info, rest);
         // Until all are known, the first time stamp stands for both bounds; where there is none, no time is between them.
         (info.not_before, info.not_after) =
             self.first_ticks(&info).map_or((i64::MAX, i64::MIN), |ticks| (ticks, ticks));
         self.buffers.push(info);
         step as usize
+    }
+
+    /// Compares the flush time of a buffer, which nobody keeps, with that of the one before.
+    fn note_flush(&mut self, info: &BufferInfo, bytes: &[u8]) {
+        const TIME_STAMP_AT: usize = 0x10;
+        let number = info.header.sequence_number;
+        let time =
+            bytes.get(TIME_STAMP_AT..).and_then(|at| at.first_chunk()).map_or(0, |time| i64::from_le_bytes(*time));
+        let flushed = (number > 0 && time > 0).then_some((number, time));
+        if let (Some((before, earlier)), Some((number, time))) = (self.flushed, flushed)
+            && number > before
+        {
+            self.flushed_back_ticks = self.flushed_back_ticks.max(earlier.saturating_sub(time));
+        }
+        self.flushed = flushed;
     }
 
     /// A buffer's header, without what Windows 2000 to 2003 keep in the places of later fields.

@@ -38,6 +38,9 @@ pub struct Trace<'a> {
     damaged_buffers: u64,
     skipped_bytes: u64,
     unwritten_bytes: u64,
+    /// Number and flush time of the buffer before, where it has both.
+    flushed: Option<(i64, i64)>,
+    flushed_back_ticks: i64,
     /// What the compressed buffers so far announce.
     expanded_bytes: u64,
     has_header: bool,
@@ -161,6 +164,8 @@ impl<'a> Trace<'a> {
             damaged_buffers: 0,
             skipped_bytes: 0,
             unwritten_bytes: 0,
+            flushed: None,
+            flushed_back_ticks: 0,
             expanded_bytes: 0,
             has_header: true,
         };
@@ -239,6 +244,13 @@ impl<'a> Trace<'a> {
     /// Bytes reserved for buffers that were never written (a preallocated log): not damage.
     pub fn unwritten_bytes(&self) -> u64 {
         self.unwritten_bytes
+    }
+
+    /// By how much the time at which buffers were flushed goes back at most, in ticks of the session's clock, from a buffer to
+    /// the next one in the file with a higher number: with the system time as clock more than a moment shows that it was set
+    /// back, on whatever processor. 0 where it never goes back.
+    pub fn flushed_back_ticks(&self) -> i64 {
+        self.flushed_back_ticks
     }
 
     /// Opens the buffer at `position` in [`Trace::buffers`], decompressing into `scratch` where it is compressed.

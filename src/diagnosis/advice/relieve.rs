@@ -1,0 +1,189 @@
+//! What to do about who holds the ports.
+
+use super::restart::{Restart, restart_of};
+use super::situation::{Accused, Named, NamedHolder, NamedImage, Situation};
+use super::{BLAMED_SHARE, Recommendation, SEARCH_KERNEL_SHARE, memory_dump, unchanging};
+use crate::diagnosis::codes::RecommendationCode;
+use crate::diagnosis::holders::Pattern;
+
+/// Whose habits do not show, and who holds less than this part of a pool, is not restarted for it.
+const RESTARTED_SHARE: f64 = 0.25;
+
+/// The part of its pool that a holder has.
+fn share_of(situation: &Situation<'_>, named: &NamedHolder<'_>) -> f64 {
+    let pool = situation.pools.get(named.holder.pool);
+    pool.map_or(0.0, |pool| f64::from(named.holder.ports) / f64::from(pool.range.count.max(1)))
+}
+
+pub(super) fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
+    match &situation.accused {
+        Accused::Holder(named) if named.who.is_kernel() => {
+            if named.who.pid.is_some() && share_of(situation, named) >= SEARCH_KERNEL_SHARE {
+                let commands = ["driverquery /v /fo csv > drivers.csv", "fltmc filters > filters.txt"];
+                let text = "find the driver: the kernel holds the ports for a driver (backup, antivirus, storage, tunnels) and for no program";
+                list.push(unchanging(RecommendationCode::FindDriver, text, &commands));
+                list.push(memory_dump(situation.has_listing));
+            }
+        }
+        Accused::Holder(named) => list.extend(step_for_holder(situation, named)),
+        Accused::Image(named) => list.extend(step_for_image(named)),
+        Accused::Sockets(who, sockets) => {
+            // Handles are no ports yet.
+            let sockets = crate::words::grouped(*sockets);
+            let step = if who.is_gone() { ended(who) } else { restart(who) };
+            let first = format!("once a listing of sockets confirms that its {sockets} sockets have the ports, ");
+            list.push(Recommendation { text: format!("{first}{}", step.text), ..step });
+        }
+        Accused::TimeWait(..) | Accused::Nobody => {}
+    }
+}
+
+fn step_for_holder(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option<Recommendation> {
+    let (who, share) = (&named.who, share_of(situation, named));
+    if share < BLAMED_SHARE {
+        return None;
+    }
+    match named.holder.pattern {
+        // What is in TIME_WAIT or reserved comes back by other steps; what is steady needs what it has, as far as anybody sees.
+        Some(Pattern::Churn | Pattern::Reservation | Pattern::Steady) => None,
+        Some(Pattern::Load) => Some(reduce_load(&who.label)),
+        Some(Pattern::Leak) | None if who.is_gone() => Some(ended(who)),
+        None if share < RESTARTED_SHARE => None,
+        Some(Pattern::Leak) | None => Some(restart(who)),
+    }
+}
+
+fn reduce_load(label: &str) -> Recommendation {
+    let text = format!(
+        "reduce the load: {label} uses so many ports at once, and gives them back. Have it keep and reuse connections, or spread it over machines"
+    );
+    unchanging(RecommendationCode::ReduceLoad, &text, &[])
+}
+
+/// Many processes of one image: what starts them is looked for where they come and go, else they are restarted together.
+fn step_for_image(named: &NamedImage<'_>) -> Option<Recommendation> {
+    let image = crate::words::shown(&named.image.image);
+    let count = crate::words::grouped(named.members.len() as u64);
+    let list = format!("tasklist /svc /fi \"imagename eq {image}\"");
+    let is_name = image.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' '));
+    let commands: Vec<&str> = if is_name { vec![&list] } else { Vec::new() };
+    match named.image.pattern {
+        Some(Pattern::Steady | Pattern::Reservation) => None,
+        Some(Pattern::Load) => Some(reduce_load(&format!("{image} ({count} processes)"))),
+        _ if named.image.pattern == Some(Pattern::Churn) || named.members.iter().all(Named::is_gone) => {
+            let text = format!(
+                "find what starts {image} again and again: {count} processes of it came and went, each with connections of its own. Have one process do the work, or start it less often"
+            );
+            let tasks = "schtasks /query /v /fo csv > tasks.csv";
+            let commands: Vec<&str> = commands.into_iter().chain([tasks]).collect();
+            Some(unchanging(RecommendationCode::FindStarter, &text, &commands))
+        }
+        Some(Pattern::Leak | Pattern::Churn) | None => {
+            let largest = named.members.iter().find(|who| !who.is_gone())?;
+            Some(match restart_of(largest) {
+                Restart::Program => Recommendation {
+                    code: RecommendationCode::RestartHolder,
+                    text: format!(
+                        "restart the {count} processes of {image} by what starts them: none of them holds much, together they do. If outbound connections recover, that confirms it"
+                    ),
+                    commands: commands.into_iter().map(str::to_owned).collect(),
+                    changes_state: true,
+                    undo: None,
+                },
+                _ => restart(largest),
+            })
+        }
+    }
+}
+
+/// Who has ended is not restarted, and whoever has its PID now has nothing to do with it.
+fn ended(named: &Named<'_>) -> Recommendation {
+    let (label, pid) = (&named.label, named.pid.unwrap_or(0));
+    let now = named.now_is.map_or_else(String::new, |image| {
+        format!(" PID {pid} is {} now, which is another process: leave it alone.", crate::words::shown(image))
+    });
+    let text = format!(
+        "see whether {label} comes back: it has ended.{now} A service or a scheduled task may start it again. Its ports come back with its end, unless another process inherited its sockets or they stay under the dead PID: then only a restart of the server frees them"
+    );
+    let list = format!("tasklist /svc /fi \"pid eq {pid}\"");
+    unchanging(RecommendationCode::HolderEnded, &text, &[&list, "schtasks /query /v /fo csv > tasks.csv"])
+}
+
+fn restart(named: &Named<'_>) -> Recommendation {
+    let label = &named.label;
+    let check = format!("tasklist /svc /fi \"pid eq {}\"", named.pid.unwrap_or(0));
+    let confirms = "If outbound connections recover, that confirms it";
+    let changing =
+        |code, text: String, commands| Recommendation { code, text, commands, changes_state: true, undo: None };
+    match restart_of(named) {
+        Restart::Never(what, why) => {
+            let hosted: Vec<String> = named.services.iter().map(|name| crate::words::shown(name)).collect();
+            let hosts = if hosted.is_empty() { String::new() } else { format!(", which hosts {}", hosted.join(", ")) };
+            let why = if what == *label { why.to_owned() } else { format!("of {what}, {why}") };
+            let mut commands = Vec::new();
+            if what.eq_ignore_ascii_case("Dnscache") {
+                commands.push("ipconfig /flushdns".to_owned());
+            }
+            let text = format!(
+                "plan a restart of the server. Do not end or restart {label}{hosts}: {why}. Look first for what makes it hold ports, for it works for other programs"
+            );
+            changing(RecommendationCode::RestartServer, text, commands)
+        }
+        Restart::AtTheConsole(service, why) => {
+            let text = format!(
+                "restart the service {service} in {label} at the console of the server, not from afar: {why}. {confirms}"
+            );
+            changing(RecommendationCode::RestartHolder, text, vec![check, depends_on(&service)])
+        }
+        Restart::UnknownServices => {
+            let text = format!(
+                "find out which services {label} hosts, and restart nothing before that is known: some must never be restarted. Analyze again with the process list"
+            );
+            unchanging(RecommendationCode::FindService, &text, &[&check, super::capture::LIST_PROCESSES])
+        }
+        Restart::WebPool => {
+            let text = format!(
+                "recycle the application pool of {label}, not all of IIS. The command lists the pool of each PID; then: appcmd recycle apppool /apppool.name:\"NAME\". {confirms}"
+            );
+            let list = r"%windir%\system32\inetsrv\appcmd.exe list wp".to_owned();
+            changing(RecommendationCode::RestartHolder, text, vec![list])
+        }
+        Restart::Services(services) => {
+            let (what, each) = match services.as_slice() {
+                [one] => (format!("the service {one}"), ""),
+                all => (
+                    format!("the services {} one by one", all.join(", ")),
+                    " It is not known which of them holds the ports: after each, see whether they came back.",
+                ),
+            };
+            let cluster = if services.iter().any(|name| is_clustered_kind(name)) {
+                " Where it is a role of a failover cluster, use the tools of the cluster instead."
+            } else {
+                ""
+            };
+            let text = format!(
+                "restart {what} in {label}, if that PID is still it. See first which services depend on it and stop with it.{each}{cluster} {confirms}"
+            );
+            let mut commands = vec![check];
+            commands.extend(services.iter().map(|service| depends_on(service)));
+            commands
+                .extend(services.iter().map(|service| format!("powershell -c \"Restart-Service -Name '{service}'\"")));
+            changing(RecommendationCode::RestartHolder, text, commands)
+        }
+        Restart::Program => {
+            let text = format!("restart {label}, if that PID is still it, in the program's own way. {confirms}");
+            changing(RecommendationCode::RestartHolder, text, vec![check])
+        }
+    }
+}
+
+fn depends_on(service: &str) -> String {
+    let is_word = service.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'));
+    if is_word { format!("sc.exe enumdepend {service}") } else { format!("sc.exe enumdepend \"{service}\"") }
+}
+
+/// Services that are often roles of a failover cluster: SQL Server, its agent, DTC.
+fn is_clustered_kind(service: &str) -> bool {
+    let name = service.to_lowercase();
+    name.starts_with("mssql") || name.starts_with("sqlagent") || name == "sqlserveragent" || name == "msdtc"
+}

@@ -1,0 +1,155 @@
+//! The traces of a case and the logs beside them, followed as one: whose events are taken, in which order, and each once.
+
+use std::collections::BTreeMap;
+
+use etl_parser::Trace;
+
+use super::ranges::PoolRanges;
+use super::witness::Witness;
+use super::{Analysis, Findings, Setting};
+use crate::case::boots;
+use crate::event::{EventMeta, LoggedEvent, NetEvent};
+use crate::pipeline::{Logs, LogsRead, Once, speaking};
+use crate::progress::{Progress, Stopped};
+use crate::side::facts::SideFacts;
+use crate::time::{FileTime, joined};
+
+/// What is known of the sources of a case beforehand.
+#[derive(Debug)]
+pub struct Sources {
+    /// The start of the machine that each trace is of.
+    boots: Vec<usize>,
+    /// The numbers of the traces of each start, the earliest start first.
+    groups: Vec<Vec<usize>>,
+    /// Whether the events of each trace belong to the machine that the case is about: they tell about ports, or are of the same
+    /// start as a trace that does. Another machine's processes would give names to foreign PIDs.
+    belonging: Vec<bool>,
+    /// Starts of which traces tell about ports.
+    starts: usize,
+    /// Two traces may tell of the same events.
+    overlap: bool,
+    bounds: Option<(FileTime, FileTime)>,
+    /// Socket events of logs, each once, by time.
+    logged: Vec<LoggedEvent>,
+}
+
+impl Sources {
+    /// Of these traces, and what side files told. Of several traces each is read until it tells about ports.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] where `progress` says so.
+    pub fn of(traces: &[Trace<'_>], side: &SideFacts, progress: &dyn Progress) -> Result<Self, Stopped> {
+        let boots = boots::boots(traces);
+        let mut speaks = if traces.len() > 1 { speaking(traces, progress)? } else { vec![true; traces.len()] };
+        if !speaks.contains(&true) {
+            speaks.fill(true);
+        }
+        let speaking = || boots.iter().zip(traces).zip(&speaks).filter(|(_, speaks)| **speaks).map(|(trace, _)| trace);
+        let mut of_starts: BTreeMap<usize, usize> = BTreeMap::new();
+        for (boot, _) in speaking() {
+            *of_starts.entry(*boot).or_default() += 1;
+        }
+        let logged = logged(side);
+        let of_log = logged.first().map(|first| first.time).zip(logged.last().map(|last| last.time));
+        let bounds = match boots::bounds(speaking().map(|(_, trace)| trace)) {
+            Some(bounds) => joined(Some(bounds), of_log),
+            None => of_log.filter(|_| traces.is_empty()),
+        };
+        Ok(Self {
+            groups: boots::by_boot(&boots, traces),
+            belonging: boots.iter().map(|boot| of_starts.contains_key(boot)).collect(),
+            starts: of_starts.len(),
+            overlap: of_starts.values().any(|traces| *traces > 1),
+            boots,
+            bounds,
+            logged,
+        })
+    }
+
+    /// The numbers of the traces that are followed beside each other.
+    pub fn groups(&self) -> &[Vec<usize>] {
+        &self.groups
+    }
+
+    /// The start of the machine that each trace is of, by number.
+    pub fn boots(&self) -> &[usize] {
+        &self.boots
+    }
+
+    /// How many starts of machines the traces tell of.
+    pub fn starts(&self) -> usize {
+        self.starts
+    }
+}
+
+/// The socket events of all logs, each once, by time.
+fn logged(side: &SideFacts) -> Vec<LoggedEvent> {
+    let mut logged = side.socket_events.clone();
+    logged.sort_by_key(|event| (event.time, event.entry.record, event.entry.source));
+    // Two exports of one channel have many entries in common.
+    logged.dedup_by(|later, first| {
+        (later.time, later.entry.record, later.event) == (first.time, first.entry.record, first.event)
+    });
+    logged
+}
+
+/// Follows the state of the machine through all sources of a case.
+#[derive(Debug)]
+pub struct Follower<'s, W = ()> {
+    analysis: Analysis<W>,
+    sources: &'s Sources,
+    logs: Logs<'s>,
+    /// Where traces may tell of the same events.
+    once: Option<Once>,
+}
+
+/// What became of what more than one source told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// What became of the entries of logs.
+    pub logs: LogsRead,
+    /// Events of traces that another trace had told.
+    pub repeated: u64,
+}
+
+impl<'s, W: Witness + Default> Follower<'s, W> {
+    /// Before the first event.
+    pub fn new(sources: &'s Sources, ranges: PoolRanges) -> Self {
+        let setting = Setting { boots: sources.boots.clone(), bounds: sources.bounds, ranges };
+        Self {
+            analysis: Analysis::new(setting),
+            sources,
+            logs: Logs::new(&sources.logged),
+            once: sources.overlap.then(Once::default),
+        }
+    }
+}
+
+impl<W: Witness> Follower<'_, W> {
+    /// Takes in an event of a trace. Events must come in the order of [`crate::pipeline::replay`], by [`Sources::groups`].
+    #[inline]
+    pub fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
+        let trace = usize::from(meta.place.trace);
+        if self.sources.belonging.get(trace) == Some(&false) {
+            return;
+        }
+        if let Some(once) = &mut self.once {
+            let boot = self.sources.boots.get(trace).copied().unwrap_or_default();
+            if !once.is_first(meta, boot, event) {
+                return;
+            }
+        }
+        self.logs.before(meta, event, |meta, event| self.analysis.observe(meta, event));
+        self.analysis.observe(meta, event);
+    }
+
+    /// Ends the analysis; also gives the witness.
+    pub fn finish(mut self) -> (Findings, W, Followed) {
+        self.logs.rest(|meta, event| self.analysis.observe(meta, event));
+        let repeated = self.once.map_or(0, |once| once.repeated);
+        let followed = Followed { logs: self.logs.read, repeated };
+        let (findings, witness) = self.analysis.finish_with_witness();
+        (findings, witness, followed)
+    }
+}
