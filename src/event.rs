@@ -157,6 +157,13 @@ pub enum TransportEvent {
         /// Network compartment, where the event tells.
         compartment: Option<u32>,
     },
+    /// The endpoint of a process that was created just now is in this network compartment.
+    InCompartment {
+        /// Process.
+        pid: u32,
+        /// Network compartment.
+        compartment: u32,
+    },
     /// The bind under way in the record's context takes no port: that is left to connect (SO_REUSE_UNICASTPORT).
     Deferred,
     /// A process reserved a range of ports.
@@ -181,6 +188,7 @@ impl TransportEvent {
             Self::Endpoint { compartment, .. }
             | Self::Connection { compartment, .. }
             | Self::Refused { compartment, .. } => compartment,
+            Self::InCompartment { compartment, .. } => Some(compartment),
             _ => None,
         }
     }
@@ -195,7 +203,11 @@ impl TransportEvent {
             Self::Endpoint { endpoint, .. } | Self::UdpBound { endpoint, .. } | Self::UdpClosed { endpoint } => {
                 endpoint
             }
-            Self::Refused { .. } | Self::Deferred | Self::Reserved { .. } | Self::TimedWaitDelay(_) => return None,
+            Self::Refused { .. }
+            | Self::InCompartment { .. }
+            | Self::Deferred
+            | Self::Reserved { .. }
+            | Self::TimedWaitDelay(_) => return None,
         })
     }
 }

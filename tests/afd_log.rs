@@ -297,7 +297,7 @@ fn what_lies_around_a_trace_changes_its_report_by_notes_alone() {
     let closed = case.join("closed");
     std::fs::create_dir(&closed).unwrap();
     std::fs::write(closed.join("netstat.txt"), "x").unwrap();
-    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o0)).unwrap();
     let report = analyze_as_another(&case);
     std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o755)).unwrap();
     let is_alike = |report: &Value| {
@@ -320,7 +320,7 @@ fn what_lies_around_a_trace_changes_its_report_by_notes_alone() {
     assert_eq!(speaks.len(), 3);
     // The same as a zip archive.
     let mut members: Vec<(String, Vec<u8>)> = Vec::new();
-    let mut folders = vec![case.clone()];
+    let mut folders = vec![case];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();

@@ -40,9 +40,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("no-closes", "wrapped"),
     ("handles-only", "wrapped"),
     ("netstat-without-q", "wrapped"),
-    ("range-refuted-german", "wrapped"),
-    ("one-address-listed", "wrapped"),
-    ("one-address-rundown", "wrapped"),
     ("listing-alone-healthy", "wrapped"),
     ("listing-alone-without-q", "wrapped"),
     ("narrow-and-untold", "wrapped"),
@@ -53,9 +50,7 @@ const NOT_YET: &[(&str, &str)] = &[
     ("svchost-lsm", "never"),
     ("svchost-several", "never"),
     ("defender-leaks", "never"),
-    ("pending-binds", "wrapped"),
     ("machines/svchost_core", "never"),
-    ("machines/dyn_german", "wrapped"),
 ];
 
 /// First port and ports of a default range.

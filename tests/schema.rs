@@ -151,7 +151,7 @@ fn events_of_real_traces_decode_to_the_last_byte() {
         assert_eq!(figures.inexact, exceptions(name), "{name}");
         // 64-bit payloads in records that say 32.
         assert_eq!(figures.other_pointer_size, if name == "mof-process-64bit-v3.etl" { 8 } else { 0 }, "{name}");
-        assert_eq!(figures.as_older_version, if name == "shutdown-logger-win10.etl" { 5 } else { 0 }, "{name}");
+        assert_eq!(figures.as_older_version, 0, "{name}");
         for (source, tally) in &figures.by_source {
             let Tally { total, exact, leftover, short } = tally;
             let others = if exact == total { String::new() } else { format!("{leftover} longer, {short} shorter") };

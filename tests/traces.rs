@@ -64,6 +64,13 @@ impl Written {
         self.builder.afd_bind(cpu, at + 10, pid, Self::head(EXIT, 7022, pid, endpoint), status, address(port));
     }
 
+    /// A socket of `pid` that is closed again: without any close a trace cannot tell what is held.
+    pub fn closed(&mut self, cpu: u16, ms: i64, pid: u32) {
+        let endpoint = self.create(cpu, ms, pid);
+        let at = self.at(ms) + 5;
+        self.builder.afd_close(cpu, at, pid, Self::head(EXIT, 2000, pid, endpoint), 0);
+    }
+
     /// Creates sockets of `pid` whose binds fail for want of a port, a millisecond apart.
     pub fn failures(&mut self, ms: i64, pid: u32, count: i64) {
         for number in 0..count {
@@ -145,6 +152,7 @@ fn an_event_that_describes_itself_is_never_read_by_its_id() {
     let mut written = Written::new();
     let endpoint = written.create(0, 0, 2222);
     written.bind(0, 1, 2222, endpoint, Ok(50_000));
+    written.closed(0, 2, 2222);
     for number in 0..6 {
         written.event(10 + number, tcpip::PROVIDER, tcpip::descriptor(1195, 0), &extended, &weak);
         written.event(20 + number, afd::PROVIDER, afd::descriptor(1029, 12), &extended, &refused);
@@ -169,7 +177,7 @@ fn an_event_that_describes_itself_is_never_read_by_its_id() {
         json!([row["records"], row["tracelogging"], row["ids"].as_array().unwrap().len()])
     };
     assert_eq!(of("Microsoft-Windows-TCPIP"), json!([6, 6, 0]));
-    assert_eq!(of("Microsoft-Windows-Winsock-AFD"), json!([10, 6, 2]));
+    assert_eq!(of("Microsoft-Windows-Winsock-AFD"), json!([13, 6, 3]));
     assert_eq!(info["answers"]["bind_failures"]["reason"], "2 Winsock-AFD bind records, nothing lost");
 }
 
@@ -212,6 +220,7 @@ fn a_version_that_no_table_knows_is_read_by_the_schema_in_the_trace_or_not_at_al
         let mut written = Written::new();
         let endpoint = written.create(0, 0, 2222);
         written.bind(0, 1, 2222, endpoint, Ok(50_000));
+        written.closed(0, 2, 2222);
         for number in 0..3 {
             written.event(100 + 10 * number, afd::PROVIDER, newer, &[], &newer_bind(ENTER, 0));
             written.event(101 + 10 * number, afd::PROVIDER, newer, &[], &newer_bind(EXIT, NO_PORT));
@@ -253,6 +262,7 @@ fn newer_events_of_the_other_providers_are_not_guessed_at() {
     let mut written = Written::new();
     let endpoint = written.create(0, 0, 2222);
     written.bind(0, 1, 2222, endpoint, Ok(50_000));
+    written.closed(0, 2, 2222);
     let weak = tcpip::port(Pointer::Eight, tcpip::PortOrder::Network, 0x99, 50_000, true, 0);
     written.event(10, tcpip::PROVIDER, tcpip::descriptor(1195, 1), &[], &weak);
     let named: Vec<u8> = "\\x\\made-up.exe\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -334,6 +344,7 @@ fn leak(clock: Clock, processors: u16, ended: i64, set_back: Option<i64>) -> Val
     let t0 = if clock == Clock::SystemTime { start_time } else { TraceOptions::default().t0 };
     let end_time = Some(start_time + ended * 10_000_000);
     let mut written = Written::with(TraceOptions { clock, processors, t0, end_time, ..TraceOptions::default() });
+    written.closed(0, 0, 2840);
     for second in 0..120_i64 {
         let is_behind = set_back.is_some_and(|set_back| second >= set_back);
         let ms = second * 1000 - if is_behind { 3_600_000 } else { 0 };

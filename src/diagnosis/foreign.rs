@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::holders::{is_same_image, last_of_pid};
+use super::pools::PoolFinding;
 use crate::case::SideInput;
 use crate::machine::Findings;
 use crate::machine::owner::is_kernel;
 use crate::machine::pool_key::PoolKey;
+use crate::machine::ranges::RangeSource;
 use crate::net::{Family, Protocol};
 use crate::side::Kind;
 use crate::side::facts::{SideFacts, SocketListing, SourceId, TcpState};
@@ -50,6 +52,9 @@ pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
         set_aside += 1;
         let of_list = inputs.iter_mut().filter(|input| input.used && input.kind == Kind::Tasklist.name());
         of_list.for_each(|input| note(input, &other_images(tasks)));
+    } else if tasks.other > 0 {
+        let of_list = inputs.iter_mut().filter(|input| input.used && input.kind == Kind::Tasklist.name());
+        of_list.for_each(|input| add_note(input, &format!("{}: these rows are not counted", other_images(tasks))));
     }
     let mut foreign: BTreeMap<SourceId, String> = BTreeMap::new();
     for listing in &side.listings {
@@ -84,8 +89,31 @@ pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
 }
 
 fn note(input: &mut SideInput, why: &str) {
+    add_note(input, &format!("{why}: it is of another machine or time, and not counted"));
+}
+
+fn add_note(input: &mut SideInput, more: &str) {
     let note = input.note.take().map(|note| format!("{note}; ")).unwrap_or_default();
-    input.note = Some(format!("{note}{why}: it is of another machine or time, and not counted"));
+    input.note = Some(format!("{note}{more}"));
+}
+
+/// Notes at listings of port ranges that known ports refute them.
+pub(super) fn note_refuted(pools: &[PoolFinding], inputs: &mut [SideInput]) {
+    let refuted = |pool: &PoolFinding| {
+        let told = pool.refuted.filter(|told| told.source == RangeSource::DynamicPortFile)?;
+        let (first, last) = pool.known?;
+        Some(format!(
+            "ports from {first} to {last} are in use, and it says {} to {} for {}: it is of another time or machine, and nothing is counted against it",
+            told.start,
+            told.end(),
+            pool.name()
+        ))
+    };
+    let mut notes: Vec<String> = pools.iter().filter_map(refuted).collect();
+    notes.dedup();
+    for input in inputs.iter_mut().filter(|input| input.used && input.kind == Kind::DynamicPort.name()) {
+        notes.iter().for_each(|note| add_note(input, note));
+    }
 }
 
 fn other_images(agreement: Agreement) -> String {

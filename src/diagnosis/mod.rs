@@ -162,6 +162,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let no_habits = read.clock_set_back || read.displaced > 0 || has_no_closes(&findings);
     let mut conclusion = conclude(&findings, &side, Trust { lossy: read.has_gaps(), no_habits });
     fill_by_event_log(&mut conclusion.pools, pool_full_events(&events));
+    foreign::note_refuted(&conclusion.pools, &mut side_inputs);
     let mut rows = naming::rows(&findings, &side, &conclusion);
     rows.set_rates(findings.span);
     rows.set_ages(traces_span.map(|(_, end)| end));

@@ -39,6 +39,8 @@ pub struct ProcessRow {
     pub started: Option<FileTime>,
     /// When it ended, UTC; `None` where not seen.
     pub ended: Option<FileTime>,
+    /// The image of another process that has its PID by the time of a listing; this one has ended then.
+    pub pid_given_to: Option<String>,
     /// What it is in the case, in the order of the strings.
     pub roles: Vec<Role>,
     /// Bind completions with 0xC0000209.
@@ -203,6 +205,14 @@ impl<'a> ListedNames<'a> {
         }
     }
 
+    /// The image of another process that has a row's PID by the time of a list.
+    fn successor(&self, row: &ProcessRow) -> Option<String> {
+        let (pid, image) = (row.pid?, row.image.as_ref()?);
+        let listed = self.tasks.get(&pid).map(|task| task.image.as_str());
+        let other = [listed, self.images.get(&pid).copied()].into_iter().flatten();
+        other.map(base_name).find(|listed| !is_same_image(image, listed)).map(ToOwned::to_owned)
+    }
+
     /// Puts what the lists tell into a row.
     fn join(&self, row: &mut ProcessRow, pid: u32, may_be_cut: bool, notes: &mut Vec<String>) {
         row.handles = self.handles.get(&pid).copied();
@@ -296,6 +306,7 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
         if last_of_pid.get(&process.pid) == Some(&index) {
             listed.join(&mut row, process.pid, process.image_may_be_cut(), &mut notes);
         }
+        row.pid_given_to = listed.successor(&row);
         rows.push((subject, row));
     }
     for subject in &shown {
@@ -414,6 +425,7 @@ fn row_of(pid: Option<u32>, tally: &Tally) -> ProcessRow {
         socket_service: None,
         started: None,
         ended: None,
+        pid_given_to: None,
         roles,
         bind_failures: tally.bind_failures,
         connect_failures: tally.connect_failures,

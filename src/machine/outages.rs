@@ -6,6 +6,9 @@ use crate::time::FileTime;
 /// Failures further apart than this belong to different outages, if ports were given out in between.
 const GAP_100NS: i64 = 60 * FileTime::SECOND;
 
+/// Where nobody has asked for a port for so long, nothing tells whether there would be one.
+const SILENCE_100NS: i64 = 600 * FileTime::SECOND;
+
 /// Outages of a pool that are told apart; later failures lengthen the last. A day has 1,440 minutes.
 const MAX_OUTAGES: usize = 1440;
 
@@ -93,9 +96,12 @@ impl Outages {
     }
 
     /// Whether the last one goes on at `end`, when the pool has given out `given` ports: the last failure is no more than a
-    /// minute old, or no port was given out since.
+    /// minute old, or in the ten minutes since no port was given out.
     pub fn lasts(&self, end: FileTime, given: u64) -> bool {
-        self.last().is_some_and(|outage| outage.given == given || end.since(outage.last) <= GAP_100NS)
+        self.last().is_some_and(|outage| {
+            let age = end.since(outage.last);
+            age <= GAP_100NS || (outage.given == given && age <= SILENCE_100NS)
+        })
     }
 }
 
@@ -115,7 +121,8 @@ mod tests {
         }
         let spans: Vec<_> = outages.all().iter().map(|outage| (outage.first, outage.last, outage.failures)).collect();
         assert_eq!(spans, [(at(0), at(400), 3), (at(470), at(471), 2)]);
-        assert!(outages.lasts(at(10_000), 11) && outages.lasts(at(500), 12) && !outages.lasts(at(540), 12));
+        assert!(outages.lasts(at(1_000), 11) && !outages.lasts(at(1_100), 11));
+        assert!(outages.lasts(at(500), 12) && !outages.lasts(at(540), 12));
     }
 
     #[test]

@@ -178,11 +178,16 @@ impl Pool {
         at_failure: bool,
         owners: Vec<Held>,
         transport: TransportShare,
+        count: u32,
     ) -> Moment {
         for port in &transport.taken_again {
             self.time_wait.taken(*port);
         }
         let trigger = self.held.saturating_add(transport.in_use);
+        let visible = self.held.saturating_add(transport.ports().saturating_sub(self.unnumbered));
+        let (short, long) = self.time_wait.counts(now);
+        // Where all numbers are known, each port that waits is one that nobody holds.
+        let left = if self.unnumbered > 0 { count.saturating_sub(visible) } else { u32::MAX };
         let largest = owners.iter().map(|held| (held.owner, held.ports));
         Moment {
             largest: largest.reduce(|one, other| if other.1 > one.1 { other } else { one }),
@@ -191,8 +196,8 @@ impl Pool {
             held: self.held,
             unnumbered: self.unnumbered,
             owners,
-            time_wait: self.time_wait.counts(now),
-            time_wait_owners: self.time_wait.owners(now),
+            time_wait: (short.min(left), long.min(left)),
+            time_wait_owners: self.time_wait.owners(now, left),
             transport,
             trigger,
         }
@@ -249,7 +254,7 @@ mod tests {
             pool.hold(None, OWNER, 1, now);
             pool.failed(true, 0, now);
             if pool.wants_moment(range, pool.held(), true) {
-                let moment = pool.moment_now(now, true, Vec::new(), TransportShare::default());
+                let moment = pool.moment_now(now, true, Vec::new(), TransportShare::default(), 1);
                 pool.keep(moment);
                 moments += 1;
             }

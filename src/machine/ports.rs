@@ -275,7 +275,7 @@ impl Ports {
         let range = self.range(key);
         let share = self.transport.share(key, range, &self.pools, self.is_by_address);
         let pool = self.pool(key)?;
-        Some(pool.moment_now(now, at_failure, processes.held_in(key), share))
+        Some(pool.moment_now(now, at_failure, processes.held_in(key), share, range.count))
     }
 
     /// Keeps the state of all pools at the end.

@@ -22,6 +22,11 @@ impl SeenPorts {
         is_new
     }
 
+    /// Whether a port is in it.
+    pub fn contains(&self, port: u16) -> bool {
+        self.bits.get(usize::from(port >> 6)).is_some_and(|word| word >> (port & 63) & 1 == 1)
+    }
+
     /// No port is in it.
     pub fn is_empty(&self) -> bool {
         self.bits.is_empty()

@@ -134,8 +134,9 @@ impl Sockets {
 
     /// A port was given out: what was taken to hold it, and what processes held that have ended, had come back by then.
     fn port_had_come_back<W: Witness>(&mut self, given: Given, now: FileTime, world: &mut World, witness: &mut W) {
-        let Given { pool, port, local, from } = given;
+        let Given { owner, pool, port, local, from } = given;
         let totals = &mut self.totals;
+        let from = from.filter(|_| port.is_none_or(|port| !world.ports.transport.is_given_twice(port)));
         if let Some(socket) = from.and_then(|endpoint| self.open.get_mut(endpoint)) {
             let address = socket.address().and_then(|id| totals.key(id)).and_then(|key| key.local_address);
             // Two addresses of one machine each have their own, where sockets ask for that (SO_PORT_SCALABILITY).
@@ -147,6 +148,9 @@ impl Sockets {
                 Life { endpoint: from.unwrap_or(0), socket, totals, world, witness }.lose_port(now);
                 world.ports.given_twice(pool);
             }
+        }
+        if given.from.is_some() {
+            world.processes.tally(owner).see_peak();
         }
         if world.ports.is_giving_again(pool) {
             self.left_behind.extend(world.processes.take_left_behind());

@@ -119,13 +119,23 @@ impl Tally {
 
     /// A socket begins to hold a port; `counts` where it is another one than its owner holds in this pool already.
     pub fn hold(&mut self, hold: &Hold, counts: bool) {
+        self.hold_instead(hold, counts);
+        self.see_peak();
+    }
+
+    /// The same, where another socket may turn out to have lost the port: [`Self::see_peak`] is to follow.
+    pub fn hold_instead(&mut self, hold: &Hold, counts: bool) {
         let now = hold.since;
         self.ports_held += 1;
-        self.ports_held_peak = self.ports_held_peak.max(self.ports_held);
         self.ports_obtained += 1;
         self.ages.hold(now);
         self.growth.see(self.ports_held, now);
         self.take(hold.pool, hold.port, counts);
+    }
+
+    /// It may hold more than ever before.
+    pub fn see_peak(&mut self) {
+        self.ports_held_peak = self.ports_held_peak.max(self.ports_held);
     }
 
     /// A port of this pool is its owner's too.

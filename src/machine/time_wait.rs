@@ -127,11 +127,17 @@ impl TimeWait {
         self.releases.get(index).map(|release| release.time)
     }
 
-    /// Whose the ports were that wait now, with the shorter length.
-    pub fn owners(&mut self, now: FileTime) -> Vec<(Owner, u32)> {
+    /// Whose the ports were that wait now, with the shorter length; `most` of them, the youngest, since no more can be left of
+    /// the pool: the older ones whose number is not known have been taken again.
+    pub fn owners(&mut self, now: FileTime, most: u32) -> Vec<(Owner, u32)> {
         self.expire(now);
         let mut counts: BTreeMap<Owner, u32> = BTreeMap::new();
+        let mut too_many = self.counts.0.saturating_sub(most);
         for release in self.releases.iter().skip(self.past_short) {
+            if too_many > 0 && release.port.is_none() {
+                too_many -= 1;
+                continue;
+            }
             if is_current(&self.current, release) {
                 *counts.entry(release.owner).or_default() += 1;
             }
@@ -229,7 +235,7 @@ mod tests {
             waits.released(Some(50_000), Owner::Unknown, at(second));
         }
         assert_eq!(waits.counts(at(10)), (1, 1));
-        assert_eq!(waits.owners(at(10)), vec![(Owner::Unknown, 1)]);
+        assert_eq!(waits.owners(at(10), 100), vec![(Owner::Unknown, 1)]);
         assert_eq!(waits.counts(at(128)), (1, 1));
         assert_eq!(waits.counts(at(129)), (0, 1));
     }

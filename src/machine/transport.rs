@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::moment::TransportShare;
-use super::owner::{Owner, ProcessId};
+use super::owner::{Owner, ProcessId, is_kernel};
 use super::pool_key::{Compartment, PoolKey};
 use super::pools::Pool;
 use super::processes::ProcessTable;
@@ -123,6 +123,8 @@ pub struct Transport {
     pub refusal_span: Option<(FileTime, FileTime)>,
     /// Ports given although others use them, because none was free (1195).
     pub weak_references: u64,
+    /// These ports, in both orders of their bytes.
+    weak: SeenPorts,
     /// TIME_WAIT as the global parameters state it, in the unit of the event.
     pub timed_wait_delay: Option<u32>,
     /// Events of port acquisition, binds and connections.
@@ -134,6 +136,8 @@ pub struct Transport {
     /// The order of port bytes as far as it has been decided.
     pub order: Option<PortOrder>,
     deferred: Option<(Option<u32>, FileTime)>,
+    /// The endpoint that was created last.
+    last_endpoint: Option<u64>,
     /// How often the order was asked for in vain.
     undecided: u64,
 }
@@ -155,6 +159,7 @@ impl Transport {
                 let compartment = told.unwrap_or_else(|| processes.compartment(Owner::Process(process)));
                 processes.set_compartment(process, compartment);
                 self.follow(endpoint, Endpoint { process, family, compartment });
+                self.last_endpoint = Some(endpoint);
             }
             TransportEvent::Connection { tcb, pid, family, .. } => {
                 let process = processes.running(pid, time);
@@ -163,8 +168,10 @@ impl Transport {
             }
             TransportEvent::Acquired(reference) => self.acquire(reference, time),
             TransportEvent::Released(reference) => self.release(reference),
-            TransportEvent::WeakReference(_) => {
+            TransportEvent::WeakReference(reference) => {
                 self.weak_references += 1;
+                self.weak.add(reference.port.network());
+                self.weak.add(reference.port.host());
                 self.refused_at(time);
             }
             TransportEvent::Existing { tcb, pid, local, state } => {
@@ -189,11 +196,28 @@ impl Transport {
             TransportEvent::Refused { protocol, connect, family, status, endpoint, .. } => {
                 if status == NtStatus::TOO_MANY_ADDRESSES {
                     let of_endpoint = endpoint.and_then(|endpoint| self.endpoints.get(&endpoint));
-                    let compartment = told.or(of_endpoint.map(|endpoint| endpoint.compartment)).unwrap_or_default();
+                    // Binds are refused in the context of who asks.
+                    let of_caller = || {
+                        let caller =
+                            header_pid.filter(|pid| !is_kernel(*pid)).and_then(|pid| processes.last_known(pid));
+                        caller.map(|caller| processes.compartment(Owner::Process(caller)))
+                    };
+                    let known = told.or(of_endpoint.map(|endpoint| endpoint.compartment));
+                    let compartment = known.or_else(of_caller).unwrap_or_default();
                     let key = PoolKey { protocol: Some(protocol), family, compartment };
                     let refusals = self.refusals.entry(key).or_default();
                     *(if connect { &mut refusals.connects } else { &mut refusals.binds }) += 1;
                     self.refused_at(time);
+                }
+            }
+            TransportEvent::InCompartment { pid, .. } => {
+                let process = processes.running(pid, time);
+                let compartment = told.unwrap_or_default();
+                processes.set_compartment(process, compartment);
+                // The event comes behind that of the endpoint, which does not tell it.
+                let last = self.last_endpoint.and_then(|endpoint| self.endpoints.get_mut(&endpoint));
+                if let Some(last) = last.filter(|last| last.process == process) {
+                    last.compartment = compartment;
                 }
             }
             TransportEvent::Deferred => self.deferred = Some((header_pid, time)),
@@ -221,6 +245,11 @@ impl Transport {
     /// Roughly how many ports of a pool are in use.
     pub fn in_use(&self, key: PoolKey) -> u32 {
         self.in_use.get(key.index()).copied().unwrap_or(0)
+    }
+
+    /// Whether TCP/IP gave a port although others use it.
+    pub(super) fn is_given_twice(&self, port: u16) -> bool {
+        self.weak.contains(port)
     }
 
     /// Ports acquired so far by a protocol, over both families.

@@ -42,6 +42,7 @@ pub(super) fn decode(
     let decoded = match id {
         1001 => endpoint_creation(&mut fields),
         1013 if version >= 2 => tcp_endpoint(&mut fields),
+        1013 => endpoint_compartment(&mut fields),
         1391 => udp_endpoint(&mut fields),
         1002 => request_connect(header_pid, &mut fields),
         1033 => connect_complete(&mut fields),
@@ -90,12 +91,20 @@ fn endpoint_creation(fields: &mut Fields<'_>) -> Read {
     Some((status == NtStatus::SUCCESS && endpoint != 0).then_some(event))
 }
 
-/// 1013 from version 2 on: Endpoint, LocalAddress, Status, ProcessId, CompartmentId, AddressFamily. Before, it does not
-/// tell which endpoint.
+/// 1013 from version 2 on: Endpoint, LocalAddress, Status, ProcessId, CompartmentId, AddressFamily.
 fn tcp_endpoint(fields: &mut Fields<'_>) -> Read {
     let endpoint = fields.pointer()?;
     let _local = sockaddr(fields)?;
     created(endpoint, fields)
+}
+
+/// 1013 before version 2: the same without the endpoint.
+fn endpoint_compartment(fields: &mut Fields<'_>) -> Read {
+    let _local = sockaddr(fields)?;
+    let status = NtStatus(fields.u32()?);
+    let pid = fields.u32()?;
+    let compartment = fields.u32()?;
+    Some((status == NtStatus::SUCCESS).then_some(TransportEvent::InCompartment { pid, compartment }))
 }
 
 /// 1391: Endpoint, Status, ProcessId, CompartmentId, AddressFamily.

@@ -30,7 +30,7 @@ use crate::diagnosis::known::Known;
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::pools::pool_name;
 use crate::diagnosis::state::{Confidence, State};
-use crate::diagnosis::suspect::Suspect;
+use crate::diagnosis::suspect::{SocketsOnly, Suspect, Waiting};
 use crate::diagnosis::verdict::Reason;
 use crate::machine::pool_key::PoolKey;
 use crate::machine::ranges::{PoolRange, RangeSource};
@@ -131,11 +131,35 @@ pub struct Verdict {
     /// Time of the last one.
     pub last_failure: Option<FileTime>,
     /// Who is named for the pool that speaks.
-    #[serde(skip)]
+    #[serde(serialize_with = "suspect_row")]
     pub suspect: Suspect,
     /// What speaks for the verdict beside the reasons.
     #[serde(skip)]
     pub assurances: Vec<Assurance>,
+}
+
+/// A suspect, in the form of the document.
+#[derive(Serialize)]
+struct SuspectRow {
+    kind: &'static str,
+    holder: Option<usize>,
+    image: Option<usize>,
+    time_wait: Option<Waiting>,
+    sockets: Option<SocketsOnly>,
+}
+
+fn suspect_row<S: serde::Serializer>(suspect: &Suspect, serializer: S) -> Result<S::Ok, S::Error> {
+    let none = |kind| SuspectRow { kind, holder: None, image: None, time_wait: None, sockets: None };
+    let row = match *suspect {
+        Suspect::Process(holder) => SuspectRow { holder: Some(holder), ..none("process") },
+        Suspect::Image(image) => SuspectRow { image: Some(image), ..none("image") },
+        Suspect::Kernel(holder) => SuspectRow { holder: Some(holder), ..none("kernel") },
+        Suspect::TimeWait(waiting) => SuspectRow { time_wait: Some(waiting), ..none("time_wait") },
+        Suspect::Sockets(sockets) => SuspectRow { sockets: Some(sockets), ..none("sockets") },
+        Suspect::NotShown => none("not_shown"),
+        Suspect::Nobody => none("nobody"),
+    };
+    row.serialize(serializer)
 }
 
 /// What happened at one local address.

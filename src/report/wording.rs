@@ -145,6 +145,20 @@ pub(crate) fn sentence(text: &str) -> String {
     format!("{}.", sentence_start(text))
 }
 
+/// Where the first failure stands, in front of what it is: `buffer 1, offset 0x10348, CPU 0, `, or the log and the record in it.
+pub(crate) fn place(first: &FirstFailure, side_inputs: &[SideInput]) -> String {
+    let log = first.log.and_then(|log| side_inputs.get(log)).map(|log| shown(base_name(&log.path)));
+    let mut parts = Vec::new();
+    if let (Some(log), Some(record)) = (log, first.log_record) {
+        parts.push(format!("{log}, record {record}, "));
+    }
+    if let (Some(buffer), Some(offset)) = (first.buffer, first.offset) {
+        parts.push(format!("buffer {buffer}, offset {offset:#x}, "));
+    }
+    parts.extend(first.cpu.map(|cpu| format!("CPU {cpu}, ")));
+    parts.concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,18 +172,4 @@ mod tests {
         assert_eq!(percent(0, 5), "0 %");
         assert_eq!(percent(0, 0), "-");
     }
-}
-
-/// Where the first failure stands, in front of what it is: `buffer 1, offset 0x10348, CPU 0, `, or the log and the record in it.
-pub(crate) fn place(first: &FirstFailure, side_inputs: &[SideInput]) -> String {
-    let log = first.log.and_then(|log| side_inputs.get(log)).map(|log| shown(base_name(&log.path)));
-    let mut parts = Vec::new();
-    if let (Some(log), Some(record)) = (log, first.log_record) {
-        parts.push(format!("{log}, record {record}, "));
-    }
-    if let (Some(buffer), Some(offset)) = (first.buffer, first.offset) {
-        parts.push(format!("buffer {buffer}, offset {offset:#x}, "));
-    }
-    parts.extend(first.cpu.map(|cpu| format!("CPU {cpu}, ")));
-    parts.concat()
 }

@@ -240,3 +240,62 @@ impl LogfileHeader {
         self.buffers_written != 0 && self.end_time != 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 100 ns units of so many days and hours behind 2026-01-01, a Thursday.
+    fn at(days: i64, hours: i64) -> i64 {
+        crate::time::day_of(2026, 1, 1) * 864_000_000_000 + days * 864_000_000_000 + hours * 36_000_000_000
+    }
+
+    #[test]
+    fn the_bias_follows_the_rules_of_daylight_saving_time() {
+        // Berlin: the last Sundays of March, 02:00, and of October, 03:00.
+        let berlin = TimeZone {
+            bias_minutes: -60,
+            standard_date: [0, 10, 0, 5, 3, 0, 0, 0],
+            daylight_date: [0, 3, 0, 5, 2, 0, 0, 0],
+            daylight_bias_minutes: -60,
+            ..TimeZone::default()
+        };
+        // 2026-03-29 and 2026-10-25, both at 01:00 UTC.
+        let (spring, autumn) = (at(87, 1), at(297, 1));
+        let bias = |time| berlin.bias_at(time).unwrap();
+        assert_eq!(
+            [bias(at(0, 0)), bias(spring - 1), bias(spring), bias(autumn - 1), bias(autumn)],
+            [-60, -60, -120, -120, -60]
+        );
+        // Sydney begins the year in daylight saving time: first Sundays of April, 03:00, and of October, 02:00.
+        let sydney = TimeZone {
+            bias_minutes: -600,
+            standard_date: [0, 4, 0, 1, 3, 0, 0, 0],
+            daylight_date: [0, 10, 0, 1, 2, 0, 0, 0],
+            ..berlin
+        };
+        assert_eq!(
+            [at(0, 0), at(93, 15), at(93, 16), at(300, 0)].map(|time| sydney.bias_at(time)),
+            [Some(-660), Some(-660), Some(-600), Some(-660)]
+        );
+        let plain = TimeZone { bias_minutes: 300, daylight_bias_minutes: -60, ..TimeZone::default() };
+        assert_eq!(plain.bias_at(at(180, 0)), Some(300));
+        assert_eq!(TimeZone { bias_minutes: i32::MAX, ..plain.clone() }.bias_at(0), None);
+        // Rules that are none.
+        let odd = TimeZone { standard_date: [u16::MAX; 8], daylight_date: [9; 8], ..plain };
+        assert_eq!(odd.bias_at(i64::MAX), None);
+        assert!(
+            TimeZone { standard_date: [0, 10, 6, 5, 99, 99, 99, 0], daylight_date: [0, 3, 1, 1, 2, 0, 0, 0], ..odd }
+                .bias_at(i64::MIN)
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn dates_and_days_are_each_others_inverse() {
+        for day in (-1000..200_000).step_by(37) {
+            let (year, month, of_month) = crate::time::date(day);
+            assert_eq!(crate::time::day_of(year, month, of_month), day);
+        }
+    }
+}

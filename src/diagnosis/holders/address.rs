@@ -39,7 +39,7 @@ impl Book<'_> {
             let bound = here.get(subject).copied().unwrap_or(0);
             let older = older.get(subject).copied().unwrap_or(0);
             let unnumbered = seen.unnumbered.min(bound);
-            *seen = Seen { bound, unnumbered, older, acquired: 0, close_wait: 0, listed: None, ..*seen };
+            *seen = Seen { bound, unnumbered, older, acquired: 0, close_wait: 0, time_wait: 0, listed: None, ..*seen };
         }
         let listed = self.listed_at(part, subjects);
         let in_trace = here.values().chain(older.values()).fold(0, |sum: u32, ports| sum.saturating_add(*ports));

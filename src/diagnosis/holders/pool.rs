@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::habits::When;
 use super::{Book, Conclusion, Holder, HolderEvidence, Pattern, PoolOutage, Seen, Subject, has_bound};
 use crate::diagnosis::listings::{Usage, usage};
-use crate::diagnosis::pools::{ListedPool, PoolFinding, SpeakingOutage, is_near};
+use crate::diagnosis::pools::{EXPLAINED_PERCENT, ListedPool, PoolFinding, SpeakingOutage, is_near};
 use crate::diagnosis::state::{Confidence, State};
 use crate::machine::moment::Moment;
 use crate::machine::outages::Outage;
@@ -15,6 +15,14 @@ use crate::machine::pools::Pool;
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::net::{Family, Protocol};
 use crate::side::facts::SocketListing;
+
+/// Whether a listing says nothing about who held the ports: the outage was over when the trace ended, and listings are taken
+/// then; and the trace itself shows whose they were.
+fn is_of_later(outage: Option<SpeakingOutage>, moment: Option<&Moment>, range: PoolRange) -> bool {
+    let shown = moment.map_or(0, |moment| moment.visible().saturating_add(moment.time_wait.0));
+    let is_shown = u64::from(shown) * 100 >= u64::from(range.count) * u64::from(EXPLAINED_PERCENT);
+    is_shown && outage.is_some_and(|outage| !outage.lasts)
+}
 
 /// Holders of an outage that are told.
 const OUTAGE_HOLDERS: usize = 5;
@@ -47,7 +55,9 @@ impl Book<'_> {
         }
         let mut subjects = self.subjects(moment);
         self.add_reserved(key, range, &mut subjects);
-        self.add_listed(listing, &usage, &mut subjects);
+        if !is_of_later(speaking, moment, range) {
+            self.add_listed(listing, &usage, &mut subjects);
+        }
         let (set_aside, idle) = self.set_aside(key, range);
         let time_wait = match moment {
             Some(moment) => {

@@ -80,6 +80,7 @@ struct Pending {
 /// A port that a bind was given.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Given {
+    pub(super) owner: Owner,
     pub(super) pool: PoolKey,
     pub(super) port: Option<u16>,
     /// Local address of the socket.
@@ -210,8 +211,12 @@ impl<W: Witness> Life<'_, W> {
 
     /// Ends all operations under way.
     pub(super) fn conclude_all(&mut self) {
-        self.conclude(Operation::Bind);
-        self.conclude(Operation::Connect);
+        for operation in [Operation::Bind, Operation::Connect] {
+            // A socket that ends takes nothing away from another one.
+            if let Some(given) = self.conclude(operation) {
+                self.world.processes.tally(given.owner).see_peak();
+            }
+        }
     }
 
     /// Counts an operation's completion for its owner.
@@ -337,14 +342,14 @@ impl<W: Witness> Life<'_, W> {
             return None;
         }
         let from = if asked_for_any { ports.given(pool, port) } else { None };
+        let from = from.filter(|endpoint| *endpoint != self.endpoint);
         let dual = self.socket.is_dual || answer.is_some_and(|address| address.is_mapped());
-        let id = self.hold(key, Hold { owner, pool, port, since: meta.time, dual });
+        let id = self.hold(key, Hold { owner, pool, port, since: meta.time, dual }, from.is_some());
         if !asked_for_any {
             return None;
         }
         self.totals.given(id, meta.time);
-        let from = from.filter(|endpoint| *endpoint != self.endpoint);
-        Some(Given { pool, port, local: key.local_address, from })
+        Some(Given { owner, pool, port, local: key.local_address, from })
     }
 
     /// The socket turns out to serve both families: its port is one of IPv4's too.
@@ -373,14 +378,19 @@ impl<W: Witness> Life<'_, W> {
     }
 
     /// Begins to hold a port; gives the number of the address, if it has one.
-    fn hold(&mut self, key: AddressKey, hold: Hold) -> Option<AddressId> {
+    fn hold(&mut self, key: AddressKey, hold: Hold, is_instead: bool) -> Option<AddressId> {
         if self.socket.held.is_some() || self.socket.closed.is_some() {
             return self.totals.known_address(&key);
         }
         let id = self.totals.address(key);
         self.socket.held = Some((hold, id));
         let counts = self.world.ports.hold(&hold, self.endpoint);
-        self.world.processes.tally(hold.owner).hold(&hold, counts);
+        let tally = self.world.processes.tally(hold.owner);
+        if is_instead {
+            tally.hold_instead(&hold, counts);
+        } else {
+            tally.hold(&hold, counts);
+        }
         self.hold_other(&hold, hold.since);
         self.world.ports.consider(hold.pool, hold.since, false, &self.world.processes);
         self.totals.hold(id, hold.owner);
