@@ -133,7 +133,7 @@ fn restart(named: &Named<'_>) -> Recommendation {
             let text = format!(
                 "restart the service {service} in {label} at the console of the server, not from afar: {why}. {confirms}"
             );
-            changing(RecommendationCode::RestartHolder, text, vec![check, depends_on(&service)])
+            changing(RecommendationCode::RestartAtConsole, text, vec![check, depends_on(&service)])
         }
         Restart::UnknownServices => {
             let text = format!(
