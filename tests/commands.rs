@@ -9,49 +9,7 @@ use crate::first_screen::{Seen, Wrong, against_list, rows};
 
 /// Cases, and the points of their steps that are known to be wrong: `line`, `wrapped`, `range`, `never`. The list only ever
 /// gets shorter.
-const NOT_YET: &[(&str, &str)] = &[
-    ("modern-64", "wrapped"),
-    ("modern-32", "wrapped"),
-    ("legacy", "wrapped"),
-    ("system-time", "wrapped"),
-    ("cpu-cycles", "wrapped"),
-    ("names-mof", "wrapped"),
-    ("names-mof-full", "wrapped"),
-    ("names-tasklist", "wrapped"),
-    ("names-none", "wrapped"),
-    ("reused-pid", "wrapped"),
-    ("reused-endpoint", "wrapped"),
-    ("system-context", "wrapped"),
-    ("failed-1029", "wrapped"),
-    ("failed-1030", "wrapped"),
-    ("internal-completions", "wrapped"),
-    ("shuffled-64cpu", "wrapped"),
-    ("compressed", "wrapped"),
-    ("ipv6", "wrapped"),
-    ("connect-failures", "wrapped"),
-    ("no-afd", "wrapped"),
-    ("single-failure", "wrapped"),
-    ("lost-events", "wrapped"),
-    ("live-copy", "wrapped"),
-    ("multi-provider", "wrapped"),
-    ("holder-before-capture", "wrapped"),
-    ("victims-without-holder", "wrapped"),
-    ("no-afd-capture", "wrapped"),
-    ("no-closes", "wrapped"),
-    ("handles-only", "wrapped"),
-    ("netstat-without-q", "wrapped"),
-    ("listing-alone-healthy", "wrapped"),
-    ("listing-alone-without-q", "wrapped"),
-    ("narrow-and-untold", "wrapped"),
-    ("svchost-core", "never"),
-    ("svchost-rpcss", "never"),
-    ("svchost-dnscache", "never"),
-    ("svchost-bfe", "never"),
-    ("svchost-lsm", "never"),
-    ("svchost-several", "never"),
-    ("defender-leaks", "never"),
-    ("machines/svchost_core", "never"),
-];
+const NOT_YET: &[(&str, &str)] = &[("defender-leaks", "never")];
 
 /// First port and ports of a default range.
 const DEFAULT_RANGE: (u32, u32) = (49_152, 16_384);

@@ -105,7 +105,9 @@ pub(super) fn pools(
             .iter()
             .filter(|holder| holder.pool == index)
             .max_by_key(|holder| holder.ports)
-            .map(|holder| holder.evidence),
+            .map(|holder| holder.evidence)
+            // Ports in TIME_WAIT have no owner any more.
+            .or_else(|| (pool.listed_time_wait > 0).then_some(HolderEvidence::A)),
         forecast: forecast(pool),
     };
     conclusion.pools.iter().enumerate().map(outcome).collect()
