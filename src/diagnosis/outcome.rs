@@ -106,8 +106,8 @@ pub(super) fn pools(
             .filter(|holder| holder.pool == index)
             .max_by_key(|holder| holder.ports)
             .map(|holder| holder.evidence)
-            // Sockets without an owner, in TIME_WAIT, are listed all the same.
-            .or_else(|| pool.listing.filter(|listing| listing.used > 0).map(|_| HolderEvidence::A)),
+            // Ports in TIME_WAIT have no owner any more.
+            .or_else(|| (pool.listed_time_wait > 0).then_some(HolderEvidence::A)),
         forecast: forecast(pool),
     };
     conclusion.pools.iter().enumerate().map(outcome).collect()

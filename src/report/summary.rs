@@ -1,7 +1,7 @@
 //! The sentences that every face of a report shares: headline, what happened, who holds the ports, how sure that is, what is
 //! next. As data, without width, colour or indent; what they say was decided by the diagnosis.
 
-use super::wording::{percent, percent_of, sentence_start};
+use super::wording::{percent, percent_of, sentence_start, who};
 use super::{Assurance, PoolRow, Report, SystemEventRow};
 use crate::diagnosis::advice::Recommendation;
 use crate::diagnosis::holders::HolderEvidence;
@@ -143,6 +143,13 @@ impl Report {
                     "{estimate} ports were in TIME_WAIT, by estimate, if it lasts {short} s; {longer} if it lasts {long} s"
                 )
             });
+        }
+        for holder in self.holders.iter().filter(|holder| holder.pool == index) {
+            let users: Vec<String> =
+                holder.used_by.iter().filter_map(|user| self.processes.get(user.process)).map(who).collect();
+            if let Some(owner) = self.processes.get(holder.process).filter(|_| !users.is_empty()) {
+                told.push(format!("{} created sockets that {} used: they count for it", who(owner), users.join(", ")));
+            }
         }
         if pool.set_aside > 0 {
             let ports = counted(pool.set_aside.into(), "port");

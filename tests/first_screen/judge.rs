@@ -247,8 +247,9 @@ fn known(truth: &Screen, seen: &Seen) -> Vec<String> {
 }
 
 fn destination(truth: &Screen, seen: &Seen) -> Vec<String> {
-    let is_first = |remote: &&str| seen.json["destinations"][0]["remote"] == *remote;
-    let missing = truth.destination.filter(|remote| !is_first(remote));
+    let first = &seen.json["destinations"][0];
+    let told = first["remote"].as_str().map(|remote| format!("{remote}:{}", first["port"]));
+    let missing = truth.destination.filter(|remote| told.as_deref() != Some(remote));
     Vec::from_iter(missing.map(|remote| format!("{remote} is not the first destination")))
 }
 
