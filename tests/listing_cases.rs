@@ -129,7 +129,7 @@ const KNOWN: &[Known] = &[
     ),
     Known(
         "94-netstat-anobq-svchost-service.txt",
-        &["holds 14000 1760 svchost.exe iphlpsvc", "restart the service iphlpsvc", "Restart-Service -Name 'iphlpsvc'"],
+        &["holds 14000 1760 svchost.exe iphlpsvc", "step restart_at_console restart the service iphlpsvc"],
         &["restart svchost.exe"],
     ),
     Known("05-netstat-anobq-fr-850.txt", &["holds 60 4312 ledgersync.exe", "holds 2 1760 svchost.exe CryptSvc"], &[]),

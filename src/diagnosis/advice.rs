@@ -193,14 +193,17 @@ fn confirm(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
     if commands.is_empty() {
         return;
     }
+    if lists_sockets {
+        commands.push(capture::LIST_SOCKETS_BY_NAME.to_owned());
+    }
     let (code, text) = match (lists_sockets, lacks_bound) {
         (true, true) => (
             RecommendationCode::Confirm,
-            "list the sockets again, with -q: without it netstat hides sockets that are only bound. Analyze the folder again with these files",
+            "list the sockets again, with -q: without it netstat hides sockets that are only bound. The last command may take minutes. Analyze the folder again with these files",
         ),
         (true, false) => (
             RecommendationCode::Confirm,
-            "confirm on the server who holds the ports, before anything is restarted. Analyze the folder again with these files",
+            "confirm on the server who holds the ports, before anything is restarted. The last command may take minutes. Analyze the folder again with these files",
         ),
         (false, _) => (RecommendationCode::Collect, "take what is missing here, and analyze the folder again"),
     };

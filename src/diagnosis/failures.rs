@@ -24,6 +24,7 @@ pub struct Failures {
     /// Every status that operations failed with, by operation and status.
     pub by_status: Vec<StatusRow>,
     /// Bind and connect failures of sockets in each of the traces, in their order.
+    #[serde(skip)]
     pub by_trace: Vec<u64>,
 }
 

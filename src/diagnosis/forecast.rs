@@ -110,3 +110,44 @@ fn of_pool(step: &Step, key: PoolKey) -> u32 {
 fn level(step: &Step, key: PoolKey) -> Option<&Level> {
     step.levels().iter().find(|level| level.pool == key)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::ranges::{PoolRange, RangeSource};
+    use crate::machine::timeline::{Happening, Timeline};
+    use crate::net::{Family, Protocol};
+
+    const KEY: fn() -> PoolKey = || PoolKey::new(Protocol::Tcp, Family::Ipv4);
+
+    /// A timeline of a minute with so many ports in use at the end of each second.
+    fn timeline(occupied: impl Fn(u32) -> u32) -> Steps {
+        let mut timeline = Timeline::new(None);
+        for second in 0..60 {
+            timeline.count(Happening::BindOk, FileTime(i64::from(second) * FileTime::SECOND), 0);
+            timeline.end_step(vec![Level { pool: KEY(), occupied: occupied(second), largest: Vec::new() }]);
+        }
+        timeline.finish()
+    }
+
+    fn of(occupied: impl Fn(u32) -> u32) -> Option<Forecast> {
+        let range = PoolRange { start: 50_000, count: 1_000, source: RangeSource::DynamicPortFile };
+        let end = FileTime(60 * FileTime::SECOND);
+        forecast(&PoolFinding::new(KEY(), range), &timeline(occupied), Some(end))
+    }
+
+    #[test]
+    fn a_pool_that_fills_is_full_at_its_rate() {
+        let told = of(|second| 100 + 10 * second).unwrap();
+        assert_eq!((told.free, told.per_minute), (310, 600.0));
+        assert_eq!(told.full_at.since(FileTime(60 * FileTime::SECOND)) / FileTime::SECOND, 31);
+    }
+
+    #[test]
+    fn a_plateau_a_step_and_a_full_pool_have_no_forecast() {
+        assert_eq!(of(|_| 900), None);
+        assert_eq!(of(|second| if second < 50 { 100 } else { 600 }), None);
+        assert_eq!(of(|second| 1_000 - (60 - second)).map(|told| told.free), Some(1));
+        assert_eq!(of(|second| 950 + second), None, "none is left");
+    }
+}

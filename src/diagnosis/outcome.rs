@@ -105,7 +105,9 @@ pub(super) fn pools(
             .iter()
             .filter(|holder| holder.pool == index)
             .max_by_key(|holder| holder.ports)
-            .map(|holder| holder.evidence),
+            .map(|holder| holder.evidence)
+            // Sockets without an owner, in TIME_WAIT, are listed all the same.
+            .or_else(|| pool.listing.filter(|listing| listing.used > 0).map(|_| HolderEvidence::A)),
         forecast: forecast(pool),
     };
     conclusion.pools.iter().enumerate().map(outcome).collect()

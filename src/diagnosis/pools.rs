@@ -298,3 +298,52 @@ pub fn is_dns_pool(image: &str, pool: &PoolFinding, ports: u32) -> bool {
 
 /// Most sockets that the DNS Server's socket pool can be set to. Source: `dnscmd /config /socketpoolsize`.
 const DNS_POOL_MAX: u32 = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::ranges::DEFAULT_RANGE;
+    use crate::net::Family;
+
+    fn full(family: Family, explained: u32, (first, last): (i64, i64), failures: u64, lasts: bool) -> PoolFinding {
+        let at = |second: i64| FileTime(second * FileTime::SECOND);
+        PoolFinding {
+            state: Some(State::Exhausted),
+            explained,
+            outage: Some(SpeakingOutage { first: at(first), last: at(last), failures, lasts }),
+            ..PoolFinding::new(PoolKey::new(Protocol::Tcp, family), DEFAULT_RANGE)
+        }
+    }
+
+    #[test]
+    fn the_outage_that_lasts_speaks_first_and_then_the_one_with_most_failures() {
+        let (v4, v6) = (Family::Ipv4, Family::Ipv6);
+        let worse = full(v4, 16_000, (0, 50), 900, false);
+        assert_eq!(speaking_pool(&[worse.clone(), full(v6, 16_000, (500, 520), 40, true)]), Some(1));
+        assert_eq!(speaking_pool(&[worse.clone(), full(v6, 16_000, (500, 520), 40, false)]), Some(0));
+        // What failed with it speaks where it failed first.
+        assert_eq!(speaking_pool(&[worse, full(v6, 16_000, (-5, 40), 100, false)]), Some(1));
+    }
+
+    #[test]
+    fn a_pool_that_is_explained_speaks_before_one_that_is_not() {
+        let (v4, v6) = (Family::Ipv4, Family::Ipv6);
+        let hidden = full(v4, 30, (0, 20), 498, true);
+        assert_eq!(speaking_pool(&[hidden.clone(), full(v6, 16_300, (0, 0), 1, true)]), Some(1));
+        assert_eq!(
+            speaking_pool(&[hidden, full(v6, 30, (-1, 0), 1, true)]),
+            Some(0),
+            "a single failure beside hundreds"
+        );
+        let refuted = PoolFinding { refuted: Some(DEFAULT_RANGE), ..full(v4, 30, (0, 20), 498, true) };
+        assert!(refuted.is_explained() && refuted.unexplained().is_none(), "nothing is counted against it");
+    }
+
+    #[test]
+    fn more_than_a_pool_has_is_not_understood() {
+        let held = |held| PoolFinding { held: (held, 0), ..full(Family::Ipv4, 16_384, (0, 1), 2, true) };
+        assert!(!held(16_400).is_not_understood() && held(32_000).is_not_understood());
+        let twice = PoolFinding { given_twice: 40, ..held(100) };
+        assert!(twice.is_not_understood());
+    }
+}

@@ -93,7 +93,7 @@ impl Candidates<'_> {
         let of_both = self.of_both_families(pool).filter(|(_, row)| row.share_of_pool >= LARGE_SHARE);
         let own = self.largest(index);
         let largest = own.filter(|(_, row)| of_both.is_none() || row.share_of_pool >= LARGE_SHARE).or(of_both);
-        if self.is_doubtful(pool) && !largest.is_some_and(|(_, row)| row.holder.evidence <= HolderEvidence::B) {
+        if self.is_doubtful(pool) && largest.is_none_or(|(_, row)| row.holder.evidence > HolderEvidence::B) {
             return Suspect::NotShown;
         }
         let image =

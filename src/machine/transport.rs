@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::moment::TransportShare;
-use super::owner::{Owner, ProcessId};
+use super::owner::{Owner, ProcessId, is_kernel};
 use super::pool_key::{Compartment, PoolKey};
 use super::pools::Pool;
 use super::processes::ProcessTable;
@@ -196,7 +196,14 @@ impl Transport {
             TransportEvent::Refused { protocol, connect, family, status, endpoint, .. } => {
                 if status == NtStatus::TOO_MANY_ADDRESSES {
                     let of_endpoint = endpoint.and_then(|endpoint| self.endpoints.get(&endpoint));
-                    let compartment = told.or(of_endpoint.map(|endpoint| endpoint.compartment)).unwrap_or_default();
+                    // Binds are refused in the context of who asks.
+                    let of_caller = || {
+                        let caller =
+                            header_pid.filter(|pid| !is_kernel(*pid)).and_then(|pid| processes.last_known(pid));
+                        caller.map(|caller| processes.compartment(Owner::Process(caller)))
+                    };
+                    let known = told.or(of_endpoint.map(|endpoint| endpoint.compartment));
+                    let compartment = known.or_else(of_caller).unwrap_or_default();
                     let key = PoolKey { protocol: Some(protocol), family, compartment };
                     let refusals = self.refusals.entry(key).or_default();
                     *(if connect { &mut refusals.connects } else { &mut refusals.binds }) += 1;

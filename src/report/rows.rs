@@ -145,7 +145,7 @@ fn timeline(timeline: &Steps, levels: &[StepLevel]) -> Vec<TimelineStep> {
         closes: step.closes,
         ports_held: step.ports_held(),
         occupied: levels.get(index).map(|level| level.occupied),
-        by_holder: levels.get(index).map(|level| by_holder(level)).unwrap_or_default(),
+        by_holder: levels.get(index).map(by_holder).unwrap_or_default(),
     });
     steps.collect()
 }

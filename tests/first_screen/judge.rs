@@ -23,7 +23,7 @@ pub(super) fn judge(truth: &Screen, seen: &Seen) -> Vec<Wrong> {
         ("lacks", lacks(truth, seen)),
         ("harms", harms(truth, seen)),
         ("restarts", restarts(truth, seen)),
-        ("says", missing(&truth.says, &seen.screen, "on the first screen")),
+        ("says", missing(&truth.says, &format!("{}\n{}", seen.headline(), seen.screen), "on the first screen")),
         ("tells", missing(&truth.tells, &seen.text, "in the report")),
         ("silent", unfit(truth, seen)),
         ("outages", outages(truth, seen)),

@@ -3,7 +3,7 @@
 //! Every command is one line that a command prompt takes as it stands, and PowerShell too: no `&`, no `^`, no `cd /d`.
 
 /// An elevated prompt starts in System32: what is written goes into a folder of the case.
-pub(super) const CASE_FOLDER: [&str; 2] = [r"mkdir C:\case", r"cd C:\case"];
+pub(super) const CASE_FOLDER: [&str; 2] = [r"md C:\case", r"cd C:\case"];
 
 /// Starts a session with the providers that a report needs. The keywords of TCPIP hold every event that is decoded and none
 /// for each packet; `report` and `correlation` are off because they make `netsh trace stop` work for minutes.
@@ -17,6 +17,9 @@ pub(super) const LIST_PROCESSES: &str = "tasklist /svc > tasklist.txt";
 
 /// All sockets with their PIDs, bound ones too. Without `-b`, which may take minutes: [`LIST_PROCESSES`] has the names.
 pub(super) const LIST_SOCKETS: &str = "netstat -anoq > netstat.txt";
+
+/// The same with the program and the service of each socket. It may take minutes: last, where somebody can wait.
+pub(super) const LIST_SOCKETS_BY_NAME: &str = "netstat -anobq > netstat-b.txt";
 
 /// The range of the pool that most programs use.
 pub(super) const LIST_RANGE: &str = "netsh int ipv4 show dynamicport tcp > dynamicport-ipv4.txt";
@@ -43,7 +46,7 @@ mod tests {
 
     #[test]
     fn each_command_is_a_line_that_every_prompt_takes() {
-        for command in CAPTURE_COMMANDS.iter().chain(&LISTING_COMMANDS) {
+        for command in CAPTURE_COMMANDS.iter().chain(&LISTING_COMMANDS).chain([&LIST_SOCKETS_BY_NAME]) {
             assert!(!command.contains(['\n', '&', '^', '|']), "{command}");
         }
     }

@@ -23,7 +23,7 @@ pub(super) enum Restart {
 /// system services, its page on protected services for anti-malware; names of minimal processes.
 const NEVER_PROCESSES: &[(&[&str], &str)] = &[
     (&["csrss", "wininit", "winlogon", "services", "smss", "logonui"], "Windows stops without it"),
-    (&["lsass", "lsaiso"], "it signs everybody in, and its end restarts Windows"),
+    (&["lsass", "lsaiso"], "it signs everybody in, and Windows goes down with it"),
     (
         &["system", "registry", "memory compression", "secure system", "system idle process", "idle"],
         "it is the kernel, not a program",

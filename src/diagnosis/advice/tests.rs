@@ -202,7 +202,7 @@ fn what_is_missing_is_asked_for_and_nothing_else() {
     let pools = [pool(DEFAULT)];
     let lacking = Situation { has_event_log: false, ..situation(&pools, Accused::Nobody) };
     let steps = steps(&lacking);
-    assert_eq!(find(&steps, "collect").commands, [r"mkdir C:\case", r"cd C:\case", "wevtutil epl System System.evtx"]);
+    assert_eq!(find(&steps, "collect").commands, [r"md C:\case", r"cd C:\case", "wevtutil epl System System.evtx"]);
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn what_failed_without_a_shortage_has_steps_of_its_own() {
     let steps = recommend(&calm, &symptoms);
     assert_eq!(codes(&steps), ["find_listener"]);
     assert!(steps[0].text.contains("port 8080: it is w3wp.exe (PID 9)"), "{}", steps[0].text);
-    assert_eq!(steps[0].commands[0], r"mkdir C:\case");
+    assert_eq!(steps[0].commands[0], r"md C:\case");
 }
 
 #[test]

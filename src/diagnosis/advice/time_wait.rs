@@ -50,7 +50,7 @@ pub(super) fn time_wait_steps(situation: &Situation<'_>, list: &mut Vec<Recommen
     list.push(Recommendation {
         code: RecommendationCode::ShortenTimeWait,
         text: format!(
-            "shorten TIME_WAIT with TcpTimedWaitDelay: {versions}, absent means the default of 120 s (Microsoft's newest page says 4 minutes). It may take a restart of the server. If the query above shows a value, note it: the undo removes it"
+            "shorten TIME_WAIT with TcpTimedWaitDelay: {versions}, absent means the default of 120 s (Microsoft's newest page says 4 minutes). It may count from the next start of Windows on. If the query above shows a value, note it: the undo removes it"
         ),
         commands: vec![format!("reg add {PARAMETERS} /v TcpTimedWaitDelay /t REG_DWORD /d {SHORT_DELAY_SECONDS} /f")],
         changes_state: true,

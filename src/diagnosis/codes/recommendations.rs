@@ -32,6 +32,9 @@ codes! {
         RestartHolder = "restart_holder",
             "restart the top holder, if it is an application that leaks or has a quarter of the pool; proves it too",
             "Ending the process gives its ports back, which relieves the server at once. If outbound connections return, it is proven that this process held the ports. It will fill the pool again, so restart it only after the evidence is saved. Plan for the interruption of what it serves.";
+        RestartAtConsole = "restart_at_console",
+            "the top holder hosts a service that cuts off whoever restarts it from afar",
+            "Restarting this service may drop Remote Desktop sessions, or change the address or the network profile of the server. Do it at its console, at a time when that does no harm. No command is given for it, so that nobody pastes it from afar.";
         RestartServer = "restart_server",
             "the same of a part of Windows that cannot be restarted alone",
             "The top holder is a process without which Windows stops, so its ports come back only with a restart of the server. Look first for what makes it hold ports: such processes act for others. Save the evidence before the restart.";

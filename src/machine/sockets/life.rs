@@ -211,8 +211,12 @@ impl<W: Witness> Life<'_, W> {
 
     /// Ends all operations under way.
     pub(super) fn conclude_all(&mut self) {
-        self.conclude(Operation::Bind);
-        self.conclude(Operation::Connect);
+        for operation in [Operation::Bind, Operation::Connect] {
+            // A socket that ends takes nothing away from another one.
+            if let Some(given) = self.conclude(operation) {
+                self.world.processes.tally(given.owner).see_peak();
+            }
+        }
     }
 
     /// Counts an operation's completion for its owner.
@@ -338,13 +342,13 @@ impl<W: Witness> Life<'_, W> {
             return None;
         }
         let from = if asked_for_any { ports.given(pool, port) } else { None };
+        let from = from.filter(|endpoint| *endpoint != self.endpoint);
         let dual = self.socket.is_dual || answer.is_some_and(|address| address.is_mapped());
         let id = self.hold(key, Hold { owner, pool, port, since: meta.time, dual }, from.is_some());
         if !asked_for_any {
             return None;
         }
         self.totals.given(id, meta.time);
-        let from = from.filter(|endpoint| *endpoint != self.endpoint);
         Some(Given { owner, pool, port, local: key.local_address, from })
     }
 

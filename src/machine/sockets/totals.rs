@@ -130,8 +130,9 @@ impl Totals {
 
     /// Counts a failure for its trace, and keeps the earliest.
     pub(super) fn note_failure(&mut self, failure: FailureEvidence) {
-        if failure.meta.place.entry.is_none() {
-            *self.failures_by_trace.entry(failure.meta.place.trace).or_default() += 1;
+        let place = failure.meta.place;
+        if place.entry.is_none() {
+            *self.failures_by_trace.entry(place.trace).or_default() += 1;
         }
         if self.first_failure.is_none_or(|known| failure.meta.time < known.meta.time) {
             self.first_failure = Some(failure);

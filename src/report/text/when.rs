@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Page;
+use crate::diagnosis::state::State;
 use crate::report::TimelineStep;
 use crate::report::wording::who;
 use crate::time::ShownTime as _;
@@ -36,6 +37,8 @@ impl Page<'_, '_> {
         // What the pool has given out is drawn against the pool; without one, what sockets hold against its peak.
         let pool = report.verdict.pool.and_then(|index| report.pools.get(index)).map(|pool| u64::from(pool.count));
         let (level, values, whole) = match occupied {
+            // Where most of a full pool is out of sight, this is what the trace sees of it.
+            Some(values) if !self.is_seen_whole() => ("ports seen", values, pool),
             Some(values) => ("ports in use", values, pool),
             None => ("ports held", of_steps(|step| step.ports_held), None),
         };
@@ -53,6 +56,13 @@ impl Page<'_, '_> {
             self.line(&format!("  {name:<LABEL$}{}   peak {}", bars(&values, None), grouped(peak)))?;
         }
         self.outages()
+    }
+
+    /// Whether what is told of the pool that speaks is about all of it: nine of ten ports, where it was full.
+    fn is_seen_whole(&self) -> bool {
+        let pool = self.report.verdict.pool.and_then(|index| self.report.pools.get(index));
+        let peak = self.report.timeline.iter().filter_map(|step| step.occupied).max().unwrap_or(0);
+        pool.is_none_or(|pool| pool.state != State::Exhausted || u64::from(peak) * 10 >= u64::from(pool.count) * 9)
     }
 
     fn outages(&mut self) -> io::Result<()> {
