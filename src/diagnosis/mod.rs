@@ -4,7 +4,7 @@
 //! [`diagnose`] takes the facts of a case and decides everything; reports only lay out and print what it says. Top to
 //! bottom, each file knowing only those below it:
 //!
-//! * [`outcome`], [`advice`], [`alternatives`], `assurance`, `notes`: the last questions, answered from `grounds`
+//! * [`outcome`], [`advice`], [`mod@alternatives`], `assurance`, `notes`: the last questions, answered from `grounds`
 //! * [`verdict`]: a list of rules over the [`evidence`]
 //! * `unexplained`, `system_events`, `naming`, `procedure`, `failures`: what the inputs say, put together for the case
 //! * [`holders`] over [`pools`] and [`listings`]: who holds the ports
