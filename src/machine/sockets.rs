@@ -140,10 +140,7 @@ impl Sockets {
         if let Some(socket) = from.and_then(|endpoint| self.open.get_mut(endpoint)) {
             let address = socket.address().and_then(|id| totals.key(id)).and_then(|key| key.local_address);
             // Two addresses of one machine each have their own, where sockets ask for that (SO_PORT_SCALABILITY).
-            let is_apart = match (address, local) {
-                (Some(one), Some(other)) => one != other && !one.is_unspecified() && !other.is_unspecified(),
-                _ => false,
-            };
+            let is_apart = address.zip(local).is_some_and(|(one, other)| one != other);
             if !is_apart && socket.hold().is_some_and(|hold| hold.port == port && hold.pool == pool) {
                 Life { endpoint: from.unwrap_or(0), socket, totals, world, witness }.lose_port(now);
                 world.ports.given_twice(pool);

@@ -9,7 +9,5 @@ pub(super) const NOT_YET: &[(&str, &str)] = &[
     ("before-and-after", "harms restarts"),
     ("healthy-busy", "says"),
     ("healthy-plateau", "says"),
-    ("broker", "tells"),
-    ("duplicated-handles", "tells"),
     ("excluded-most", "order says"),
 ];

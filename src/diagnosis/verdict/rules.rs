@@ -258,7 +258,9 @@ fn range_refuted(evidence: &VerdictEvidence) -> Option<String> {
 
 fn no_close_events(evidence: &VerdictEvidence) -> Option<String> {
     let text = "the session holds no close or cleanup event at all: what is still held is not known, and nobody is called a leak";
-    evidence.no_closes.then(|| text.to_owned())
+    // Where there are ports enough, nobody is looked for.
+    let is_asked = evidence.is_exhausted() || evidence.nearly.is_some();
+    (evidence.no_closes && is_asked).then(|| text.to_owned())
 }
 
 fn held_beyond_pool(evidence: &VerdictEvidence) -> Option<String> {
