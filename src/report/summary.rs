@@ -7,6 +7,7 @@ use crate::diagnosis::advice::Recommendation;
 use crate::diagnosis::holders::HolderEvidence;
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::state::{Confidence, State};
+use crate::diagnosis::suspect::Suspect;
 use crate::diagnosis::verdict::Reason;
 use crate::event::base_name;
 use crate::time::ShownTime as _;
@@ -122,12 +123,23 @@ impl Report {
             is_told.then(|| PoolHolders {
                 pool: index,
                 name: (!is_alone).then(|| pool.name()),
-                explanation: format!("{}; explains {explained} of the pool", known_by(pool.known_by)),
+                explanation: format!("{}; explains {explained} of the pool", self.pool_known_by(index, pool)),
                 holders,
                 rest: self.rest_of_pool(index, pool),
             })
         };
         of_interest().filter_map(holders_of).collect()
+    }
+
+    /// How it is known who holds the ports of a pool.
+    fn pool_known_by(&self, index: usize, pool: &PoolRow) -> &'static str {
+        match self.verdict.suspect {
+            Suspect::TimeWait(waiting) if waiting.pool == index && waiting.is_listed => {
+                "evidence A: a listing of sockets, in TIME_WAIT"
+            }
+            Suspect::TimeWait(waiting) if waiting.pool == index => known_by(Some(HolderEvidence::D)),
+            _ => known_by(pool.known_by),
+        }
     }
 
     fn rest_of_pool(&self, index: usize, pool: &PoolRow) -> Vec<String> {
