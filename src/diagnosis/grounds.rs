@@ -45,17 +45,34 @@ impl Grounds<'_> {
         self.side_inputs.iter().filter(|side| side.used && side.kind == Kind::Evtx.name()).count() > of_afd
     }
 
+    /// The traces that tell something about ports; all, where none does.
+    pub(super) fn speaking(&self) -> impl Iterator<Item = &TraceFacts> {
+        speaking(self.traces)
+    }
+
+    /// AFD bind events, enter and exit, of traces and logs.
+    pub(super) fn bind_records(&self) -> u64 {
+        let traced: u64 = self.traces.iter().map(|trace| trace.coverage.bind_records).sum();
+        let logged: u64 = self.side.afd_logs.iter().map(|log| log.binds).sum();
+        traced + logged
+    }
+
     /// Start and end of the traces, see [`span`].
     pub(super) fn span(&self) -> Option<(FileTime, FileTime)> {
         span(self.traces, self.findings)
     }
 }
 
-/// Start and end of the traces: as their headers say, else from the first event to the last. Where some of them tell something
-/// about ports, those alone: a log of something else may be of another day.
-pub(super) fn span(traces: &[TraceFacts], findings: &Findings) -> Option<(FileTime, FileTime)> {
+/// A log of something else may be of another machine and another day.
+fn speaking(traces: &[TraceFacts]) -> impl Iterator<Item = &TraceFacts> {
     let any_speaks = traces.iter().any(|trace| trace.summary.speaks);
-    let spans = || traces.iter().filter(|trace| trace.summary.speaks || !any_speaks).map(|trace| &trace.summary);
+    traces.iter().filter(move |trace| trace.summary.speaks || !any_speaks)
+}
+
+/// Start and end of the traces: as their headers say, else from the first event to the last. Where some of them tell something
+/// about ports, those alone.
+pub(super) fn span(traces: &[TraceFacts], findings: &Findings) -> Option<(FileTime, FileTime)> {
+    let spans = || speaking(traces).map(|trace| &trace.summary);
     let start = spans().filter_map(|trace| trace.started).min();
     let end = spans().filter_map(|trace| trace.ended).max();
     match (start, end, findings.span) {

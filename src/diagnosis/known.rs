@@ -253,7 +253,7 @@ impl Signs {
         let fits_build = is_any_build || machine.build.is_some_and(|build| (first..=last).contains(&build));
         let runs = |image: &&str| machine.images.iter().any(|running| is_like(running, image));
         let fits_machine = fits_build
-            && (self.beside.is_empty() || self.beside.iter().any(|image| runs(&image)))
+            && (self.beside.is_empty() || self.beside.iter().any(runs))
             && self.machine.iter().all(|sign| machine.has(*sign));
         match process {
             None => !self.is_of_process() && fits_machine,

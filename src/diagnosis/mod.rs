@@ -4,7 +4,7 @@
 //! [`diagnose`] takes the facts of a case and decides everything; reports only lay out and print what it says. Top to
 //! bottom, each file knowing only those below it:
 //!
-//! * [`outcome`], [`advice`], [`alternatives`], `assurance`, `notes`: the last questions, answered from `grounds`
+//! * [`outcome`], [`advice`], [`mod@alternatives`], `assurance`, `notes`: the last questions, answered from `grounds`
 //! * [`verdict`]: a list of rules over the [`evidence`]
 //! * `unexplained`, `system_events`, `naming`, `procedure`, `failures`: what the inputs say, put together for the case
 //! * [`holders`] over [`pools`] and [`listings`]: who holds the ports
@@ -168,6 +168,13 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     rows.set_ages(traces_span.map(|(_, end)| end));
     let mut evidence = VerdictEvidence::gather(read, &findings, &conclusion, &rows, &events);
     evidence.foreign_listings = foreign_listings;
+    let counted = counted_sockets(&side, &findings, &rows);
+    if let Some(pool) = speaking_pool(&conclusion.pools).and_then(|index| conclusion.pools.get(index))
+        && counted.first().is_some_and(|seen| seen.is_large(pool.range.count))
+    {
+        // A holder is in sight, if not its ports.
+        evidence.explained_percent = None;
+    }
     let judgement = judge(&evidence);
     let timeline = std::mem::take(&mut findings.world.ports.timeline).finish();
     let grounds = Grounds {
@@ -188,7 +195,6 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let images = images::images(&grounds, &holders);
     let outages = outages::outages(&conclusion, &rows);
     let levels = forecast::levels(&timeline, levels_pool(pool, &conclusion.pools), &findings, &rows);
-    let counted = counted_sockets(&side, &findings, &rows);
     let candidates = Candidates {
         pools: &pools,
         holders: &holders,

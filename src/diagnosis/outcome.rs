@@ -105,7 +105,9 @@ pub(super) fn pools(
             .iter()
             .filter(|holder| holder.pool == index)
             .max_by_key(|holder| holder.ports)
-            .map(|holder| holder.evidence),
+            .map(|holder| holder.evidence)
+            // Ports in TIME_WAIT have no owner any more.
+            .or_else(|| (pool.listed_time_wait > 0).then_some(HolderEvidence::A)),
         forecast: forecast(pool),
     };
     conclusion.pools.iter().enumerate().map(outcome).collect()
@@ -172,12 +174,12 @@ fn look(holder: &Holder, pattern: Option<Pattern>, row: &ProcessRow, is_dns: boo
 
 /// When the last trace ended, as its header says.
 fn end(grounds: &Grounds<'_>) -> Option<FileTime> {
-    grounds.traces.iter().filter_map(|trace| trace.summary.ended).max()
+    grounds.speaking().filter_map(|trace| trace.summary.ended).max()
 }
 
 /// Minutes that the traces last, as their headers say.
 fn minutes(grounds: &Grounds<'_>) -> Option<f64> {
-    let start = grounds.traces.iter().filter_map(|trace| trace.summary.started).min()?;
+    let start = grounds.speaking().filter_map(|trace| trace.summary.started).min()?;
     let minutes = end(grounds)?.since(start) as f64 / (60 * FileTime::SECOND) as f64;
     (minutes > 0.0).then_some(minutes)
 }

@@ -64,7 +64,7 @@ pub struct PoolFinding {
     pub known: Option<(u16, u16)>,
     /// Many ports are known to be in use outside of those that binds were given.
     pub others_known: bool,
-    /// Ports given out although a socket seemed to hold them.
+    /// Ports given out until the last failure although a socket seemed to hold them; 0 where events were lost.
     pub given_twice: u64,
     /// Of what is not explained, what sockets of IPv6 may take that serve IPv4 too.
     pub dual_stack: u32,

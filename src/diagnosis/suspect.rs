@@ -57,6 +57,13 @@ pub struct SocketsOnly {
     pub counted_by: CountedBy,
 }
 
+impl SocketsOnly {
+    /// Whether these are as many as a large part of a pool of so many ports.
+    pub(super) fn is_large(&self, count: u32) -> bool {
+        self.sockets as f64 >= LARGE_SHARE * f64::from(count)
+    }
+}
+
 /// What counts sockets whose ports nothing tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -169,8 +176,12 @@ impl Candidates<'_> {
                 made_by: made_by.map(|row| row.process),
             });
         }
+        if u64::from(finding.set_aside) * 2 >= u64::from(finding.range.count) {
+            // Most of it is excluded or reserved: that nobody is given those is why it is full.
+            return Suspect::Nobody;
+        }
         let is_hidden = pool.state == State::Exhausted && !finding.is_explained();
-        let is_large = |seen: &&SocketsOnly| seen.sockets as f64 >= LARGE_SHARE * f64::from(finding.range.count);
+        let is_large = |seen: &&SocketsOnly| seen.is_large(finding.range.count);
         if let Some(seen) = self.counted.iter().filter(is_large).find(|_| is_hidden || largest.is_none()) {
             return Suspect::Sockets(*seen);
         }

@@ -40,6 +40,8 @@ pub struct Pool {
     pub peak: Option<Moment>,
     /// Ports given out although a socket seemed to hold them, and no event told of its end.
     pub given_twice: u64,
+    /// The same until the last failure.
+    pub given_twice_at_failure: u64,
     /// Gives since the last failure.
     gives_in_a_row: u32,
     /// The end of the trace.
@@ -115,6 +117,7 @@ impl Pool {
         }
         self.failure_span = joined(self.failure_span, Some((time, time)));
         self.gives_in_a_row = 0;
+        self.given_twice_at_failure = self.given_twice;
         self.outages.failed(time, self.binds_ok + taken);
     }
 

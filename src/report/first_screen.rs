@@ -227,13 +227,16 @@ impl Report {
         };
         let state = if pool.state == State::Exhausted { "was full" } else { "was nearly full" };
         let ports = counted(pool.count.into(), "port");
-        let mut told = vec![format!("The pool {}–{} ({ports}, {source}) {state}.", pool.start, pool.end())];
-        // Where the trace tells the range, it is not larger than that.
-        let wider = pool.wider.filter(|_| pool.source != RangeSource::Trace);
-        told.extend(wider.map(|(low, high)| {
-            format!(
-                "Windows gave out ports from {low} to {high}: the pool is larger than that; give a dynamicport listing."
-            )
+        let is_part = pool.local_address.is_some() || pool.is_of_container();
+        let name = if is_part { format!(" of {}", pool.name()) } else { String::new() };
+        let mut told = vec![format!("The pool {}–{}{name} ({ports}, {source}) {state}.", pool.start, pool.end())];
+        told.extend(pool.refuted.zip(pool.wider).map(|(range, (low, high))| {
+            let told = match range.source {
+                RangeSource::Option => "--pool",
+                RangeSource::Default => "the default",
+                _ => "the listing",
+            };
+            format!("Ports from {low} to {high} are in use: {told} is not the range of this pool. Give a dynamicport listing.")
         }));
         told
     }

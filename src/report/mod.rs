@@ -32,7 +32,7 @@ use crate::diagnosis::pools::pool_name;
 use crate::diagnosis::state::{Confidence, State};
 use crate::diagnosis::suspect::{SocketsOnly, Suspect, Waiting};
 use crate::diagnosis::verdict::Reason;
-use crate::machine::pool_key::PoolKey;
+use crate::machine::pool_key::{PRIMARY, PoolKey};
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::net::{Family, Protocol};
 use crate::time::FileTime;
@@ -249,6 +249,11 @@ impl PoolRow {
             Some(address) => format!("{name} at {address}"),
             None => name,
         }
+    }
+
+    /// Whether it is of another network compartment than the machine's own.
+    pub fn is_of_container(&self) -> bool {
+        self.compartment.is_some_and(|number| number != PRIMARY)
     }
 
     /// Last port.

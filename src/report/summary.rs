@@ -1,13 +1,12 @@
 //! The sentences that every face of a report shares: headline, what happened, who holds the ports, how sure that is, what is
 //! next. As data, without width, colour or indent; what they say was decided by the diagnosis.
 
-use super::wording::{percent, percent_of, sentence_start};
+use super::wording::{percent, percent_of, sentence_start, who};
 use super::{Assurance, PoolRow, Report, SystemEventRow};
 use crate::diagnosis::advice::Recommendation;
 use crate::diagnosis::holders::HolderEvidence;
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::state::{Confidence, State};
-use crate::diagnosis::suspect::Suspect;
 use crate::diagnosis::verdict::Reason;
 use crate::event::base_name;
 use crate::time::ShownTime as _;
@@ -123,23 +122,12 @@ impl Report {
             is_told.then(|| PoolHolders {
                 pool: index,
                 name: (!is_alone).then(|| pool.name()),
-                explanation: format!("{}; explains {explained} of the pool", self.pool_known_by(index, pool)),
+                explanation: format!("{}; explains {explained} of the pool", known_by(pool.known_by)),
                 holders,
                 rest: self.rest_of_pool(index, pool),
             })
         };
         of_interest().filter_map(holders_of).collect()
-    }
-
-    /// How it is known who holds the ports of a pool.
-    fn pool_known_by(&self, index: usize, pool: &PoolRow) -> &'static str {
-        match self.verdict.suspect {
-            Suspect::TimeWait(waiting) if waiting.pool == index && waiting.is_listed => {
-                "evidence A: a listing of sockets, in TIME_WAIT"
-            }
-            Suspect::TimeWait(waiting) if waiting.pool == index => known_by(Some(HolderEvidence::D)),
-            _ => known_by(pool.known_by),
-        }
     }
 
     fn rest_of_pool(&self, index: usize, pool: &PoolRow) -> Vec<String> {
@@ -155,6 +143,13 @@ impl Report {
                     "{estimate} ports were in TIME_WAIT, by estimate, if it lasts {short} s; {longer} if it lasts {long} s"
                 )
             });
+        }
+        for holder in self.holders.iter().filter(|holder| holder.pool == index) {
+            let users: Vec<String> =
+                holder.used_by.iter().filter_map(|user| self.processes.get(user.process)).map(who).collect();
+            if let Some(owner) = self.processes.get(holder.process).filter(|_| !users.is_empty()) {
+                told.push(format!("{} created sockets that {} used: they count for it", who(owner), users.join(", ")));
+            }
         }
         if pool.set_aside > 0 {
             let ports = counted(pool.set_aside.into(), "port");

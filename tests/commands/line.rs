@@ -9,6 +9,7 @@ const PROGRAMS: &[&str] = &[
     "handle",
     "ipconfig",
     "md",
+    "mkdir",
     "net",
     "netsh",
     "netstat",

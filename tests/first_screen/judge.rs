@@ -23,7 +23,7 @@ pub(super) fn judge(truth: &Screen, seen: &Seen) -> Vec<Wrong> {
         ("lacks", lacks(truth, seen)),
         ("harms", harms(truth, seen)),
         ("restarts", restarts(truth, seen)),
-        ("says", missing(&truth.says, &seen.screen, "on the first screen")),
+        ("says", missing(&truth.says, &format!("{}\n{}", seen.headline(), seen.screen), "on the first screen")),
         ("tells", missing(&truth.tells, &seen.text, "in the report")),
         ("silent", unfit(truth, seen)),
         ("outages", outages(truth, seen)),
@@ -247,8 +247,9 @@ fn known(truth: &Screen, seen: &Seen) -> Vec<String> {
 }
 
 fn destination(truth: &Screen, seen: &Seen) -> Vec<String> {
-    let is_first = |remote: &&str| seen.json["destinations"][0]["remote"] == *remote;
-    let missing = truth.destination.filter(|remote| !is_first(remote));
+    let first = &seen.json["destinations"][0];
+    let told = first["remote"].as_str().map(|remote| format!("{remote}:{}", first["port"]));
+    let missing = truth.destination.filter(|remote| told.as_deref() != Some(remote));
     Vec::from_iter(missing.map(|remote| format!("{remote} is not the first destination")))
 }
 

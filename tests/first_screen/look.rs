@@ -43,6 +43,11 @@ impl Seen {
         Self { json, narrow: written(report, Format::Text, Layout::default()), text, screen, mentions }
     }
 
+    /// The line that the first screen begins with.
+    pub(crate) fn headline(&self) -> &str {
+        self.text.lines().find(|line| line.starts_with("PORT EXHAUSTION")).unwrap_or_default()
+    }
+
     pub(crate) fn state(&self) -> &str {
         self.json["verdict"]["state"].as_str().unwrap()
     }

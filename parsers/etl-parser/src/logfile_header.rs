@@ -280,7 +280,7 @@ mod tests {
         );
         let plain = TimeZone { bias_minutes: 300, daylight_bias_minutes: -60, ..TimeZone::default() };
         assert_eq!(plain.bias_at(at(180, 0)), Some(300));
-        assert_eq!(TimeZone { bias_minutes: i32::MAX, ..plain.clone() }.bias_at(0), None);
+        assert_eq!(TimeZone { bias_minutes: i32::MAX, ..plain }.bias_at(0), None);
         // Rules that are none.
         let odd = TimeZone { standard_date: [u16::MAX; 8], daylight_date: [9; 8], ..plain };
         assert_eq!(odd.bias_at(i64::MAX), None);

@@ -125,7 +125,7 @@ fn restart(named: &Named<'_>) -> Recommendation {
                 commands.push("ipconfig /flushdns".to_owned());
             }
             let text = format!(
-                "plan a restart of the server. Do not end or restart {label}{hosts}: {why}. Look first for what makes it hold ports, for it works for other programs"
+                "plan a restart of the server. Leave {label}{hosts} running: {why}. Look first for what makes it hold ports, for it works for other programs"
             );
             changing(RecommendationCode::RestartServer, text, commands)
         }

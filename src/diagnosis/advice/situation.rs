@@ -199,7 +199,7 @@ impl<'a> Situation<'a> {
             state,
             inputs: traces.iter().filter(|trace| trace.is_file).map(|trace| trace.input.as_str()).collect(),
             has_trace: !traces.is_empty(),
-            bind_records: traces.iter().map(|trace| trace.coverage.bind_records).sum(),
+            bind_records: grounds.bind_records(),
             pools: &conclusion.pools,
             accused: accused(grounds, suspect, holders, images),
             reserved_by: reserved.and_then(|holder| rows.label(holder.subject)),
@@ -211,7 +211,7 @@ impl<'a> Situation<'a> {
             has_excluded: grounds.has_excluded_listing(),
             has_event_log: grounds.has_event_log(),
             has_hns: has_hns(side),
-            os_build: traces.iter().find_map(|trace| trace.summary.os_build),
+            os_build: grounds.speaking().find_map(|trace| trace.summary.os_build),
             logged_before: is_full_outside(grounds.events),
             unexplained_share: largest_share(conclusion, unexplained),
         }

@@ -305,6 +305,6 @@ mod tests {
         assert!(step.text.contains("Careful"), "{}", step.text);
         // One block says nothing, nor do those of an administrator.
         assert!(!has_hns_blocks(&blocks[..1]));
-        assert!(!has_hns_blocks(&blocks.clone().map(|ports| ExcludedPorts { administered: true, ..ports })));
+        assert!(!has_hns_blocks(&blocks.map(|ports| ExcludedPorts { administered: true, ..ports })));
     }
 }

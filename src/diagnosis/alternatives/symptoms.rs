@@ -61,7 +61,7 @@ pub struct Symptoms {
 impl Symptoms {
     /// Gathers them.
     pub(in crate::diagnosis) fn gather(grounds: &Grounds<'_>) -> Self {
-        let Grounds { findings, conclusion, rows, side, traces, .. } = *grounds;
+        let Grounds { findings, conclusion, rows, side, .. } = *grounds;
         let of = |matches: &dyn Fn(NtStatus) -> bool| other_failures(findings, rows, matches);
         let excluded = grounds.has_excluded_listing().then(|| {
             let overlap = |pool: &PoolFinding| excluded_in(&side.excluded_ports, pool.key, pool.range).len();
@@ -79,7 +79,7 @@ impl Symptoms {
             trace.summary.boot_time.map(|boot| end.since(boot))
         };
         Self {
-            bind_records: traces.iter().map(|trace| trace.coverage.bind_records).sum(),
+            bind_records: grounds.bind_records(),
             in_use: with_port_owner(of(&is_in_use), side, rows),
             denied: of(&|status| status == NtStatus::ACCESS_DENIED),
             no_memory: of(&|status| status == NtStatus::INSUFFICIENT_RESOURCES),
@@ -92,8 +92,8 @@ impl Symptoms {
             tuple_reuse_events: tuple_reuse_events(grounds.events),
             most_connects: most_connects(rows),
             connect_timeouts: count_of(findings, Operation::Connect, &|status| status == IO_TIMEOUT),
-            os_build: traces.iter().find_map(|trace| trace.summary.os_build),
-            uptime_100ns: traces.iter().filter_map(uptime).max(),
+            os_build: grounds.speaking().find_map(|trace| trace.summary.os_build),
+            uptime_100ns: grounds.speaking().filter_map(uptime).max(),
         }
     }
 }

@@ -107,7 +107,8 @@ impl Book<'_> {
             refuted,
             known,
             others_known,
-            given_twice: pool.given_twice,
+            // Where events were lost, closes are among them.
+            given_twice: if self.trust.lossy { 0 } else { pool.given_twice_at_failure },
             dual_stack: 0,
             idle,
             compartment: ports.compartments.number(key.compartment),

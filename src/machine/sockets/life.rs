@@ -55,6 +55,7 @@ impl Socket {
 #[derive(Debug, Clone, Copy)]
 struct Creator {
     process: ProcessId,
+    pid: u32,
     /// Kernel address of its object; 0 where the event has none.
     eprocess: u64,
     kind: SocketKind,
@@ -136,7 +137,8 @@ impl<W: Witness> Life<'_, W> {
         if same.is_none() {
             self.retire(time);
         }
-        self.socket.creator = Some(Creator { process, eprocess, kind, completed });
+        let pid = self.world.processes.pid(process).unwrap_or(0);
+        self.socket.creator = Some(Creator { process, pid, eprocess, kind, completed });
         let whose = (Owner::Process(process), KnownBy::Creation);
         self.witness.owned(Endpoint::Socket(self.endpoint), time, time, whose);
         if completed.is_some() && same.is_none_or(|known| known.completed.is_none()) {
@@ -237,12 +239,16 @@ impl<W: Witness> Life<'_, W> {
         let mut taken = None;
         if let Some(creator) = self.socket.creator {
             let caller = caller(meta, event, enter);
-            if caller != 0 && creator.eprocess != 0 && caller != creator.eprocess {
-                self.used_by(caller, creator.process);
+            let is_other = caller != 0 && creator.eprocess != 0 && caller != creator.eprocess;
+            if is_other || meta.header_pid.is_some_and(|pid| pid != creator.pid) {
+                self.used_by(caller, creator, meta, event);
             }
         }
         match (operation, status) {
             (_, NtStatus::TOO_MANY_ADDRESSES) => {
+                if operation == Operation::Connect {
+                    self.had_no_port(meta.time);
+                }
                 self.count_failure(operation, meta.time, owner, known_by);
                 self.witness.failed(&meta.place, (owner, known_by));
                 // The port was not given, so the event may hold no address: it is the one that was asked for.
@@ -273,15 +279,23 @@ impl<W: Witness> Life<'_, W> {
         taken
     }
 
-    /// Another process than the creator used the socket.
+    /// Another process than the creator may have used the socket: that of another EPROCESS address, or of a record header that
+    /// is reliable.
     #[cold]
-    fn used_by(&mut self, caller: u64, creator: ProcessId) {
+    fn used_by(&mut self, caller: u64, creator: Creator, meta: &EventMeta, event: &SocketEvent) {
         let processes = &mut self.world.processes;
-        if let Owner::Process(user) = processes.by_eprocess(caller, None, false)
-            && user != creator
+        let by_eprocess = (caller != creator.eprocess).then(|| processes.by_eprocess(caller, None, false));
+        let user = match by_eprocess {
+            Some(Owner::Process(user)) => Some(user),
+            _ => {
+                let is_reliable = is_header_reliable(meta, event);
+                meta.header_pid.filter(|_| is_reliable).and_then(|pid| processes.last_known(pid))
+            }
+        };
+        if let Some(user) = user.filter(|user| *user != creator.process)
             && processes.pid(user).is_some_and(|pid| !is_kernel(pid))
         {
-            self.world.ports.users.add((creator, user));
+            self.world.ports.users.add((creator.process, user));
         }
     }
 
@@ -350,6 +364,13 @@ impl<W: Witness> Life<'_, W> {
         }
         self.totals.given(id, meta.time);
         Some(Given { owner, pool, port, local: key.local_address, from })
+    }
+
+    /// A connect finds no port: the bind before it had left that to connect, and told no number.
+    fn had_no_port(&mut self, now: FileTime) {
+        if self.socket.hold().is_some_and(|hold| hold.port.is_none()) {
+            self.give_back(false, now);
+        }
     }
 
     /// The socket turns out to serve both families: its port is one of IPv4's too.

@@ -79,7 +79,7 @@ fn tcpip_event(
 ) -> (u16, u8, Vec<u8>) {
     let (SockAddr::V4 { port, .. } | SockAddr::V6 { port, .. }) = local;
     let address = head.endpoint;
-    let connection = Connection { tcb: address, local, remote: local, pid, start_key: 1 };
+    let connection = Connection { tcb: address, local, remote: local, pid, compartment: 1, start_key: 1 };
     let order = if network { PortOrder::Network } else { PortOrder::Host };
     let reference = tcpip::port(pointer, order, address, port, false, 0);
     let reservation = Reservation { pid, status, start: port, count: u16::from(state) << 6, start_key: 1 };
