@@ -9,7 +9,7 @@ use crate::diagnosis::holders::Pattern;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::state::State;
 use crate::diagnosis::suspect::{CountedBy, Suspect, Waiting};
-use crate::machine::ranges::RangeSource;
+use crate::machine::ranges::{DEFAULT_RANGE, RangeSource};
 use crate::status::NtStatus;
 use crate::time::{FileTime, ShownTime as _, duration_text};
 use crate::words::{counted, grouped, shown};
@@ -38,6 +38,7 @@ impl Report {
         let mut told = Vec::new();
         match self.verdict.state {
             State::Exhausted => {
+                told.extend(self.narrowed());
                 told.extend(self.who_holds());
                 told.extend(self.which_pool());
                 told.extend(self.what_failed());
@@ -45,6 +46,7 @@ impl Report {
                 told.extend(self.either_or());
             }
             State::Near => {
+                told.extend(self.narrowed());
                 told.extend(self.who_holds());
                 told.extend(self.which_pool());
                 told.extend(self.grounds());
@@ -94,7 +96,10 @@ impl Report {
             text: format!("{} ({})", known.text, known.trust.phrase()),
             sources: known.source.clone(),
         };
-        (self.known.iter().take(HINTS).map(hint).collect(), self.known.len().saturating_sub(HINTS))
+        // What the first sentence says is no hint any more.
+        let is_narrowed = self.narrowed().is_some();
+        let known = || self.known.iter().filter(|known| !(is_narrowed && known.code == "dp_too_small"));
+        (known().take(HINTS).map(hint).collect(), known().count().saturating_sub(HINTS))
     }
 
     /// Causes of failures that are not a shortage of ports, those of most failures first; where ports ran out, they are told
@@ -109,6 +114,13 @@ impl Report {
 
     fn speaking_pool(&self) -> Option<&PoolRow> {
         self.verdict.pool.and_then(|index| self.pools.get(index))
+    }
+
+    /// That somebody made the pool smaller than the default, which comes before whoever fills it.
+    fn narrowed(&self) -> Option<String> {
+        let pool = self.speaking_pool().filter(|pool| pool.is_narrowed)?;
+        let (count, default) = (counted(pool.count.into(), "port"), grouped(DEFAULT_RANGE.count.into()));
+        Some(format!("The pool was narrowed: it has only {count}, and {default} by default. Restore it first."))
     }
 
     /// What the verdict is drawn from.
@@ -259,7 +271,9 @@ impl Report {
                 format!("It failed at {} UTC{server}.", exact(first))
             } else {
                 let span = duration_text(last.since(first));
-                format!("First failure at {} UTC{server}, last at {} UTC ({span}).", exact(first), exact(last))
+                let outages = self.outages.iter().filter(|outage| Some(outage.pool) == self.verdict.pool).count();
+                let outages = if outages > 1 { format!(", {outages} outages") } else { String::new() };
+                format!("First failure at {} UTC{server}, last at {} UTC ({span}{outages}).", exact(first), exact(last))
             });
         }
         told.extend(self.where_failed());

@@ -232,6 +232,9 @@ pub struct PoolRow {
     /// Whether its holders are of interest in this case.
     #[serde(skip)]
     pub is_of_interest: bool,
+    /// Whether somebody made it smaller than the default.
+    #[serde(skip)]
+    pub is_narrowed: bool,
     /// How it is known that its largest holder holds ports; `None` without one.
     #[serde(skip)]
     pub known_by: Option<HolderEvidence>,

@@ -95,6 +95,7 @@ fn pool_row(pool: &PoolOutcome) -> PoolRow {
         moment: finding.moment,
         refuted: finding.refuted.map(|told| RangeRow { start: told.start, count: told.count, source: told.source }),
         wider: finding.wider(),
+        is_narrowed: finding.is_narrowed(),
         is_of_interest: *is_of_interest,
         known_by: *known_by,
         forecast: *forecast,

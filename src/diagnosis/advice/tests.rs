@@ -106,7 +106,7 @@ fn a_host_of_services_that_must_run_is_named_whole_and_not_restarted() {
     let who = Named { image: "svchost.exe".to_owned(), services: &services, ..agent() };
     let steps = steps(&situation(&pools, Accused::Holder(NamedHolder { holder: &holder, who })));
     let step = find(&steps, "restart_server");
-    assert!(step.text.contains("which hosts DcomLaunch, PlugPlay, Power"), "{}", step.text);
+    assert!(step.text.contains(", which hosts DcomLaunch, PlugPlay, Power"), "{}", step.text);
     assert!(steps.iter().flat_map(|step| &step.commands).all(|command| !command.contains("Restart-Service")));
     let who = Named { image: "svchost.exe".to_owned(), ..agent() };
     let unknown =

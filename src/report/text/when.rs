@@ -72,6 +72,7 @@ impl Page<'_, '_> {
         }
         for outage in outages.iter().take(OUTAGES_SHOWN) {
             let (first, last) = (outage.first.to_clock(), outage.last.to_clock());
+            let when = if first == last { format!("at {first}") } else { format!("{first} – {last}") };
             let pool =
                 self.report.pools.get(outage.pool).map(|pool| format!(" of {}", pool.name())).unwrap_or_default();
             let holder = outage.holders.first().and_then(|holder| {
@@ -80,7 +81,7 @@ impl Page<'_, '_> {
             });
             let (holder, end) = (holder.unwrap_or_default(), if outage.lasts { ", to the end" } else { "" });
             let failures = counted(outage.failures, "failure");
-            self.paragraph(&format!("out of ports{pool} {first} – {last}{end}: {failures}{holder}"))?;
+            self.paragraph(&format!("out of ports{pool} {when}{end}: {failures}{holder}"))?;
         }
         if outages.len() > OUTAGES_SHOWN {
             self.line(&format!("  ({} more spans of failures)", outages.len() - OUTAGES_SHOWN))?;
