@@ -102,8 +102,11 @@ pub fn recommend(situation: &Situation<'_>, symptoms: &Symptoms) -> Vec<Recommen
             let full: Vec<&PoolFinding> = situation.pools.iter().filter(|pool| pool.state.is_some()).collect();
             // A pool that somebody made smaller than the default is first of all made as large again.
             list.extend(full.iter().filter_map(|pool| restore(pool)));
+            // Where most of the pool is reserved, no holder needs to be confirmed first.
+            let (reserved, is_most) = reservations(situation);
+            list.extend(reserved.clone().filter(|_| is_most));
             confirm(situation, &mut list);
-            list.extend(reservations(situation));
+            list.extend(reserved.filter(|_| !is_most));
             relieve(situation, &mut list);
             time_wait_steps(situation, &mut list);
             list.extend(full.iter().filter_map(|pool| widen(pool, situation)));

@@ -7,6 +7,7 @@ use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::codes::ReasonCode;
 use crate::diagnosis::holders::Pattern;
 use crate::diagnosis::known::Known;
+use crate::diagnosis::outcome::Look;
 use crate::diagnosis::state::State;
 use crate::diagnosis::suspect::{CountedBy, Suspect, Waiting};
 use crate::machine::ranges::{DEFAULT_RANGE, RangeSource};
@@ -131,6 +132,13 @@ impl Report {
     /// Who holds the ports, or that nothing shows it.
     fn who_holds(&self) -> Vec<String> {
         let Some(pool) = self.speaking_pool() else { return Vec::new() };
+        // Nobody holds what Windows gives to nobody.
+        if pool.set_aside.saturating_mul(2) >= pool.count {
+            let part = part_of(pool.set_aside, pool);
+            return vec![format!(
+                "No process holds most of the pool: {part} are excluded or reserved, so Windows gives them to nobody."
+            )];
+        }
         let holder = |index: usize| self.holders.get(index).map(|holder| self.holder_sentences(holder, pool));
         let told = match self.verdict.suspect {
             Suspect::Process(index) | Suspect::Kernel(index) => holder(index),
@@ -164,7 +172,11 @@ impl Report {
         // Sockets of IPv6 may be those that take the ports of IPv4.
         let of_other = self.pools.get(holder.pool).filter(|_| Some(holder.pool) != self.verdict.pool);
         let other = of_other.map(|other| format!(" of {}", other.name())).unwrap_or_default();
-        let mut text = format!("{} held {}{other}", who_in_full(row), part_of(holder.ports, of_other.unwrap_or(pool)));
+        let who = match holder.look {
+            Look::Kernel => format!("The kernel ({}), which works for drivers,", who_in_full(row)),
+            _ => who_in_full(row),
+        };
+        let mut text = format!("{who} held {}{other}", part_of(holder.ports, of_other.unwrap_or(pool)));
         text.push_str(&match holder.pattern {
             Some(Pattern::Leak) if holder.obtained > 0 => format!(
                 ". It is a leak: it closed {} of the {} that it got",
@@ -318,7 +330,7 @@ impl Report {
         let is_narrower = self.verdict.reasons.iter().any(|reason| reason.code == ReasonCode::NarrowerPool);
         let index = self.verdict.pool.filter(|_| is_narrower)?;
         let (first, last) = self.pools.get(index)?.given?;
-        let hidden = self.unexplained.iter().flatten().find(|row| row.pool == index)?;
+        let hidden = self.unexplained.iter().flatten().find(|row| row.pool == index && row.ports > 0)?;
         Some(format!(
             "Either the pool has only {} ({first}–{last}, all that were given out), or {} are out of sight: a dynamicport listing tells.",
             counted(u64::from(last.saturating_sub(first)) + 1, "port"),
@@ -329,14 +341,15 @@ impl Report {
     /// What was looked at where nothing failed: binds, and how full the fullest pool was.
     fn seen(&self) -> Option<String> {
         let binds: u64 = self.processes.iter().map(|row| row.binds_completed()).sum();
-        let share = |pool: &&PoolRow| u64::from(pool.occupied_peak) * 1_000_000 / u64::from(pool.count.max(1));
+        let share = |pool: &&PoolRow| u64::from(pool.held_peak) * 1_000_000 / u64::from(pool.count.max(1));
         let fullest = self.pools.iter().rev().filter(|pool| pool.wider.is_none()).max_by_key(share);
         let binds = format!("{} seen", counted(binds, "bind"));
         Some(match fullest {
             Some(pool) => sentence(&format!(
-                "{binds}; at most {} of {} in use at one time",
-                part_of(pool.occupied_peak, pool),
-                pool.name()
+                "{binds}; sockets held at most {} of {} at one time{}",
+                part_of(pool.held_peak, pool),
+                pool.name(),
+                waiting(pool)
             )),
             None => sentence(&binds),
         })
@@ -366,13 +379,21 @@ impl Report {
         })?;
         let forecast = pool.forecast?;
         Some(format!(
-            "{} left in {}, {:+.0} in use a minute: full about {} UTC at this rate.",
+            "{} left in {}, +{} in use a minute: full about {} UTC at this rate.",
             counted(forecast.free.into(), "port"),
             pool.name(),
-            forecast.per_minute,
+            grouped(forecast.per_minute.round() as u64),
             forecast.full_at.to_minute()
         ))
     }
+}
+
+/// What TIME_WAIT may add to the ports held.
+fn waiting(pool: &PoolRow) -> String {
+    if pool.occupied_peak <= pool.held_peak {
+        return String::new();
+    }
+    format!(", {} with those that may wait in TIME_WAIT", grouped(pool.occupied_peak.into()))
 }
 
 /// `15,871 of 16,384 ports (96.9 %)`.

@@ -43,12 +43,16 @@ fn step_for_holder(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option
     if share < BLAMED_SHARE {
         return None;
     }
+    // Where ports were given out again later, nothing is gained by an interruption now.
+    let outage = situation.pools.get(named.holder.pool).and_then(|pool| pool.outage);
+    let is_over = outage.is_some_and(|outage| !outage.lasts);
     match named.holder.pattern {
         // What is in TIME_WAIT or reserved comes back by other steps; what is steady needs what it has, as far as anybody sees.
         Some(Pattern::Churn | Pattern::Reservation | Pattern::Steady) => None,
         Some(Pattern::Load) => Some(reduce_load(&who.label)),
         Some(Pattern::Leak) | None if who.is_gone() => Some(ended(who)),
         None if share < RESTARTED_SHARE => None,
+        Some(Pattern::Leak) | None if is_over => None,
         Some(Pattern::Leak) | None => Some(restart(who)),
     }
 }

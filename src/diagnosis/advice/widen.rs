@@ -83,8 +83,13 @@ fn is_settable(range: PoolRange) -> bool {
 /// From this part of a pool on (one in ten) it is worth knowing who reserved it.
 const RESERVED_SHARE: u32 = 10;
 
-/// How to look who has reserved a part of the pool.
-pub(super) fn reservations(situation: &Situation<'_>) -> Option<Recommendation> {
+/// How to look who has reserved a part of the pool, and whether that part is most of a full pool.
+pub(super) fn reservations(situation: &Situation<'_>) -> (Option<Recommendation>, bool) {
+    let is_most = |pool: &PoolFinding| pool.state.is_some() && pool.set_aside.saturating_mul(2) >= pool.range.count;
+    (reservations_step(situation), situation.pools.iter().any(is_most))
+}
+
+fn reservations_step(situation: &Situation<'_>) -> Option<Recommendation> {
     let is_cut =
         |pool: &&PoolFinding| pool.state.is_some() && pool.set_aside.saturating_mul(RESERVED_SHARE) >= pool.range.count;
     let holder = &situation.reserved_by;

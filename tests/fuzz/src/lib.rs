@@ -141,7 +141,8 @@ pub fn checked(report: &Report) -> Vec<u8> {
     json::write(report, &mut document).expect("memory");
     serde_json::from_slice::<serde_json::Value>(&document).expect("JSON");
     let mut page = Vec::new();
-    text::write(report, text::Layout { width: 80, table_width: Some(80), ..text::Layout::default() }, &mut page).expect("memory");
+    text::write(report, text::Layout { width: 80, table_width: Some(80), ..text::Layout::default() }, &mut page)
+        .expect("memory");
     // Colour is the writer's own; no name adds to it.
     let page = String::from_utf8(page).expect("UTF-8");
     let foreign = |c: char| c.is_control() && !matches!(c, '\n' | '\u{1b}');
