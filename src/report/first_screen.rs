@@ -132,8 +132,13 @@ impl Report {
     /// Who holds the ports, or that nothing shows it.
     fn who_holds(&self) -> Vec<String> {
         let Some(pool) = self.speaking_pool() else { return Vec::new() };
-        // Nobody holds what Windows gives to nobody.
-        if pool.set_aside.saturating_mul(2) >= pool.count {
+        // Nobody holds what Windows gives to nobody, unless it is known who had it reserved.
+        let has_reserved = |holder: &HolderRow| holder.pattern == Some(Pattern::Reservation);
+        let is_reserved_by = match self.verdict.suspect {
+            Suspect::Process(index) | Suspect::Kernel(index) => self.holders.get(index).is_some_and(has_reserved),
+            _ => false,
+        };
+        if pool.set_aside.saturating_mul(2) >= pool.count && !is_reserved_by {
             let part = part_of(pool.set_aside, pool);
             return vec![format!(
                 "No process holds most of the pool: {part} are excluded or reserved, so Windows gives them to nobody."
