@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 
-use etl_parser::{Buffer, ErrorKind, Record, Trace};
+use etl_parser::{Buffer, ErrorKind, Record, RecordKind, Trace};
 
 use crate::event::{EventMeta, NetEvent, Place};
 use crate::pipeline::coverage::Coverage;
 use crate::providers::{self, Embedded, EventId, Interpreted};
-use crate::time::{FileTime, joined};
+use crate::time::FileTime;
 
 /// A time stamp further away than this from where its record stands is taken for damage. Records of one processor are
 /// out of order by microseconds at most.
@@ -80,6 +80,7 @@ pub fn read_events(
     if info.header.flags.has(etl_parser::BufferFlags::EVENTS_LOST | etl_parser::BufferFlags::BUFFER_LOST) {
         coverage.buffers_after_loss += 1;
     }
+    let mut span = (None, None);
     let mut records = buffer.records();
     while let Some(item) = records.next() {
         let record = match item {
@@ -99,6 +100,11 @@ pub fn read_events(
         coverage.records += 1;
         look(&record);
         let id = EventId::of(&record);
+        if id.is_none() && record.kind() == RecordKind::EventHeader {
+            // Most records of most traces: events of which the analysis has no use.
+            coverage.skipped += 1;
+            continue;
+        }
         let decoded = providers::decode(&record, id, embedded);
         if matches!(decoded, Interpreted::NotNeeded)
             && let Some((key, schema)) = providers::embedded_schema(&record)
@@ -110,7 +116,8 @@ pub fn read_events(
         latest = info.order_ticks(latest, Some(ticks));
         let time = trace.clock().file_time(ticks);
         let order = if latest == ticks { time } else { trace.clock().file_time(latest) };
-        coverage.span = joined(coverage.span, Some((order, order)));
+        // Orders never go back.
+        span = (Some(span.0.unwrap_or(order)), Some(order));
         coverage.displaced += u64::from(order.since(time).saturating_abs() > DISPLACED_100NS);
         if !wants(&event) {
             continue;
@@ -125,6 +132,7 @@ pub fn read_events(
             event,
         });
     }
+    coverage.span = span.0.zip(span.1);
     let trace = u16::try_from(trace_number).unwrap_or(u16::MAX);
     let (cpu, is_compressed) = (info.header.cpu(), info.is_compressed());
     EVENTS.set(events.len());

@@ -102,16 +102,23 @@ pub fn describes_itself(record: &Record<'_>) -> bool {
 }
 
 /// Whether anything that this provider tells is of use.
+#[inline]
 fn is_needed(provider: Guid) -> bool {
     matches!(provider, afd::PROVIDER | tcpip::PROVIDER | process::KERNEL_PROCESS)
 }
 
 /// Decodes a manifest event, wherever it comes from: a record of a trace, or a live session.
 pub fn decode_event(event: EventId, payload: &[u8], pointer_size: PointerSize) -> Interpreted {
-    let EventId { provider, id, version, header_pid } = event;
     if event.is_of_unknown_version() {
         return Interpreted::UnknownVersion;
     }
+    decode_known(event, payload, pointer_size)
+}
+
+/// Decodes an event of a version that a table describes, or of which the analysis has no use.
+#[inline]
+fn decode_known(event: EventId, payload: &[u8], pointer_size: PointerSize) -> Interpreted {
+    let EventId { provider, id, version, header_pid } = event;
     match provider {
         afd::PROVIDER => afd::decode(id, payload, pointer_size),
         tcpip::PROVIDER => tcpip::decode(id, version, header_pid, payload, pointer_size),
@@ -127,7 +134,7 @@ pub fn decode(record: &Record<'_>, event: Option<EventId>, embedded: &Embedded) 
     match record.kind() {
         RecordKind::EventHeader => match event {
             Some(event) if event.is_of_unknown_version() => by_embedded(record, event, embedded),
-            Some(event) => with_pointers(record, |payload, width| decode_event(event, payload, width)),
+            Some(event) => with_pointers(record, |payload, width| decode_known(event, payload, width)),
             None => Interpreted::NotNeeded,
         },
         RecordKind::Classic | RecordKind::Instance if record.header_guid() == Some(process::MOF_PROCESS) => mof(record),
