@@ -211,6 +211,7 @@ fn info_of_a_folder_or_archive_knows_the_side_files_in_it() {
 }
 
 /// Unrelated files in eight levels of folders, a Windows Update log with losses, a live copy, an encrypted archive.
+#[cfg(unix)]
 fn disturb(folder: &Path) {
     let words = ["install.log", "readme.md", "photo.png", "setup.exe", "data.json", "page.html", "notes.txt", "a.bin"];
     let contents: [&[u8]; 8] = [
@@ -253,6 +254,7 @@ fn disturb(folder: &Path) {
 }
 
 /// An archive whose only member needs a password, by the flag in its headers.
+#[cfg(unix)]
 fn encrypted_zip() -> Vec<u8> {
     let mut bytes = crate::inputs::zip(&[("server.etl", &[7; 100][..])]);
     let central = bytes.windows(4).rposition(|part| part == b"PK\x01\x02").unwrap();
@@ -262,6 +264,7 @@ fn encrypted_zip() -> Vec<u8> {
 }
 
 /// The program on a folder; where this is root, as another user, for whom not all of it is readable.
+#[cfg(unix)]
 fn analyze_as_another(folder: &Path) -> Value {
     let arguments = ["analyze".as_ref(), folder.as_os_str(), "-f".as_ref(), "json".as_ref()];
     let is_root = std::process::Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
