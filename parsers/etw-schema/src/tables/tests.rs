@@ -16,7 +16,7 @@ fn every_line_of_every_table_is_right() {
     assert_eq!(count(0x22fb2cd6_0e7b_422b_a0c7_2fad1fd0e716), 23, "Kernel-Process");
     assert_eq!(count(0x7dd42a49_5329_4832_8dfd_43d979153a88), 22, "Kernel-Network");
     assert_eq!(count(0x2ed6006e_4729_4609_b423_3ee7bcd678ef), 20, "NDIS-PacketCapture");
-    assert_eq!(count(0x3d6fa8d0_fe05_11d0_9dda_00c04fd7ba7c), 25, "Process");
+    assert_eq!(count(0x3d6fa8d0_fe05_11d0_9dda_00c04fd7ba7c), 26, "Process");
     assert_eq!(count(0x2cb15d1d_5fc1_11d2_abe1_00a0c911f518), 16, "Image");
     assert_eq!(count(0x9a280ac0_c8e0_11d1_84e2_00c04fb998a2), 30, "TcpIp");
     assert_eq!(count(0xbf3a50c5_a9c9_4988_a005_2df0b7c80f80), 9, "UdpIp");
