@@ -92,12 +92,10 @@ fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progr
     let (findings, (), Followed { logs, repeated }) = follower.finish();
     if logs.repeated > 0 {
         let count = counted(logs.repeated, "event");
-        notes.push(format!(
-            "{count} of the log of Winsock-AFD's channel are of the time of the traces, which tell them too: counted once"
-        ));
+        notes.push(format!("the traces also hold {count} of the log of the Winsock-AFD channel: counted once"));
     }
     if repeated > 0 {
-        notes.push(format!("{} stand in two traces of the case: counted once", counted(repeated, "event")));
+        notes.push(format!("two traces of the case hold the same {}: counted once", counted(repeated, "event")));
     }
     notes.extend(unusable.iter().map(|not_used| format!("{not_used}; not used")));
     if providers.iter().any(|providers| providers.len() > MAX_PROVIDERS) {
@@ -106,7 +104,7 @@ fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progr
     let several = sources.starts();
     if several > 1 {
         notes.push(format!(
-            "the traces are of {several} machines, or starts of one: each is followed by itself, and of a pool the fullest is shown"
+            "the traces are from {several} machines, or starts of one machine: each is followed on its own, and of each pool the fullest is shown"
         ));
     }
     let is_complete = unusable.is_empty() && coverages.iter().all(Coverage::is_whole);

@@ -41,11 +41,11 @@ Examples:
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Analyze one case: which processes' binds failed for want of a port, how often, since when
+    /// Analyze one case: which processes' binds failed because no local port was free, how often, since when
     Analyze(Analyze),
-    /// Print the events behind a report, one per line; by default binds and connects that failed for want of a port
+    /// Print the events behind a report, one per line; by default the binds and connects that failed because no local port was free
     Events(Events),
-    /// Show what is in a trace, and whether it can answer the question
+    /// Show what a trace holds, and whether it can answer the question
     Info(Info),
     /// Capture on this Windows machine and report, growing while you watch; needs an administrator
     Live(Live),
@@ -78,7 +78,7 @@ pub struct Analyze {
     #[command(flatten)]
     pub look: Look,
 
-    /// Exit with 10 if ports were exhausted, with 11 if nearly, with 20 if the inputs cannot tell
+    /// Exit with 10 if ports ran out, with 11 if they nearly did, with 20 if the inputs cannot tell
     #[arg(long)]
     pub fail_on_verdict: bool,
 
@@ -225,7 +225,7 @@ pub struct Live {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub buffer_mib: u32,
 
-    /// Take events alone: ask the machine for no sockets, processes, handles and port ranges
+    /// Take only events: do not ask the machine for sockets, processes, handles and port ranges
     #[arg(long)]
     pub no_poll: bool,
 
@@ -278,7 +278,7 @@ pub struct Collect {
 
 const COLLECT_HELP: &str = "\
 Runs a trace session, netstat -anobq, tasklist /svc, netsh ... show dynamicport and excludedportrange, and wevtutil epl System.
-Nothing of it changes the server.
+None of this changes the server.
 
 Examples:
   outofports collect --out case.zip
@@ -326,7 +326,7 @@ pub struct Common {
     #[arg(short, long)]
     pub quiet: bool,
 
-    /// Tell on standard error what was read and how fast
+    /// Report on standard error what was read and how fast
     #[arg(short, long)]
     pub verbose: bool,
 }

@@ -142,7 +142,7 @@ pub enum TransportEvent {
         /// Kernel address.
         endpoint: u64,
     },
-    /// A bind or connect was refused for want of a port, or for another reason that the status tells.
+    /// A bind or connect was refused because no local port was free, or for another reason that the status tells.
     Refused {
         /// Protocol.
         protocol: Protocol,

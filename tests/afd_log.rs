@@ -109,7 +109,7 @@ fn a_log_of_the_channel_alone_gives_failures_victims_and_holders() {
     let text = run(["analyze".as_ref(), path.as_os_str()]).stdout;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains(&format!("first failure: {LOG}, record 9192, event 1029 (AfdBind)")), "{text}");
-    assert!(text.contains("but 250 events are from the log of Winsock-AFD's channel"), "{text}");
+    assert!(text.contains("but the report takes 250 events from the log of the Winsock-AFD channel"), "{text}");
 }
 
 #[test]
@@ -150,7 +150,9 @@ fn what_a_trace_tells_too_is_not_counted_twice() {
     assert_eq!(both["processes"][holder["process"].as_u64().unwrap() as usize]["pid"], 7312);
     assert_eq!(holder["ports"], 50);
     assert!(
-        notes(&both).iter().any(|note| note.contains("60 events of the log of Winsock-AFD's channel are of the time")),
+        notes(&both)
+            .iter()
+            .any(|note| note.contains("the traces also hold 60 events of the log of the Winsock-AFD channel")),
         "{both}"
     );
     // Beside a trace that tells nothing of sockets the log speaks.
@@ -316,8 +318,8 @@ fn what_lies_around_a_trace_changes_its_report_by_notes_alone() {
     has(&report, &["closed: ", "denied", "not used"]);
     has(&report, &["secret.zip/server.etl: is encrypted"]);
     has(&report, &["WindowsUpdate.etl: the session lost 1,000 events and 7 buffers"]);
-    has(&report, &["live-copy.etl: the log was not closed by its session"]);
-    has(&report, &["files hold nothing that is known here; not used: "]);
+    has(&report, &["live-copy.etl: the session did not close the log"]);
+    has(&report, &["files hold nothing that this program knows; not used: "]);
     let speaks: Vec<&Value> = report["traces"].as_array().unwrap().iter().map(|trace| &trace["speaks"]).collect();
     assert_eq!(speaks.iter().filter(|speaks| ***speaks == json!(true)).count(), 1, "{speaks:?}");
     assert_eq!(speaks.len(), 3);
@@ -343,5 +345,5 @@ fn what_lies_around_a_trace_changes_its_report_by_notes_alone() {
     is_alike(&report);
     has(&report, &["is encrypted"]);
     has(&report, &["WindowsUpdate.etl: the session lost 1,000 events and 7 buffers"]);
-    has(&report, &["files hold nothing that is known here; not used: "]);
+    has(&report, &["files hold nothing that this program knows; not used: "]);
 }

@@ -193,7 +193,7 @@ impl Opening<'_> {
         let count = counted(count as u64, "file");
         self.contents
             .notes
-            .push(format!("{count} {holds} nothing that is known here; not used: {}{more}", names.join(", ")));
+            .push(format!("{count} {holds} nothing that this program knows; not used: {}{more}", names.join(", ")));
     }
 
     fn add_file(&mut self, path: &Path, kind: InputKind, named: bool) -> Result<Use, Reason> {

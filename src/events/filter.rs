@@ -150,7 +150,7 @@ pub fn parse_status(text: &str) -> Result<StatusFilter, String> {
     if let Some(error) = number.filter(|number| hexadecimal.is_none() && WINSOCK_ERRORS.contains(number)) {
         let statuses = of_winsock_error(error);
         let statuses = statuses.ok_or_else(|| {
-            format!("Winsock error {error} is not known here (10013, 10048 and 10055 are): give the NTSTATUS")
+            format!("Winsock error {error} is not known here (only 10013, 10048 and 10055): give the NTSTATUS")
         });
         return statuses.map(|statuses| StatusFilter(statuses.to_vec()));
     }
@@ -159,7 +159,7 @@ pub fn parse_status(text: &str) -> Result<StatusFilter, String> {
     let status = number.map(NtStatus).or_else(|| NtStatus::from_name(text));
     status.map(|status| StatusFilter(vec![status])).ok_or_else(|| {
         format!(
-            "{text:?} is no status: an NTSTATUS (0xC0000209), its name (STATUS_TOO_MANY_ADDRESSES) or a Winsock error (10055)"
+            "{text:?} is not a status: give an NTSTATUS (0xC0000209), its name (STATUS_TOO_MANY_ADDRESSES) or a Winsock error (10055)"
         )
     })
 }
@@ -176,7 +176,8 @@ pub fn parse_time(text: &str) -> Result<FileTime, String> {
         TimeZone::UTC.to_timestamp(civil).ok()
     });
     let file_time = timestamp.and_then(from_timestamp);
-    file_time.ok_or_else(|| format!("{text:?} is no time: 2026-11-14T09:12:04Z or \"2026-11-14 09:12:04.5\" (UTC)"))
+    file_time
+        .ok_or_else(|| format!("{text:?} is not a time: give 2026-11-14T09:12:04Z or \"2026-11-14 09:12:04.5\" (UTC)"))
 }
 
 #[cfg(test)]

@@ -228,7 +228,7 @@ pub struct SourceRow {
 /// Whether the trace can tell.
 #[derive(Debug, Clone, Serialize)]
 pub struct Answers {
-    /// Whose binds failed for want of a port.
+    /// Whose binds failed because no local port was free.
     pub bind_failures: Answer,
     /// What the processes are called.
     pub process_names: Answer,

@@ -44,11 +44,11 @@ fn write_header(info: &Info, width: usize, out: &mut dyn Write) -> io::Result<()
             let processors = counted(processors.into(), "CPU");
             writeln!(out, "  system       {system}, build {build}, {processors}, {bits}-bit")?;
         }
-        _ => writeln!(out, "  system       not told: the first buffer is missing, {bits}-bit")?,
+        _ => writeln!(out, "  system       unknown: the first buffer is missing, {bits}-bit")?,
     }
     let session = if header.logger_name.is_empty() { "(no name)".to_owned() } else { shown(&header.logger_name) };
     writeln!(out, "  session      {session}, log mode {:#x}", header.log_mode)?;
-    let time = |time: Option<FileTime>| time.map_or_else(|| "not told".to_owned(), |time| time.to_string());
+    let time = |time: Option<FileTime>| time.map_or_else(|| "unknown".to_owned(), |time| time.to_string());
     writeln!(out, "  started      {}", time(header.started))?;
     match (header.started, header.ended) {
         (Some(started), Some(ended)) if ended >= started => {

@@ -175,7 +175,7 @@ impl Ports {
         self.get(key).is_some_and(Pool::is_giving_again)
     }
 
-    /// A bind or connect failed for want of a port.
+    /// A bind or connect failed because no local port was free.
     pub fn failed(&mut self, key: PoolKey, is_bind: bool, time: FileTime, processes: &ProcessTable) {
         let taken = self.transport.taken(key);
         if let Some(pool) = self.pool(key) {

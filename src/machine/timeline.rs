@@ -56,9 +56,9 @@ impl Step {
 pub enum Happening {
     /// A bind succeeded.
     BindOk,
-    /// A bind failed for want of a port.
+    /// A bind failed because no local port was free.
     BindFailure,
-    /// A connect failed for want of a port.
+    /// A connect failed because no local port was free.
     ConnectFailure,
     /// A port came back.
     Close,

@@ -155,7 +155,7 @@ impl Report {
                     CountedBy::GroupedListing => "sockets in a listing that is grouped by process",
                 };
                 let (who, sockets) = (who_in_full(row), grouped(seen.sockets));
-                vec![format!("{who} has {sockets} {by}. It is the likely holder: nothing tells which ports they have.")]
+                vec![format!("{who} has {sockets} {by}. It is the likely holder, but nothing shows which ports these sockets have.")]
             }),
             Suspect::NotShown => {
                 let inputs =
@@ -216,7 +216,7 @@ impl Report {
         let maker = waiting.made_by.and_then(|index| self.processes.get(index));
         told.push(match maker {
             Some(row) => format!("{} left most of them.", who_in_full(row)),
-            None => "Nothing tells which process left them: a port in TIME_WAIT has no owner.".to_owned(),
+            None => "Nothing shows which process left them: a port in TIME_WAIT has no owner.".to_owned(),
         });
         let is_waiting = |state: &Option<String>| state.as_deref() == Some("TIME_WAIT");
         let top = self.destinations.iter().find(|one| is_waiting(&one.state) && one.sockets >= NOTABLE_CONNECTS);
@@ -238,7 +238,7 @@ impl Report {
         let source = match pool.source {
             RangeSource::DynamicPortFile => "from a listing",
             RangeSource::Option => "as given by --pool",
-            RangeSource::Live => "as the system says",
+            RangeSource::Live => "as the system reports",
             RangeSource::Trace => "as far as the trace shows",
             RangeSource::Default => "the default; no listing was given",
         };
@@ -253,7 +253,7 @@ impl Report {
                 RangeSource::Default => "the default",
                 _ => "the listing",
             };
-            format!("Ports from {low} to {high} are in use: {told} is not the range of this pool. Give a dynamicport listing.")
+            format!("Ports from {low} to {high} are in use, so {told} is not the range of this pool. Give a dynamicport listing.")
         }));
         told
     }
@@ -337,7 +337,7 @@ impl Report {
         let (first, last) = self.pools.get(index)?.given?;
         let hidden = self.unexplained.iter().flatten().find(|row| row.pool == index && row.ports > 0)?;
         Some(format!(
-            "Either the pool has only {} ({first}–{last}, all that were given out), or {} are out of sight: a dynamicport listing tells.",
+            "Either the pool has only {} ({first}–{last}, all that were given out), or {} are out of sight: a dynamicport listing shows which.",
             counted(u64::from(last.saturating_sub(first)) + 1, "port"),
             counted(hidden.ports.into(), "port")
         ))
@@ -410,8 +410,10 @@ fn part_of(ports: u32, pool: &PoolRow) -> String {
 fn pattern_clause(pattern: Option<Pattern>, time_wait: u32) -> String {
     match pattern {
         Some(Pattern::Leak) => ". It looks like a leak".to_owned(),
-        Some(Pattern::Steady) => ". It took them early and has not grown since: steady use, not a leak".to_owned(),
-        Some(Pattern::Load) => ". It gives them back: heavy load, not a leak".to_owned(),
+        Some(Pattern::Steady) => {
+            ". It took them early and has not grown since: this is steady use, not a leak".to_owned()
+        }
+        Some(Pattern::Load) => ". It gives them back: this is heavy load, not a leak".to_owned(),
         Some(Pattern::Churn) => {
             format!(". It is churn: {} of them are in TIME_WAIT after short connections", grouped(time_wait.into()))
         }

@@ -137,10 +137,10 @@ impl Report {
             let estimate = grouped(pool.time_wait_estimate.into());
             let longer = grouped(pool.time_wait_estimate_long.into());
             told.push(if short == long {
-                format!("{estimate} ports were in TIME_WAIT, by estimate ({short} s, as the trace tells)")
+                format!("{estimate} ports were in TIME_WAIT, by estimate ({short} s, as the trace says)")
             } else {
                 format!(
-                    "{estimate} ports were in TIME_WAIT, by estimate, if it lasts {short} s; {longer} if it lasts {long} s"
+                    "{estimate} ports were in TIME_WAIT, by estimate, if TIME_WAIT lasts {short} s; {longer} if it lasts {long} s"
                 )
             });
         }
@@ -148,18 +148,22 @@ impl Report {
             let users: Vec<String> =
                 holder.used_by.iter().filter_map(|user| self.processes.get(user.process)).map(who).collect();
             if let Some(owner) = self.processes.get(holder.process).filter(|_| !users.is_empty()) {
-                told.push(format!("{} created sockets that {} used: they count for it", who(owner), users.join(", ")));
+                told.push(format!(
+                    "{} created sockets that {} used: they count for the creator",
+                    who(owner),
+                    users.join(", ")
+                ));
             }
         }
         if pool.set_aside > 0 {
             let ports = counted(pool.set_aside.into(), "port");
-            told.push(format!("{ports} of the pool are excluded or reserved: nobody is given them"));
+            told.push(format!("{ports} of the pool are excluded or reserved, so Windows gives them to nobody"));
         }
         let unexplained = self.unexplained.iter().flatten().find(|row| row.pool == index);
         if let Some(row) = unexplained.filter(|row| row.ports > 0) {
             let possible: Vec<&str> = row.possible.iter().map(|cause| cause.phrase()).collect();
             told.push(format!(
-                "{}, {}, are not visible here: {}",
+                "{}, {}, have no known holder. Possible: {}",
                 counted(row.ports.into(), "port"),
                 percent_of(row.ports, pool.count),
                 possible.join(", or ")
@@ -191,7 +195,7 @@ impl Report {
             .collect();
         if !self.processes.is_empty() && !self.has_names {
             told.push(
-                "no process names: the trace has no process events; give a process list with --tasklist".to_owned(),
+                "the trace has no process events, so names are missing: give a process list with --tasklist".to_owned(),
             );
         }
         let (in_span, outside): (Vec<_>, Vec<_>) = self.system_events.iter().partition(|event| event.in_span);
@@ -212,18 +216,18 @@ impl Report {
 
 fn assurance(assurance: &Assurance) -> String {
     match *assurance {
-        Assurance::NothingLost => "nothing lost or damaged; the log was closed by its session".to_owned(),
+        Assurance::NothingLost => "no events lost, nothing damaged; the session closed the log".to_owned(),
         Assurance::OwnersKnown { known, located, failures } => {
             let share = percent(known, failures);
             let how = match located {
                 0 => "socket creation or EPROCESS",
                 _ => "socket creation, EPROCESS or a reliable record header",
             };
-            format!("owner known from {how} for {share} of the failures")
+            format!("the owner of {share} of the failures is known from {how}")
         }
         Assurance::TransportAgrees { refusals } => {
             let count = counted(refusals, "request");
-            format!("TCP/IP's own events agree: it refused {count} for a port")
+            format!("TCP/IP's own events agree: it refused {count}")
         }
     }
 }
@@ -240,7 +244,7 @@ fn known_by(evidence: Option<HolderEvidence>) -> &'static str {
         Some(HolderEvidence::B) => "evidence B: TCP/IP's list of connections",
         Some(HolderEvidence::C) => "evidence C: binds minus closes in this trace",
         Some(HolderEvidence::D) => "evidence D: closed connections in TIME_WAIT",
-        None => "evidence E: failures alone, which name no holder",
+        None => "evidence E: failures alone, which show no holder",
     }
 }
 
@@ -256,13 +260,13 @@ pub fn evidence_name(evidence: HolderEvidence) -> &'static str {
 
 /// What a holder's use of ports looks like, as a table says it; empty where nothing tells.
 pub fn look_phrase(look: Look) -> String {
-    let rate = |rate: f64| format!("{rate:.0}/min binds");
+    let rate = |rate: f64| format!("{rate:.0} binds/min");
     match look {
         Look::Kernel => "kernel: drivers and services in it".to_owned(),
         Look::LeakWithoutClose => "leak: binds without close".to_owned(),
         Look::LeakPartlyClosed => "leak: not all are closed".to_owned(),
         Look::LeakHardlyClosed => "leak: hardly any close".to_owned(),
-        Look::Steady => "steady: none taken of late".to_owned(),
+        Look::Steady => "steady: none taken lately".to_owned(),
         Look::Load(binds) => format!("load: {}", binds.map_or_else(|| "binds and closes".to_owned(), rate)),
         Look::Churn(binds) => format!("churn: {}", binds.map_or_else(|| "TIME_WAIT".to_owned(), rate)),
         Look::Reservation => "reserved range".to_owned(),

@@ -11,7 +11,7 @@ use crate::words::{shown, windows_name};
 pub(crate) fn machine(trace: &TraceSummary) -> String {
     let bits = trace.pointer_size * 8;
     let (Some(build), Some(processors)) = (trace.os_build, trace.processors) else {
-        return format!("system not told, {bits}-bit");
+        return format!("system unknown, {bits}-bit");
     };
     let system = match windows_name(build) {
         Some(name) => format!("{name} ({build})"),
@@ -30,7 +30,7 @@ pub(crate) fn span(trace: &TraceSummary) -> Option<String> {
             format!("{} – {end} UTC ({length})", started.to_date_and_time())
         }
         Some(_) if trace.closed_cleanly => {
-            format!("{} UTC – an end before the start: the clock was set back", started.to_date_and_time())
+            format!("{} UTC – the end is before the start: the clock was set back", started.to_date_and_time())
         }
         _ => format!("{} UTC – not closed", started.to_date_and_time()),
     })
@@ -58,7 +58,7 @@ pub(crate) fn who(row: &ProcessRow) -> String {
         (Some(pid), Some(service), _) => format!("{} (PID {pid}, service {})", name(row), shown(service)),
         (Some(pid), None, _) => format!("{} (PID {pid})", name(row)),
         (None, _, Some(_)) => format!("{} (PID not listed)", name(row)),
-        (None, _, None) => "a process that the trace does not tell".to_owned(),
+        (None, _, None) => "a process that the trace does not identify".to_owned(),
     }
 }
 

@@ -125,11 +125,7 @@ mod tests {
     fn other_text_is_no_list() {
         assert_eq!(parse("see \\Device\\Afd: it is a device\nsee: \\Device\\Afd\n"), None);
         let filtered = parse("see \\Device\\Afd: it is a device\n  1A4: File  (---)   \\Device\\Afd\n").unwrap();
-        assert_eq!(
-            (filtered.counts.len(), filtered.rows.first_not_understood),
-            (0, Some(2)),
-            "the process is not told"
-        );
+        assert_eq!((filtered.counts.len(), filtered.rows.first_not_understood), (0, Some(2)), "process not listed");
         assert_eq!(parse(""), None);
     }
 }

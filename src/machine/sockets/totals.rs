@@ -97,7 +97,7 @@ impl Totals {
         }
     }
 
-    /// A bind of this address failed for want of a port.
+    /// A bind of this address failed because no local port was free.
     pub(super) fn bind_failed(&mut self, key: AddressKey, time: FileTime) {
         let id = self.address(key);
         let Some(tally) = self.tally(id) else { return };

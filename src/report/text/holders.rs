@@ -78,7 +78,7 @@ impl Page<'_, '_> {
             return Ok(());
         }
         let samples = report.trends.iter().map(|trend| trend.samples).max().unwrap_or(0);
-        self.heading("TREND", &format!("sockets in {samples} listings, those first that change most"))?;
+        self.heading("TREND", &format!("sockets in {samples} listings, those that change most first"))?;
         let mut table = Table::new(&[
             ("process", Align::Left),
             ("PID", Align::Right),
@@ -93,7 +93,7 @@ impl Page<'_, '_> {
             let waits = trend.state.as_deref() == Some("TIME_WAIT");
             let process = match row {
                 Some(row) => name_of(row),
-                None if waits => "(no owner any more)".to_owned(),
+                None if waits => "(no longer owned)".to_owned(),
                 None => "(name unknown)".to_owned(),
             };
             table.row(vec![

@@ -20,7 +20,7 @@ impl Page<'_, '_> {
         if sufferers.is_empty() {
             return Ok(());
         }
-        self.heading("WHO SUFFERED", "none of these is to blame for that alone")?;
+        self.heading("WHO SUFFERED", "failing does not make a process the cause")?;
         let connects = report.failures.connects > 0;
         let mut columns = vec![("process", Align::Left), ("PID", Align::Right)];
         let services = sufferers.iter().any(|row| !row.services.is_empty());
@@ -66,7 +66,7 @@ impl Page<'_, '_> {
         if others.is_empty() {
             return Ok(());
         }
-        self.heading("OTHER FAILURES", "not port exhaustion, counted apart")?;
+        self.heading("OTHER FAILURES", "not port exhaustion, counted separately")?;
         let mut table = Table::new(&[
             ("status", Align::Left),
             ("", Align::Left),

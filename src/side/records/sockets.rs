@@ -86,7 +86,7 @@ impl Sockets {
             listings.push(SocketListing { taken: taken.clone(), asked: asked.clone(), ..listing });
         }
         if self.protocol.is_none() && count.rows == 0 && count.not_understood > 0 {
-            found.note("a list of ports does not say whether they are of TCP or of UDP, not used");
+            found.note("a list of ports does not say whether it is of TCP or UDP, not used");
             found.socket_rows.add(left);
         }
         found.has_sockets |= count.rows > 0;

@@ -172,7 +172,7 @@ impl FromStr for NamedEncoding {
             Encoding::for_label(windows.as_bytes())
         });
         web.map(|encoding| Self(CodePage::Web(encoding.name(), encoding))).ok_or_else(|| {
-            format!("`{name}` is no encoding that is known: give a code page such as 850, 852, 866, 936 or 1252, or utf-8 or utf-16le")
+            format!("`{name}` is not a known encoding: give a code page such as 850, 852, 866, 936 or 1252, or utf-8 or utf-16le")
         })
     }
 }
