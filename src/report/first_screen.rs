@@ -330,17 +330,24 @@ impl Report {
         Some(format!("{} suffered most: {count}.", subject(worst)))
     }
 
-    /// Where the trace cannot tell a small pool from hidden holders.
+    /// Where the trace cannot tell a small pool from hidden holders: all ports given out lie close together, or their numbers
+    /// are in no event (the legacy dialect) and no listing gives the range.
     fn either_or(&self) -> Option<String> {
-        let is_narrower = self.verdict.reasons.iter().any(|reason| reason.code == ReasonCode::NarrowerPool);
-        let index = self.verdict.pool.filter(|_| is_narrower)?;
-        let (first, last) = self.pools.get(index)?.given?;
+        let has = |code: ReasonCode| self.verdict.reasons.iter().any(|reason| reason.code == code);
+        let index = self.verdict.pool?;
+        let pool = self.pools.get(index)?;
         let hidden = self.unexplained.iter().flatten().find(|row| row.pool == index && row.ports > 0)?;
-        Some(format!(
-            "Either the pool has only {} ({first}–{last}, all that were given out), or {} are out of sight: a dynamicport listing shows which.",
-            counted(u64::from(last.saturating_sub(first)) + 1, "port"),
-            counted(hidden.ports.into(), "port")
-        ))
+        let hidden = counted(hidden.ports.into(), "port");
+        match pool.given {
+            Some((first, last)) if has(ReasonCode::NarrowerPool) => Some(format!(
+                "Either the pool has only {} ({first}–{last}, all that were given out), or {hidden} are out of sight: a dynamicport listing shows which.",
+                counted(u64::from(last.saturating_sub(first)) + 1, "port"),
+            )),
+            None if has(ReasonCode::BeganAfter) && pool.source == RangeSource::Default => Some(format!(
+                "Either the pool is much smaller than the default, or {hidden} are out of sight: a dynamicport listing shows which.",
+            )),
+            _ => None,
+        }
     }
 
     /// What was looked at where nothing failed: binds, and how full the fullest pool was.

@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use super::summary::{evidence_name, look_phrase};
-use super::wording::{known_by, machine, name, percent, percent_of, pid, place, sentence_start, span};
+use super::wording::{known_by, machine, name, per_minute, percent, percent_of, pid, place, sentence_start, span};
 use super::{PoolRow, ProcessRow, Report};
 use crate::diagnosis::alternatives::Standing;
 use crate::diagnosis::state::State;
@@ -78,7 +78,7 @@ impl Page<'_> {
         }
         text.push('\n');
         for sentence in self.report.answer() {
-            text.push_str(&format!("- {}\n", plain(&sentence_start(&sentence))));
+            text.push_str(&format!("- {}\n", plain(&sentence)));
         }
         for doubt in self.report.first_doubts() {
             text.push_str(&format!("- But {}\n", plain(doubt)));
@@ -128,7 +128,7 @@ impl Page<'_> {
                     services(row),
                     grouped(holder.ports.into()),
                     percent_of(holder.ports, pool.count),
-                    holder.growth_per_minute.map(|rate| format!("{rate:+.1}")).unwrap_or_default(),
+                    holder.growth_per_minute.map(per_minute).unwrap_or_default(),
                     evidence_name(holder.evidence).to_owned(),
                     plain(&look_phrase(holder.look)),
                 ]);
