@@ -13,6 +13,9 @@ pub struct Level {
     pub pool: PoolKey,
     /// Ports that are held, in TIME_WAIT (with the shorter length) or TCP/IP's own.
     pub occupied: u32,
+    /// Of these, those in TIME_WAIT. Ports of connections that were closed before the trace began are not among them, so that
+    /// the number starts at 0 and grows for as long as TIME_WAIT lasts, on any machine.
+    pub waiting: u32,
     /// Who holds most ports by sockets, most first.
     pub largest: Vec<(Owner, u32)>,
 }

@@ -219,9 +219,10 @@ impl Ports {
             let range = self.range(key);
             let added = self.transport.added(key, range, &self.pools);
             let Some(pool) = self.pool(key) else { continue };
-            let occupied = pool.held().saturating_add(pool.time_wait.counts(now).0).saturating_add(added);
+            let waiting = pool.time_wait.counts(now).0;
+            let occupied = pool.held().saturating_add(waiting).saturating_add(added);
             if occupied > 0 {
-                levels.push(Level { pool: key, occupied, largest: Vec::new() });
+                levels.push(Level { pool: key, occupied, waiting, largest: Vec::new() });
             }
         }
         for (owner, tally) in processes.tallies().filter(|(_, tally)| tally.ports_held > 0) {

@@ -4,7 +4,7 @@
 use super::wording::{percent_of, sentence, server_time, subject, who_in_full};
 use super::{HolderRow, ImageRow, PoolRow, Report};
 use crate::diagnosis::alternatives::Alternative;
-use crate::diagnosis::codes::ReasonCode;
+use crate::diagnosis::codes::{AlternativeCode, ReasonCode};
 use crate::diagnosis::holders::Pattern;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::outcome::Look;
@@ -55,14 +55,14 @@ impl Report {
                 told.extend(self.either_or());
             }
             State::NotSeen => {
-                told.extend(self.failed_instead().map(|other| sentence(&format!("not ports: {}", shown(&other.text)))));
+                told.extend(self.failed_instead().map(|other| format!("Not ports but {}.", other_cause(other))));
                 told.extend(self.verdict.reasons.iter().map(|reason| sentence(&reason.text)));
                 told.extend(self.seen());
                 told.extend(self.logged_outside());
                 told.extend(self.forecast());
             }
             State::CannotTell => {
-                told.extend(self.failed_instead().map(|other| sentence(&format!("not ports: {}", shown(&other.text)))));
+                told.extend(self.failed_instead().map(|other| format!("The inputs show {}.", other_cause(other))));
                 told.extend(self.verdict.reasons.iter().map(|reason| sentence(&reason.text)));
             }
         }
@@ -398,6 +398,15 @@ impl Report {
             forecast.full_at.to_minute()
         ))
     }
+}
+
+/// Another cause, with its article.
+fn other_cause(other: &Alternative) -> String {
+    let article = match other.code {
+        AlternativeCode::FixedPortConflict | AlternativeCode::MemoryShortage => "a ",
+        _ => "",
+    };
+    format!("{article}{}", shown(&other.text))
 }
 
 /// What TIME_WAIT may add to the ports held.

@@ -260,7 +260,8 @@ pub fn evidence_name(evidence: HolderEvidence) -> &'static str {
 
 /// What a holder's use of ports looks like, as a table says it; empty where nothing tells.
 pub fn look_phrase(look: Look) -> String {
-    let rate = |rate: f64| format!("{rate:.0} binds/min");
+    // A cast from a float saturates.
+    let rate = |rate: f64| format!("{} binds/min", grouped(rate.round() as u64));
     match look {
         Look::Kernel => "kernel: drivers and services in it".to_owned(),
         Look::LeakWithoutClose => "leak: binds without close".to_owned(),
