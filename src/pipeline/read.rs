@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 
-use etl_parser::{Buffer, ErrorKind, Record, RecordKind, Trace};
+use etl_parser::{Buffer, ErrorKind, EventHead, Record, RecordKind, Trace};
 
-use crate::event::{EventMeta, NetEvent, Place};
+use crate::event::{EventMeta, NetEvent, Phase, Place, SocketEvent};
 use crate::pipeline::coverage::Coverage;
-use crate::providers::{self, Embedded, EventId, Interpreted};
+use crate::providers::{self, Embedded, EventId, Interpreted, Provider};
 use crate::time::FileTime;
 
 /// A time stamp further away than this from where its record stands is taken for damage. Records of one processor are
@@ -15,16 +15,16 @@ const DISPLACED_100NS: i64 = FileTime::SECOND;
 
 /// An event, and what is kept of its record.
 #[derive(Debug)]
-struct Logged {
+pub(super) struct Logged {
     /// The time stamp that orders it, in ticks and as a time: never smaller than that of the event before it.
-    ticks: i64,
-    order: FileTime,
+    pub(super) ticks: i64,
+    pub(super) order: FileTime,
     /// Its own time.
     time: FileTime,
     header_pid: Option<u32>,
     pos: u32,
     id: u16,
-    event: NetEvent,
+    pub(super) event: NetEvent,
 }
 
 /// The events of one buffer, in the order in which they stand.
@@ -41,20 +41,20 @@ pub struct BufferEvents {
 }
 
 impl BufferEvents {
-    /// The time stamp that orders the event at `at`, as a time and in ticks; `None` behind the last one.
+    /// The events from number `from` on.
     #[inline]
-    pub(super) fn order(&self, at: usize) -> Option<(FileTime, i64)> {
-        self.events.get(at).map(|logged| (logged.order, logged.ticks))
+    pub(super) fn events_from(&self, from: usize) -> &[Logged] {
+        self.events.get(from..).unwrap_or(&[])
     }
 
-    /// The event at `at`.
+    /// Where and in whose context one of its events was logged.
     #[inline]
-    pub(super) fn event(&self, at: usize) -> Option<(EventMeta, &NetEvent)> {
-        let Logged { time, header_pid, pos, id, event, .. } = self.events.get(at)?;
-        let within = if self.is_compressed { 0 } else { u64::from(*pos) };
+    pub(super) fn meta(&self, logged: &Logged) -> EventMeta {
+        let Logged { time, header_pid, pos, id, .. } = *logged;
+        let within = if self.is_compressed { 0 } else { u64::from(pos) };
         let offset = self.offset.saturating_add(within);
-        let place = Place { trace: self.trace, cpu: self.cpu, buffer: self.index, offset, pos: *pos, entry: None };
-        Some((EventMeta { time: *time, header_pid: *header_pid, id: *id, place }, event))
+        let place = Place { trace: self.trace, cpu: self.cpu, buffer: self.index, offset, pos, entry: None };
+        EventMeta { time, header_pid, id, place }
     }
 }
 
@@ -80,7 +80,7 @@ pub fn read_events(
     if info.header.flags.has(etl_parser::BufferFlags::EVENTS_LOST | etl_parser::BufferFlags::BUFFER_LOST) {
         coverage.buffers_after_loss += 1;
     }
-    let mut span = (None, None);
+    let mut span: Option<(FileTime, FileTime)> = None;
     let mut records = buffer.records();
     while let Some(item) = records.next() {
         let record = match item {
@@ -99,40 +99,31 @@ pub fn read_events(
         };
         coverage.records += 1;
         look(&record);
-        let id = EventId::of(&record);
-        if id.is_none() && record.kind() == RecordKind::EventHeader {
+        let head = record.event_head();
+        let event = match head.map(|head| Provider::of(head.provider())) {
             // Most records of most traces: events of which the analysis has no use.
-            coverage.skipped += 1;
-            continue;
-        }
-        let decoded = providers::decode(&record, id, embedded);
-        if matches!(decoded, Interpreted::NotNeeded)
-            && let Some((key, schema)) = providers::embedded_schema(&record)
-        {
-            coverage.embedded.entry(key).or_insert(schema);
-        }
-        let Some(event) = count(decoded, id, &mut coverage) else { continue };
-        let ticks = record.ticks().unwrap_or(latest);
+            Some(None) => {
+                coverage.skipped += 1;
+                continue;
+            }
+            Some(Some(Provider::Afd)) => plain_socket_event(&record, head, &mut coverage),
+            Some(Some(_)) | None => None,
+        };
+        let Some(event) = event.or_else(|| decoded(record, embedded, &mut coverage)) else { continue };
+        let ticks = head.map(EventHead::ticks).or_else(|| record.ticks()).unwrap_or(latest);
         latest = info.order_ticks(latest, Some(ticks));
         let time = trace.clock().file_time(ticks);
-        let order = if latest == ticks { time } else { trace.clock().file_time(latest) };
+        let order = if latest == ticks { time } else { out_of_order(trace, time, latest, &mut coverage) };
         // Orders never go back.
-        span = (Some(span.0.unwrap_or(order)), Some(order));
-        coverage.displaced += u64::from(order.since(time).saturating_abs() > DISPLACED_100NS);
+        span = Some((span.map_or(order, |(first, _)| first), order));
         if !wants(&event) {
             continue;
         }
-        events.push(Logged {
-            ticks: latest,
-            order,
-            time,
-            header_pid: record.process_id(),
-            pos: record.pos(),
-            id: record.id().unwrap_or(0),
-            event,
-        });
+        let header_pid = head.map_or_else(|| record.process_id(), EventHead::process_id);
+        let id = head.map(EventHead::id).or_else(|| record.id()).unwrap_or(0);
+        events.push(Logged { ticks: latest, order, time, header_pid, pos: record.pos(), id, event });
     }
-    coverage.span = span.0.zip(span.1);
+    coverage.span = span;
     let trace = u16::try_from(trace_number).unwrap_or(u16::MAX);
     let (cpu, is_compressed) = (info.header.cpu(), info.is_compressed());
     EVENTS.set(events.len());
@@ -142,8 +133,46 @@ pub fn read_events(
     BufferEvents { trace, cpu, index: info.index, offset: info.offset, is_compressed, events, coverage }
 }
 
-/// Counts what became of a record, and gives the event where it is one. `id`: of a manifest event.
+/// The event of a record of Winsock-AFD that is as nearly all are, counted; `None` for all others, which [`decoded`] reads.
 #[inline]
+fn plain_socket_event(record: &Record<'_>, head: Option<EventHead<'_>>, coverage: &mut Coverage) -> Option<NetEvent> {
+    let head = head.filter(|head| head.version() == 0 && !head.has_extended_items())?;
+    let payload = record.bytes().get(EventHead::BYTES..)?;
+    let event = providers::afd::plain(head.id(), payload, record.pointer_size()?)?;
+    coverage.port_records += 1;
+    coverage.afd_records += 1;
+    coverage.bind_records += u64::from(providers::afd::is_bind(head.id()));
+    coverage.unknown_phases += u64::from(has_unknown_phase(&event));
+    coverage.decoded += 1;
+    Some(NetEvent::Socket(event))
+}
+
+/// Decodes a record of any kind, and counts what became of it.
+#[inline(never)]
+fn decoded(record: Record<'_>, embedded: &Embedded, coverage: &mut Coverage) -> Option<NetEvent> {
+    let id = EventId::of(&record);
+    if id.is_none() && record.kind() == RecordKind::EventHeader {
+        coverage.skipped += 1;
+        return None;
+    }
+    let decoded = providers::decode(&record, id, embedded);
+    if matches!(decoded, Interpreted::NotNeeded)
+        && let Some((key, schema)) = providers::embedded_schema(&record)
+    {
+        coverage.embedded.entry(key).or_insert(schema);
+    }
+    count(decoded, id, coverage)
+}
+
+/// The time by which an event is ordered whose own is another.
+#[cold]
+fn out_of_order(trace: &Trace<'_>, time: FileTime, ordered_by: i64, coverage: &mut Coverage) -> FileTime {
+    let order = trace.clock().file_time(ordered_by);
+    coverage.displaced += u64::from(order.since(time).saturating_abs() > DISPLACED_100NS);
+    order
+}
+
+/// Counts what became of a record, and gives the event where it is one. `id`: of a manifest event.
 pub(crate) fn count(decoded: Interpreted, id: Option<EventId>, coverage: &mut Coverage) -> Option<NetEvent> {
     if let Some(id) = id {
         coverage.port_records += u64::from(id.is_about_ports());
@@ -166,7 +195,7 @@ pub(crate) fn count(decoded: Interpreted, id: Option<EventId>, coverage: &mut Co
         Interpreted::UnknownVersion => {
             coverage.unknown += 1;
             if let Some(EventId { provider, id, version, .. }) = id {
-                *coverage.unknown_versions.entry((provider, id, version)).or_default() += 1;
+                *coverage.unknown_versions.entry((provider.guid(), id, version)).or_default() += 1;
             }
         }
         Interpreted::Malformed => {
@@ -178,14 +207,16 @@ pub(crate) fn count(decoded: Interpreted, id: Option<EventId>, coverage: &mut Co
 }
 
 fn count_afd(id: u16, decoded: &Interpreted, coverage: &mut Coverage) {
-    use crate::event::{Phase, SocketEvent};
     coverage.afd_records += 1;
     if providers::afd::is_bind(id) && !matches!(decoded, Interpreted::UnknownVersion) {
         coverage.bind_records += 1;
     }
-    if let Interpreted::Event(NetEvent::Socket(SocketEvent { phase: Phase::Internal(phase), .. })) = decoded
-        && !(2..=4).contains(phase)
-    {
-        coverage.unknown_phases += 1;
+    if let Interpreted::Event(NetEvent::Socket(event)) = decoded {
+        coverage.unknown_phases += u64::from(has_unknown_phase(event));
     }
+}
+
+#[inline]
+fn has_unknown_phase(event: &SocketEvent) -> bool {
+    matches!(event.phase, Phase::Internal(phase) if !(2..=4).contains(&phase))
 }
