@@ -203,6 +203,7 @@ impl Sockets {
         }
     }
 
+    #[inline(always)]
     fn life<'a, W>(
         &'a mut self,
         endpoint: u64,

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use etl_parser::{Buffer, ErrorKind, EventHead, Record, RecordKind, Trace};
+use etl_parser::{Buffer, BufferInfo, ErrorKind, EventHead, Record, RecordKind, Trace};
 
 use crate::event::{EventMeta, NetEvent, Phase, Place, SocketEvent};
 use crate::pipeline::coverage::Coverage;
@@ -75,12 +75,18 @@ pub fn read_events(
     let info = buffer.info();
     let mut coverage = Coverage::default();
     let expected = EVENTS.get();
-    let mut events: Vec<Logged> = Vec::with_capacity(expected + expected / 16);
-    let mut latest = info.not_before;
+    let mut kept = Kept {
+        trace,
+        info,
+        latest: info.not_before,
+        span: None,
+        displaced: 0,
+        events: Vec::with_capacity(expected + expected / 16),
+        wants,
+    };
     if info.header.flags.has(etl_parser::BufferFlags::EVENTS_LOST | etl_parser::BufferFlags::BUFFER_LOST) {
         coverage.buffers_after_loss += 1;
     }
-    let mut span: Option<(FileTime, FileTime)> = None;
     let mut records = buffer.records();
     while let Some(item) = records.next() {
         let record = match item {
@@ -99,31 +105,36 @@ pub fn read_events(
         };
         coverage.records += 1;
         look(&record);
-        let head = record.event_head();
-        let event = match head.map(|head| Provider::of(head.provider())) {
-            // Most records of most traces: events of which the analysis has no use.
-            Some(None) => {
-                coverage.skipped += 1;
-                continue;
+        if let Some(head) = record.event_head() {
+            match Provider::of(head.provider()) {
+                // Most records of most traces: events of which the analysis has no use.
+                None => {
+                    coverage.skipped += 1;
+                    continue;
+                }
+                Some(Provider::Afd) if head.version() == 0 && !head.has_extended_items() => {
+                    if let Some(event) = plain_socket_event(&record, head) {
+                        coverage.decoded += 1;
+                        coverage.port_records += 1;
+                        coverage.afd_records += 1;
+                        coverage.bind_records += u64::from(providers::afd::is_bind(head.id()));
+                        coverage.unknown_phases += u64::from(has_unknown_phase(&event));
+                        let (ticks, pid) = (head.ticks(), head.process_id());
+                        kept.add((Some(ticks), pid, record.pos(), head.id()), NetEvent::Socket(event));
+                        continue;
+                    }
+                }
+                Some(_) => {}
             }
-            Some(Some(Provider::Afd)) => plain_socket_event(&record, head, &mut coverage),
-            Some(Some(_)) | None => None,
-        };
-        let Some(event) = event.or_else(|| decoded(record, embedded, &mut coverage)) else { continue };
-        let ticks = head.map(EventHead::ticks).or_else(|| record.ticks()).unwrap_or(latest);
-        latest = info.order_ticks(latest, Some(ticks));
-        let time = trace.clock().file_time(ticks);
-        let order = if latest == ticks { time } else { out_of_order(trace, time, latest, &mut coverage) };
-        // Orders never go back.
-        span = Some((span.map_or(order, |(first, _)| first), order));
-        if !wants(&event) {
-            continue;
         }
-        let header_pid = head.map_or_else(|| record.process_id(), EventHead::process_id);
-        let id = head.map(EventHead::id).or_else(|| record.id()).unwrap_or(0);
-        events.push(Logged { ticks: latest, order, time, header_pid, pos: record.pos(), id, event });
+        if let Some(event) = decoded(record, embedded, &mut coverage) {
+            let stamp = (record.ticks(), record.process_id(), record.pos(), record.id().unwrap_or(0));
+            kept.add(stamp, event);
+        }
     }
+    let Kept { span, displaced, mut events, .. } = kept;
     coverage.span = span;
+    coverage.displaced = displaced;
     let trace = u16::try_from(trace_number).unwrap_or(u16::MAX);
     let (cpu, is_compressed) = (info.header.cpu(), info.is_compressed());
     EVENTS.set(events.len());
@@ -133,18 +144,50 @@ pub fn read_events(
     BufferEvents { trace, cpu, index: info.index, offset: info.offset, is_compressed, events, coverage }
 }
 
-/// The event of a record of Winsock-AFD that is as nearly all are, counted; `None` for all others, which [`decoded`] reads.
-#[inline]
-fn plain_socket_event(record: &Record<'_>, head: Option<EventHead<'_>>, coverage: &mut Coverage) -> Option<NetEvent> {
-    let head = head.filter(|head| head.version() == 0 && !head.has_extended_items())?;
+/// The events of a buffer so far.
+struct Kept<'b, W> {
+    trace: &'b Trace<'b>,
+    info: &'b BufferInfo,
+    /// By what the last one is ordered.
+    latest: i64,
+    span: Option<(FileTime, FileTime)>,
+    displaced: u64,
+    events: Vec<Logged>,
+    wants: W,
+}
+
+/// Ticks, process of the header, position in the buffer, and id of a record.
+type Stamp = (Option<i64>, Option<u32>, u32, u16);
+
+impl<W: Fn(&NetEvent) -> bool> Kept<'_, W> {
+    // Always: an event is written where it stays, without copies on the way.
+    #[inline(always)]
+    fn add(&mut self, (ticks, header_pid, pos, id): Stamp, event: NetEvent) {
+        let ticks = ticks.unwrap_or(self.latest);
+        self.latest = self.info.order_ticks(self.latest, Some(ticks));
+        let time = self.trace.clock().file_time(ticks);
+        let order = if self.latest == ticks { time } else { self.out_of_order(time) };
+        // Orders never go back.
+        self.span = Some((self.span.map_or(order, |(first, _)| first), order));
+        if (self.wants)(&event) {
+            self.events.push(Logged { ticks: self.latest, order, time, header_pid, pos, id, event });
+        }
+    }
+
+    /// The time by which an event is ordered whose own is another.
+    #[cold]
+    fn out_of_order(&mut self, time: FileTime) -> FileTime {
+        let order = self.trace.clock().file_time(self.latest);
+        self.displaced += u64::from(order.since(time).saturating_abs() > DISPLACED_100NS);
+        order
+    }
+}
+
+/// The event of a record of Winsock-AFD that is as nearly all are; `None` for all others, which [`decoded`] reads.
+#[inline(always)]
+fn plain_socket_event(record: &Record<'_>, head: EventHead<'_>) -> Option<SocketEvent> {
     let payload = record.bytes().get(EventHead::BYTES..)?;
-    let event = providers::afd::plain(head.id(), payload, record.pointer_size()?)?;
-    coverage.port_records += 1;
-    coverage.afd_records += 1;
-    coverage.bind_records += u64::from(providers::afd::is_bind(head.id()));
-    coverage.unknown_phases += u64::from(has_unknown_phase(&event));
-    coverage.decoded += 1;
-    Some(NetEvent::Socket(event))
+    providers::afd::plain(head.id(), payload, record.pointer_size()?)
 }
 
 /// Decodes a record of any kind, and counts what became of it.
@@ -162,14 +205,6 @@ fn decoded(record: Record<'_>, embedded: &Embedded, coverage: &mut Coverage) -> 
         coverage.embedded.entry(key).or_insert(schema);
     }
     count(decoded, id, coverage)
-}
-
-/// The time by which an event is ordered whose own is another.
-#[cold]
-fn out_of_order(trace: &Trace<'_>, time: FileTime, ordered_by: i64, coverage: &mut Coverage) -> FileTime {
-    let order = trace.clock().file_time(ordered_by);
-    coverage.displaced += u64::from(order.since(time).saturating_abs() > DISPLACED_100NS);
-    order
 }
 
 /// Counts what became of a record, and gives the event where it is one. `id`: of a manifest event.

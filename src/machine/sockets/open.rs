@@ -114,18 +114,23 @@ impl OpenSockets {
 
     #[inline]
     pub(super) fn get_or_new(&mut self, endpoint: u64, now: FileTime) -> &mut Socket {
-        let place = match self.place(endpoint) {
-            Some(place) => Some(place),
-            None => self.add(endpoint, now),
-        };
-        match place.and_then(|place| self.sockets.get_mut(place as usize)) {
+        let recent = self.recent.get(recent_place(endpoint)).map_or(0, |recent| *recent as usize);
+        let is_there = |place: &Place| place.is_taken && place.endpoint == endpoint;
+        let place = if self.sockets.get(recent).is_some_and(is_there) { recent } else { self.find(endpoint, now) };
+        match self.sockets.get_mut(place) {
             Some(place) => &mut place.socket,
             None => &mut self.passing,
         }
     }
 
-    /// Room for another socket; `None` where there is none.
+    /// Where a socket stands, now if not before; beyond all places where there is no room for it.
     #[inline(never)]
+    fn find(&mut self, endpoint: u64, now: FileTime) -> usize {
+        let place = self.place(endpoint).or_else(|| self.add(endpoint, now));
+        place.map_or(usize::MAX, |place| place as usize)
+    }
+
+    /// Room for another socket; `None` where there is none.
     fn add(&mut self, endpoint: u64, now: FileTime) -> Option<u32> {
         self.forget(now);
         if self.places.len() >= self.max && !self.forget_one() {
