@@ -267,6 +267,7 @@ pub enum Phase {
 
 impl Phase {
     /// From `EnterExit`.
+    #[inline]
     pub fn from_number(number: u32) -> Self {
         match number {
             0 => Self::Enter,

@@ -5,7 +5,7 @@ use etw_schema::socket_address;
 use crate::event::{LogEntry, LoggedEvent, NetEvent, RawPort};
 use crate::net::SocketAddress;
 use crate::providers::named::{self, NamedFields, Read};
-use crate::providers::{EventId, afd};
+use crate::providers::{EventId, Provider, afd};
 use crate::side::facts::{AfdEntry, AfdLog, SideFacts};
 use crate::time::{FileTime, from_timestamp};
 use crate::words::counted;
@@ -37,7 +37,7 @@ pub(super) fn read_entries(facts: &mut SideFacts) -> Option<String> {
 
 fn event(entry: &AfdEntry) -> Option<LoggedEvent> {
     let AfdEntry { time, record, id, version, header_pid, .. } = *entry;
-    let event = EventId { provider: afd::PROVIDER, id, version: version?, header_pid };
+    let event = EventId { provider: Provider::Afd, id, version: version?, header_pid };
     if event.is_of_unknown_version() {
         return None;
     }

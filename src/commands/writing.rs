@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use anstream::adapter::strip_bytes;
 use anstream::{AutoStream, ColorChoice};
 
 use super::Failure;
@@ -71,9 +72,18 @@ pub(super) fn write_output(
         Color::Auto => AutoStream::choice(&io::stdout()),
     };
     let columns = if to_file { None } else { terminal::columns() };
-    let mut styled = AutoStream::new(Vec::new(), choice);
-    write(&mut styled, columns).map_err(Failure::stdout)?;
-    let bytes = styled.into_inner();
+    let mut bytes = Vec::new();
+    if choice == ColorChoice::Never {
+        write(&mut bytes, columns).map_err(Failure::stdout)?;
+        // Looking for escape sequences takes longer than all of a small trace.
+        if !bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t')) {
+            bytes = strip_bytes(&bytes).into_vec();
+        }
+    } else {
+        let mut styled = AutoStream::new(bytes, choice);
+        write(&mut styled, columns).map_err(Failure::stdout)?;
+        bytes = styled.into_inner();
+    }
     stream_output(common, |out| out.write_all(&bytes))
 }
 
