@@ -63,14 +63,20 @@ pub struct AfdEntry {
 }
 
 /// What a log of Winsock-AFD's channel holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AfdLog {
     /// The file.
     pub source: SourceId,
     /// Entries of Winsock-AFD.
     pub entries: u64,
+    /// These by id, and by version where one is told.
+    pub ids: BTreeMap<(u16, Option<u8>), u64>,
+    /// When the oldest and the newest of them were written.
+    pub span: Option<(FileTime, FileTime)>,
     /// Of these, binds that are used, enter and exit.
     pub binds: u64,
+    /// Of these, ends of sockets that are used.
+    pub closes: u64,
     /// Of these, entries that the analysis uses.
     pub used: u64,
     /// Entries that it would use, of a version that no source describes or with fields missing.
