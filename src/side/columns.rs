@@ -103,7 +103,10 @@ const NAMES: [(Column, &[&str]); 24] = [
     (Column::SettingName, &["settingname"]),
     (Column::RangeStart, &["dynamicportrangestartport"]),
     (Column::RangeCount, &["dynamicportrangenumberofports"]),
-    (Column::DateTime, &["datetime", "timestamp", "date", "time"]),
+    (
+        Column::DateTime,
+        &["datetime", "timestamp", "date", "time", "timecreated", "timegenerated", "timewritten", "dateandtime"],
+    ),
     (Column::InUse, &["inuse", "used"]),
     (Column::Max, &["max", "maximum"]),
     (Column::Class, &["cimclass"]),

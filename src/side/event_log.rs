@@ -175,6 +175,11 @@ impl EventLog {
     }
 }
 
+/// Whether entries of a provider with an id say something about ports.
+pub(super) fn is_known(provider: &str, id: u32) -> bool {
+    KNOWN.iter().any(|(known, ids)| known.eq_ignore_ascii_case(provider) && ids.contains(&id))
+}
+
 /// Adds an entry that a text holds as XML, if its time is told.
 pub(super) fn take_text(xml: &str, log: &mut EventLog) {
     let Some(entry) = Entry::of(xml) else { return };

@@ -185,7 +185,8 @@ pub fn recognise_as(bytes: &[u8], name: &str, encoding: Option<NamedEncoding>) -
         let told: Vec<String> = left_out(ranges.omissions).into_iter().collect();
         add(Kind::ExcludedPorts, facts, ranges.excluded_rows, &told);
     }
-    if let Some(events) = event_text::parse(text) {
+    let entries = event_text::parse(text, records.events, &records.doubtful_events, records.event_rows);
+    if let Some(events) = entries {
         let (encoding, encoding_by) = (Some(decoded.encoding.clone()), Some(decoded.by));
         found.push(Recognised { encoding, encoding_by, ..of_event_text(events) });
     }
@@ -193,18 +194,21 @@ pub fn recognise_as(bytes: &[u8], name: &str, encoding: Option<NamedEncoding>) -
 }
 
 fn of_event_text(text: event_text::EventText) -> Recognised {
+    let ids: Vec<String> = text.doubtful.iter().map(|id| format!("Tcpip {id}")).collect();
+    let doubt = (!ids.is_empty()).then(|| {
+        format!(
+            "an event log as text, with {}: its times are in a local form; save the log as .evtx (wevtutil epl System System.evtx)",
+            ids.join(", ")
+        )
+    });
     if text.log.entries > 0 {
-        let rows = RowCount { rows: text.log.entries, ..RowCount::default() };
         // A few entries are no log: what they do not hold may have happened.
         let log = event_log::EventLog { span: None, ..text.log };
-        return Recognised { rows, ..of_event_log(log) };
+        let told = of_event_log(log);
+        let note = [told.note.clone(), doubt].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"));
+        return Recognised { rows: text.rows, note, ..told };
     }
-    let ids: Vec<String> = text.doubtful.iter().map(|id| format!("Tcpip {id}")).collect();
-    let note = format!(
-        "an event log as text, with {}: its times are in a local form; save the log as .evtx (wevtutil epl System System.evtx)",
-        ids.join(", ")
-    );
-    Recognised { is_useful: false, note: Some(note), ..of_event_log(event_log::EventLog::default()) }
+    Recognised { is_useful: false, note: doubt, ..of_event_log(event_log::EventLog::default()) }
 }
 
 fn of_event_log(log: event_log::EventLog) -> Recognised {

@@ -5,15 +5,20 @@
 //! them (`| Format-List`); keys do (JSON). What the rows are of, the columns tell. Names of properties are the same in every
 //! language.
 
+mod events;
 mod groups;
 mod json;
 mod labelled;
+mod markup;
+mod objects;
 mod processes;
 mod settings;
 mod sockets;
 
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeSet;
 
 use super::columns::{Column, Record};
 use super::facts::{
@@ -44,7 +49,10 @@ pub(super) struct Found {
     pub(super) names: Vec<ProcessName>,
     pub(super) tasks: Vec<Task>,
     pub(super) dynamic: Vec<DynamicPorts>,
+    /// Entries of event logs whose time is certain.
     pub(super) events: Vec<SystemEvent>,
+    /// Ids of those whose time is not.
+    pub(super) doubtful_events: BTreeSet<u32>,
     /// Rows of sockets, of handles, of processes, of tasks, of ranges.
     pub(super) socket_rows: RowCount,
     pub(super) udp_rows: RowCount,
@@ -52,6 +60,7 @@ pub(super) struct Found {
     pub(super) process_rows: RowCount,
     pub(super) task_rows: RowCount,
     pub(super) range_rows: RowCount,
+    pub(super) event_rows: RowCount,
     /// What is to be known about them.
     pub(super) notes: Vec<String>,
     /// Lines that say that others are left out.
@@ -93,7 +102,7 @@ pub(super) fn parse(text: &str, name: &str) -> Found {
     let mut found = Found::default();
     let name = crate::event::base_name(name).to_ascii_lowercase();
     let mut context = Context { name, ..Context::default() };
-    if json::read(text, &mut context, &mut found) {
+    if json::read(text, &mut context, &mut found) || markup::read(text, &mut context, &mut found) {
         return found;
     }
     let mut lines = Lines::new(text);
@@ -279,12 +288,16 @@ enum Builder {
     Tasks(processes::Tasks),
     Settings(settings::Settings),
     PortUse(settings::PortUses),
+    Events(events::Entries),
     PidCounts(settings::PidCounts),
 }
 
 impl Builder {
     fn of(columns: &[Column], context: &Context) -> Option<Self> {
         let has = |column| columns.contains(&column);
+        if has(Column::EventSource) && has(Column::DateTime) && (has(Column::EventId) || has(Column::Pid)) {
+            return Some(Self::Events(events::Entries::default()));
+        }
         if has(Column::Count) && has(Column::Name) {
             return Some(Self::Groups(Box::new(Groups::new(columns))));
         }
@@ -323,6 +336,7 @@ impl Builder {
             Self::Tasks(tasks) => tasks.row(record),
             Self::Settings(settings) => settings.row(record),
             Self::PortUse(uses) => uses.row(record),
+            Self::Events(events) => events.row(record),
             Self::PidCounts(counts) => counts.row(record),
         }
     }
@@ -344,6 +358,7 @@ impl Builder {
             Self::Tasks(tasks) => tasks.end(count, found),
             Self::Settings(settings) => settings.end(count, found),
             Self::PortUse(uses) => uses.end(count, context, found),
+            Self::Events(events) => events.end(count, found),
             Self::PidCounts(counts) => counts.end(count, context, found),
         }
     }
