@@ -1,5 +1,10 @@
 //! The lines of a text as its tools printed them: without what mail, web pages, consoles and editors put around them.
 
+use crate::progress::{NoProgress, Progress};
+
+/// Lines between two looks at whether the job goes on.
+const LINES_BETWEEN_LOOKS: u64 = 1 << 12;
+
 /// So many lines show whether they are numbered.
 const NUMBERED_SAMPLE: usize = 400;
 
@@ -28,18 +33,29 @@ impl<'t> Line<'t> {
     }
 }
 
-/// Goes over the lines of a text. Copying it is cheap, and a way to look ahead.
-#[derive(Debug, Clone, Copy)]
+/// Goes over the lines of a text. Copying it is cheap, and a way to look ahead. Where the job is stopped, no further line comes.
+#[derive(Clone, Copy)]
 pub(super) struct Lines<'t> {
     rest: &'t str,
     number: u64,
     /// What stands behind line numbers, where lines are numbered.
     numbered: Option<char>,
+    progress: &'t dyn Progress,
 }
 
 impl<'t> Lines<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { rest: text, number: 0, numbered: numbering(text) }
+        Self::watched(text, &NoProgress)
+    }
+
+    /// The lines of a job that can be stopped.
+    pub(super) fn watched(text: &'t str, progress: &'t dyn Progress) -> Self {
+        Self { rest: text, number: 0, numbered: numbering(text), progress }
+    }
+
+    /// Whether the job is to end early.
+    pub(super) fn should_stop(&self) -> bool {
+        self.progress.should_stop()
     }
 
     /// The text from the next line on.
@@ -59,6 +75,10 @@ impl<'t> Iterator for Lines<'t> {
 
     fn next(&mut self) -> Option<Line<'t>> {
         while !self.rest.is_empty() {
+            if self.number.is_multiple_of(LINES_BETWEEN_LOOKS) && self.should_stop() {
+                self.rest = "";
+                break;
+            }
             let (line, behind) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
             self.rest = behind;
             self.number += 1;
@@ -276,6 +296,17 @@ mod tests {
         assert_eq!(texts("```\na\n```\n"), ["", "a", ""]);
         assert_eq!(texts("14:03:11 a\n15:03:11 a\n16:03:11 a\n17:03:11 a\n").len(), 4);
         assert_eq!(Lines::new("a\n-- More --\nb").last().map(|line| line.number), Some(3));
+    }
+
+    #[test]
+    fn a_job_that_is_stopped_reads_no_further() {
+        struct Stop;
+        impl Progress for Stop {
+            fn should_stop(&self) -> bool {
+                true
+            }
+        }
+        assert_eq!(Lines::watched("a\nb\n", &Stop).count(), 0);
     }
 
     #[test]

@@ -42,8 +42,12 @@ pub struct PortRanges {
 
 /// Reads all listings in `text`, a file called `name`.
 pub fn parse(text: &str, name: &str) -> PortRanges {
+    read(Lines::new(text), name)
+}
+
+/// The same, line by line.
+pub(super) fn read(mut lines: Lines<'_>, name: &str) -> PortRanges {
     let mut reader = Reader { of_name: family_of_name(name), ..Reader::default() };
-    let mut lines = Lines::new(text);
     while let Some(line) = lines.next() {
         let text = line.trimmed();
         if is_socket_row(text) {

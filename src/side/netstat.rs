@@ -39,12 +39,19 @@ pub struct Netstat {
     pub rows: RowCount,
     /// Lines that say that others are left out.
     pub omissions: u64,
+    /// Rows with names of hosts or services where numbers stand with `-n`.
+    pub named: u64,
 }
 
 /// Reads all listings in `text`; `None` where there is none.
 pub fn parse(text: &str) -> Option<Netstat> {
+    read(Lines::new(text))
+}
+
+/// The same, line by line.
+pub(super) fn read(lines: Lines<'_>) -> Option<Netstat> {
     let mut reader = Reader::default();
-    for line in Lines::new(text) {
+    for line in lines {
         let text = line.trimmed();
         if text.is_empty() {
             reader.end_half();
@@ -65,8 +72,8 @@ pub fn parse(text: &str) -> Option<Netstat> {
     }
     reader.end_half();
     reader.end_listing();
-    let Reader { listings, rows, omissions, convinced, .. } = reader;
-    convinced.then_some(Netstat { listings, rows, omissions })
+    let Reader { listings, rows, omissions, named, convinced, .. } = reader;
+    convinced.then_some(Netstat { listings, rows, omissions, named })
 }
 
 #[derive(Debug, Default)]
@@ -91,6 +98,7 @@ struct Reader {
     convinced: bool,
     rows: RowCount,
     omissions: u64,
+    named: u64,
 }
 
 impl Reader {
@@ -125,6 +133,8 @@ impl Reader {
         self.expects_pid |= socket.pid.is_some();
         self.convinced |= is_known;
         self.rows.read();
+        let is_named = socket.local.is_none() || (socket.protocol == Protocol::Tcp && socket.remote.is_none());
+        self.named = self.named.saturating_add(u64::from(is_named));
         let (clock, command) = (&mut self.clock, &self.command);
         let listing = self.current.get_or_insert_with(|| SocketListing {
             taken: clock.take(),

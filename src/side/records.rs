@@ -65,6 +65,8 @@ pub(super) struct Found {
     pub(super) notes: Vec<String>,
     /// Lines that say that others are left out.
     pub(super) omissions: u64,
+    /// Rows of sockets with names of hosts or services instead of numbers.
+    pub(super) named: u64,
     /// Something of sockets is there, whether or not it could be used.
     pub(super) has_sockets: bool,
 }
@@ -97,15 +99,14 @@ impl Context {
     }
 }
 
-/// Reads everything known in `text`, a file called `name`.
-pub(super) fn parse(text: &str, name: &str) -> Found {
+/// Reads everything known in a text, a file called `name`.
+pub(super) fn parse(mut lines: Lines<'_>, name: &str) -> Found {
     let mut found = Found::default();
     let name = crate::event::base_name(name).to_ascii_lowercase();
     let mut context = Context { name, ..Context::default() };
-    if json::read(text, &mut context, &mut found) || markup::read(text, &mut context, &mut found) {
+    if json::read(lines, &mut context, &mut found) || markup::read(lines, &mut context, &mut found) {
         return found;
     }
-    let mut lines = Lines::new(text);
     let mut labelled = labelled::Blocks::default();
     while let Some(line) = lines.next() {
         if line.is_blank() {

@@ -33,15 +33,15 @@ pub const IMAGE_CUT_AT: usize = 25;
 
 /// Reads the lists in `text`; of a PID that several list the last counts. `None` where there is none.
 pub fn parse(text: &str) -> Option<Vec<Task>> {
-    read(text).map(|(tasks, _)| tasks)
+    read(Lines::new(text)).map(|(tasks, _)| tasks)
 }
 
 /// The same, and how many rows there are.
-pub fn read(text: &str) -> Option<(Vec<Task>, RowCount)> {
+pub(super) fn read(lines: Lines<'_>) -> Option<(Vec<Task>, RowCount)> {
     let mut count = RowCount::default();
-    let mut lists = tables(text, &mut count);
+    let mut lists = tables(lines, &mut count);
     if lists.is_empty() {
-        lists.extend(comma_separated(text, &mut count));
+        lists.extend(comma_separated(lines, &mut count));
     }
     if lists.is_empty() {
         return None;
@@ -101,12 +101,12 @@ fn columns(border: &str) -> Option<Vec<(usize, usize)>> {
 }
 
 /// The tables of a text. A line that is no row ends one where no row follows.
-fn tables(text: &str, count: &mut RowCount) -> Vec<Vec<Task>> {
+fn tables(lines: Lines<'_>, count: &mut RowCount) -> Vec<Vec<Task>> {
     let mut tables: Vec<Vec<Task>> = Vec::new();
     let mut borders: Option<Vec<(usize, usize)>> = None;
     let mut tasks: Vec<Task> = Vec::new();
     let (mut pending, mut misses) = (RowCount::default(), 0);
-    for line in Lines::new(text) {
+    for line in lines {
         if let Some(columns) = columns(line.text) {
             tables.push(std::mem::take(&mut tasks));
             (borders, pending, misses) = (Some(columns), RowCount::default(), 0);
@@ -177,11 +177,11 @@ fn row(line: &str, columns: &[(usize, usize)], tasks: &mut Vec<Task>) -> bool {
 }
 
 /// Lists by `/fo csv`: everything is quoted, and there are as many columns as one of the forms of `tasklist` has.
-fn comma_separated(text: &str, count: &mut RowCount) -> Option<Vec<Task>> {
+fn comma_separated(lines: Lines<'_>, count: &mut RowCount) -> Option<Vec<Task>> {
     let mut tasks: Vec<Task> = Vec::new();
     let mut pending = RowCount::default();
     let mut heading: Vec<Column> = Vec::new();
-    for line in Lines::new(text) {
+    for line in lines {
         let text = line.trimmed();
         match quoted(text) {
             Some(task) => {

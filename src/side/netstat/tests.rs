@@ -231,6 +231,7 @@ fn names_of_hosts_and_ports_without_n() {
         (None, None, None, None, Some(78)),
     ];
     assert_eq!(rows, want);
+    assert_eq!(parse(text).unwrap().named, 3);
     assert_eq!(parse("  TCP    host:139   other:0   ALLOWED  4\n"), None);
 }
 

@@ -11,13 +11,12 @@ use crate::side::lines::Lines;
 const MAX_LINES_BEFORE: usize = 20;
 
 /// Reads the first array or object of a text; `false` where there is none that is known.
-pub(super) fn read(text: &str, context: &mut Context, found: &mut Found) -> bool {
-    let mut lines = Lines::new(text);
+pub(super) fn read(mut lines: Lines<'_>, context: &mut Context, found: &mut Found) -> bool {
     for _ in 0..MAX_LINES_BEFORE {
         let rest = lines.rest();
         let Some(line) = lines.next() else { return false };
         if line.text.trim_start().starts_with(['[', '{']) {
-            let mut objects = Reader(Objects::new(context, found));
+            let mut objects = Reader(Objects::new(lines, context, found));
             let mut from = serde_json::Deserializer::from_str(rest.trim_start_matches('\u{feff}'));
             let is_whole = is_json(rest) && (&mut objects).deserialize(&mut from).is_ok();
             return objects.0.end(is_whole, "JSON");
@@ -79,6 +78,9 @@ impl<'de> Visitor<'de> for &mut Reader<'_> {
         while let Some(value) = objects.next_element::<Value>()? {
             if let Value::Object(object) = value {
                 self.object(&object);
+            }
+            if self.0.is_stopped {
+                return Err(serde::de::Error::custom("stopped"));
             }
         }
         Ok(())

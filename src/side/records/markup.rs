@@ -5,6 +5,7 @@ use quick_xml::{Reader, XmlVersion};
 
 use super::objects::Objects;
 use super::{Context, Found};
+use crate::side::lines::Lines;
 
 /// Objects inside of each other. Those of sockets have about four.
 const MAX_DEPTH: usize = 64;
@@ -16,10 +17,10 @@ const MAX_VALUES: usize = 256;
 const MAX_BEFORE: usize = 4 << 10;
 
 /// Reads the objects of a text; `false` where there is none that is known.
-pub(super) fn read(text: &str, context: &mut Context, found: &mut Found) -> bool {
-    let text = text.trim_start_matches('\u{feff}');
+pub(super) fn read(lines: Lines<'_>, context: &mut Context, found: &mut Found) -> bool {
+    let text = lines.rest().trim_start_matches('\u{feff}');
     let before: String = text.chars().take(MAX_BEFORE).flat_map(char::to_lowercase).collect();
-    let objects = Objects::new(context, found);
+    let objects = Objects::new(lines, context, found);
     if before.trim_start().starts_with('<') && before.contains("<objs") {
         return clixml(text, objects);
     }
@@ -54,6 +55,9 @@ fn clixml(text: &str, mut objects: Objects<'_>) -> bool {
     let mut value: Option<(String, String)> = None;
     let mut is_text = false;
     let is_whole = loop {
+        if objects.is_stopped {
+            break false;
+        }
         match reader.read_event() {
             Ok(Event::Start(element)) => match element.local_name().as_ref() {
                 "Obj" if open.len() < MAX_DEPTH => {
@@ -135,6 +139,9 @@ fn html(text: &str, mut objects: Objects<'_>) -> bool {
     let mut rows = Rows::default();
     let mut is_open = false;
     let is_whole = loop {
+        if objects.is_stopped {
+            break false;
+        }
         let event = match reader.read_event() {
             Ok(event) => event,
             Err(_) => break false,
@@ -210,6 +217,7 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use crate::side::facts::TcpState;
+    use crate::side::lines::Lines;
     use crate::side::records::{Found, parse};
 
     /// Port, state and PID of each socket of TCP, and how many of UDP.
@@ -238,16 +246,16 @@ mod tests {
         let text = format!(
             "<Objs Version=\"1.1.0.1\" xmlns=\"http://schemas.microsoft.com/powershell/2004/04\">{tcp}{udp}{tcp}</Objs>"
         );
-        let found = parse(&text, "x.xml");
+        let found = parse(Lines::new(&text), "x.xml");
         let row = (50_000, TcpState::Bound, 7312);
         assert_eq!(sockets(&found), (vec![row.clone(), row.clone()], 1));
         assert!(found.names.is_empty() && found.notes.is_empty(), "{found:?}");
         // Cut in the middle: what is whole stands.
-        let found = parse(&text[..text.rfind("10.20").unwrap()], "x.xml");
+        let found = parse(Lines::new(&text[..text.rfind("10.20").unwrap()]), "x.xml");
         assert_eq!(sockets(&found), (vec![row], 1));
         assert_eq!(found.notes, ["the Clixml text ends too early"]);
         for text in ["<Objs></Objs>", "<Objs><Obj RefId=\"0\"><S N=\"Id\">7</S></Obj></Objs>", "<a><Objs"] {
-            assert_eq!(parse(text, "x.xml"), Found::default(), "{text}");
+            assert_eq!(parse(Lines::new(text), "x.xml"), Found::default(), "{text}");
         }
     }
 
@@ -259,13 +267,16 @@ mod tests {
              <tr><td>10.20.0.5</td><td>50000</td><td>Bound</td><td>7312</td></tr>\n<tr><td>::</td><td>50001</td><td>CloseWait</td><td>7312</td></tr>\n</table>\n</body></html>\n"
         );
         let rows = vec![(50_000, TcpState::Bound, 7312), (50_001, TcpState::CloseWait, 7312)];
-        assert_eq!(sockets(&parse(&table, "x.html")).0, rows);
+        assert_eq!(sockets(&parse(Lines::new(&table), "x.html")).0, rows);
         let list = format!(
             "{head}<tr><td>LocalAddress:</td><td>10.20.0.5</td></tr><tr><td>LocalPort:</td><td>50000</td></tr><tr><td>State:</td><td>Bound</td></tr>\
              <tr><td>OwningProcess:</td><td>7312</td></tr><tr><td><hr></td></tr><tr><td>LocalAddress:</td><td>::</td></tr>\
              <tr><td>LocalPort:</td><td>50001</td></tr><tr><td>State:</td><td>CloseWait</td></tr><tr><td>OwningProcess:</td><td>7312</td></tr></table>"
         );
-        assert_eq!(sockets(&parse(&list, "x.html")).0, rows);
-        assert_eq!(parse(&format!("{head}<tr><td>1</td><td>2</td></tr></table>"), "x.html"), Found::default());
+        assert_eq!(sockets(&parse(Lines::new(&list), "x.html")).0, rows);
+        assert_eq!(
+            parse(Lines::new(&format!("{head}<tr><td>1</td><td>2</td></tr></table>")), "x.html"),
+            Found::default()
+        );
     }
 }

@@ -3,9 +3,18 @@
 use super::{Builder, Context, Found};
 use crate::side::columns::{Column, Record};
 use crate::side::facts::RowCount;
+use crate::side::lines::Lines;
+
+/// Objects between two looks at whether the job goes on.
+const OBJECTS_BETWEEN_LOOKS: u64 = 1 << 10;
 
 /// Takes objects one by one.
 pub(super) struct Objects<'c> {
+    /// The text, of which nothing is read here.
+    lines: Lines<'c>,
+    taken: u64,
+    /// The job is to end early.
+    pub(super) is_stopped: bool,
     context: &'c mut Context,
     found: &'c mut Found,
     current: Option<(Vec<Column>, Builder)>,
@@ -15,12 +24,23 @@ pub(super) struct Objects<'c> {
 }
 
 impl<'c> Objects<'c> {
-    pub(super) fn new(context: &'c mut Context, found: &'c mut Found) -> Self {
-        Self { context, found, current: None, count: RowCount::default(), is_known: false }
+    pub(super) fn new(lines: Lines<'c>, context: &'c mut Context, found: &'c mut Found) -> Self {
+        Self {
+            lines,
+            taken: 0,
+            is_stopped: false,
+            context,
+            found,
+            current: None,
+            count: RowCount::default(),
+            is_known: false,
+        }
     }
 
     /// Takes an object by its names and values.
     pub(super) fn object<'n>(&mut self, names: impl Iterator<Item = &'n str>, cells: &[&str]) {
+        self.taken += 1;
+        self.is_stopped |= self.taken.is_multiple_of(OBJECTS_BETWEEN_LOOKS) && self.lines.should_stop();
         let columns: Vec<Column> = names.map(Column::named).collect();
         if self.current.as_ref().is_none_or(|(known, _)| *known != columns) {
             let Some(builder) = Builder::of(&columns, self.context) else { return };

@@ -25,11 +25,13 @@ struct Part {
     listing: SocketListing,
     images: HashMap<ListedOwner, u32>,
     rows: u64,
+    named: u64,
 }
 
 impl Part {
     fn push(&mut self, mut socket: ListedSocket, owner: ListedOwner) {
         self.rows = self.rows.saturating_add(1);
+        self.named = self.named.saturating_add(u64::from(socket.local.is_none() && socket.port_alone.is_none()));
         if let Some(pid) = socket.pid.filter(|pid| *pid != 0) {
             if owner.image.is_some() || !owner.services.is_empty() {
                 self.listing.owners.entry(pid).or_insert(owner);
@@ -78,10 +80,11 @@ impl Sockets {
             (&mut self.tcp, &mut found.tcp, &mut found.socket_rows),
             (&mut self.udp, &mut found.udp, &mut found.udp_rows),
         ] {
-            let Part { listing, rows, .. } = std::mem::take(part);
+            let Part { listing, rows, named, .. } = std::mem::take(part);
             if listing.sockets.is_empty() {
                 continue;
             }
+            found.named = found.named.saturating_add(named);
             counts.add(RowCount { rows, ..std::mem::take(&mut left) });
             listings.push(SocketListing { taken: taken.clone(), asked: asked.clone(), ..listing });
         }
