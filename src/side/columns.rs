@@ -93,7 +93,7 @@ const NAMES: [(Column, &[&str]); 24] = [
             "program",
         ],
     ),
-    (Column::Name, &["name"]),
+    (Column::Name, &["name", "caption"]),
     (Column::Handles, &["handles", "handlecount"]),
     (Column::Services, &["services", "service", "servicename"]),
     (Column::Modules, &["modules", "module"]),

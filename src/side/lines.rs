@@ -63,6 +63,15 @@ impl<'t> Lines<'t> {
         self.rest
     }
 
+    /// The lines from a place in the rest on: a line, and a byte in it, both from 1.
+    pub(super) fn behind(mut self, line: usize, column: usize) -> Self {
+        let passed = line.saturating_sub(1);
+        let start: usize = self.rest.split_inclusive('\n').take(passed).map(str::len).sum();
+        self.number = self.number.saturating_add(passed as u64);
+        self.rest = self.rest.get(start.saturating_add(column.saturating_sub(1))..).unwrap_or_default();
+        self
+    }
+
     /// The next line that is not blank, without going on to it.
     pub(super) fn peek_text(&self) -> Option<Line<'t>> {
         let mut ahead = *self;
@@ -105,7 +114,18 @@ fn unwrapped(line: &str, numbered: Option<char>) -> &str {
     {
         line = unquoted(behind.strip_prefix(separator).unwrap_or(behind));
     }
-    if line.trim_start().starts_with("```") { "" } else { line }
+    unfenced(line)
+}
+
+/// A line without a fence of Markdown, which may stand on the first and the last line of what it holds.
+fn unfenced(line: &str) -> &str {
+    let line = line.trim_end().strip_suffix("```").unwrap_or(line);
+    match line.trim_start().strip_prefix("```") {
+        // The name of a language.
+        Some(rest) if rest.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '+' | '#')) => "",
+        Some(rest) => rest,
+        None => line,
+    }
 }
 
 fn unquoted(mut line: &str) -> &str {
@@ -293,7 +313,8 @@ mod tests {
         assert_eq!(texts("1: a\n2:   b\n3: c\n10: d\n4: d\n"), ["1: a", "2:   b", "3: c", "10: d", "4: d"]);
         assert_eq!(texts("8: a\n9:   b\n10: c\n11: d\ne\n"), [" a", "   b", " c", " d", "e"]);
         assert_eq!(texts("  7\ta\n  8\tb\n  9\tc\n 10\td\n"), ["a", "b", "c", "d"]);
-        assert_eq!(texts("```\na\n```\n"), ["", "a", ""]);
+        assert_eq!(texts("```text\na\n```\n"), ["", "a", ""]);
+        assert_eq!(texts("```  a b\n c```\n"), ["  a b", " c"]);
         assert_eq!(texts("14:03:11 a\n15:03:11 a\n16:03:11 a\n17:03:11 a\n").len(), 4);
         assert_eq!(Lines::new("a\n-- More --\nb").last().map(|line| line.number), Some(3));
     }

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::columns::number;
 use super::facts::{ListedOwner, ListedSocket, RowCount, SocketListing, TcpState};
+use super::host::Host;
 use super::lines::{Command, Line, Lines, is_ellipsis, is_prompt};
 use super::taken::Clock;
 use crate::net::{Family, Protocol, SocketAddress};
@@ -84,6 +85,7 @@ struct Reader {
     images: HashMap<ListedOwner, u32>,
     clock: Clock,
     command: Command,
+    host: Host,
     /// A line has been seen that stands between listings.
     ended: bool,
     after_blank: bool,
@@ -135,10 +137,11 @@ impl Reader {
         self.rows.read();
         let is_named = socket.local.is_none() || (socket.protocol == Protocol::Tcp && socket.remote.is_none());
         self.named = self.named.saturating_add(u64::from(is_named));
-        let (clock, command) = (&mut self.clock, &self.command);
+        let (clock, command, host) = (&mut self.clock, &self.command, &self.host);
         let listing = self.current.get_or_insert_with(|| SocketListing {
             taken: clock.take(),
             asked: command.asked(),
+            host: host.name(),
             ..SocketListing::default()
         });
         listing.sockets.push(socket);
@@ -167,7 +170,8 @@ impl Reader {
             return;
         }
         let is_command = self.command.see(text);
-        if self.clock.see(text) || self.after_blank || stands_between(text) || is_command {
+        let is_of_other = self.host.see(text);
+        if self.clock.see(text) || self.after_blank || stands_between(text) || is_command || is_of_other {
             (self.ended, self.has_row) = (true, false);
         }
         let words = || text.split(|c: char| c.is_whitespace() || c == '|').filter(|word| !word.is_empty());

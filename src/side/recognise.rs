@@ -1,6 +1,6 @@
 //! Tells what a file is by what it holds.
 
-use super::facts::{RowCount, SideFacts};
+use super::facts::{RowCount, SideFacts, SocketListing};
 use super::lines::Lines;
 use super::text::is_marked_or_utf16;
 use super::text::{EncodingBy, NamedEncoding, decode_text_as};
@@ -155,13 +155,20 @@ pub fn recognise_as(
     if !tasks.is_empty() {
         add(Kind::Tasklist, SideFacts { tasks, ..SideFacts::default() }, task_rows, &[]);
     }
+    let of_machines = |listings: &[SocketListing]| {
+        let is_other = |pair: &[SocketListing]| matches!(pair, [one, other] if other.is_of_other_machine(one));
+        let told = "its listings are of different machines: by their names, or without a local address in common";
+        listings.windows(2).any(is_other).then(|| told.to_owned())
+    };
     if let Some(netstat) = netstat::read(lines) {
         let kind = if netstat.listings.len() > 1 { Kind::NetstatLoop } else { Kind::Netstat };
-        let told: Vec<String> = named(netstat.named).into_iter().chain(left_out(netstat.omissions)).collect();
+        let told = named(netstat.named).into_iter().chain(left_out(netstat.omissions));
+        let told: Vec<String> = told.chain(of_machines(&netstat.listings)).collect();
         add(kind, SideFacts { listings: netstat.listings, ..SideFacts::default() }, netstat.rows, &told);
     }
     let is_refused = records.socket_rows.not_understood > 0 && records.socket_rows.rows == 0;
     let has_tcp = !records.tcp.is_empty() || !records.remotes.is_empty() || !records.port_use.is_empty();
+    told.extend(of_machines(&records.tcp));
     if has_tcp || (records.has_sockets && records.udp.is_empty()) || is_refused {
         let facts = SideFacts {
             listings: records.tcp,
@@ -191,7 +198,7 @@ pub fn recognise_as(
     dynamic_ports.extend(records.dynamic);
     let mut rows = ranges.dynamic_rows;
     rows.add(records.range_rows);
-    if !dynamic_ports.is_empty() || rows.rows > 0 {
+    if !dynamic_ports.is_empty() || rows.rows + rows.not_understood > 0 {
         add(Kind::DynamicPort, SideFacts { dynamic_ports, ..SideFacts::default() }, rows, &std::mem::take(&mut told));
     }
     if ranges.excluded_listings > 0 {

@@ -24,6 +24,7 @@ use super::columns::{Column, Record};
 use super::facts::{
     DynamicPorts, HandleCount, PortUse, ProcessName, RemoteCount, RowCount, SocketListing, SystemEvent, Taken,
 };
+use super::host::Host;
 use super::lines::{Command, Line, Lines, is_ellipsis, is_prompt, is_socket_row};
 use super::table::{Form, Heading, cells_at, cells_by_words, is_rule, quoted_row, split};
 use super::taken::Clock;
@@ -84,6 +85,7 @@ impl Found {
 struct Context {
     command: Command,
     clock: Clock,
+    host: Host,
     /// The file's name, in small letters.
     name: String,
     /// When the last count of ports in use was taken.
@@ -93,6 +95,7 @@ struct Context {
 impl Context {
     /// Looks at a line that is no row.
     fn see(&mut self, line: &str) {
+        self.host.see(line);
         if !line.is_empty() && !self.command.see(line) {
             self.clock.see(line);
         }
@@ -104,7 +107,9 @@ pub(super) fn parse(mut lines: Lines<'_>, name: &str) -> Found {
     let mut found = Found::default();
     let name = crate::event::base_name(name).to_ascii_lowercase();
     let mut context = Context { name, ..Context::default() };
-    if json::read(lines, &mut context, &mut found) || markup::read(lines, &mut context, &mut found) {
+    if let Some(behind) = json::read(lines, &mut context, &mut found) {
+        lines = behind;
+    } else if markup::read(lines, &mut context, &mut found) {
         return found;
     }
     let mut labelled = labelled::Blocks::default();
@@ -317,7 +322,7 @@ impl Builder {
             return Some(Self::Sockets(Box::new(Sockets::new(columns, context))));
         }
         let is_process = has(Column::Pid) && (has(Column::ProcessName) || has(Column::Name));
-        if is_process && has(Column::Handle) && has(Column::Name) {
+        if has(Column::Pid) && has(Column::ProcessName) && has(Column::Handle) && has(Column::Name) {
             return Some(Self::AfdHandles(processes::AfdHandles::default()));
         }
         if is_process && (has(Column::Services) || has(Column::Modules)) {

@@ -10,20 +10,35 @@ use crate::side::lines::Lines;
 /// Lines that may stand before the first bracket: a prompt, a title.
 const MAX_LINES_BEFORE: usize = 20;
 
-/// Reads the first array or object of a text; `false` where there is none that is known.
-pub(super) fn read(mut lines: Lines<'_>, context: &mut Context, found: &mut Found) -> bool {
+/// Reads the arrays and objects that a text begins with; gives the lines behind them, `None` where there is none that is known.
+pub(super) fn read<'t>(mut lines: Lines<'t>, context: &mut Context, found: &mut Found) -> Option<Lines<'t>> {
     for _ in 0..MAX_LINES_BEFORE {
-        let rest = lines.rest();
-        let Some(line) = lines.next() else { return false };
+        let before = lines;
+        let line = lines.next()?;
         if line.text.trim_start().starts_with(['[', '{']) {
-            let mut objects = Reader(Objects::new(lines, context, found));
-            let mut from = serde_json::Deserializer::from_str(rest.trim_start_matches('\u{feff}'));
-            let is_whole = is_json(rest) && (&mut objects).deserialize(&mut from).is_ok();
-            return objects.0.end(is_whole, "JSON");
+            return values(before, context, found);
         }
         context.see(line.trimmed());
     }
-    false
+    None
+}
+
+/// One value behind the other, as a script writes an object in each line.
+fn values<'t>(mut lines: Lines<'t>, context: &mut Context, found: &mut Found) -> Option<Lines<'t>> {
+    let mut objects = Reader(Objects::new(lines, context, found));
+    let mut is_whole = true;
+    while is_whole && is_json(lines.rest()) {
+        let mark = lines.rest().len() - lines.rest().trim_start_matches('\u{feff}').len();
+        lines = lines.behind(1, 1 + mark);
+        let mut from = serde_json::Deserializer::from_str(lines.rest());
+        is_whole = (&mut objects).deserialize(&mut from).is_ok();
+        // Something else may stand behind it; nothing does behind a text that is damaged.
+        lines = match from.end() {
+            Err(behind) if is_whole => lines.behind(behind.line(), behind.column()),
+            _ => lines.behind(usize::MAX, 0),
+        };
+    }
+    objects.0.end(is_whole, "JSON").then_some(lines)
 }
 
 /// A quick look: `[svchost.exe]` is no array.

@@ -55,7 +55,7 @@ impl Sockets {
     pub(super) fn new(columns: &[Column], context: &Context) -> Self {
         let has = |column| columns.contains(&column);
         let names = |word: &str| context.command.names(word) || context.name.contains(word);
-        let protocol = match (names("tcpconnection"), names("udpendpoint")) {
+        let protocol = match (names("tcpconnection"), names("udpendpoint") || names("udpconnection")) {
             (true, false) => Some(Protocol::Tcp),
             (false, true) => Some(Protocol::Udp),
             _ => (has(Column::State) || has(Column::RemotePort)).then_some(Protocol::Tcp),
@@ -74,7 +74,7 @@ impl Sockets {
 
     pub(super) fn end(&mut self, count: RowCount, context: &mut Context, found: &mut Found) {
         let taken = context.clock.take();
-        let asked = context.command.asked();
+        let (asked, host) = (context.command.asked(), context.host.name());
         let mut left = RowCount { rows: 0, ..count };
         for (part, listings, counts) in [
             (&mut self.tcp, &mut found.tcp, &mut found.socket_rows),
@@ -86,7 +86,7 @@ impl Sockets {
             }
             found.named = found.named.saturating_add(named);
             counts.add(RowCount { rows, ..std::mem::take(&mut left) });
-            listings.push(SocketListing { taken: taken.clone(), asked: asked.clone(), ..listing });
+            listings.push(SocketListing { taken: taken.clone(), asked: asked.clone(), host: host.clone(), ..listing });
         }
         if self.protocol.is_none() && count.rows == 0 && count.not_understood > 0 {
             found.note("a list of ports does not say whether they are of TCP or of UDP, not used");
