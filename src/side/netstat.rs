@@ -182,10 +182,29 @@ impl Reader {
             // The heading of a listing of another form, or a sentence.
             self.expects_pid = false;
         }
+        // The row above was broken in front of its PID, or something counts the rows.
+        if self.has_row && number::<u64>(text).is_some() && self.forget_row_without_pid() {
+            self.rows.missed(line.number);
+            return;
+        }
         // More than one word is a sentence that the owner is not known.
         if !text.contains(char::is_whitespace) && self.components.len() < MAX_COMPONENTS {
             self.components.push(text.to_owned());
         }
+    }
+
+    /// Takes back the last row, if it has no PID.
+    fn forget_row_without_pid(&mut self) -> bool {
+        let Some(listing) = self.current.as_mut() else { return false };
+        if listing.sockets.pop_if(|socket| socket.pid.is_none()).is_none() {
+            return false;
+        }
+        if listing.sockets.is_empty() {
+            self.current = None;
+        }
+        self.rows.rows = self.rows.rows.saturating_sub(1);
+        self.has_row = false;
+        true
     }
 
     /// The owner of the last row.
