@@ -25,6 +25,7 @@ mod judgement;
 mod listing_cases;
 mod listings;
 mod owners;
+mod posted;
 mod reports;
 mod robustness;
 mod scenarios;
