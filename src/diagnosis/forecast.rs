@@ -107,7 +107,7 @@ fn of_pool(step: &Step, key: PoolKey) -> u32 {
 }
 
 /// How full a pool was at the end of a step.
-fn level(step: &Step, key: PoolKey) -> Option<&Level> {
+pub(super) fn level(step: &Step, key: PoolKey) -> Option<&Level> {
     step.levels().iter().find(|level| level.pool == key)
 }
 
@@ -125,7 +125,13 @@ mod tests {
         let mut timeline = Timeline::new(None);
         for second in 0..60 {
             timeline.count(Happening::BindOk, FileTime(i64::from(second) * FileTime::SECOND), 0);
-            timeline.end_step(vec![Level { pool: KEY(), occupied: occupied(second), largest: Vec::new() }]);
+            timeline.end_step(vec![Level {
+                pool: KEY(),
+                occupied: occupied(second),
+                held: 0,
+                time_wait: 0,
+                largest: Vec::new(),
+            }]);
         }
         timeline.finish()
     }
