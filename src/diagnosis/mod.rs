@@ -196,7 +196,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let state = judgement.state;
     let pool = speaking_pool(&conclusion.pools);
     let forecast = |pool: &PoolFinding| forecast::forecast(pool, &timeline, findings.span.map(|(_, end)| end));
-    let pools = outcome::pools(&conclusion, state, &evidence, unexplained.as_deref(), forecast);
+    let pools = outcome::pools(&conclusion, state, &evidence, unexplained.as_deref(), forecast, &timeline);
     let holders = outcome::holders(&grounds);
     let images = images::images(&grounds, &holders);
     let outages = outages::outages(&conclusion, &rows);

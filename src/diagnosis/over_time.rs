@@ -49,6 +49,8 @@ pub struct PoolOverTime {
     pub failures: Vec<u64>,
     /// Who held most of `held`, by the most at one time: images where one speaks for the case, else processes.
     pub holders: Vec<HolderOverTime>,
+    /// Of `held`, ports of all others; 0 where ports are shared and these seem to be more than all.
+    pub others: Vec<u32>,
     /// Processes that held most of `held`, by the most at one time.
     pub processes: Vec<HolderOverTime>,
 }
@@ -151,9 +153,11 @@ impl Course<'_> {
             not_visible: Vec::new(),
             failures,
             holders: if is_image { self.series(finding, of_image) } else { self.series(finding, of_process) },
+            others: Vec::new(),
             processes: self.series(finding, of_process),
         };
         told.holders.truncate(MAX_HOLDERS);
+        told.others = told.others();
         told.processes.truncate(MAX_PROCESSES);
         told.not_visible = self.not_visible(index, finding, &told);
         Some(told)
@@ -229,6 +233,13 @@ impl Course<'_> {
 }
 
 impl PoolOverTime {
+    fn others(&self) -> Vec<u32> {
+        let of_holders = |step: usize| self.holders.iter().filter_map(move |holder| holder.ports.get(step));
+        let rest =
+            |(step, held): (usize, &u32)| of_holders(step).fold(*held, |rest, ports| rest.saturating_sub(*ports));
+        self.held.iter().enumerate().map(rest).collect()
+    }
+
     /// What is known to be in use at the end of each step.
     fn occupied(&self) -> impl Iterator<Item = u32> {
         let sum = |((held, waits), transport): ((&u32, &u32), &u32)| {

@@ -228,6 +228,9 @@ pub struct PoolRow {
     pub state: State,
     /// When holders were counted, UTC: the failure with most ports held, or the peak.
     pub moment: Option<FileTime>,
+    /// Ports left at the end of the traces, or by the listings alone, by what is known to be in use then; 0 where it was out of
+    /// ports to the end. `None` where much of it is not visible.
+    pub left_at_end: Option<u32>,
     /// When it will be full; `None` where it does not fill, or nothing tells well enough.
     pub forecast: Option<Forecast>,
     /// `given`, where it shows that the pool is larger than `start` and `count` say.
@@ -399,6 +402,8 @@ pub struct PoolOverTimeRow {
     pub failures: Vec<u64>,
     /// Who held most of `held`, five at most, by the most at one time: images where one speaks for the case, else processes.
     pub holders: Vec<HolderOverTimeRow>,
+    /// Of `held`, ports of all others; 0 where ports are shared and these seem to be more than all.
+    pub others: Vec<u32>,
     /// The processes that held most of `held`, eight at most, by the most at one time.
     pub processes: Vec<HolderOverTimeRow>,
 }

@@ -73,7 +73,7 @@ impl Report {
 }
 
 fn pool_row(pool: &PoolOutcome) -> PoolRow {
-    let PoolOutcome { finding, state, is_of_interest, known_by, forecast } = pool;
+    let PoolOutcome { finding, state, is_of_interest, known_by, forecast, left_at_end } = pool;
     PoolRow {
         protocol: finding.key.protocol,
         family: finding.key.family,
@@ -101,6 +101,7 @@ fn pool_row(pool: &PoolOutcome) -> PoolRow {
         is_narrowed: finding.is_narrowed(),
         is_of_interest: *is_of_interest,
         known_by: *known_by,
+        left_at_end: *left_at_end,
         forecast: *forecast,
     }
 }
@@ -168,6 +169,7 @@ fn pool_over_time(told: PoolOverTime) -> PoolOverTimeRow {
         not_visible: told.not_visible,
         failures: told.failures,
         holders: told.holders.into_iter().map(holder_over_time).collect(),
+        others: told.others,
         processes: told.processes.into_iter().map(holder_over_time).collect(),
     }
 }
