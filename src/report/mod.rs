@@ -4,6 +4,7 @@ pub mod csv;
 mod first_screen;
 #[cfg(test)]
 mod first_screen_tests;
+pub mod html;
 pub mod json;
 pub mod markdown;
 mod rows;
@@ -595,6 +596,8 @@ pub enum Format {
     Text,
     /// For tickets.
     Markdown,
+    /// For readers with a browser: one file.
+    Html,
     /// One document.
     Json,
     /// One row for each process.
@@ -623,6 +626,7 @@ impl Report {
                 let extent = markdown::Extent { top: layout.top, ..markdown::Extent::default() };
                 markdown::write(self, extent, out)
             }
+            Format::Html => html::write(self, out),
             Format::Json => json::write(self, out),
             Format::Csv => csv::write(self, out),
         }
