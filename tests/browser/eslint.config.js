@@ -1,16 +1,41 @@
 import js from "@eslint/js";
 
-const names = (list) => Object.fromEntries(list.map((name) => [name, "readonly"]));
+const readonly = (list) => Object.fromEntries(list.map((name) => [name, "readonly"]));
+
+const rules = {
+  ...js.configs.recommended.rules,
+  curly: "error",
+  eqeqeq: "error",
+  "no-eval": "error",
+  "no-implied-eval": "error",
+  "no-param-reassign": "error",
+  "no-shadow": "error",
+  "no-unused-expressions": "error",
+  "no-var": "error",
+  "prefer-const": "error",
+  "prefer-template": "error",
+  "require-unicode-regexp": "error",
+};
 
 export default [
   {
     // What stands in the page: one script, in strict mode.
     files: ["**/script/*.js"],
-    ...js.configs.all,
     languageOptions: {
       ecmaVersion: 2022,
       sourceType: "script",
-      globals: names(["document", "navigator", "Event", "setTimeout"]),
+      globals: readonly(["document", "navigator", "Event", "setTimeout"]),
     },
+    rules,
+  },
+  {
+    // What drives it.
+    files: ["**/*.mjs", "**/*.config.js"],
+    languageOptions: {
+      ecmaVersion: 2022,
+      sourceType: "module",
+      globals: readonly(["document", "window", "navigator", "getComputedStyle", "process", "URL"]),
+    },
+    rules,
   },
 ];

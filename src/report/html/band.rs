@@ -65,8 +65,8 @@ impl Band {
             headline: line,
             confidence: sentence_start(headline.confidence),
             inputs,
-            sentences: report.answer(),
-            doubts: report.first_doubts().into_iter().map(str::to_owned).collect(),
+            sentences: report.answer().iter().map(|sentence| shown(sentence)).collect(),
+            doubts: report.first_doubts().into_iter().map(shown).collect(),
             hints: hints.into_iter().map(hint).collect(),
         }
     }
@@ -94,11 +94,18 @@ impl Figures {
     }
 }
 
+/// Whether failures would have been seen: only then is none an answer.
+fn tells_failures(report: &Report) -> bool {
+    report.verdict.state != State::CannotTell && report.traces.iter().any(|trace| trace.speaks)
+}
+
 fn failed(report: &Report) -> Number {
     let failures = &report.failures;
-    // Where nothing can be told, no failure is none that was seen.
-    let is_told = report.verdict.state != State::CannotTell || failures.binds > 0;
-    let cell = if is_told { Cell::number(failures.binds).at("/failures/binds") } else { Cell::text(NOT_TOLD) };
+    let cell = if failures.binds > 0 || tells_failures(report) {
+        Cell::number(failures.binds).at("/failures/binds")
+    } else {
+        Cell::text(NOT_TOLD)
+    };
     let connects = failures.connects;
     Number {
         title: "Failed binds",
@@ -115,7 +122,7 @@ fn when(report: &Report) -> Number {
             Cell::clock(Some(first)).at("/verdict/first_failure"),
             Cell::clock(Some(last)).at("/verdict/last_failure"),
         ],
-        _ => vec![Cell::text(if verdict.state == State::CannotTell { NOT_TOLD } else { "none" })],
+        _ => vec![Cell::text(if tells_failures(report) { "none" } else { NOT_TOLD })],
     };
     Number { title: "First and last failure", cells, note: String::new(), link: "#over-time" }
 }

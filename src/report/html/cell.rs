@@ -21,6 +21,26 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// Says what the cells of a column have in common once, at the column: a page of 500 processes stays small.
+    pub(super) fn share_pointers(mut self) -> Self {
+        for (number, column) in self.columns.iter_mut().enumerate() {
+            let cells = || self.rows.iter().map(|row| (row.pointer.as_str(), row.cells.get(number)));
+            let mut parts = cells().map(|(row, cell)| cell.and_then(|cell| cell.part_beside(row)));
+            let Some(Some(first)) = parts.next() else { continue };
+            if parts.all(|part| part == Some(first)) {
+                column.pointer = first.to_owned();
+            }
+        }
+        for row in &mut self.rows {
+            for (column, cell) in self.columns.iter().zip(&mut row.cells) {
+                if !column.pointer.is_empty() {
+                    cell.pointer.clear();
+                }
+            }
+        }
+        self
+    }
+
     /// Its caption, with a capital.
     pub(super) fn title(&self) -> String {
         sentence_start(&self.caption)
@@ -36,19 +56,21 @@ pub(super) struct Column {
     pub(super) unit: &'static str,
     /// Whether it holds numbers.
     pub(super) is_number: bool,
+    /// What the pointers of all its cells have beside that of their row: behind it, or, with a slash at its beginning, before it.
+    pub(super) pointer: String,
 }
 
 impl Column {
     pub(super) fn text(title: impl Into<String>) -> Self {
-        Self { title: title.into(), unit: "", is_number: false }
+        Self { title: title.into(), unit: "", is_number: false, pointer: String::new() }
     }
 
     pub(super) fn number(title: impl Into<String>, unit: &'static str) -> Self {
-        Self { title: title.into(), unit, is_number: true }
+        Self { title: title.into(), unit, is_number: true, pointer: String::new() }
     }
 
     pub(super) fn time(title: impl Into<String>) -> Self {
-        Self { title: title.into(), unit: ZONE, is_number: false }
+        Self { title: title.into(), unit: ZONE, is_number: false, pointer: String::new() }
     }
 
     /// Whether it holds times.
@@ -151,6 +173,22 @@ impl Cell {
 
     pub(super) fn drawn(spark: Option<Spark>) -> Self {
         Self { spark, ..Self::default() }
+    }
+
+    /// Whether it shows nothing.
+    pub(super) fn is_blank(&self) -> bool {
+        self.text.is_empty() && self.spark.is_none()
+    }
+
+    /// What its pointer has beside that of its row.
+    fn part_beside(&self, row: &str) -> Option<&str> {
+        if row.is_empty() || !self.items.is_empty() {
+            return None;
+        }
+        match row.strip_prefix('/') {
+            Some(_) => self.pointer.strip_prefix(row)?.strip_prefix('/'),
+            None => self.pointer.strip_suffix(row)?.strip_suffix('/'),
+        }
     }
 
     /// Its pointer behind that of its row, where it begins with it.

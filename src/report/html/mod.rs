@@ -1,8 +1,8 @@
 //! The report for readers with a browser: one file, which works from disk, asks no network, and is whole without scripts.
 //!
 //! Nothing is computed here but where things lie. Templates escape what they print; the content security policy allows the
-//! one script and the styles by their hashes. Cells name the JSON pointer of their value (`data-ptr`, behind that of their row
-//! where it begins with no slash).
+//! one script and the styles by their hashes. Cells name the JSON pointer of their value (`data-ptr`): whole where it
+//! begins with a slash, else behind that of their row; what all cells of a column have beside their row stands at its heading.
 
 mod band;
 mod cell;
@@ -135,8 +135,13 @@ impl Source {
 impl Page {
     fn new(report: &Report) -> Self {
         let margin = margin(report);
-        let mut steps = report.first_steps();
-        steps.extend(report.next_steps());
+        let safe = |step: NextStep| NextStep {
+            text: shown(&step.text),
+            commands: step.commands.iter().map(|command| shown(command)).collect(),
+            undo: step.undo.as_deref().map(shown),
+            ..step
+        };
+        let steps = report.first_steps().into_iter().chain(report.next_steps()).map(safe).collect();
         Self {
             policy: policy::policy(SCRIPT, &[STYLE, &margin]),
             style: STYLE,

@@ -68,7 +68,7 @@ impl<'r> Drawing<'r> {
         rest("others", "others", &told.others, "others");
         rest("TIME_WAIT (estimate)", "wait", &told.time_wait, "time_wait");
         rest("older, or the kernel's", "own", &told.transport, "transport");
-        rest("not visible in the trace", "hidden", &told.not_visible, "not_visible");
+        rest("not visible in the trace", "unseen", &told.not_visible, "not_visible");
         // Outages of one local address are drawn with the pool of all.
         let is_part = |other: &PoolRow| {
             (other.protocol, other.family, other.compartment) == (pool.protocol, pool.family, pool.compartment)
@@ -355,7 +355,7 @@ impl<'r> Drawing<'r> {
                 let cell = Cell::optional(series.values.get(number).copied());
                 cells.push(cell.at(format!("{}/{number}", series.pointer)));
             }
-            Row { pointer: String::new(), cells }
+            Row { pointer: number.to_string(), cells }
         };
         Table {
             id: format!("values-{}", self.place),
@@ -364,6 +364,7 @@ impl<'r> Drawing<'r> {
             rows: self.report.timeline.iter().enumerate().map(row).collect(),
             left_out: None,
         }
+        .share_pointers()
     }
 }
 

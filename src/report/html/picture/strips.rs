@@ -101,7 +101,7 @@ impl Rows {
             let mut cells = vec![Cell::clock(Some(step.start)).at(format!("/timeline/{number}/start"))];
             let cell = |strip: &Strip| strip.course.cell(number).at(format!("{}/{number}", strip.pointer));
             cells.extend(self.strips.iter().map(cell));
-            Row { pointer: String::new(), cells }
+            Row { pointer: number.to_string(), cells }
         };
         Some(Figure {
             id: self.id.clone(),
@@ -114,7 +114,8 @@ impl Rows {
                 columns,
                 rows: report.timeline.iter().enumerate().map(row).collect(),
                 left_out: None,
-            },
+            }
+            .share_pointers(),
         })
     }
 
@@ -254,6 +255,7 @@ pub(in crate::report::html) fn destinations(report: &Report) -> Option<Figure> {
             ],
             rows: rows.iter().enumerate().map(table_row).collect(),
             left_out: None,
-        },
+        }
+        .share_pointers(),
     })
 }

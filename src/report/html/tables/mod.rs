@@ -23,7 +23,7 @@ fn bounded(mut table: Table, most: usize) -> Option<Table> {
     if hidden > 0 {
         table.left_out = Some(format!("{hidden} more are in the JSON report."));
     }
-    (!table.rows.is_empty()).then_some(table)
+    (!table.rows.is_empty()).then(|| table.share_pointers())
 }
 
 fn row(pointer: impl Into<String>, cells: Vec<super::cell::Cell>) -> Row {
