@@ -143,9 +143,9 @@ const WIDE: Size = Size {
 const NARROW: Size = Size {
     name: "narrow",
     width: 360.0,
-    right: 140.0,
-    columns: 18,
-    left: 46.0,
+    right: 152.0,
+    columns: 20,
+    left: 50.0,
     plot: 300.0,
     ticks: 3,
     line: 14.0,

@@ -21,6 +21,8 @@ const LANE: f64 = 14.0;
 /// Ports of somebody or something over time.
 struct Series<'r> {
     name: String,
+    /// For narrow pictures.
+    short: String,
     detail: String,
     fill: &'static str,
     values: &'r [u32],
@@ -52,6 +54,7 @@ impl<'r> Drawing<'r> {
             let (name, detail) = holder_name(report, holder)?;
             let fill = FILLS.get(number).copied().unwrap_or("others");
             series.push(Series {
+                short: name.clone(),
                 name,
                 detail,
                 fill,
@@ -59,16 +62,17 @@ impl<'r> Drawing<'r> {
                 pointer: format!("{base}/holders/{number}/ports"),
             });
         }
-        let mut rest = |name: &str, fill, values: &'r [u32], field: &str| {
+        let mut rest = |name: &str, short: &str, fill, values: &'r [u32], field: &str| {
             if values.iter().any(|ports| *ports > 0) {
                 let pointer = format!("{base}/{field}");
-                series.push(Series { name: name.to_owned(), detail: String::new(), fill, values, pointer });
+                let (name, short) = (name.to_owned(), short.to_owned());
+                series.push(Series { name, short, detail: String::new(), fill, values, pointer });
             }
         };
-        rest("others", "others", &told.others, "others");
-        rest("TIME_WAIT (estimate)", "wait", &told.time_wait, "time_wait");
-        rest("older, or the kernel's", "own", &told.transport, "transport");
-        rest("not visible in the trace", "unseen", &told.not_visible, "not_visible");
+        rest("others", "others", "others", &told.others, "others");
+        rest("TIME_WAIT (estimate)", "TIME_WAIT", "wait", &told.time_wait, "time_wait");
+        rest("older, or the kernel's", "older or kernel's", "own", &told.transport, "transport");
+        rest("not visible in the trace", "not visible", "unseen", &told.not_visible, "not_visible");
         // Outages of one local address are drawn with the pool of all.
         let is_part = |other: &PoolRow| {
             (other.protocol, other.family, other.compartment) == (pool.protocol, pool.family, pool.compartment)
@@ -126,7 +130,7 @@ impl<'r> Drawing<'r> {
 
     fn picture(&self, size: Size) -> Option<Picture> {
         let timeline = &self.report.timeline;
-        let lane = size.line + 8.0;
+        let lane = 2.0 * size.line + 8.0;
         let top = lane + LANE + 8.0;
         let bottom = top + size.plot;
         let axis = TimeAxis::new(timeline, size.left, size.inner())?;
@@ -199,13 +203,14 @@ impl<'r> Drawing<'r> {
                 path: format!("M{} {}L{} {}H{}", At(x), At(y), At(edge + 6.0), At(height), At(edge + 10.0)),
                 class: "leader",
             });
+            let name = if size.name == "narrow" { &series.short } else { &series.name };
             let most = series.values.iter().copied().max().unwrap_or(0);
             let detail = if series.detail.is_empty() || size.name == "narrow" {
                 format!("{} at most", grouped(most.into()))
             } else {
                 format!("{}, {} at most", series.detail, grouped(most.into()))
             };
-            let label = Label::new(edge + 13.0, height - 1.0, "start", "name", series.name.as_str());
+            let label = Label::new(edge + 13.0, height - 1.0, "start", "name", name.as_str());
             labels.push(label.cut_to(size.columns));
             labels.push(
                 Label::new(edge + 13.0, height + size.line - 2.0, "start", "tick", detail).cut_to(size.columns + 3),

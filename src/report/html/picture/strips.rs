@@ -8,6 +8,9 @@ use crate::report::wording::who;
 use crate::report::{PoolOverTimeRow, Report};
 use crate::words::{counted, grouped, shown};
 
+/// Room at the right edge, for half of the last time.
+const EDGE: f64 = 24.0;
+
 /// A row of a picture.
 struct Strip {
     label: String,
@@ -121,18 +124,18 @@ impl Rows {
 
     fn picture(&self, size: Size, report: &Report) -> Option<Picture> {
         let steps = report.timeline.len();
-        let axis = TimeAxis::new(&report.timeline, size.left, size.width - size.left - 12.0)?;
+        let axis = TimeAxis::new(&report.timeline, size.left, size.width - size.left - EDGE)?;
         let stairs = axis.stairs(steps);
         let (mut shapes, mut labels) = (Vec::new(), Vec::new());
         let mut y = 4.0;
         for strip in &self.strips {
             let height = if matches!(strip.course, Course::Levels(_)) { 36.0 } else { 22.0 };
             let (top, bottom) = (y + size.line + 4.0, y + size.line + 4.0 + height);
-            let columns = ((size.width - size.left) / size.column) as usize;
+            let columns = ((size.width - size.left - EDGE) / size.column) as usize;
             let room = columns.saturating_sub(strip.detail.chars().count() + 2);
             labels.push(Label::new(size.left, y + size.line - 2.0, "start", "name", strip.label.as_str()).cut_to(room));
             let class = if matches!(strip.course, Course::Levels(_)) { "tick" } else { "failing" };
-            labels.push(Label::new(size.width - 12.0, y + size.line - 2.0, "end", class, strip.detail.as_str()));
+            labels.push(Label::new(size.width - EDGE, y + size.line - 2.0, "end", class, strip.detail.as_str()));
             let (path, fill, most) = match &strip.course {
                 Course::Levels(values) => {
                     let most = u64::from(values.iter().copied().max().unwrap_or(0));
