@@ -46,8 +46,11 @@ impl TimeAxis {
     /// Grid lines from `top` to `bottom`, and round times below; the day at the first, and where it changes.
     pub(super) fn draw(&self, size: Size, (top, bottom): (f64, f64), shapes: &mut Vec<Shape>, labels: &mut Vec<Label>) {
         let seconds = self.span / FileTime::SECOND;
-        let most = i64::try_from(size.ticks).unwrap_or(i64::MAX);
-        let fits = |interval: &&i64| seconds / **interval <= most;
+        let fits = |interval: &&i64| {
+            let columns = if **interval < 60 { 10.0 } else { 7.0 };
+            let most = (self.width / (columns * size.column)).min(size.ticks as f64).max(1.0);
+            seconds as f64 / **interval as f64 <= most
+        };
         let interval = INTERVALS.iter().find(fits).copied().unwrap_or(seconds.max(1)).saturating_mul(FileTime::SECOND);
         let kind = if interval < 60 * FileTime::SECOND { "second" } else { "minute" };
         let before = self.start.0.rem_euclid(interval);
