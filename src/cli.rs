@@ -362,6 +362,8 @@ pub enum ReportFormat {
     Text,
     /// For tickets: verdict, tables and next steps, the rest folded
     Markdown,
+    /// For a browser: one file with pictures, which works from disk and asks no network
+    Html,
     /// One document, described in SCHEMA.md
     Json,
     /// One row for each process

@@ -18,6 +18,7 @@ mod events;
 mod first_screen;
 mod folders;
 mod holders;
+mod html;
 mod inputs;
 #[cfg(unix)]
 mod interrupt;

@@ -30,6 +30,7 @@ pub(super) fn write_report(common: &Common, format: ReportFormat, look: &Look, r
     let format = match format {
         ReportFormat::Text => Format::Text,
         ReportFormat::Markdown => Format::Markdown,
+        ReportFormat::Html => Format::Html,
         ReportFormat::Json => Format::Json,
         ReportFormat::Csv => Format::Csv,
     };

@@ -52,12 +52,13 @@ pub(super) fn forecast(pool: &PoolFinding, timeline: &Steps, end: Option<FileTim
     let (half, quarter) = (last / 2, last - last / 4);
     // Until TIME_WAIT has lasted once, its ports seem to grow, since those of before the trace are not seen.
     let sees_waiting = timeline.seconds.saturating_mul(i64::try_from(half).ok()?) >= pool.time_wait_seconds.1;
-    let occupied = |index: usize| {
-        let of_pool = steps.get(index).and_then(|step| level(step, pool.key));
-        of_pool.map_or(0, |level| {
-            if sees_waiting { level.occupied } else { level.occupied - level.waiting.min(level.occupied) }
-        })
-    };
+    let occupied =
+        |index: usize| {
+            let of_pool = steps.get(index).and_then(|step| level(step, pool.key));
+            of_pool.map_or(0, |level| {
+                if sees_waiting { level.occupied } else { level.occupied.saturating_sub(level.time_wait) }
+            })
+        };
     let (before, between, now) = (occupied(half), occupied(quarter), occupied(last));
     let usable = pool.usable();
     let needed = (usable / GROWTH_SHARE).max(1);
@@ -110,7 +111,7 @@ pub(super) fn levels(timeline: &Steps, pool: Option<&PoolFinding>, findings: &Fi
 }
 
 /// How full a pool was at the end of a step.
-fn level(step: &Step, key: PoolKey) -> Option<&Level> {
+pub(super) fn level(step: &Step, key: PoolKey) -> Option<&Level> {
     step.levels().iter().find(|level| level.pool == key)
 }
 
@@ -128,8 +129,8 @@ mod tests {
         let mut timeline = Timeline::new(None);
         for second in 0..60 {
             timeline.count(Happening::BindOk, FileTime(i64::from(second) * FileTime::SECOND), 0);
-            let (occupied, waiting) = (occupied(second), waiting(second));
-            timeline.end_step(vec![Level { pool: KEY(), occupied, waiting, largest: Vec::new() }]);
+            let (occupied, time_wait) = (occupied(second), waiting(second));
+            timeline.end_step(vec![Level { pool: KEY(), occupied, held: 0, time_wait, largest: Vec::new() }]);
         }
         timeline.finish()
     }

@@ -298,7 +298,7 @@ impl Report {
     }
 
     /// The trace of the first failure, or the only one.
-    fn failing_trace(&self) -> Option<&super::TraceSummary> {
+    pub(super) fn failing_trace(&self) -> Option<&super::TraceSummary> {
         match &self.evidence {
             Some(evidence) => self.traces.get(evidence.trace?),
             None => self.traces.first(),

@@ -467,7 +467,7 @@ impl<W: Witness> Life<'_, W> {
             self.totals.bind_failed(key, meta.time);
             ports.is_by_address |= key.local_address.is_some_and(|ip| !ip.is_unspecified());
         }
-        ports.failed(pool, is_bind, meta.time, processes);
+        ports.failed(pool, is_bind, owner, meta.time, processes);
         ports.consider(pool, meta.time, true, processes);
         if !std::mem::replace(&mut self.socket.failed, true) {
             self.totals.failed_sockets += 1;

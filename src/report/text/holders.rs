@@ -116,7 +116,7 @@ impl Page<'_, '_> {
 }
 
 /// An age in its largest unit.
-fn age_text(age_100ns: i64) -> String {
+pub(in crate::report) fn age_text(age_100ns: i64) -> String {
     let seconds = age_100ns / FileTime::SECOND;
     match seconds {
         0..60 => format!("{seconds} s"),
