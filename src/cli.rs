@@ -1,6 +1,6 @@
 //! Options and help texts. Touches no file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -62,9 +62,18 @@ pub struct Analyze {
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
 
-    /// Write the report as FORMAT
-    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
-    pub format: ReportFormat,
+    /// Write the report as FORMAT (default: by the ending of --output, else text)
+    #[arg(short, long, value_enum)]
+    pub format: Option<ReportFormat>,
+
+    /// Write to PATH instead of standard output, whole or not at all, in the format of its ending (.txt, .md, .json, .csv);
+    /// repeat it for several reports of one analysis, - is standard output
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Vec<PathBuf>,
+
+    /// Write the table NAME as CSV (default: processes)
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub table: Option<CsvTable>,
 
     /// Side files by name.
     #[command(flatten)]
@@ -174,6 +183,10 @@ pub struct Events {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until: Option<FileTime>,
 
+    /// Where output goes.
+    #[command(flatten)]
+    pub output: Output,
+
     /// Options of all commands.
     #[command(flatten)]
     pub common: Common,
@@ -195,6 +208,10 @@ pub struct Info {
     /// Write as FORMAT; json is an object for one trace, an array for several
     #[arg(short, long, value_enum, default_value_t = InfoFormat::Text)]
     pub format: InfoFormat,
+
+    /// Where output goes.
+    #[command(flatten)]
+    pub output: Output,
 
     /// Options of all commands.
     #[command(flatten)]
@@ -229,9 +246,9 @@ pub struct Live {
     #[arg(long)]
     pub no_poll: bool,
 
-    /// Write the report at the end as FORMAT
-    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
-    pub format: ReportFormat,
+    /// Write the report at the end as FORMAT (default: by the ending of --output, else text)
+    #[arg(short, long, value_enum)]
+    pub format: Option<ReportFormat>,
 
     /// Take the dynamic port range to be COUNT ports from START on, for all pools (default: what the machine says)
     #[arg(long, value_name = "START:COUNT", value_parser = parse_pool)]
@@ -240,6 +257,10 @@ pub struct Live {
     /// How the text report looks.
     #[command(flatten)]
     pub look: Look,
+
+    /// Where output goes.
+    #[command(flatten)]
+    pub output: Output,
 
     /// Options of all commands.
     #[command(flatten)]
@@ -303,13 +324,17 @@ pub struct Look {
 /// The narrowest text report, in columns.
 pub const NARROWEST: usize = 60;
 
-/// Options of all commands.
+/// Where output goes, of commands that write one.
 #[derive(Debug, Args)]
-pub struct Common {
+pub struct Output {
     /// Write to PATH instead of standard output, whole or not at all
     #[arg(short, long, value_name = "PATH")]
     pub output: Option<PathBuf>,
+}
 
+/// Options of all commands.
+#[derive(Debug, Args)]
+pub struct Common {
     /// Read on N threads; the output is the same for any number (default: one for each CPU)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -364,8 +389,50 @@ pub enum ReportFormat {
     Markdown,
     /// One document, described in SCHEMA.md
     Json,
-    /// One row for each process
+    /// A table for spreadsheets, see --table; a file begins with a byte order mark, which Excel needs, standard output does not
     Csv,
+}
+
+/// Tables of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CsvTable {
+    /// One row for each process
+    Processes,
+    /// One row for each status that binds, connects or creates failed with
+    Failures,
+    /// One row for each process that holds ports of a pool
+    Holders,
+    /// One row for each image whose processes hold ports together
+    Images,
+    /// One row for each step of time, 60 at most
+    Timeline,
+}
+
+impl CsvTable {
+    /// As reports know it.
+    pub fn of_report(self) -> crate::report::csv::Table {
+        use crate::report::csv::Table;
+        match self {
+            Self::Processes => Table::Processes,
+            Self::Failures => Table::Failures,
+            Self::Holders => Table::Holders,
+            Self::Images => Table::Images,
+            Self::Timeline => Table::Timeline,
+        }
+    }
+}
+
+impl ReportFormat {
+    /// The format that the ending of a file's name asks for; `None` where it is no format's.
+    pub fn by_ending(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "txt" => Some(Self::Text),
+            "md" | "markdown" => Some(Self::Markdown),
+            "json" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
+            _ => None,
+        }
+    }
 }
 
 /// Formats of `events`.

@@ -24,6 +24,7 @@ mod interrupt;
 mod judgement;
 mod listing_cases;
 mod listings;
+mod outputs;
 mod owners;
 mod reports;
 mod robustness;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::writing::{refuse_to_overwrite, tell_speed, warn, write_report};
+use super::writing::{Target, refuse_to_overwrite, tell_speed, warn, write_reports};
 use super::{Failure, Outcome, case_of};
 use crate::Options;
 use crate::cli::Analyze;
@@ -12,11 +12,15 @@ use crate::terminal::with_bar;
 pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
-    refuse_to_overwrite(common, &options.inputs)?;
-    let case = case_of(&options.inputs, options.side.named()).with_encoding(options.side.encoding);
+    let targets = Target::all(&options.output, options.format, options.table)?;
+    let side = options.side.named();
+    let named = side.iter().map(|side| side.path.clone());
+    refuse_to_overwrite(&options.output, &options.inputs.iter().cloned().chain(named).collect::<Vec<_>>())?;
+    targets.iter().try_for_each(Target::check_writable)?;
+    let case = case_of(&options.inputs, side).with_encoding(options.side.encoding);
     let how = Options { threads: common.threads(), pool: options.pool };
     let analyzed = with_bar(common.is_silent(), |progress| crate::analyze(&case, &how, progress))?;
-    write_report(common, options.format, &options.look, &analyzed.report)?;
+    write_reports(&targets, common.color, &options.look, &analyzed.report)?;
     warn(common, &analyzed.unusable);
     tell_speed(common, analyzed.traces, analyzed.bytes, started);
     let state = analyzed.report.verdict.state;

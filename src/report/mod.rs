@@ -547,6 +547,8 @@ pub enum Format {
     Json,
     /// One row for each process.
     Csv,
+    /// The rows of a table.
+    CsvTable(csv::Table),
 }
 
 impl Report {
@@ -572,7 +574,8 @@ impl Report {
                 markdown::write(self, extent, out)
             }
             Format::Json => json::write(self, out),
-            Format::Csv => csv::write(self, out),
+            Format::Csv => csv::write(self, csv::Table::Processes, out),
+            Format::CsvTable(table) => csv::write(self, table, out),
         }
     }
 }
