@@ -83,6 +83,15 @@ pub struct Analyze {
     #[arg(long, value_name = "START:COUNT", value_parser = parse_pool)]
     pub pool: Option<PoolRange>,
 
+    /// Count only what happened at TIME or later (UTC: 2026-11-14T09:12:04Z); sockets and processes are followed from the
+    /// beginning
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub since: Option<FileTime>,
+
+    /// Count only what happened at TIME or earlier; what is held at the end is what was held then
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until: Option<FileTime>,
+
     /// How the text report looks.
     #[command(flatten)]
     pub look: Look,

@@ -32,3 +32,4 @@ mod scenarios;
 mod schema;
 mod side;
 mod traces;
+mod windows;

@@ -7,6 +7,7 @@ use super::{Failure, Outcome, case_of};
 use crate::Options;
 use crate::cli::Analyze;
 use crate::diagnosis::state::State;
+use crate::machine::window::Window;
 use crate::terminal::with_bar;
 
 pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
@@ -18,7 +19,11 @@ pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
     refuse_to_overwrite(&options.output, &options.inputs.iter().cloned().chain(named).collect::<Vec<_>>())?;
     targets.iter().try_for_each(Target::check_writable)?;
     let case = case_of(&options.inputs, side).with_encoding(options.side.encoding);
-    let how = Options { threads: common.threads(), pool: options.pool };
+    let window = Window { since: options.since, until: options.until };
+    if window.since.zip(window.until).is_some_and(|(since, until)| since > until) {
+        return Err(Failure::Usage("--since is later than --until: nothing would be counted".to_owned()));
+    }
+    let how = Options { threads: common.threads(), pool: options.pool, window };
     let analyzed = with_bar(common.is_silent(), |progress| crate::analyze(&case, &how, progress))?;
     write_reports(&targets, common.color, &options.look, &analyzed.report)?;
     warn(common, &analyzed.unusable);

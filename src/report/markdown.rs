@@ -91,6 +91,9 @@ impl Page<'_> {
             let when = span(trace).map(|span| format!(", {span}")).unwrap_or_default();
             text.push_str(&format!("{}: {}{when}\n\n", code(base_name(&trace.path)), plain(&machine(trace))));
         }
+        if let Some(counted) = self.report.counted_sentence() {
+            text.push_str(&format!("{}\n\n", plain(&counted)));
+        }
         self.who_holds(&mut text);
         self.who_suffered(&mut text);
         self.pools(&mut text);

@@ -50,6 +50,8 @@ pub struct Report {
     pub tool: Tool,
     /// The verdict.
     pub verdict: Verdict,
+    /// What was counted, where that is not everything; state was followed from the beginning.
+    pub counted: Option<CountedSpan>,
     /// Traces read, in the order of the inputs.
     pub traces: Vec<TraceSummary>,
     /// Port pools that something is known of.
@@ -113,6 +115,15 @@ pub struct Tool {
     pub name: &'static str,
     /// Version, as `1.2.3`.
     pub version: &'static str,
+}
+
+/// The span of time in which failures, binds, closes and peaks were counted; both ends are in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CountedSpan {
+    /// From when on, UTC; `None`: from the beginning.
+    pub since: Option<FileTime>,
+    /// Until when, UTC, which is the end for what is held at the end; `None`: to the end.
+    pub until: Option<FileTime>,
 }
 
 /// The verdict.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use etl_parser::Guid;
 
 use super::{
-    AddressRow, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, ImageRow, OutageHolderRow,
-    OutageRow, PoolRow, RangeRow, Report, SCHEMA_VERSION, StepHolderRow, TimelineStep, Tool, TrendRow,
+    AddressRow, CountedSpan, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, ImageRow,
+    OutageHolderRow, OutageRow, PoolRow, RangeRow, Report, SCHEMA_VERSION, StepHolderRow, TimelineStep, Tool, TrendRow,
     UnknownVersionRow, UserRow, Verdict,
 };
 use crate::case::facts::TraceFacts;
@@ -18,6 +18,7 @@ use crate::diagnosis::outages::{OutageHolder, OutageOutcome};
 use crate::diagnosis::outcome::{HolderOutcome, PoolOutcome};
 use crate::machine::sockets::SocketTable;
 use crate::machine::timeline::Steps;
+use crate::machine::window::Window;
 use crate::providers;
 use crate::side::facts::{SideFacts, TcpState};
 use crate::time::FileTime;
@@ -39,6 +40,7 @@ impl Report {
                 suspect: diagnosis.suspect,
                 assurances: diagnosis.assurances,
             },
+            counted: counted_span(diagnosis.findings.window),
             pools: diagnosis.pools.iter().map(pool_row).collect(),
             failures: diagnosis.failures,
             processes: diagnosis.processes,
@@ -67,6 +69,10 @@ impl Report {
             traces: diagnosis.traces.into_iter().map(|trace| trace.summary).collect(),
         }
     }
+}
+
+fn counted_span(window: Window) -> Option<CountedSpan> {
+    (!window.is_open()).then_some(CountedSpan { since: window.since, until: window.until })
 }
 
 fn pool_row(pool: &PoolOutcome) -> PoolRow {

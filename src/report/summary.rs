@@ -9,7 +9,7 @@ use crate::diagnosis::outcome::Look;
 use crate::diagnosis::state::{Confidence, State};
 use crate::diagnosis::verdict::Reason;
 use crate::event::base_name;
-use crate::time::ShownTime as _;
+use crate::time::{FileTime, ShownTime as _};
 use crate::words::{counted, grouped, shown};
 
 /// The answer in a line.
@@ -85,6 +85,22 @@ impl Report {
         let is_hit = |pool: &&PoolRow| pool.state == state && matches!(state, State::Exhausted | State::Near);
         let pools: Vec<String> = self.pools.iter().filter(is_hit).map(PoolRow::name).collect();
         Headline { state, answer, pools: pools.join(" and "), confidence }
+    }
+
+    /// What was counted, as a sentence, where that is not everything.
+    pub fn counted_sentence(&self) -> Option<String> {
+        let counted = self.counted?;
+        let date = |time: FileTime| time.to_date_and_time();
+        let span = match (counted.since, counted.until) {
+            (Some(since), Some(until)) if since.to_date() == until.to_date() => {
+                format!("from {} to {} UTC", date(since), clock(until))
+            }
+            (Some(since), Some(until)) => format!("from {} to {} UTC", date(since), date(until)),
+            (Some(since), None) => format!("from {} UTC on", date(since)),
+            (None, Some(until)) => format!("until {} UTC", date(until)),
+            (None, None) => return None,
+        };
+        Some(format!("Counted: only what happened {span}. Sockets and processes were followed from the beginning."))
     }
 
     /// What to do that stands on the first screen, where nothing can be told.
@@ -212,6 +228,12 @@ impl Report {
             notes: self.coverage.notes.iter().filter(|note| !is_noted_above(note)).cloned().collect(),
         })
     }
+}
+
+/// `HH:MM:SS`.
+fn clock(time: FileTime) -> String {
+    let clock = time.to_clock();
+    clock.split('.').next().unwrap_or_default().to_owned()
 }
 
 fn assurance(assurance: &Assurance) -> String {

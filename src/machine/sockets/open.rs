@@ -75,6 +75,11 @@ impl OpenSockets {
         room > 0
     }
 
+    /// What was counted so far does not count any more.
+    pub(super) fn begin_to_count(&mut self) {
+        self.sockets.values_mut().for_each(Socket::begin_to_count);
+    }
+
     /// All addresses, in order.
     pub(super) fn endpoints(&self) -> Vec<u64> {
         let mut endpoints: Vec<u64> = self.sockets.keys().copied().collect();

@@ -25,6 +25,9 @@ impl Page<'_, '_> {
             }
             self.line(&line)?;
         }
+        if let Some(counted) = report.counted_sentence() {
+            self.paragraph(&counted)?;
+        }
         if report.traces.is_empty() {
             let mut used: Vec<String> =
                 report.side_inputs.iter().filter(|side| side.used).map(|side| shown(&side.path)).collect();
