@@ -10,7 +10,7 @@ use crate::events::{ProviderFilter, StatusFilter, parse_provider, parse_status, 
 use crate::live::parse_duration;
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::side::{Kind, NamedEncoding};
-use crate::time::FileTime;
+use crate::time::{FileTime, Zone};
 
 /// Finds out which processes ran out of ports in an ETW trace
 #[derive(Debug, Parser)]
@@ -325,9 +325,49 @@ pub struct Look {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(NARROWEST as i64..))]
     pub width: Option<u16>,
 
+    /// Show times in ZONE: server (as its trace says), utc, local (of this computer), or an offset such as +01:00; JSON and CSV
+    /// stay UTC (default: utc, with the server's own time beside it on the first screen)
+    #[arg(long, value_name = "ZONE", value_parser = parse_zone, default_value = "utc", hide_default_value = true, allow_hyphen_values = true)]
+    pub tz: TimeZone,
+
     /// Write the text report in ASCII alone, for fonts and shells that garble other signs
     #[arg(long)]
     pub ascii: bool,
+}
+
+/// The zone of times for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeZone {
+    /// The server's, as its trace says.
+    Server,
+    /// That of the computer that runs the program.
+    Local,
+    /// This one.
+    Fixed(Zone),
+}
+
+/// Reads `server`, `utc`, `local`, or `+HH:MM`.
+fn parse_zone(text: &str) -> Result<TimeZone, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "server" => return Ok(TimeZone::Server),
+        "local" => return Ok(TimeZone::Local),
+        "utc" | "z" => return Ok(TimeZone::Fixed(Zone::UTC)),
+        _ => {}
+    }
+    let wrong = || "expected server, utc, local, or an offset such as +01:00".to_owned();
+    let (sign, rest) = match text.split_at_checked(1) {
+        Some(("+", rest)) => (1, rest),
+        Some(("-", rest)) => (-1, rest),
+        _ => return Err(wrong()),
+    };
+    let (hours, minutes) = rest.split_once(':').unwrap_or(match rest.len() {
+        4 => rest.split_at_checked(2).unwrap_or((rest, "0")),
+        _ => (rest, "0"),
+    });
+    let number = |text: &str| text.parse::<u8>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let (hours, minutes) = (number(hours).ok_or_else(wrong)?, number(minutes).filter(|n| *n < 60).ok_or_else(wrong)?);
+    let ahead = sign * (i32::from(hours) * 60 + i32::from(minutes));
+    Zone::ahead(ahead).map(TimeZone::Fixed).ok_or_else(wrong)
 }
 
 /// The narrowest text report, in columns.

@@ -178,3 +178,40 @@ fn a_table_without_csv_is_bad_usage() {
     assert_eq!(ran.code, 0);
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("\u{feff}pid,image,services,protocol"));
 }
+
+#[test]
+fn times_are_shown_in_the_zone_asked_for_and_json_stays_utc() {
+    let folder = scratch();
+    let (trace, _) = write_scenario("leak", folder.path());
+    let with = |rest: &[&str]| {
+        let rest: Vec<&OsStr> = rest.iter().map(OsStr::new).collect();
+        let ran = analyze(&trace, &rest);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran
+    };
+    let utc = with(&[]).stdout;
+    assert!(utc.contains("First failure at 09:49:17.6878306 UTC ("), "{utc}");
+    let behind = with(&["--tz", "-10:30"]).stdout;
+    assert!(behind.contains("2026-03-09 23:00:00 – 23:20:17.302 UTC-10:30"), "{behind}");
+    assert!(
+        behind.contains("First failure at 23:19:17.6878306 UTC-10:30 (2026-03-10 09:49:17 UTC), last at"),
+        "{behind}"
+    );
+    assert!(behind.contains("from 23:00:00 UTC-10:30") && !behind.contains(" 09:30"), "{behind}");
+    let markdown = with(&["--tz=+0530", "-f", "markdown"]).stdout;
+    assert!(markdown.contains("First (UTC+5:30)") && markdown.contains("| 15:19:17.687 |"), "{markdown}");
+    assert!(with(&["--tz", "server"]).stdout.contains("09:49:17.6878306 UTC"));
+    for format in ["json", "csv"] {
+        assert_eq!(with(&["-f", format, "--tz", "+01:00"]).stdout, with(&["-f", format]).stdout);
+    }
+    for bad in ["+25:00", "+1:60", "CET", "+", "+-1:00", "1:00"] {
+        assert_eq!(analyze(&trace, &["--tz".as_ref(), bad.as_ref()]).code, 2, "{bad}");
+    }
+    let local = crate::common::command()
+        .env("TZ", "UTC-3")
+        .args(["analyze".as_ref(), trace.as_os_str(), "--tz".as_ref(), "local".as_ref()])
+        .output()
+        .unwrap();
+    let local = String::from_utf8(local.stdout).unwrap();
+    assert!(!cfg!(unix) || local.contains("12:49:17.6878306 UTC+3:00"), "{local}");
+}

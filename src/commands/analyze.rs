@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::writing::{Target, refuse_to_overwrite, tell_speed, warn, write_reports};
+use super::writing::{Target, refuse_to_overwrite, set_zone, tell, tell_speed, warn, write_reports};
 use super::{Failure, Outcome, case_of};
 use crate::Options;
 use crate::cli::Analyze;
@@ -24,9 +24,13 @@ pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
         return Err(Failure::Usage("--since is later than --until: nothing would be counted".to_owned()));
     }
     let how = Options { threads: common.threads(), pool: options.pool, window };
-    let analyzed = with_bar(common.is_silent(), |progress| crate::analyze(&case, &how, progress))?;
+    let mut analyzed = with_bar(common.is_silent(), |progress| crate::analyze(&case, &how, progress))?;
+    let remark = set_zone(&mut analyzed.report, options.look.tz);
     write_reports(&targets, common.color, &options.look, &analyzed.report)?;
     warn(common, &analyzed.unusable);
+    if let Some(remark) = remark {
+        tell(common, remark);
+    }
     tell_speed(common, analyzed.traces, analyzed.bytes, started);
     let state = analyzed.report.verdict.state;
     Ok(if options.fail_on_verdict && state != State::NotSeen {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::writing::{Target, write_reports};
+use super::writing::{Target, set_zone, tell, write_reports};
 use super::{Failure, Outcome};
 use crate::cli::{Collect, Live};
 use crate::live::session::PanicGuard;
@@ -24,7 +24,10 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
     // Better now than after the capture.
     targets.iter().try_for_each(Target::check_writable)?;
     let is_silent = options.common.is_silent();
-    let captured = live::run(&plan, is_silent).map_err(Failure::Live)?;
+    let mut captured = live::run(&plan, is_silent).map_err(Failure::Live)?;
+    if let Some(remark) = set_zone(&mut captured.report, options.look.tz) {
+        tell(&options.common, remark);
+    }
     write_reports(&targets, options.common.color, &options.look, &captured.report)?;
     Ok(if captured.is_complete { Outcome::Complete } else { Outcome::Incomplete })
 }

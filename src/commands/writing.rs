@@ -9,7 +9,7 @@ use anstream::{AutoStream, ColorChoice};
 
 use super::Failure;
 use crate::case::{NotUsed, label};
-use crate::cli::{Color, Common, CsvTable, Look, NARROWEST, Output, ReportFormat};
+use crate::cli::{Color, Common, CsvTable, Look, NARROWEST, Output, ReportFormat, TimeZone};
 use crate::output::{Unfinished, folder_of};
 use crate::report::text::{DEFAULT_WIDTH, Layout};
 use crate::report::{Format, Report, csv};
@@ -260,6 +260,26 @@ fn into_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>
         let result = write(&mut out)?;
         out.flush().map(|()| result)
     })
+}
+
+/// Sets the zone in which people are shown times; gives what is to be said where it is not known.
+pub(super) fn set_zone(report: &mut Report, asked: TimeZone) -> Option<&'static str> {
+    let (zone, remark) = match asked {
+        TimeZone::Fixed(zone) => (Some(zone), ""),
+        TimeZone::Server => (report.server_zone(), "no trace tells the server's time zone: times are UTC"),
+        TimeZone::Local => {
+            (terminal::local_zone(report.begin()), "this computer does not tell its time zone: times are UTC")
+        }
+    };
+    report.zone = zone.unwrap_or_default();
+    zone.is_none().then_some(remark)
+}
+
+/// Tells a remark on standard error.
+pub(super) fn tell(common: &Common, remark: &str) {
+    if !common.quiet {
+        let _ = writeln!(io::stderr(), "outofports: {remark}");
+    }
 }
 
 pub(super) fn warn(common: &Common, unusable: &[NotUsed]) {

@@ -35,7 +35,7 @@ use crate::diagnosis::verdict::Reason;
 use crate::machine::pool_key::{PRIMARY, PoolKey};
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::net::{Family, Protocol};
-use crate::time::FileTime;
+use crate::time::{FileTime, Zone};
 
 /// Version of the JSON document. It grows when a field changes its meaning, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -106,6 +106,9 @@ pub struct Report {
     pub evidence: Option<FirstFailure>,
     /// What was read and what was not.
     pub coverage: CoverageSummary,
+    /// The zone in which sentences and tables for people show times; JSON and CSV are UTC.
+    #[serde(skip)]
+    pub zone: Zone,
 }
 
 /// The program.

@@ -21,7 +21,7 @@ use crate::machine::timeline::Steps;
 use crate::machine::window::Window;
 use crate::providers;
 use crate::side::facts::{SideFacts, TcpState};
-use crate::time::FileTime;
+use crate::time::{FileTime, Zone};
 
 impl Report {
     /// Lays out what a diagnosis says.
@@ -66,6 +66,7 @@ impl Report {
             known: diagnosis.known,
             evidence: first_failure_row(&diagnosis.findings.sockets),
             coverage: coverage(&diagnosis.traces, diagnosis.notes),
+            zone: Zone::UTC,
             traces: diagnosis.traces.into_iter().map(|trace| trace.summary).collect(),
         }
     }
