@@ -16,7 +16,7 @@ use crate::words::counted;
 pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
-    refuse_to_overwrite(common, &options.inputs)?;
+    refuse_to_overwrite(&options.output.output, &options.inputs)?;
     let threads = Threads::start(common.threads()).map_err(Error::from)?;
     let case = case_of(&options.inputs, Vec::new());
     let contents = with_bar(common.is_silent(), |progress| Contents::open(&case, progress)).map_err(Error::from)?;
@@ -47,7 +47,7 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
         EventFormat::Ndjson => Box::new(NdjsonWriter { paths }),
         EventFormat::Csv => Box::new(CsvWriter { paths }),
     };
-    let walked = stream_output(common, |out| {
+    let walked = stream_output(&options.output, |out| {
         writer.begin(out)?;
         events::walk(&traces, &learned, &choice, |event| writer.write(event, out))
     })?;

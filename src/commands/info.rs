@@ -15,7 +15,7 @@ use crate::terminal::with_bar;
 pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
-    refuse_to_overwrite(common, &options.inputs)?;
+    refuse_to_overwrite(&options.output.output, &options.inputs)?;
     let threads = Threads::start(common.threads()).map_err(Error::from)?;
     let case = case_of(&options.inputs, Vec::new());
     let contents = with_bar(common.is_silent(), |progress| Contents::open(&case, progress)).map_err(Error::from)?;
@@ -26,7 +26,9 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
         }
         let names: Vec<String> = case.inputs.iter().map(Input::label).collect();
         let document = info::WithoutTrace::new(&names, &contents.side_inputs, &contents.side, notes);
-        write_output(common, options.format == InfoFormat::Text, |out, columns| match options.format {
+        write_output(&options.output, common.color, options.format == InfoFormat::Text, |out, columns| match options
+            .format
+        {
             InfoFormat::Text => info::write_text_without_trace(&document, sentence_width(columns), out),
             InfoFormat::Json => json::write(&document, out),
         })?;
@@ -42,17 +44,19 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
     });
     let (documents, coverages): (Vec<_>, Vec<_>) = read.map_err(Error::from)?.into_iter().unzip();
     let is_complete = unusable.is_empty() && coverages.iter().all(crate::pipeline::coverage::Coverage::is_whole);
-    write_output(common, options.format == InfoFormat::Text, |out, columns| match options.format {
-        InfoFormat::Text => documents.iter().enumerate().try_for_each(|(number, document)| {
-            if number > 0 {
-                writeln!(out)?;
-            }
-            info::write_text(document, sentence_width(columns), out)
-        }),
-        InfoFormat::Json => match documents.as_slice() {
-            [document] => json::write(document, out),
-            documents => json::write(&documents, out),
-        },
+    write_output(&options.output, common.color, options.format == InfoFormat::Text, |out, columns| {
+        match options.format {
+            InfoFormat::Text => documents.iter().enumerate().try_for_each(|(number, document)| {
+                if number > 0 {
+                    writeln!(out)?;
+                }
+                info::write_text(document, sentence_width(columns), out)
+            }),
+            InfoFormat::Json => match documents.as_slice() {
+                [document] => json::write(document, out),
+                documents => json::write(&documents, out),
+            },
+        }
     })?;
     warn(common, &unusable);
     let bytes = traces.iter().map(|opened| opened.trace.bytes().len() as u64).sum();

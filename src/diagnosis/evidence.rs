@@ -137,6 +137,10 @@ impl VerdictEvidence {
         evidence.refusals = transport.refusals.values().map(|refusals| refusals.binds + refusals.connects).sum();
         evidence.weak_references = transport.weak_references;
         evidence.tcpip_records = transport.port_events;
+        if !findings.window.is_open() {
+            // A failure can show only where binds were counted.
+            evidence.bind_records = findings.sockets.bind_events;
+        }
         evidence.tells_compartments = findings.world.ports.compartments.is_told;
         evidence.no_closes = has_no_closes(findings);
         evidence.pool_full_events = pool_full_events(events);

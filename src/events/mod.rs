@@ -20,6 +20,7 @@ use self::providers::{Named, Wanted};
 use crate::event::{EventMeta, LoggedEvent, NetEvent, SocketEvent};
 use crate::machine::ranges::PoolRanges;
 use crate::machine::sources::{Follower, Sources};
+use crate::machine::window::Window;
 use crate::machine::witness::Endpoint;
 use crate::pipeline::{Observer, replay};
 use crate::progress::{Progress, Stopped};
@@ -151,7 +152,7 @@ impl<const OWNERS: bool> FirstPass<'_, OWNERS> {
         let sources = Sources::of(traces, side, progress)?;
         let ranges = PoolRanges::new(None, &side.dynamic_ports);
         let pass = || FirstPass::<'_, OWNERS> {
-            follower: Follower::new(&sources, ranges),
+            follower: Follower::new(&sources, ranges, Window::default()),
             schemas: traces.iter().map(|_| Schemas::default()).collect(),
             providers: Providers::default(),
         };

@@ -109,7 +109,7 @@ fn printed(text: &str) -> Cow<'_, str> {
 /// The same, so that no spreadsheet takes it for a formula either.
 fn table_cell(text: &str) -> Cow<'_, str> {
     let text = printed(text);
-    if text.starts_with(['=', '+', '-', '@']) { cell(&text).into() } else { text }
+    if text.starts_with(['=', '+', '-', '@', '\'']) { cell(&text).into() } else { text }
 }
 
 /// Bytes that a line has beside its fields, about.

@@ -94,7 +94,7 @@ pub fn capture(
         plan,
         intake,
         window: Window::default(),
-        analysis: Analysis::new(Setting { boots: vec![0], bounds: None, ranges }),
+        analysis: Analysis::new(Setting { boots: vec![0], ranges, ..Setting::default() }),
         coverage: Coverage::default(),
         started,
         last_event: started.1,

@@ -83,6 +83,15 @@ impl Ports {
         }
     }
 
+    /// What was counted so far does not count any more; what is held stays.
+    pub(super) fn begin_to_count(&mut self, timeline: Timeline, now: FileTime) {
+        self.timeline = timeline;
+        self.destinations = BoundedCounts::default();
+        self.conflicts = BoundedCounts::default();
+        self.transport.begin_to_count();
+        self.pools.iter_mut().for_each(|pool| pool.begin_to_count(now));
+    }
+
     /// All pools there are, those of the machine's own compartment first.
     pub fn keys(&self) -> impl Iterator<Item = PoolKey> + use<> {
         self.compartments.all().flat_map(|compartment| PoolKey::all().map(|key| key.within(compartment)))

@@ -1,7 +1,7 @@
 //! The first screen as sentences: directly under the headline who holds the ports, then what failed and since when, then who
 //! suffers most, what weakens that, and what others found behind the like.
 
-use super::wording::{percent_of, sentence, server_time, subject, who_in_full};
+use super::wording::{other_clock, percent_of, sentence, subject, who_in_full};
 use super::{HolderRow, ImageRow, PoolRow, Report};
 use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::codes::{AlternativeCode, ReasonCode};
@@ -12,7 +12,7 @@ use crate::diagnosis::state::State;
 use crate::diagnosis::suspect::{CountedBy, Suspect, Waiting};
 use crate::machine::ranges::{DEFAULT_RANGE, RangeSource};
 use crate::status::NtStatus;
-use crate::time::{FileTime, ShownTime as _, duration_text};
+use crate::time::{FileTime, duration_text};
 use crate::words::{counted, grouped, shown};
 
 /// A known cause as people are told.
@@ -278,19 +278,25 @@ impl Report {
             told.extend(self.grounds());
         }
         if let (Some(first), Some(last)) = (verdict.first_failure, verdict.last_failure) {
-            let is_one_day = first.to_date() == last.to_date();
+            let zone = self.zone;
+            let is_one_day = zone.date(first) == zone.date(last);
             let exact = |time: FileTime| {
-                if is_one_day { time.to_exact_clock() } else { format!("{} {}", time.to_date(), time.to_exact_clock()) }
+                let clock = zone.exact_clock(time);
+                if is_one_day { clock } else { format!("{} {clock}", zone.date(time)) }
             };
-            let server = self.failing_trace().and_then(|trace| server_time(trace, first));
-            let server = server.map(|server| format!(" ({server})")).unwrap_or_default();
+            let other = self.failing_trace().and_then(|trace| other_clock(trace, first, zone));
+            let (other, zone) = (other.map(|other| format!(" ({other})")).unwrap_or_default(), zone.name());
             told.push(if first == last {
-                format!("It failed at {} UTC{server}.", exact(first))
+                format!("It failed at {} {zone}{other}.", exact(first))
             } else {
                 let span = duration_text(last.since(first));
                 let outages = self.outages.iter().filter(|outage| Some(outage.pool) == self.verdict.pool).count();
                 let outages = if outages > 1 { format!(", {outages} outages") } else { String::new() };
-                format!("First failure at {} UTC{server}, last at {} UTC ({span}{outages}).", exact(first), exact(last))
+                format!(
+                    "First failure at {} {zone}{other}, last at {} {zone} ({span}{outages}).",
+                    exact(first),
+                    exact(last)
+                )
             });
         }
         told.extend(self.where_failed());
@@ -374,7 +380,7 @@ impl Report {
             .system_events
             .iter()
             .filter(is_full)
-            .map(|event| format!("Tcpip {} at {} UTC", event.id, event.time.to_date_and_time()))
+            .map(|event| format!("Tcpip {} at {} {}", event.id, self.zone.date_and_time(event.time), self.zone.name()))
             .collect();
         let hidden = times.len().saturating_sub(LOGGED_SHOWN);
         let shown = times.get(hidden..).filter(|shown| !shown.is_empty())?;
@@ -391,11 +397,12 @@ impl Report {
         })?;
         let forecast = pool.forecast?;
         Some(format!(
-            "{} left in {}, +{} in use a minute: full about {} UTC at this rate.",
+            "{} left in {}, +{} in use a minute: full about {} {} at this rate.",
             counted(forecast.free.into(), "port"),
             pool.name(),
             grouped(forecast.per_minute.round() as u64),
-            forecast.full_at.to_minute()
+            self.zone.minute(forecast.full_at),
+            self.zone.name()
         ))
     }
 }

@@ -1,7 +1,7 @@
 //! The sentences that every face of a report shares: headline, what happened, who holds the ports, how sure that is, what is
 //! next. As data, without width, colour or indent; what they say was decided by the diagnosis.
 
-use super::wording::{percent, percent_of, sentence_start, who};
+use super::wording::{percent, percent_of, sentence_start, server_zone, who};
 use super::{Assurance, PoolRow, Report, SystemEventRow};
 use crate::diagnosis::advice::Recommendation;
 use crate::diagnosis::codes::RecommendationCode;
@@ -10,7 +10,7 @@ use crate::diagnosis::outcome::Look;
 use crate::diagnosis::state::{Confidence, State};
 use crate::diagnosis::verdict::Reason;
 use crate::event::base_name;
-use crate::time::ShownTime as _;
+use crate::time::{FileTime, Zone};
 use crate::words::{counted, grouped, shown};
 
 /// The answer in a line.
@@ -88,6 +88,35 @@ impl Report {
         let is_hit = |pool: &&PoolRow| pool.state == state && matches!(state, State::Exhausted | State::Near);
         let pools: Vec<String> = self.pools.iter().filter(is_hit).map(PoolRow::name).collect();
         Headline { state, answer, pools: pools.join(" and "), confidence }
+    }
+
+    /// The zone of the server's clock, as the first trace says that tells about ports; `None` where none does.
+    pub fn server_zone(&self) -> Option<Zone> {
+        let speaking = self.traces.iter().filter(|trace| trace.speaks).chain(&self.traces);
+        speaking.filter_map(server_zone).next()
+    }
+
+    /// When it begins: the first trace, or the first thing that has a time.
+    pub fn begin(&self) -> Option<FileTime> {
+        let traces = self.traces.iter().filter_map(|trace| trace.started);
+        traces.min().or(self.verdict.first_failure).or(self.system_events.first().map(|event| event.time))
+    }
+
+    /// What was counted, as a sentence, where that is not everything.
+    pub fn counted_sentence(&self) -> Option<String> {
+        let counted = self.counted?;
+        let zone = self.zone;
+        let (date, name) = (|time: FileTime| zone.date_and_time(time), zone.name());
+        let span = match (counted.since, counted.until) {
+            (Some(since), Some(until)) if zone.date(since) == zone.date(until) => {
+                format!("from {} to {} {name}", date(since), zone.second(until))
+            }
+            (Some(since), Some(until)) => format!("from {} to {} {name}", date(since), date(until)),
+            (Some(since), None) => format!("from {} {name} on", date(since)),
+            (None, Some(until)) => format!("until {} {name}", date(until)),
+            (None, None) => return None,
+        };
+        Some(format!("Counted: only what happened {span}. Sockets and processes were followed from the beginning."))
     }
 
     /// What to do that stands on the first screen, where nothing can be told.
@@ -215,7 +244,7 @@ impl Report {
         };
         Some(HowSure {
             assurances: self.verdict.assurances.iter().map(assurance).collect(),
-            events: in_span.into_iter().map(event).collect(),
+            events: in_span.into_iter().map(|row| event(row, self.zone)).collect(),
             events_outside: (!outside.is_empty())
                 .then(|| format!("{} of event logs outside of {span}", entries(outside.len()))),
             doubts: told,
@@ -242,9 +271,9 @@ fn assurance(assurance: &Assurance) -> String {
     }
 }
 
-fn event(event: &SystemEventRow) -> String {
+fn event(event: &SystemEventRow, zone: Zone) -> String {
     let (source, provider) = (shown(base_name(&event.source)), shown(&event.provider));
-    format!("{source}: {provider} {} at {} UTC", event.id, event.time.to_date_and_time())
+    format!("{source}: {provider} {} at {} {}", event.id, zone.date_and_time(event.time), zone.name())
 }
 
 /// What the evidence of a pool's largest holder is.

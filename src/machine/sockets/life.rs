@@ -73,6 +73,23 @@ impl Socket {
             && !self.connect.is_under_way()
     }
 
+    /// What only an internal record told about an operation does not count.
+    pub(super) fn forget_internal(&mut self, operation: Operation) {
+        self.pending(operation).internal = None;
+    }
+
+    /// What was counted so far does not count any more. An internal record from before stands for nothing that is counted
+    /// later; a success keeps its port.
+    pub(super) fn begin_to_count(&mut self) {
+        self.failed = false;
+        for operation in [Operation::Bind, Operation::Connect] {
+            let internal = &mut self.pending(operation).internal;
+            if internal.as_ref().is_some_and(|internal| internal.event.status != Some(NtStatus::SUCCESS)) {
+                *internal = None;
+            }
+        }
+    }
+
     fn pending(&mut self, operation: Operation) -> &mut Pending {
         if operation == Operation::Bind { &mut self.bind } else { &mut self.connect }
     }

@@ -7,7 +7,6 @@ use crate::diagnosis::StatusMeaning;
 use crate::report::ProcessRow;
 use crate::report::wording::{known_by, name, percent, pid};
 use crate::status::NtStatus;
-use crate::time::{FileTime, ShownTime as _};
 use crate::words::shown;
 use crate::words::table::{Align, Table};
 use crate::words::{counted, grouped};
@@ -45,8 +44,8 @@ impl Page<'_, '_> {
             if connects {
                 cells.push(grouped(row.connect_failures));
             }
-            cells.push(row.first_failure.map(FileTime::to_clock).unwrap_or_default());
-            cells.push(row.last_failure.map(FileTime::to_clock).unwrap_or_default());
+            cells.push(row.first_failure.map(|time| report.zone.clock(time)).unwrap_or_default());
+            cells.push(row.last_failure.map(|time| report.zone.clock(time)).unwrap_or_default());
             cells.push(known_by(row));
             table.row(cells);
         }
