@@ -28,6 +28,7 @@ mod listings;
 mod outputs;
 mod owners;
 mod posted;
+mod redaction;
 mod reports;
 mod robustness;
 mod scenarios;

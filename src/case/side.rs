@@ -249,6 +249,7 @@ impl Opening<'_> {
         match self.used.files.entry(bytes.fingerprint(path)) {
             Entry::Occupied(same) => {
                 self.contents.notes.push(format!("{path}: the same as {}; read once", same.get()));
+                self.contents.named_in_notes.extend([path.to_owned(), same.get().clone()]);
                 self.used.copies += 1;
                 return;
             }

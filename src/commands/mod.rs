@@ -5,6 +5,7 @@ mod events;
 mod failure;
 mod info;
 mod live;
+mod redaction;
 mod writing;
 
 use std::path::PathBuf;

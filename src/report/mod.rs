@@ -7,6 +7,7 @@ mod first_screen_tests;
 pub mod html;
 pub mod json;
 pub mod markdown;
+mod redact;
 mod rows;
 pub mod summary;
 pub mod text;
