@@ -259,7 +259,7 @@ fn a_process_with_few_ports_is_no_holder_on_the_first_screen() {
     let (report, text) = analyze(&[folder.join("04-netstat-ano-pl-852-timewait.txt")]).unwrap();
     let holder = &report["holders"][0];
     assert!(holder["share_of_pool"].as_f64().unwrap() < 0.001, "{holder}");
-    let screen = text.split("\n\nWHO HOLDS").next().unwrap();
+    let screen = text.split("WHO HOLDS").next().unwrap();
     assert!(screen.contains("TIME_WAIT") && !screen.contains("2840"), "{screen}");
 }
 
