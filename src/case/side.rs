@@ -218,8 +218,9 @@ impl Opening<'_> {
         let found = bytes.recognise(path, self.encoding, self.progress);
         let promised = Kind::promised_by(path);
         if found.is_empty() {
+            let Some(kind) = promised else { return false };
             let why = self.why_not(bytes, &found);
-            return promised.is_some_and(|kind| self.tell_promised(path, &Reason::NotOfKind(kind, why).to_string()));
+            return self.tell_promised(path, &Reason::NotOfKind(kind, why).to_string());
         }
         // Folders hold logs of all kinds.
         let says_something = |found: &Recognised| {
