@@ -148,7 +148,10 @@ fn holder(report: &Report) -> Number {
         Suspect::Nobody => process(0),
         Suspect::Sockets(_) | Suspect::NotShown => None,
     };
-    let (cell, note) = told.unwrap_or_else(|| (Cell::text("not shown"), String::new()));
+    let (cell, note) = told.unwrap_or_else(|| {
+        let is_none = report.verdict.state == State::NotSeen && report.holders.is_empty();
+        (Cell::text(if is_none { "nobody" } else { "not shown" }), String::new())
+    });
     Number { title: "Largest holder's share", cells: vec![cell], note, link: "#holds" }
 }
 

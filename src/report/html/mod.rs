@@ -189,7 +189,7 @@ fn margin(report: &Report) -> String {
     let day = first.and_then(|trace| trace.started).map(|time| time.to_date()).unwrap_or_default();
     let name: String = shown(base_name(name.unwrap_or(""))).chars().take(80).collect();
     let text = policy::css_string(&format!("{name}  {day}"));
-    format!("@page {{ @bottom-left {{ content: {text}; }} }}")
+    format!("@page {{ @bottom-left {{ content: {text}; font: 9pt system-ui, sans-serif; }} }}")
 }
 
 fn holds(report: &Report, of_pool: &PoolHolders) -> Holds {
