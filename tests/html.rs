@@ -11,7 +11,7 @@ use scraper::{ElementRef, Html, Selector};
 use serde_json::Value;
 
 /// Cases of each kind of verdict and of each kind of table.
-const CASES: [&str; 18] = [
+const CASES: [&str; 19] = [
     "leak",
     "farm",
     "five-hundred",
@@ -26,6 +26,7 @@ const CASES: [&str; 18] = [
     "churn-time-wait",
     "one-local-address",
     "two-pools-two-outages",
+    "twelve-outages",
     "heavy-load",
     "handles-only",
     "listing-alone-leak",

@@ -212,7 +212,7 @@ test("nothing lies beside the page on the narrowest screen", async () => {
 });
 
 test("labels of pictures lie in them, and do not cover each other", async () => {
-  for (const name of ["leak", "farm", "two-pools-two-outages", "five-hundred", "range-narrowed"]) {
+  for (const name of ["leak", "farm", "two-pools-two-outages", "twelve-outages", "five-hundred", "range-narrowed"]) {
     for (const width of [1280, 400]) {
       const { page } = await open(browser, name, { width });
       const wrong = await page.$$eval("figure svg[data-plot]", (all) =>

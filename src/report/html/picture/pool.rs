@@ -121,7 +121,7 @@ impl<'r> Drawing<'r> {
         };
         let parts: Vec<String> = self.series.iter().map(last).collect();
         format!(
-            "At the end, of {}: {}. {} in all. The table of values says the same for each step.",
+            "In the last step, of {}: {}. {} in all. The table of values says the same for each step.",
             counted(self.pool.count.into(), "port"),
             if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") },
             counted(failures, "failure")
@@ -192,8 +192,9 @@ impl<'r> Drawing<'r> {
             named.extend(middle.map(|(y, x)| (series, y, x)));
             base = above;
         }
-        // From the top of the picture down.
-        named.reverse();
+        // From the top of the picture down. Of areas side by side, the one that ends first has the lowest name, so that no
+        // leader crosses another.
+        named.sort_by(|one, other| one.1.total_cmp(&other.1).then(other.2.total_cmp(&one.2)));
         let wanted: Vec<f64> = named.iter().map(|(_, y, _)| *y).collect();
         let gap = 2.0 * size.line + 2.0;
         let heights = spread(&wanted, gap, (numbers.top + size.line, numbers.bottom - size.line + 4.0));
@@ -241,7 +242,7 @@ impl<'r> Drawing<'r> {
             class: "pool",
         });
         labels.push(Label::new(size.left - 6.0, y + 4.0, "end", "tick strong", grouped(self.pool.count.into())));
-        labels.push(Label::new(size.left + 6.0, y - 5.0, "start", "halo strong", "size of the pool"));
+        labels.push(Label::new(size.left + 6.0, y - 7.0, "start", "halo strong", "size of the pool"));
     }
 
     fn outages(
@@ -253,9 +254,8 @@ impl<'r> Drawing<'r> {
         labels: &mut Vec<Label>,
     ) {
         let mut longest: Vec<(FileTime, f64, f64, String)> = Vec::new();
-        let end = |outage: &OutageRow| if outage.lasts { axis.left + axis.width } else { axis.x(outage.last) };
         for outage in &self.outages {
-            let (from, to) = (axis.x(outage.first), end(outage));
+            let (from, to) = (axis.x(outage.first), axis.x(outage.last));
             let length = duration_text(outage.last.since(outage.first));
             let clock = (outage.first.to_clock(), outage.last.to_clock());
             shapes.push(Shape::Box {
@@ -364,7 +364,10 @@ impl<'r> Drawing<'r> {
         };
         Table {
             id: format!("values-{}", self.place),
-            caption: format!("{}: ports at the end of each step, and failures in it", self.pool.name()),
+            caption: format!(
+                "{}: ports at the end of each step, or where it was fuller then, at a failure in it; and failures",
+                self.pool.name()
+            ),
             columns,
             rows: self.report.timeline.iter().enumerate().map(row).collect(),
             left_out: None,
