@@ -163,7 +163,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let Facts { traces, mut findings, mut side, mut side_inputs, logs, notes } = facts;
     let foreign_listings = foreign::set_aside(&findings, &mut side, &mut side_inputs);
     let traces_span = grounds::span(&traces, &findings);
-    let events = system_events(&side, &side_inputs, traces_span.filter(|_| !traces.is_empty()));
+    let events = system_events(&side, &side_inputs, traces_span.filter(|_| !traces.is_empty()), findings.window);
     let read = VerdictEvidence::read(&traces, logs);
     let no_habits = read.clock_set_back || read.displaced > 0 || has_no_closes(&findings);
     let mut conclusion = conclude(&findings, &side, Trust { lossy: read.has_gaps(), no_habits });

@@ -15,7 +15,8 @@ pub struct Level {
     pub occupied: u32,
     /// Of these, ports that sockets hold.
     pub held: u32,
-    /// Of these, ports in TIME_WAIT.
+    /// Of these, ports in TIME_WAIT. Those of connections that were closed before the trace began are not among them, so that
+    /// the number starts at 0 and grows for as long as TIME_WAIT lasts, on any machine.
     pub time_wait: u32,
     /// Who holds most ports by sockets, most first.
     pub largest: Vec<(Owner, u32)>,

@@ -83,6 +83,15 @@ impl Ports {
         }
     }
 
+    /// What was counted so far does not count any more; what is held stays.
+    pub(super) fn begin_to_count(&mut self, timeline: Timeline, now: FileTime) {
+        self.timeline = timeline;
+        self.destinations = BoundedCounts::default();
+        self.conflicts = BoundedCounts::default();
+        self.transport.begin_to_count();
+        self.pools.iter_mut().for_each(|pool| pool.begin_to_count(now));
+    }
+
     /// All pools there are, those of the machine's own compartment first.
     pub fn keys(&self) -> impl Iterator<Item = PoolKey> + use<> {
         self.compartments.all().flat_map(|compartment| PoolKey::all().map(|key| key.within(compartment)))
@@ -175,7 +184,7 @@ impl Ports {
         self.get(key).is_some_and(Pool::is_giving_again)
     }
 
-    /// A bind or connect of `owner` failed for want of a port.
+    /// A bind or connect of `owner` failed because no local port was free.
     pub fn failed(&mut self, key: PoolKey, is_bind: bool, owner: Owner, time: FileTime, processes: &ProcessTable) {
         let taken = self.transport.taken(key);
         if let Some(pool) = self.pool(key) {

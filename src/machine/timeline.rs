@@ -103,7 +103,7 @@ fn count_for(failed: &mut BTreeMap<Owner, u64>, owner: Owner, failures: u64) {
 pub enum Happening {
     /// A bind succeeded.
     BindOk,
-    /// A bind of this owner failed for want of a port of this pool.
+    /// A bind of this owner failed because no port of this pool was free.
     BindFailure(Owner, PoolKey),
     /// A connect, likewise.
     ConnectFailure(Owner, PoolKey),

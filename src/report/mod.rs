@@ -36,7 +36,7 @@ use crate::diagnosis::verdict::Reason;
 use crate::machine::pool_key::{PRIMARY, PoolKey};
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::net::{Family, Protocol};
-use crate::time::FileTime;
+use crate::time::{FileTime, Zone};
 
 /// Version of the JSON document. It grows when a field changes its meaning, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -51,6 +51,8 @@ pub struct Report {
     pub tool: Tool,
     /// The verdict.
     pub verdict: Verdict,
+    /// What was counted, where that is not everything; state was followed from the beginning.
+    pub counted: Option<CountedSpan>,
     /// Traces read, in the order of the inputs.
     pub traces: Vec<TraceSummary>,
     /// Port pools that something is known of.
@@ -109,6 +111,9 @@ pub struct Report {
     pub evidence: Option<FirstFailure>,
     /// What was read and what was not.
     pub coverage: CoverageSummary,
+    /// The zone in which sentences and tables for people show times; JSON and CSV are UTC.
+    #[serde(skip)]
+    pub zone: Zone,
 }
 
 /// The program.
@@ -118,6 +123,15 @@ pub struct Tool {
     pub name: &'static str,
     /// Version, as `1.2.3`.
     pub version: &'static str,
+}
+
+/// The span of time in which failures, binds, closes and peaks were counted; both ends are in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CountedSpan {
+    /// From when on, UTC; `None`: from the beginning.
+    pub since: Option<FileTime>,
+    /// Until when, UTC, which is the end for what is held at the end; `None`: to the end.
+    pub until: Option<FileTime>,
 }
 
 /// The verdict.
@@ -603,6 +617,8 @@ pub enum Format {
     Json,
     /// One row for each process.
     Csv,
+    /// The rows of a table.
+    CsvTable(csv::Table),
 }
 
 impl Report {
@@ -629,7 +645,8 @@ impl Report {
             }
             Format::Html => html::write(self, out),
             Format::Json => json::write(self, out),
-            Format::Csv => csv::write(self, out),
+            Format::Csv => csv::write(self, csv::Table::Processes, out),
+            Format::CsvTable(table) => csv::write(self, table, out),
         }
     }
 }

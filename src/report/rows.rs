@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use etl_parser::Guid;
 
 use super::{
-    AddressRow, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderOverTimeRow, HolderRow, ImageRow,
-    OutageHolderRow, OutageRow, PoolOverTimeRow, PoolRow, RangeRow, Report, SCHEMA_VERSION, StepHolderRow,
+    AddressRow, CountedSpan, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderOverTimeRow, HolderRow,
+    ImageRow, OutageHolderRow, OutageRow, PoolOverTimeRow, PoolRow, RangeRow, Report, SCHEMA_VERSION, StepHolderRow,
     TimelineStep, Tool, TrendRow, UnknownVersionRow, UserRow, Verdict, VictimOverTimeRow,
 };
 use crate::case::facts::TraceFacts;
@@ -19,9 +19,10 @@ use crate::diagnosis::outcome::{HolderOutcome, PoolOutcome};
 use crate::diagnosis::over_time::{HolderIndex, HolderOverTime, PoolOverTime, VictimOverTime};
 use crate::machine::sockets::SocketTable;
 use crate::machine::timeline::Steps;
+use crate::machine::window::Window;
 use crate::providers;
 use crate::side::facts::{SideFacts, TcpState};
-use crate::time::FileTime;
+use crate::time::{FileTime, Zone};
 
 impl Report {
     /// Lays out what a diagnosis says.
@@ -40,6 +41,7 @@ impl Report {
                 suspect: diagnosis.suspect,
                 assurances: diagnosis.assurances,
             },
+            counted: counted_span(diagnosis.findings.window),
             pools: diagnosis.pools.iter().map(pool_row).collect(),
             failures: diagnosis.failures,
             processes: diagnosis.processes,
@@ -67,9 +69,14 @@ impl Report {
             known: diagnosis.known,
             evidence: first_failure_row(&diagnosis.findings.sockets),
             coverage: coverage(&diagnosis.traces, diagnosis.notes),
+            zone: Zone::UTC,
             traces: diagnosis.traces.into_iter().map(|trace| trace.summary).collect(),
         }
     }
+}
+
+fn counted_span(window: Window) -> Option<CountedSpan> {
+    (!window.is_open()).then_some(CountedSpan { since: window.since, until: window.until })
 }
 
 fn pool_row(pool: &PoolOutcome) -> PoolRow {

@@ -37,7 +37,7 @@ impl Band {
         let pools = if headline.pools.is_empty() { String::new() } else { format!(", {}", headline.pools) };
         let line = format!("Port exhaustion: {answer}{pools}");
         let traces = report.traces.iter().map(|trace| {
-            let parts = [Some(shown(&trace.path)), Some(machine(trace)), span(trace)];
+            let parts = [Some(shown(&trace.path)), Some(machine(trace)), span(trace, report.zone)];
             parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
         });
         let mut inputs: Vec<String> = traces.collect();

@@ -3,9 +3,9 @@
 use super::{TOP, bounded, row};
 use crate::diagnosis::StatusMeaning;
 use crate::report::html::cell::{Cell, Column, Table};
-use crate::report::text::holders::per_minute;
 use crate::report::text::procedure::process;
 use crate::report::wording::name;
+use crate::report::wording::per_minute;
 use crate::report::{AddressUse, ProcedureRow, Report, StatusRow, TrendRow};
 use crate::status::NtStatus;
 
