@@ -1,12 +1,12 @@
 //! A pool over time: who has its ports, stacked against its size, and when requests failed.
 
 use super::axis::{NumberAxis, TimeAxis};
-use super::{At, Figure, Label, Picture, Plot, SIZES, Shape, Size, spread};
+use super::{At, Figure, Label, Picture, Plot, SIZES, Shape, Size, is_long_enough, spread};
 use crate::diagnosis::codes::ReasonCode;
 use crate::report::html::cell::{Cell, Column, Row, Table};
 use crate::report::wording::{name, who};
 use crate::report::{HolderOverTimeRow, OutageRow, PoolOverTimeRow, PoolRow, Report};
-use crate::time::{FileTime, ShownTime as _, duration_text};
+use crate::time::{FileTime, duration_text};
 use crate::words::{counted, grouped, shown};
 
 /// Fills of holders, largest first.
@@ -32,7 +32,7 @@ struct Series<'r> {
 
 /// A picture for each pool that matters.
 pub(in crate::report::html) fn pools(report: &Report) -> Vec<Figure> {
-    let told = report.pools_over_time.iter().enumerate();
+    let told = report.pools_over_time.iter().enumerate().filter(|_| is_long_enough(report));
     told.filter_map(|(place, told)| Some(Drawing::new(report, place, told)?.figure())).collect()
 }
 
@@ -133,7 +133,7 @@ impl<'r> Drawing<'r> {
         let lane = 2.0 * size.line + 8.0;
         let top = lane + LANE + 8.0;
         let bottom = top + size.plot;
-        let axis = TimeAxis::new(timeline, size.left, size.inner())?;
+        let axis = TimeAxis::new(self.report, size.left, size.inner())?;
         let count = f64::from(self.pool.count);
         let numbers = NumberAxis::new(count * 1.07, top, bottom);
         let (mut shapes, mut labels) = (Vec::new(), Vec::new());
@@ -257,14 +257,15 @@ impl<'r> Drawing<'r> {
         for outage in &self.outages {
             let (from, to) = (axis.x(outage.first), axis.x(outage.last));
             let length = duration_text(outage.last.since(outage.first));
-            let clock = (outage.first.to_clock(), outage.last.to_clock());
+            let zone = self.report.zone;
+            let (first, last) = (zone.clock(outage.first), zone.clock(outage.last));
             shapes.push(Shape::Box {
                 x: At(from),
                 y: At(top),
                 width: At((to - from).max(1.5)),
                 height: At(bottom - top),
                 class: "outage",
-                name: format!("out of ports from {} to {} UTC ({length})", clock.0, clock.1),
+                name: format!("out of ports from {first} to {last} {} ({length})", zone.name()),
             });
             longest.push((outage.first, from, to, length));
         }
@@ -345,14 +346,14 @@ impl<'r> Drawing<'r> {
 
     /// The values of each step.
     fn table(&self) -> Table {
-        let mut columns = vec![Column::time("Step from"), Column::number("Failed", "")];
+        let mut columns = vec![Column::time("Step from", self.report.zone), Column::number("Failed", "")];
         for series in &self.series {
             let detail = if series.detail.is_empty() { String::new() } else { format!(" ({})", series.detail) };
             columns.push(Column::number(format!("{}{detail}", series.name), "ports"));
         }
         let row = |(number, step): (usize, &crate::report::TimelineStep)| {
             let mut cells = vec![
-                Cell::clock(Some(step.start)).at(format!("/timeline/{number}/start")),
+                Cell::clock(Some(step.start), self.report.zone).at(format!("/timeline/{number}/start")),
                 Cell::optional(self.told.failures.get(number).copied())
                     .at(format!("/pools_over_time/{}/failures/{number}", self.place)),
             ];
