@@ -399,7 +399,8 @@ pub struct StepHolderRow {
     pub ports: u32,
 }
 
-/// A pool over time: lists with a number for each step of the timeline. What they count is distinct ports at the end of the step.
+/// A pool over time: lists with a number for each step of the timeline. What they count is distinct ports at the end of the step,
+/// or where more were in use then, at a failure in it.
 #[derive(Debug, Clone, Serialize)]
 pub struct PoolOverTimeRow {
     /// Index into `pools`.
@@ -431,7 +432,7 @@ pub struct HolderOverTimeRow {
     pub process: Option<usize>,
     /// Index into `images`; `None` for a process.
     pub image: Option<usize>,
-    /// Ports at the end of each step.
+    /// Ports in each step.
     pub ports: Vec<u32>,
 }
 
