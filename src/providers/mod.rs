@@ -75,6 +75,12 @@ impl EventId {
         }
     }
 
+    /// Whether the analysis uses events of this provider with this id.
+    #[cfg(test)]
+    pub(crate) fn is_used(provider: Guid, id: u16) -> bool {
+        Self { provider, id, version: 0, header_pid: None }.newest_version().is_some()
+    }
+
     /// Whether the analysis uses the event, and no table describes this version of it.
     pub fn is_of_unknown_version(self) -> bool {
         self.newest_version().is_some_and(|newest| self.version > newest)
