@@ -15,7 +15,7 @@
 //! # }
 //! ```
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use etl_parser::{Guid, Record};
 
@@ -23,6 +23,7 @@ use crate::case::facts::TraceFacts;
 use crate::case::{Case, Contents, Error, NotUsed, Opened};
 use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, NetEvent};
+use crate::hash::FastSet;
 use crate::machine::ranges::{PoolRange, PoolRanges};
 use crate::machine::sources::{Followed, Follower, Sources};
 use crate::machine::window::Window;
@@ -148,7 +149,7 @@ struct Watched<'s> {
 /// Providers of a buffer.
 #[derive(Default)]
 struct Seen {
-    providers: HashSet<Guid>,
+    providers: FastSet<Guid>,
     last: Option<Guid>,
 }
 

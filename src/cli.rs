@@ -90,7 +90,7 @@ pub struct Analyze {
     #[arg(short, long, value_enum)]
     pub format: Option<ReportFormat>,
 
-    /// Write to PATH instead of standard output, whole or not at all, in the format of its ending (.txt, .md, .json, .csv);
+    /// Write to PATH instead of standard output, whole or not at all, in the format of its ending (.txt, .md, .html, .json, .csv);
     /// repeat it for several reports of one analysis, - is standard output
     #[arg(short, long, value_name = "PATH")]
     pub output: Vec<PathBuf>,
@@ -546,6 +546,8 @@ pub enum ReportFormat {
     Text,
     /// For tickets: verdict, tables and next steps, the rest folded
     Markdown,
+    /// For a browser: one file with pictures, which works from disk and asks no network
+    Html,
     /// One document, described in SCHEMA.md
     Json,
     /// A table for spreadsheets, see --table; a file begins with a byte order mark, which Excel needs, standard output does not
@@ -587,6 +589,7 @@ impl ReportFormat {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "txt" => Some(Self::Text),
             "md" | "markdown" => Some(Self::Markdown),
+            "html" | "htm" => Some(Self::Html),
             "json" => Some(Self::Json),
             "csv" => Some(Self::Csv),
             _ => None,

@@ -100,6 +100,7 @@ pub struct SocketAddress {
 
 impl SocketAddress {
     /// From the bytes of a `SOCKADDR_IN` or `SOCKADDR_IN6`; `None` for other families and short ones.
+    #[inline]
     pub fn from_sockaddr(bytes: &[u8]) -> Option<Self> {
         etw_schema::socket_address(bytes).map(|address| Self { ip: address.ip(), port: address.port() })
     }

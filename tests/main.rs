@@ -19,6 +19,7 @@ mod explain;
 mod first_screen;
 mod folders;
 mod holders;
+mod html;
 mod inputs;
 #[cfg(unix)]
 mod interrupt;
@@ -28,6 +29,7 @@ mod listing_cases;
 mod listings;
 mod outputs;
 mod owners;
+mod posted;
 mod reports;
 mod robustness;
 mod scenarios;

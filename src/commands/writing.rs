@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use anstream::adapter::strip_bytes;
 use anstream::{AutoStream, ColorChoice};
 
 use super::Failure;
@@ -102,6 +103,7 @@ fn report_format(format: Option<ReportFormat>) -> Format {
     match format {
         None | Some(ReportFormat::Text) => Format::Text,
         Some(ReportFormat::Markdown) => Format::Markdown,
+        Some(ReportFormat::Html) => Format::Html,
         Some(ReportFormat::Json) => Format::Json,
         Some(ReportFormat::Csv) => Format::Csv,
     }
@@ -217,9 +219,19 @@ fn render(
         Color::Auto => AutoStream::choice(&io::stdout()),
     };
     let columns = if to_file { None } else { terminal::columns() };
-    let mut styled = AutoStream::new(Vec::new(), choice);
-    write(&mut styled, columns).map_err(Failure::stdout)?;
-    Ok(styled.into_inner())
+    let mut bytes = Vec::new();
+    if choice == ColorChoice::Never {
+        write(&mut bytes, columns).map_err(Failure::stdout)?;
+        // Looking for escape sequences takes longer than all of a small trace.
+        if !bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t')) {
+            bytes = strip_bytes(&bytes).into_vec();
+        }
+    } else {
+        let mut styled = AutoStream::new(bytes, choice);
+        write(&mut styled, columns).map_err(Failure::stdout)?;
+        bytes = styled.into_inner();
+    }
+    Ok(bytes)
 }
 
 /// Writes the whole output at once: to the file, which appears whole or not at all, or to standard output.

@@ -77,7 +77,7 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
         Standing::Seen => {
             format!(
                 "excluded ranges or exclusive use: {}{excluded}",
-                describe(&symptoms.denied, "were refused (0xC0000022)")
+                describe(&symptoms.denied, "ended with access denied (0xC0000022)")
             )
         }
     };
@@ -138,8 +138,12 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
 fn describe(failures: &OtherFailures, what: &str) -> String {
     let mut text = format!("{} {what}", counted(failures.count, "bind"));
     if let Some(port) = failures.port {
-        let share = if failures.on_port == failures.count { "all" } else { "most" };
-        text.push_str(&format!(", {share} on port {port}"));
+        let share = match failures.count {
+            1 => "",
+            count if failures.on_port == count => "all ",
+            _ => "most ",
+        };
+        text.push_str(&format!(", {share}on port {port}"));
     }
     if let Some(by) = &failures.by {
         text.push_str(&format!(", by {by}"));

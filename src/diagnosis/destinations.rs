@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::listings::last_moments;
+use crate::hash::FastMap;
 use crate::machine::Findings;
 use crate::net::SocketAddress;
 use crate::side::facts::{PortUse, SideFacts, SourceId, TcpState};
@@ -58,10 +59,12 @@ pub(super) fn destinations(findings: &Findings, side: &SideFacts) -> Vec<CaseDes
         *here.entry((remote.address, remote.port, remote.state.clone())).or_default() += u64::from(remote.count);
     }
     grouped.into_values().for_each(larger);
-    let mut connects: BTreeMap<SocketAddress, u64> = BTreeMap::new();
+    let mut connects: FastMap<SocketAddress, u64> = FastMap::default();
     for ((_, remote), count) in findings.world.ports.destinations.iter() {
         *connects.entry(remote).or_default() += count;
     }
+    let mut connects: Vec<(SocketAddress, u64)> = connects.into_iter().collect();
+    connects.sort_unstable();
     let of_listings = sockets.into_iter().map(|((remote, port, state), sockets)| CaseDestination {
         remote,
         port,

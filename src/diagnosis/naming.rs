@@ -9,6 +9,7 @@ use super::counted::many_sockets;
 use super::holders::{Conclusion, Subject, is_same_image, last_of_pid};
 use super::listings::images_without_pid;
 use crate::event::base_name;
+use crate::hash::FastMap;
 use crate::machine::Findings;
 use crate::machine::owner::is_kernel;
 use crate::machine::processes::Process;
@@ -375,12 +376,12 @@ fn oldest_holds(findings: &Findings) -> HashMap<Option<usize>, FileTime> {
 
 /// The remote addresses that each process connected to most.
 fn destinations(findings: &Findings) -> HashMap<Option<usize>, Vec<Destination>> {
-    let mut counts: BTreeMap<(Option<usize>, crate::net::SocketAddress), u64> = BTreeMap::new();
+    let mut counts: FastMap<(Option<usize>, crate::net::SocketAddress), u64> = FastMap::default();
     for ((owner, remote), count) in findings.world.ports.destinations.iter() {
         *counts.entry((findings.world.processes.settled(owner), remote)).or_default() += count;
     }
     let mut sorted: Vec<_> = counts.into_iter().collect();
-    sorted.sort_by_key(|((process, remote), count)| (*process, std::cmp::Reverse(*count), *remote));
+    sorted.sort_unstable_by_key(|((process, remote), count)| (*process, std::cmp::Reverse(*count), *remote));
     let mut top: HashMap<Option<usize>, Vec<Destination>> = HashMap::new();
     for ((process, remote), connects) in sorted {
         let list = top.entry(process).or_default();

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::Event;
 use super::providers::may_mean;
+use super::{Event, Origin};
 use crate::providers::{afd, tcpip};
 use crate::status::{NtStatus, of_winsock_error};
 use crate::time::{FileTime, from_timestamp};
@@ -88,12 +88,16 @@ impl Filter {
         if self.statuses.is_empty() {
             return true;
         }
-        let Ok(decoded) = &event.decoded else { return false };
-        let found = decoded.payload.fields.iter().filter(|(name, _)| is_status(name));
-        let mut found = found.filter_map(|(_, value)| value.integer());
         let is_wanted =
             |value: u64| self.statuses.iter().flat_map(|wanted| &wanted.0).any(|status| u64::from(status.0) == value);
-        found.any(is_wanted)
+        match &event.origin {
+            Origin::Entry(entry) => entry.event.status.is_some_and(|status| is_wanted(status.0.into())),
+            Origin::Record { decoded: Err(_), .. } => false,
+            Origin::Record { decoded: Ok(decoded), .. } => {
+                let found = decoded.payload.fields.iter().filter(|(name, _)| is_status(name));
+                found.filter_map(|(_, value)| value.integer()).any(is_wanted)
+            }
+        }
     }
 
     pub(super) fn admits_time(&self, time: Option<FileTime>) -> bool {

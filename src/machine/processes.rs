@@ -4,12 +4,14 @@
 
 mod epochs;
 mod lives;
+mod memo;
 mod process;
 #[cfg(test)]
 mod tests;
 
 use self::epochs::Epochs;
 use self::lives::Lives;
+use self::memo::Memo;
 pub use self::process::Process;
 use super::hold::Held;
 use super::owner::{Decided, EpochId, Fallback, Owner, ProcessId, is_kernel};
@@ -27,6 +29,9 @@ pub struct ProcessTable {
     unknown: Tally,
     /// Processes that have ended and still held ports.
     left_behind: Vec<ProcessId>,
+    memo: Memo,
+    /// How often the address of a known process changed.
+    moved: u64,
 }
 
 impl ProcessTable {
@@ -57,10 +62,28 @@ impl ProcessTable {
     }
 
     /// The process with `pid` and the object at `eprocess`, as a socket's create event states it.
+    #[inline]
     pub fn creator(&mut self, pid: u32, eprocess: u64, time: FileTime) -> ProcessId {
+        match self.memo.creator(pid, eprocess, self.changes()) {
+            Some(id) => id,
+            None => self.look_up_creator(pid, eprocess, time),
+        }
+    }
+
+    fn look_up_creator(&mut self, pid: u32, eprocess: u64, time: FileTime) -> ProcessId {
         let id = self.lives.creator(pid, eprocess, time);
         self.set_eprocess(id, eprocess);
+        let is_known = self.epochs.current(eprocess).and_then(|epoch| self.epochs.process(epoch)) == Some(id);
+        if is_known && self.lives.get(id).is_some_and(Process::is_alive) {
+            self.memo.create(pid, eprocess, id, self.changes());
+        }
         id
+    }
+
+    /// Rises whenever something changes that [`Memo`] answers by; never 0.
+    #[inline]
+    fn changes(&self) -> u64 {
+        1 + self.lives.changes + self.epochs.changes + self.moved
     }
 
     /// The process behind an EPROCESS address at this time; for address 0 the fallback, or nobody.
@@ -83,13 +106,18 @@ impl ProcessTable {
 
     /// Notes that a record header names the process of the object at `eprocess`, where that is reliable. What other events
     /// say about the address goes before it.
+    #[inline]
     pub fn located(&mut self, pid: u32, eprocess: u64, time: FileTime) {
-        if eprocess == 0 {
-            return;
+        if eprocess != 0 && !self.memo.is_located(eprocess, self.changes()) {
+            self.locate(pid, eprocess, time);
         }
+    }
+
+    fn locate(&mut self, pid: u32, eprocess: u64, time: FileTime) {
         let current = self.epochs.current(eprocess);
         let known = current.and_then(|epoch| self.epochs.process(epoch));
         if known.and_then(|known| self.lives.get(known)).is_some_and(Process::is_alive) {
+            self.memo.locate(eprocess, self.changes());
             return;
         }
         let id = self.running(pid, time);
@@ -247,8 +275,10 @@ impl ProcessTable {
         if eprocess == 0 {
             return;
         }
-        if let Some(process) = self.lives.get_mut(id) {
-            process.eprocess = Some(eprocess);
+        if let Some(process) = self.lives.get_mut(id)
+            && process.eprocess.replace(eprocess) != Some(eprocess)
+        {
+            self.moved += 1;
         }
         if let Some(epoch) = self.epochs.current(eprocess) {
             match self.epochs.process(epoch) {

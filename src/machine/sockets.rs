@@ -9,7 +9,7 @@ mod values;
 
 use std::collections::BTreeSet;
 
-use self::life::{Given, Life, is_header_reliable};
+use self::life::{End, Given, Life, is_header_reliable};
 use self::open::OpenSockets;
 use self::totals::Totals;
 use self::values::is_legacy;
@@ -200,10 +200,13 @@ impl Sockets {
     fn close<W: Witness>(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World, witness: &mut W) {
         if event.endpoint != 0 {
             self.totals.closes += 1;
-            self.life(event.endpoint, meta.time, world, witness).close(meta, event);
+            if let Some(end) = self.life(event.endpoint, meta.time, world, witness).close(meta, event) {
+                self.open.ended(event.endpoint, end == End::Finished);
+            }
         }
     }
 
+    #[inline(always)]
     fn life<'a, W>(
         &'a mut self,
         endpoint: u64,

@@ -82,6 +82,15 @@ impl Sources {
         &self.boots
     }
 
+    /// The socket events of logs, each once, by time: all but those of a time of which traces tell.
+    pub fn logged_once(&self, logs: &LogsRead) -> Vec<LoggedEvent> {
+        let place = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        let (before, repeated) = (place(logs.before_repeated), place(logs.repeated));
+        let is_repeated = |number: usize| number >= before && number - before < repeated;
+        let entries = self.logged.iter().enumerate().filter(|(number, _)| !is_repeated(*number));
+        entries.map(|(_, entry)| entry.clone()).collect()
+    }
+
     /// Whether traces of several starts tell of the time before and after the beginning of the window: those that are followed
     /// later are followed from there on alone.
     pub fn starts_inside(&self, window: Window) -> bool {

@@ -3,9 +3,10 @@
 //! An estimate: AFD's events do not tell which side closed first, and only that side waits. Each closed TCP socket that
 //! had connected counts.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::owner::Owner;
+use crate::hash::FastMap;
 use crate::time::FileTime;
 
 /// The shorter of the two lengths that sources give: 2 minutes (default since Windows Server 2016 as measured).
@@ -131,7 +132,7 @@ impl TimeWait {
     /// the pool: the older ones whose number is not known have been taken again.
     pub fn owners(&mut self, now: FileTime, most: u32) -> Vec<(Owner, u32)> {
         self.expire(now);
-        let mut counts: BTreeMap<Owner, u32> = BTreeMap::new();
+        let mut counts: FastMap<Owner, u32> = FastMap::default();
         let mut too_many = self.counts.0.saturating_sub(most);
         for release in self.releases.iter().skip(self.past_short) {
             if too_many > 0 && release.port.is_none() {
@@ -142,9 +143,12 @@ impl TimeWait {
                 *counts.entry(release.owner).or_default() += 1;
             }
         }
-        counts.into_iter().collect()
+        let mut counts: Vec<(Owner, u32)> = counts.into_iter().collect();
+        counts.sort_unstable();
+        counts
     }
 
+    #[inline]
     fn expire(&mut self, now: FileTime) {
         let is_over = |release: Option<&Release>, length| release.is_some_and(|first| now.since(first.time) >= length);
         while is_over(self.releases.get(self.past_short), self.lengths_100ns.0) {

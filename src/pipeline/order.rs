@@ -1,8 +1,8 @@
 //! Merges the events of all buffers by time.
 
-use std::collections::VecDeque;
+use std::collections::{VecDeque, vec_deque};
 
-use super::read::BufferEvents;
+use super::read::{BufferEvents, Logged};
 use crate::event::{EventMeta, NetEvent};
 use crate::time::FileTime;
 
@@ -14,8 +14,8 @@ use crate::time::FileTime;
 pub struct TimeOrder {
     /// By trace and processor.
     streams: Vec<Stream>,
-    /// The next event of each stream that has one, as a binary heap: the smallest first.
-    heads: Vec<Head>,
+    /// The next event of each stream that has one. Kept for its memory alone.
+    heads: Heads,
 }
 
 /// The events of one processor in one trace that have come and not gone yet.
@@ -28,40 +28,80 @@ struct Stream {
     next: usize,
 }
 
-/// Where a stream goes on. The fields stand in the order in which they are compared.
+/// Where a stream goes on. The fields stand in the order in which they are compared; streams stand by trace and processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Head {
     time: FileTime,
     trace: usize,
     ticks: i64,
-    cpu: u16,
     stream: usize,
 }
 
-impl Stream {
+impl Head {
+    /// Nearly always the time alone decides.
+    #[inline]
+    fn is_before(&self, other: &Self) -> bool {
+        if self.time == other.time { self < other } else { self.time < other.time }
+    }
+}
+
+/// How far the events of a stream have been given.
+struct Cursor<'b> {
+    trace: usize,
+    buffer: Option<&'b BufferEvents>,
+    /// What is left of the buffer.
+    rest: &'b [Logged],
+    later: vec_deque::Iter<'b, BufferEvents>,
+    /// Buffers of which nothing is left.
+    passed: usize,
+}
+
+impl<'b> Cursor<'b> {
+    fn new(stream: &'b Stream) -> Self {
+        let mut later = stream.buffers.iter();
+        let buffer = later.next();
+        let rest = buffer.map_or(&[][..], |buffer| buffer.events_from(stream.next));
+        Self { trace: stream.trace, buffer, rest, later, passed: 0 }
+    }
+
+    #[inline]
     fn head(&self, stream: usize) -> Option<Head> {
-        let (time, ticks) = self.buffers.front()?.order(self.next)?;
-        Some(Head { time, trace: self.trace, ticks, cpu: self.cpu, stream })
+        let Logged { order, ticks, .. } = *self.rest.first()?;
+        Some(Head { time: order, trace: self.trace, ticks, stream })
     }
 
     /// Gives the next event to `observe`, and goes on to the one behind it.
+    #[inline]
     fn give(&mut self, observe: &mut impl FnMut(&EventMeta, &NetEvent)) {
-        let Some(buffer) = self.buffers.front() else { return };
-        if let Some((meta, event)) = buffer.event(self.next) {
-            observe(&meta, event);
+        let (Some(buffer), Some((logged, rest))) = (self.buffer, self.rest.split_first()) else { return };
+        observe(&buffer.meta(logged), &logged.event);
+        self.rest = rest;
+        if rest.is_empty() {
+            self.passed += 1;
+            self.buffer = self.later.next();
+            self.rest = self.buffer.map_or(&[][..], |buffer| buffer.events_from(0));
         }
-        self.next += 1;
-        if buffer.order(self.next).is_none() {
-            self.buffers.pop_front();
-            self.next = 0;
-        }
+    }
+
+    /// Buffers of which nothing is left, and how many events of the one behind them.
+    fn place(&self) -> (usize, usize) {
+        let given = self.buffer.map_or(0, |buffer| buffer.events_from(0).len() - self.rest.len());
+        (self.passed, given)
+    }
+}
+
+impl Stream {
+    /// Forgets what has been given.
+    fn pass(&mut self, (buffers, events): (usize, usize)) {
+        self.buffers.drain(..buffers.min(self.buffers.len()));
+        self.next = events;
     }
 }
 
 impl TimeOrder {
     /// Takes in a buffer's events. Buffers of one processor must come in their order.
     pub fn push(&mut self, trace_number: usize, buffer: BufferEvents) {
-        if buffer.order(0).is_none() {
+        if buffer.events_from(0).is_empty() {
             return;
         }
         let key = (trace_number, buffer.cpu);
@@ -82,55 +122,66 @@ impl TimeOrder {
             return;
         }
         let is_ready = |head: &Head| head.time < not_before || not_before == FileTime(i64::MAX);
-        self.heads.clear();
-        self.heads.extend(self.streams.iter().enumerate().filter_map(|(number, stream)| stream.head(number)));
+        let mut cursors: Vec<Cursor<'_>> = self.streams.iter().map(Cursor::new).collect();
+        let heads = &mut self.heads;
+        heads.0.clear();
+        heads.0.extend(cursors.iter().enumerate().filter_map(|(number, cursor)| cursor.head(number)));
         // Sorted is a heap.
-        self.heads.sort_unstable();
-        while let Some(head) = self.heads.first().copied().filter(is_ready) {
+        heads.0.sort_unstable();
+        while let Some(head) = heads.0.first().copied().filter(is_ready) {
             // This stream goes on until another one is due.
-            let other = self.second();
-            let Some(stream) = self.streams.get_mut(head.stream) else { return };
+            let other = heads.second();
+            let Some(cursor) = cursors.get_mut(head.stream) else { break };
             let next = loop {
-                stream.give(&mut observe);
-                match stream.head(head.stream) {
-                    Some(next) if is_ready(&next) && other.is_none_or(|other| next < other) => {}
+                cursor.give(&mut observe);
+                match cursor.head(head.stream) {
+                    Some(next) if is_ready(&next) && other.is_none_or(|other| next.is_before(&other)) => {}
                     next => break next,
                 }
             };
-            self.replace_first(next);
+            heads.replace_first(next);
         }
+        let places: Vec<(usize, usize)> = cursors.iter().map(Cursor::place).collect();
+        drop(cursors);
+        self.streams.iter_mut().zip(places).for_each(|(stream, place)| stream.pass(place));
         // Of many traces one after the other, those that are over must cost nothing.
         self.streams.retain(|stream| !stream.buffers.is_empty());
     }
+}
 
+/// A binary heap, the smallest first, whose first can be replaced at once.
+#[derive(Debug, Default)]
+struct Heads(Vec<Head>);
+
+impl Heads {
     /// The head that is smallest without the first.
     fn second(&self) -> Option<Head> {
-        match (self.heads.get(1), self.heads.get(2)) {
-            (Some(one), Some(two)) => Some(*one.min(two)),
+        match (self.0.get(1), self.0.get(2)) {
+            (Some(one), Some(two)) => Some(if two.is_before(one) { *two } else { *one }),
             (one, _) => one.copied(),
         }
     }
 
     /// Puts another head, or the last one, into the place of the first, and restores the heap.
     fn replace_first(&mut self, next: Option<Head>) {
-        let Some(moving) = next.or_else(|| self.heads.pop()) else { return };
+        let Some(moving) = next.or_else(|| self.0.pop()) else { return };
         let mut at = 0;
         loop {
-            let (left, right) = (self.heads.get(2 * at + 1), self.heads.get(2 * at + 2));
+            let (left, right) = (self.0.get(2 * at + 1), self.0.get(2 * at + 2));
             let (smaller, child) = match (left, right) {
-                (Some(left), Some(right)) if right < left => (*right, 2 * at + 2),
+                (Some(left), Some(right)) if right.is_before(left) => (*right, 2 * at + 2),
                 (Some(left), _) => (*left, 2 * at + 1),
                 (None, _) => break,
             };
-            if moving <= smaller {
+            if !smaller.is_before(&moving) {
                 break;
             }
-            if let Some(place) = self.heads.get_mut(at) {
+            if let Some(place) = self.0.get_mut(at) {
                 *place = smaller;
             }
             at = child;
         }
-        if let Some(place) = self.heads.get_mut(at) {
+        if let Some(place) = self.0.get_mut(at) {
             *place = moving;
         }
     }
@@ -141,17 +192,16 @@ mod tests {
     use super::*;
 
     fn heads(times: &[i64]) -> Vec<Head> {
-        let head =
-            |(stream, time): (usize, &i64)| Head { time: FileTime(*time), trace: 0, ticks: *time, cpu: 0, stream };
+        let head = |(stream, time): (usize, &i64)| Head { time: FileTime(*time), trace: 0, ticks: *time, stream };
         times.iter().enumerate().map(head).collect()
     }
 
     #[test]
     fn the_heap_gives_the_smallest_first() {
-        let mut order = TimeOrder { streams: Vec::new(), heads: heads(&[1, 3, 5, 7, 9, 11, 13]) };
+        let mut order = Heads(heads(&[1, 3, 5, 7, 9, 11, 13]));
         let mut replacements = heads(&[4, 2, 20, 6, 1]).into_iter();
         let mut given = Vec::new();
-        while let Some(first) = order.heads.first().copied() {
+        while let Some(first) = order.0.first().copied() {
             assert!(order.second().is_none_or(|second| first <= second));
             given.push(first.time.0);
             order.replace_first(replacements.next());

@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 
-use etl_parser::{Buffer, ErrorKind, Record, RecordKind, Trace};
+use etl_parser::{Buffer, BufferInfo, ErrorKind, EventHead, Record, RecordKind, Trace};
 
-use crate::event::{EventMeta, NetEvent, Place};
+use crate::event::{EventMeta, NetEvent, Phase, Place, SocketEvent};
 use crate::pipeline::coverage::Coverage;
-use crate::providers::{self, Embedded, EventId, Interpreted};
+use crate::providers::{self, Embedded, EventId, Interpreted, Provider};
 use crate::time::FileTime;
 
 /// A time stamp further away than this from where its record stands is taken for damage. Records of one processor are
@@ -15,16 +15,16 @@ const DISPLACED_100NS: i64 = FileTime::SECOND;
 
 /// An event, and what is kept of its record.
 #[derive(Debug)]
-struct Logged {
+pub(super) struct Logged {
     /// The time stamp that orders it, in ticks and as a time: never smaller than that of the event before it.
-    ticks: i64,
-    order: FileTime,
+    pub(super) ticks: i64,
+    pub(super) order: FileTime,
     /// Its own time.
     time: FileTime,
     header_pid: Option<u32>,
     pos: u32,
     id: u16,
-    event: NetEvent,
+    pub(super) event: NetEvent,
 }
 
 /// The events of one buffer, in the order in which they stand.
@@ -41,20 +41,20 @@ pub struct BufferEvents {
 }
 
 impl BufferEvents {
-    /// The time stamp that orders the event at `at`, as a time and in ticks; `None` behind the last one.
+    /// The events from number `from` on.
     #[inline]
-    pub(super) fn order(&self, at: usize) -> Option<(FileTime, i64)> {
-        self.events.get(at).map(|logged| (logged.order, logged.ticks))
+    pub(super) fn events_from(&self, from: usize) -> &[Logged] {
+        self.events.get(from..).unwrap_or(&[])
     }
 
-    /// The event at `at`.
+    /// Where and in whose context one of its events was logged.
     #[inline]
-    pub(super) fn event(&self, at: usize) -> Option<(EventMeta, &NetEvent)> {
-        let Logged { time, header_pid, pos, id, event, .. } = self.events.get(at)?;
-        let within = if self.is_compressed { 0 } else { u64::from(*pos) };
+    pub(super) fn meta(&self, logged: &Logged) -> EventMeta {
+        let Logged { time, header_pid, pos, id, .. } = *logged;
+        let within = if self.is_compressed { 0 } else { u64::from(pos) };
         let offset = self.offset.saturating_add(within);
-        let place = Place { trace: self.trace, cpu: self.cpu, buffer: self.index, offset, pos: *pos, entry: None };
-        Some((EventMeta { time: *time, header_pid: *header_pid, id: *id, place }, event))
+        let place = Place { trace: self.trace, cpu: self.cpu, buffer: self.index, offset, pos, entry: None };
+        EventMeta { time, header_pid, id, place }
     }
 }
 
@@ -75,12 +75,18 @@ pub fn read_events(
     let info = buffer.info();
     let mut coverage = Coverage::default();
     let expected = EVENTS.get();
-    let mut events: Vec<Logged> = Vec::with_capacity(expected + expected / 16);
-    let mut latest = info.not_before;
+    let mut kept = Kept {
+        trace,
+        info,
+        latest: info.not_before,
+        span: None,
+        displaced: 0,
+        events: Vec::with_capacity(expected + expected / 16),
+        wants,
+    };
     if info.header.flags.has(etl_parser::BufferFlags::EVENTS_LOST | etl_parser::BufferFlags::BUFFER_LOST) {
         coverage.buffers_after_loss += 1;
     }
-    let mut span = (None, None);
     let mut records = buffer.records();
     while let Some(item) = records.next() {
         let record = match item {
@@ -99,40 +105,36 @@ pub fn read_events(
         };
         coverage.records += 1;
         look(&record);
-        let id = EventId::of(&record);
-        if id.is_none() && record.kind() == RecordKind::EventHeader {
-            // Most records of most traces: events of which the analysis has no use.
-            coverage.skipped += 1;
-            continue;
+        if let Some(head) = record.event_head() {
+            match Provider::of(head.provider()) {
+                // Most records of most traces: events of which the analysis has no use.
+                None => {
+                    coverage.skipped += 1;
+                    continue;
+                }
+                Some(Provider::Afd) if head.version() == 0 && !head.has_extended_items() => {
+                    if let Some(event) = plain_socket_event(&record, head) {
+                        coverage.decoded += 1;
+                        coverage.port_records += 1;
+                        coverage.afd_records += 1;
+                        coverage.bind_records += u64::from(providers::afd::is_bind(head.id()));
+                        coverage.unknown_phases += u64::from(has_unknown_phase(&event));
+                        let (ticks, pid) = (head.ticks(), head.process_id());
+                        kept.add((Some(ticks), pid, record.pos(), head.id()), NetEvent::Socket(event));
+                        continue;
+                    }
+                }
+                Some(_) => {}
+            }
         }
-        let decoded = providers::decode(&record, id, embedded);
-        if matches!(decoded, Interpreted::NotNeeded)
-            && let Some((key, schema)) = providers::embedded_schema(&record)
-        {
-            coverage.embedded.entry(key).or_insert(schema);
+        if let Some(event) = decoded(record, embedded, &mut coverage) {
+            let stamp = (record.ticks(), record.process_id(), record.pos(), record.id().unwrap_or(0));
+            kept.add(stamp, event);
         }
-        let Some(event) = count(decoded, id, &mut coverage) else { continue };
-        let ticks = record.ticks().unwrap_or(latest);
-        latest = info.order_ticks(latest, Some(ticks));
-        let time = trace.clock().file_time(ticks);
-        let order = if latest == ticks { time } else { trace.clock().file_time(latest) };
-        // Orders never go back.
-        span = (Some(span.0.unwrap_or(order)), Some(order));
-        coverage.displaced += u64::from(order.since(time).saturating_abs() > DISPLACED_100NS);
-        if !wants(&event) {
-            continue;
-        }
-        events.push(Logged {
-            ticks: latest,
-            order,
-            time,
-            header_pid: record.process_id(),
-            pos: record.pos(),
-            id: record.id().unwrap_or(0),
-            event,
-        });
     }
-    coverage.span = span.0.zip(span.1);
+    let Kept { span, displaced, mut events, .. } = kept;
+    coverage.span = span;
+    coverage.displaced = displaced;
     let trace = u16::try_from(trace_number).unwrap_or(u16::MAX);
     let (cpu, is_compressed) = (info.header.cpu(), info.is_compressed());
     EVENTS.set(events.len());
@@ -142,8 +144,70 @@ pub fn read_events(
     BufferEvents { trace, cpu, index: info.index, offset: info.offset, is_compressed, events, coverage }
 }
 
+/// The events of a buffer so far.
+struct Kept<'b, W> {
+    trace: &'b Trace<'b>,
+    info: &'b BufferInfo,
+    /// By what the last one is ordered.
+    latest: i64,
+    span: Option<(FileTime, FileTime)>,
+    displaced: u64,
+    events: Vec<Logged>,
+    wants: W,
+}
+
+/// Ticks, process of the header, position in the buffer, and id of a record.
+type Stamp = (Option<i64>, Option<u32>, u32, u16);
+
+impl<W: Fn(&NetEvent) -> bool> Kept<'_, W> {
+    // Always: an event is written where it stays, without copies on the way.
+    #[inline(always)]
+    fn add(&mut self, (ticks, header_pid, pos, id): Stamp, event: NetEvent) {
+        let ticks = ticks.unwrap_or(self.latest);
+        self.latest = self.info.order_ticks(self.latest, Some(ticks));
+        let time = self.trace.clock().file_time(ticks);
+        let order = if self.latest == ticks { time } else { self.out_of_order(time) };
+        // Orders never go back.
+        self.span = Some((self.span.map_or(order, |(first, _)| first), order));
+        if (self.wants)(&event) {
+            self.events.push(Logged { ticks: self.latest, order, time, header_pid, pos, id, event });
+        }
+    }
+
+    /// The time by which an event is ordered whose own is another.
+    #[cold]
+    fn out_of_order(&mut self, time: FileTime) -> FileTime {
+        let order = self.trace.clock().file_time(self.latest);
+        self.displaced += u64::from(order.since(time).saturating_abs() > DISPLACED_100NS);
+        order
+    }
+}
+
+/// The event of a record of Winsock-AFD that is as nearly all are; `None` for all others, which [`decoded`] reads.
+#[inline(always)]
+fn plain_socket_event(record: &Record<'_>, head: EventHead<'_>) -> Option<SocketEvent> {
+    let payload = record.bytes().get(EventHead::BYTES..)?;
+    providers::afd::plain(head.id(), payload, record.pointer_size()?)
+}
+
+/// Decodes a record of any kind, and counts what became of it.
+#[inline(never)]
+fn decoded(record: Record<'_>, embedded: &Embedded, coverage: &mut Coverage) -> Option<NetEvent> {
+    let id = EventId::of(&record);
+    if id.is_none() && record.kind() == RecordKind::EventHeader {
+        coverage.skipped += 1;
+        return None;
+    }
+    let decoded = providers::decode(&record, id, embedded);
+    if matches!(decoded, Interpreted::NotNeeded)
+        && let Some((key, schema)) = providers::embedded_schema(&record)
+    {
+        coverage.embedded.entry(key).or_insert(schema);
+    }
+    count(decoded, id, coverage)
+}
+
 /// Counts what became of a record, and gives the event where it is one. `id`: of a manifest event.
-#[inline]
 pub(crate) fn count(decoded: Interpreted, id: Option<EventId>, coverage: &mut Coverage) -> Option<NetEvent> {
     if let Some(id) = id {
         coverage.port_records += u64::from(id.is_about_ports());
@@ -166,7 +230,7 @@ pub(crate) fn count(decoded: Interpreted, id: Option<EventId>, coverage: &mut Co
         Interpreted::UnknownVersion => {
             coverage.unknown += 1;
             if let Some(EventId { provider, id, version, .. }) = id {
-                *coverage.unknown_versions.entry((provider, id, version)).or_default() += 1;
+                *coverage.unknown_versions.entry((provider.guid(), id, version)).or_default() += 1;
             }
         }
         Interpreted::Malformed => {
@@ -178,14 +242,16 @@ pub(crate) fn count(decoded: Interpreted, id: Option<EventId>, coverage: &mut Co
 }
 
 fn count_afd(id: u16, decoded: &Interpreted, coverage: &mut Coverage) {
-    use crate::event::{Phase, SocketEvent};
     coverage.afd_records += 1;
     if providers::afd::is_bind(id) && !matches!(decoded, Interpreted::UnknownVersion) {
         coverage.bind_records += 1;
     }
-    if let Interpreted::Event(NetEvent::Socket(SocketEvent { phase: Phase::Internal(phase), .. })) = decoded
-        && !(2..=4).contains(phase)
-    {
-        coverage.unknown_phases += 1;
+    if let Interpreted::Event(NetEvent::Socket(event)) = decoded {
+        coverage.unknown_phases += u64::from(has_unknown_phase(event));
     }
+}
+
+#[inline]
+fn has_unknown_phase(event: &SocketEvent) -> bool {
+    matches!(event.phase, Phase::Internal(phase) if !(2..=4).contains(&phase))
 }

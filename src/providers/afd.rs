@@ -18,6 +18,7 @@ use crate::status::NtStatus;
 pub const PROVIDER: Guid = Guid::from_u128(0xe53c_6823_7bb8_44bb_90dc_3f86_090d_48a6);
 
 /// Whether `id` is a bind event of either dialect.
+#[inline]
 pub fn is_bind(id: u16) -> bool {
     matches!(id, 2 | 3 | 40 | 1029 | 1030)
 }
@@ -45,6 +46,11 @@ pub fn event_name(id: u16) -> Option<&'static str> {
     })
 }
 
+/// Whether it is the end of a socket: a close or a cleanup.
+pub fn is_close(id: u16) -> bool {
+    matches!(id, 13 | 14 | 1001 | 1002)
+}
+
 /// Newest version known of an event that the analysis uses: every one has version 0 from Windows Vista to Windows 11.
 pub(super) fn newest_version(id: u16) -> Option<u8> {
     event_name(id).map(|_| 0)
@@ -66,12 +72,24 @@ pub fn is_header_reliable(id: u16, phase: Phase, location: u32) -> bool {
     }
 }
 
+/// Decodes one event as nearly all are: of later systems than Windows Server 2008, of 64 bits, whole, and one that the
+/// analysis uses. `None` for all others: [`decode`] says what they are.
+#[inline(always)]
+pub(crate) fn plain(id: u16, payload: &[u8], pointer_size: PointerSize) -> Option<SocketEvent> {
+    match (id, pointer_size) {
+        (1000..=1002 | 1017 | 1018 | 1020 | 1021 | 1029 | 1030, PointerSize::Eight) => modern::<8>(id, payload),
+        _ => None,
+    }
+}
+
 /// Decodes one event.
 pub(super) fn decode(id: u16, payload: &[u8], pointer_size: PointerSize) -> Interpreted {
-    let mut fields = Fields::new(payload, pointer_size);
     let event = match id {
-        1..=6 | 13 | 14 | 40 => legacy(id, &mut fields),
-        1000..=1002 | 1017 | 1018 | 1020 | 1021 | 1029 | 1030 => modern(id, &mut fields),
+        1..=6 | 13 | 14 | 40 => legacy(id, &mut Fields::new(payload, pointer_size)),
+        1000..=1002 | 1017 | 1018 | 1020 | 1021 | 1029 | 1030 => match pointer_size {
+            PointerSize::Four => modern::<4>(id, payload),
+            PointerSize::Eight => modern::<8>(id, payload),
+        },
         // Declared, and of no use here: data transfer, accept, options, abort, registered I/O.
         7..=41 | 1003..=1037 | 3000..=3007 | 4000..=4020 => return Interpreted::NotNeeded,
         _ => return Interpreted::Unknown,
@@ -79,39 +97,58 @@ pub(super) fn decode(id: u16, payload: &[u8], pointer_size: PointerSize) -> Inte
     event.map_or(Interpreted::Malformed, |event| Interpreted::Event(NetEvent::Socket(event)))
 }
 
-fn modern(id: u16, fields: &mut Fields<'_>) -> Option<SocketEvent> {
-    let phase = Phase::from_number(fields.u32()?);
-    let location = Some(fields.u32()?);
-    let eprocess = fields.pointer()?;
-    let endpoint = fields.pointer()?;
+#[inline]
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+}
+
+/// A pointer of `P` bytes.
+#[inline]
+fn pointer_at<const P: usize>(bytes: &[u8], at: usize) -> Option<u64> {
+    if P == 4 {
+        return u32_at(bytes, at).map(u64::from);
+    }
+    bytes.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+}
+
+/// With pointers of `P` bytes. Reads fields at fixed places, so that a length is compared once for some of them.
+#[inline(always)]
+fn modern<const P: usize>(id: u16, payload: &[u8]) -> Option<SocketEvent> {
+    let (head, rest) = payload.split_at_checked(8 + 2 * P)?;
+    let phase = Phase::from_number(u32_at(head, 0)?);
+    let location = Some(u32_at(head, 4)?);
+    let eprocess = pointer_at::<P>(head, 8)?;
+    let endpoint = pointer_at::<P>(head, 8 + P)?;
     let (operation, status) = match id {
         1000 => {
-            let (family, socket_type, protocol) = (fields.u32()?, fields.u32()?, fields.u32()?);
-            let pid = u32::try_from(fields.pointer()?).ok()?;
-            (SocketOperation::Create { family, socket_type, protocol, pid }, fields.u32()?)
+            let fields = rest.get(..16 + P)?;
+            let (family, socket_type, protocol) = (u32_at(fields, 0)?, u32_at(fields, 4)?, u32_at(fields, 8)?);
+            let pid = u32::try_from(pointer_at::<P>(fields, 12)?).ok()?;
+            (SocketOperation::Create { family, socket_type, protocol, pid }, u32_at(fields, 12 + P)?)
         }
-        1001 => (SocketOperation::Close, fields.u32()?),
-        1002 => (SocketOperation::Cleanup, fields.u32()?),
-        1017 | 1020 => (SocketOperation::Connect { address: None }, fields.u32()?),
+        1001 => (SocketOperation::Close, u32_at(rest, 0)?),
+        1002 => (SocketOperation::Cleanup, u32_at(rest, 0)?),
+        1017 | 1020 => (SocketOperation::Connect { address: None }, u32_at(rest, 0)?),
         1018 | 1021 => {
-            let _buffer = fields.pointer()?;
-            let _buffer_length = fields.u32()?;
-            let status = fields.u32()?;
-            (SocketOperation::Connect { address: sockaddr(fields)? }, status)
+            // Behind the buffer's pointer and its length.
+            let (fields, rest) = rest.split_at_checked(8 + P)?;
+            (SocketOperation::Connect { address: sockaddr(rest)? }, u32_at(fields, 4 + P)?)
         }
-        1029 => (SocketOperation::Bind { address: None }, fields.u32()?),
+        1029 => (SocketOperation::Bind { address: None }, u32_at(rest, 0)?),
         _ => {
-            let status = fields.u32()?;
-            (SocketOperation::Bind { address: sockaddr(fields)? }, status)
+            let (fields, rest) = rest.split_at_checked(4)?;
+            (SocketOperation::Bind { address: sockaddr(rest)? }, u32_at(fields, 0)?)
         }
     };
     Some(SocketEvent { eprocess, endpoint, phase, location, status: Some(NtStatus(status)), operation })
 }
 
 /// `AddressLen`, then that many bytes; the inner `None` is an address of a family that has no ports.
-fn sockaddr(fields: &mut Fields<'_>) -> Option<Option<SocketAddress>> {
-    let length = usize::try_from(fields.u32()?).ok()?;
-    fields.bytes(length).map(SocketAddress::from_sockaddr)
+#[inline]
+fn sockaddr(bytes: &[u8]) -> Option<Option<SocketAddress>> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    rest.get(..length).map(SocketAddress::from_sockaddr)
 }
 
 fn legacy(id: u16, fields: &mut Fields<'_>) -> Option<SocketEvent> {

@@ -39,11 +39,44 @@ const PROCESS_GROUP: u8 = 3;
 /// What a trace itself says about events whose version no table knows.
 pub type Embedded = BTreeMap<EventKey, Arc<EventSchema>>;
 
+/// A provider of use. Found out once for each record: GUIDs are four times as long to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// Microsoft-Windows-Winsock-AFD.
+    Afd,
+    /// Microsoft-Windows-TCPIP.
+    Tcpip,
+    /// Microsoft-Windows-Kernel-Process.
+    KernelProcess,
+}
+
+impl Provider {
+    /// By its GUID; `None` for one that tells nothing of use.
+    #[inline]
+    pub fn of(guid: Guid) -> Option<Self> {
+        match guid {
+            afd::PROVIDER => Some(Self::Afd),
+            tcpip::PROVIDER => Some(Self::Tcpip),
+            process::KERNEL_PROCESS => Some(Self::KernelProcess),
+            _ => None,
+        }
+    }
+
+    /// Its GUID.
+    pub fn guid(self) -> Guid {
+        match self {
+            Self::Afd => afd::PROVIDER,
+            Self::Tcpip => tcpip::PROVIDER,
+            Self::KernelProcess => process::KERNEL_PROCESS,
+        }
+    }
+}
+
 /// What the header of a manifest event says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventId {
     /// Provider.
-    pub provider: Guid,
+    pub provider: Provider,
     /// Id.
     pub id: u16,
     /// Version.
@@ -60,7 +93,7 @@ impl EventId {
         if record.kind() != RecordKind::EventHeader {
             return None;
         }
-        let provider = record.header_guid().filter(|guid| is_needed(*guid))?;
+        let provider = Provider::of(record.header_guid()?)?;
         let (id, version) = (record.id()?, record.version()?);
         (!describes_itself(record)).then(|| Self { provider, id, version, header_pid: record.process_id() })
     }
@@ -68,36 +101,38 @@ impl EventId {
     /// The newest version that a table describes, where the analysis uses the event.
     fn newest_version(self) -> Option<u8> {
         match self.provider {
-            afd::PROVIDER => afd::newest_version(self.id),
-            tcpip::PROVIDER => tcpip::newest_version(self.id),
-            process::KERNEL_PROCESS => process::newest_version(self.id),
-            _ => None,
+            Provider::Afd => afd::newest_version(self.id),
+            Provider::Tcpip => tcpip::newest_version(self.id),
+            Provider::KernelProcess => process::newest_version(self.id),
         }
     }
 
     /// Whether the analysis uses events of this provider with this id.
     #[cfg(test)]
-    pub(crate) fn is_used(provider: Guid, id: u16) -> bool {
+    pub(crate) fn is_used(provider: Provider, id: u16) -> bool {
         Self { provider, id, version: 0, header_pid: None }.newest_version().is_some()
     }
 
     /// Whether the analysis uses the event, and no table describes this version of it.
+    #[inline]
     pub fn is_of_unknown_version(self) -> bool {
-        self.newest_version().is_some_and(|newest| self.version > newest)
+        self.version > 0 && self.newest_version().is_some_and(|newest| self.version > newest)
     }
 
     /// Whether Winsock-AFD logged it.
+    #[inline]
     pub fn is_of_afd(self) -> bool {
-        self.provider == afd::PROVIDER
+        self.provider == Provider::Afd
     }
 
     /// Whether it tells something about sockets or ports: any event of Winsock-AFD, and those of TCPIP that are about ports.
+    #[inline]
     pub fn is_about_ports(self) -> bool {
-        self.is_of_afd() || (self.provider == tcpip::PROVIDER && tcpip::is_about_ports(self.id))
+        self.is_of_afd() || (self.provider == Provider::Tcpip && tcpip::is_about_ports(self.id))
     }
 
     fn key(self) -> EventKey {
-        EventKey { kind: KeyKind::Event, guid: self.provider, id: self.id, version: self.version }
+        EventKey { kind: KeyKind::Event, guid: self.provider.guid(), id: self.id, version: self.version }
     }
 }
 
@@ -105,12 +140,6 @@ impl EventId {
 #[inline]
 pub fn describes_itself(record: &Record<'_>) -> bool {
     record.extended_items().any(|item| item.item_type == ExtendedItemType::EVENT_SCHEMA_TL)
-}
-
-/// Whether anything that this provider tells is of use.
-#[inline]
-fn is_needed(provider: Guid) -> bool {
-    matches!(provider, afd::PROVIDER | tcpip::PROVIDER | process::KERNEL_PROCESS)
 }
 
 /// Decodes a manifest event, wherever it comes from: a record of a trace, or a live session.
@@ -122,27 +151,27 @@ pub fn decode_event(event: EventId, payload: &[u8], pointer_size: PointerSize) -
 }
 
 /// Decodes an event of a version that a table describes, or of which the analysis has no use.
-#[inline]
 fn decode_known(event: EventId, payload: &[u8], pointer_size: PointerSize) -> Interpreted {
     let EventId { provider, id, version, header_pid } = event;
     match provider {
-        afd::PROVIDER => afd::decode(id, payload, pointer_size),
-        tcpip::PROVIDER => tcpip::decode(id, version, header_pid, payload, pointer_size),
-        process::KERNEL_PROCESS => process::decode_kernel_process(id, version, payload),
-        _ => Interpreted::NotNeeded,
+        Provider::Afd => afd::decode(id, payload, pointer_size),
+        Provider::Tcpip => tcpip::decode(id, version, header_pid, payload, pointer_size),
+        Provider::KernelProcess => process::decode_kernel_process(id, version, payload),
     }
 }
 
 /// Decodes `record`, looking no further than its provider where that is a foreign one. `event` is [`EventId::of`] it.
 /// An event of a version that no table knows is read by the schema that the trace has for it, if `embedded` holds one.
-#[inline]
 pub fn decode(record: &Record<'_>, event: Option<EventId>, embedded: &Embedded) -> Interpreted {
+    match event {
+        Some(event) if event.is_of_unknown_version() => by_embedded(record, event, embedded),
+        Some(event) => with_pointers(record, |payload, width| decode_known(event, payload, width)),
+        None => decode_other(record),
+    }
+}
+
+fn decode_other(record: &Record<'_>) -> Interpreted {
     match record.kind() {
-        RecordKind::EventHeader => match event {
-            Some(event) if event.is_of_unknown_version() => by_embedded(record, event, embedded),
-            Some(event) => with_pointers(record, |payload, width| decode_known(event, payload, width)),
-            None => Interpreted::NotNeeded,
-        },
         RecordKind::Classic | RecordKind::Instance if record.header_guid() == Some(process::MOF_PROCESS) => mof(record),
         RecordKind::System | RecordKind::Compact | RecordKind::Perfinfo
             if record.hook().map(HookId::group) == Some(PROCESS_GROUP) =>
@@ -175,11 +204,9 @@ pub fn embedded_schema(record: &Record<'_>) -> Option<(EventKey, Arc<EventSchema
     }
     let payload = record.user_data().ok().filter(|_| record.id() == Some(event_info::EVENT_INFO))?;
     // Its first field is the provider: most are foreign.
-    if !payload.first_chunk().is_some_and(|guid| is_needed(Guid::from_wire(*guid))) {
-        return None;
-    }
+    let provider = Provider::of(Guid::from_wire(*payload.first_chunk()?))?;
     let (key, schema) = event_info::read_event_info(payload).ok().flatten()?;
-    let event = EventId { provider: key.guid, id: key.id, version: key.version, header_pid: None };
+    let event = EventId { provider, id: key.id, version: key.version, header_pid: None };
     (key.kind == KeyKind::Event && event.is_of_unknown_version()).then(|| (key, Arc::new(schema)))
 }
 

@@ -1,6 +1,6 @@
 //! Events by the names of their fields: of versions that only the trace itself describes, and as event logs have them.
 
-use super::{EventId, afd, process, tcpip};
+use super::{EventId, Provider};
 use crate::event::{
     NetEvent, Phase, PortReference, ProcessChange, ProcessEvent, ProcessSource, RawPort, SocketEvent, SocketOperation,
     TransportEvent,
@@ -47,10 +47,9 @@ pub enum Read {
 /// Reads an event that the analysis uses by the names that its fields have in the manifests.
 pub fn decode(event: EventId, fields: &dyn NamedFields) -> Read {
     let read = match event.provider {
-        afd::PROVIDER => socket(event.id, fields).map(|event| Some(NetEvent::Socket(event))),
-        tcpip::PROVIDER => transport(event, fields).map(|event| event.map(NetEvent::Transport)),
-        process::KERNEL_PROCESS => process(event.id, fields).map(|event| Some(NetEvent::Process(Box::new(event)))),
-        _ => Some(None),
+        Provider::Afd => socket(event.id, fields).map(|event| Some(NetEvent::Socket(event))),
+        Provider::Tcpip => transport(event, fields).map(|event| event.map(NetEvent::Transport)),
+        Provider::KernelProcess => process(event.id, fields).map(|event| Some(NetEvent::Process(Box::new(event)))),
     };
     match read {
         Some(Some(event)) => Read::Event(event),

@@ -4,7 +4,7 @@
 use super::wording::{other_clock, percent_of, sentence, subject, who_in_full};
 use super::{HolderRow, ImageRow, PoolRow, Report};
 use crate::diagnosis::alternatives::Alternative;
-use crate::diagnosis::codes::ReasonCode;
+use crate::diagnosis::codes::{AlternativeCode, ReasonCode};
 use crate::diagnosis::holders::Pattern;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::outcome::Look;
@@ -55,14 +55,14 @@ impl Report {
                 told.extend(self.either_or());
             }
             State::NotSeen => {
-                told.extend(self.failed_instead().map(|other| sentence(&format!("not ports: {}", shown(&other.text)))));
+                told.extend(self.failed_instead().map(|other| format!("Not ports but {}.", other_cause(other))));
                 told.extend(self.verdict.reasons.iter().map(|reason| sentence(&reason.text)));
                 told.extend(self.seen());
                 told.extend(self.logged_outside());
                 told.extend(self.forecast());
             }
             State::CannotTell => {
-                told.extend(self.failed_instead().map(|other| sentence(&format!("not ports: {}", shown(&other.text)))));
+                told.extend(self.failed_instead().map(|other| format!("The inputs show {}.", other_cause(other))));
                 told.extend(self.verdict.reasons.iter().map(|reason| sentence(&reason.text)));
             }
         }
@@ -304,7 +304,7 @@ impl Report {
     }
 
     /// The trace of the first failure, or the only one.
-    fn failing_trace(&self) -> Option<&super::TraceSummary> {
+    pub(super) fn failing_trace(&self) -> Option<&super::TraceSummary> {
         match &self.evidence {
             Some(evidence) => self.traces.get(evidence.trace?),
             None => self.traces.first(),
@@ -336,17 +336,24 @@ impl Report {
         Some(format!("{} suffered most: {count}.", subject(worst)))
     }
 
-    /// Where the trace cannot tell a small pool from hidden holders.
+    /// Where the trace cannot tell a small pool from hidden holders: all ports given out lie close together, or their numbers
+    /// are in no event (the legacy dialect) and no listing gives the range.
     fn either_or(&self) -> Option<String> {
-        let is_narrower = self.verdict.reasons.iter().any(|reason| reason.code == ReasonCode::NarrowerPool);
-        let index = self.verdict.pool.filter(|_| is_narrower)?;
-        let (first, last) = self.pools.get(index)?.given?;
+        let has = |code: ReasonCode| self.verdict.reasons.iter().any(|reason| reason.code == code);
+        let index = self.verdict.pool?;
+        let pool = self.pools.get(index)?;
         let hidden = self.unexplained.iter().flatten().find(|row| row.pool == index && row.ports > 0)?;
-        Some(format!(
-            "Either the pool has only {} ({first}–{last}, all that were given out), or {} are out of sight: a dynamicport listing shows which.",
-            counted(u64::from(last.saturating_sub(first)) + 1, "port"),
-            counted(hidden.ports.into(), "port")
-        ))
+        let hidden = counted(hidden.ports.into(), "port");
+        match pool.given {
+            Some((first, last)) if has(ReasonCode::NarrowerPool) => Some(format!(
+                "Either the pool has only {} ({first}–{last}, all that were given out), or {hidden} are out of sight: a dynamicport listing shows which.",
+                counted(u64::from(last.saturating_sub(first)) + 1, "port"),
+            )),
+            None if has(ReasonCode::BeganAfter) && pool.source == RangeSource::Default => Some(format!(
+                "Either the pool is much smaller than the default, or {hidden} are out of sight: a dynamicport listing shows which.",
+            )),
+            _ => None,
+        }
     }
 
     /// What was looked at where nothing failed: binds, and how full the fullest pool was.
@@ -398,6 +405,15 @@ impl Report {
             self.zone.name()
         ))
     }
+}
+
+/// Another cause, with its article.
+fn other_cause(other: &Alternative) -> String {
+    let article = match other.code {
+        AlternativeCode::FixedPortConflict | AlternativeCode::MemoryShortage => "a ",
+        _ => "",
+    };
+    format!("{article}{}", shown(&other.text))
 }
 
 /// What TIME_WAIT may add to the ports held.

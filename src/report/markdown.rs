@@ -5,11 +5,10 @@
 
 use std::io::{self, Write};
 
-use super::summary::{evidence_name, look_phrase};
-use super::wording::{known_by, machine, name, percent, percent_of, pid, place, sentence_start, span};
-use super::{PoolRow, ProcessRow, Report};
+use super::summary::{evidence_name, look_phrase, state_word};
+use super::wording::{known_by, machine, name, per_minute, percent, percent_of, pid, place, sentence_start, span};
+use super::{ProcessRow, Report};
 use crate::diagnosis::alternatives::Standing;
-use crate::diagnosis::state::State;
 use crate::event::base_name;
 use crate::words::{counted, grouped, shown};
 
@@ -77,7 +76,7 @@ impl Page<'_> {
         }
         text.push('\n');
         for sentence in self.report.answer() {
-            text.push_str(&format!("- {}\n", plain(&sentence_start(&sentence))));
+            text.push_str(&format!("- {}\n", plain(&sentence)));
         }
         for doubt in self.report.first_doubts() {
             text.push_str(&format!("- But {}\n", plain(doubt)));
@@ -130,7 +129,7 @@ impl Page<'_> {
                     services(row),
                     grouped(holder.ports.into()),
                     percent_of(holder.ports, pool.count),
-                    holder.growth_per_minute.map(|rate| format!("{rate:+.1}")).unwrap_or_default(),
+                    holder.growth_per_minute.map(per_minute).unwrap_or_default(),
                     evidence_name(holder.evidence).to_owned(),
                     plain(&look_phrase(holder.look)),
                 ]);
@@ -195,7 +194,7 @@ impl Page<'_> {
                 grouped(pool.occupied_peak.into()),
                 percent_of(pool.explained, pool.count),
                 grouped(pool.bind_failures),
-                state_word(pool).to_owned(),
+                state_word(pool.state).to_owned(),
             ]);
         }
         table.write(pools.len(), text);
@@ -284,15 +283,6 @@ impl Page<'_> {
 
 fn services(row: &ProcessRow) -> String {
     if row.services.is_empty() { String::new() } else { code(&row.services.join(", ")) }
-}
-
-fn state_word(pool: &PoolRow) -> &'static str {
-    match pool.state {
-        State::Exhausted => "exhausted",
-        State::Near => "nearly full",
-        State::NotSeen => "no failure seen",
-        State::CannotTell => "cannot tell",
-    }
 }
 
 /// A table whose cells are Markdown already; a heading that begins with `-` is of a column of numbers.

@@ -5,6 +5,7 @@ pub mod explain;
 mod first_screen;
 #[cfg(test)]
 mod first_screen_tests;
+pub mod html;
 pub mod json;
 pub mod markdown;
 mod rows;
@@ -79,6 +80,10 @@ pub struct Report {
     pub unexplained: Option<Vec<UnexplainedRow>>,
     /// Failures and ports over time, 60 even steps at most.
     pub timeline: Vec<TimelineStep>,
+    /// The pools that matter over time, the one that speaks for the case first; six at most.
+    pub pools_over_time: Vec<PoolOverTimeRow>,
+    /// Failures over time of the processes with most, 20 at most.
+    pub failures_over_time: Vec<VictimOverTimeRow>,
     /// Spans of time in which a pool was out of ports, by time.
     pub outages: Vec<OutageRow>,
     /// By local address.
@@ -248,6 +253,9 @@ pub struct PoolRow {
     pub state: State,
     /// When holders were counted, UTC: the failure with most ports held, or the peak.
     pub moment: Option<FileTime>,
+    /// Ports left at the end of the traces, or by the listings alone, by what is known to be in use then; 0 where it was out of
+    /// ports to the end. `None` where much of it is not visible.
+    pub left_at_end: Option<u32>,
     /// When it will be full; `None` where it does not fill, or nothing tells well enough.
     pub forecast: Option<Forecast>,
     /// `given`, where it shows that the pool is larger than `start` and `count` say.
@@ -404,6 +412,54 @@ pub struct StepHolderRow {
     pub process: usize,
     /// Ports; not 0.
     pub ports: u32,
+}
+
+/// A pool over time: lists with a number for each step of the timeline. What they count is distinct ports at the end of the step.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PoolOverTimeRow {
+    /// Index into `pools`.
+    pub pool: usize,
+    /// Ports that sockets held.
+    pub held: Vec<u32>,
+    /// Ports in TIME_WAIT, by estimate with the shorter length.
+    pub time_wait: Vec<u32>,
+    /// Ports that TCP/IP's own events show, and no socket: of connections older than the trace, and of the kernel.
+    pub transport: Vec<u32>,
+    /// Ports that are excluded or reserved and that no socket holds; the same at all times.
+    pub set_aside: u32,
+    /// Where the pool was out of ports, those that the trace does not show; else 0.
+    pub not_visible: Vec<u32>,
+    /// Binds and connects that failed with 0xC0000209 in each step, at whatever local address.
+    pub failures: Vec<u64>,
+    /// Who held most of `held`, five at most, by the most at one time: images where one speaks for the case, else processes.
+    pub holders: Vec<HolderOverTimeRow>,
+    /// Of `held`, ports of all others; 0 where ports are shared and these seem to be more than all.
+    pub others: Vec<u32>,
+    /// The processes that held most of `held`, eight at most, by the most at one time.
+    pub processes: Vec<HolderOverTimeRow>,
+}
+
+/// Ports that a process, or all processes of an image, held over time.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct HolderOverTimeRow {
+    /// Index into `processes`; `None` for an image.
+    pub process: Option<usize>,
+    /// Index into `images`; `None` for a process.
+    pub image: Option<usize>,
+    /// Ports at the end of each step.
+    pub ports: Vec<u32>,
+}
+
+/// Failures of a process over time.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct VictimOverTimeRow {
+    /// Index into `processes`.
+    pub process: usize,
+    /// Binds and connects that failed with 0xC0000209 in each step.
+    pub failures: Vec<u64>,
 }
 
 impl TimelineStep {
@@ -581,6 +637,8 @@ pub enum Format {
     Text,
     /// For tickets.
     Markdown,
+    /// For readers with a browser: one file.
+    Html,
     /// One document.
     Json,
     /// The same in one line.
@@ -613,6 +671,7 @@ impl Report {
                 let extent = markdown::Extent { top: layout.top, ..markdown::Extent::default() };
                 markdown::write(self, extent, out)
             }
+            Format::Html => html::write(self, out),
             Format::Json => json::write(self, out),
             Format::JsonLine => json::write_line(self, out),
             Format::Csv => csv::write(self, csv::Table::Processes, out),

@@ -4,7 +4,8 @@
 use super::wording::{percent, percent_of, sentence_start, server_zone, who};
 use super::{Assurance, PoolRow, Report, SystemEventRow};
 use crate::diagnosis::advice::Recommendation;
-use crate::diagnosis::holders::HolderEvidence;
+use crate::diagnosis::codes::RecommendationCode;
+use crate::diagnosis::holders::{HolderEvidence, Pattern};
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::state::{Confidence, State};
 use crate::diagnosis::verdict::Reason;
@@ -28,6 +29,8 @@ pub struct Headline {
 /// Something to do, as people are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextStep {
+    /// Which recommendation it is.
+    pub code: RecommendationCode,
     /// What, and in brackets what that changes.
     pub text: String,
     /// Commands to paste, in their order.
@@ -123,7 +126,13 @@ impl Report {
         let text = |step: &Recommendation| {
             format!("{}, in a command prompt (cmd) as administrator:", sentence_start(&step.text))
         };
-        steps.map(|step| NextStep { text: text(step), commands: step.commands.clone(), undo: None }).collect()
+        let step = |step: &Recommendation| NextStep {
+            code: step.code,
+            text: text(step),
+            commands: step.commands.clone(),
+            undo: None,
+        };
+        steps.map(step).collect()
     }
 
     /// What to do next, least invasive first; without what the first screen tells.
@@ -131,6 +140,7 @@ impl Report {
         let is_above = |step: &&Recommendation| self.verdict.state == State::CannotTell && step.code.on_first_screen();
         let steps = self.recommendations.iter().filter(|step| !is_above(step));
         let step = |step: &Recommendation| NextStep {
+            code: step.code,
             text: format!("{} ({})", sentence_start(&shown(&step.text)), step.effect().phrase()),
             commands: step.commands.iter().map(|command| shown(command)).collect(),
             undo: step.undo.as_deref().map(shown),
@@ -287,9 +297,31 @@ pub fn evidence_name(evidence: HolderEvidence) -> &'static str {
     }
 }
 
+/// The state of a pool, as a table says it.
+pub fn state_word(state: State) -> &'static str {
+    match state {
+        State::Exhausted => "exhausted",
+        State::Near => "nearly full",
+        State::NotSeen => "no failure seen",
+        State::CannotTell => "cannot tell",
+    }
+}
+
+/// What the use of ports of an image looks like, as a table says it.
+pub fn pattern_word(pattern: Pattern) -> &'static str {
+    match pattern {
+        Pattern::Leak => "leak",
+        Pattern::Steady => "steady",
+        Pattern::Load => "load",
+        Pattern::Churn => "churn",
+        Pattern::Reservation => "reserved range",
+    }
+}
+
 /// What a holder's use of ports looks like, as a table says it; empty where nothing tells.
 pub fn look_phrase(look: Look) -> String {
-    let rate = |rate: f64| format!("{rate:.0} binds/min");
+    // A cast from a float saturates.
+    let rate = |rate: f64| format!("{} binds/min", grouped(rate.round() as u64));
     match look {
         Look::Kernel => "kernel: drivers and services in it".to_owned(),
         Look::LeakWithoutClose => "leak: binds without close".to_owned(),

@@ -4,7 +4,7 @@ use super::{FirstFailure, ProcessRow, TraceSummary};
 use crate::case::SideInput;
 use crate::event::base_name;
 use crate::time::{FileTime, Zone, duration_text};
-use crate::words::counted;
+use crate::words::{counted, grouped};
 use crate::words::{shown, windows_name};
 
 /// System, processors and pointer size of the machine that wrote the trace.
@@ -136,6 +136,14 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
         1000.. => "99.9 %".to_owned(),
         _ => format!("{}.{} %", per_mille / 10, per_mille % 10),
     }
+}
+
+/// A rate of growth: `+1,179`, `-3.1`.
+pub(crate) fn per_minute(rate: f64) -> String {
+    let sign = if rate < 0.0 { '-' } else { '+' };
+    let size = rate.abs();
+    // A cast from a float saturates.
+    if size >= 9.95 { format!("{sign}{}", grouped(size.round() as u64)) } else { format!("{sign}{size:.1}") }
 }
 
 /// A part of a pool.

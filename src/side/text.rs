@@ -304,6 +304,11 @@ mod tests {
         let cyrillic = "Внешний адрес   PID\r\n";
         let bytes = ["Имя\r\n".as_bytes(), &wide(cyrillic)].concat();
         assert_eq!(decode_text(&bytes).text, format!("Имя\r\n{cyrillic}"));
+        // A blank line where the encoding changes.
+        for text in ["\nアクティブな接続\n\n  TCP  [::]:1  [::]:0\n", "\r\nNASŁUCHIWANIE\r\n"] {
+            let bytes = [b"C:\\>netstat -ano\n", wide(text).as_slice()].concat();
+            assert_eq!(decode_text(&bytes).text, format!("C:\\>netstat -ano\n{text}"));
+        }
         // A file that PowerShell began and a command prompt went on with.
         let bytes = [b"\xff\xfe", wide(two).as_slice(), one.as_bytes()].concat();
         assert_eq!(decode_text(&bytes).text, format!("{two}{one}"));

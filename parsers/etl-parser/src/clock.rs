@@ -97,6 +97,12 @@ impl Clock {
             Mode::Scaled { multiply, divide, .. } => {
                 // 64 bits do for a day at 10 MHz, and cost much less.
                 let elapsed = ticks.checked_sub(self.reference_ticks);
+                if multiply == divide
+                    && let Some(time) = elapsed.and_then(|elapsed| self.start_file_time.checked_add(elapsed))
+                {
+                    // The counter of Windows 10 and later: no division.
+                    return time;
+                }
                 if let Some(scaled) = elapsed.and_then(|elapsed| elapsed.checked_mul(multiply))
                     && let Some(time) = self.start_file_time.checked_add(scaled.div_euclid(divide))
                 {

@@ -84,8 +84,8 @@ pub use kernel::{HookId, group_guid, group_name};
 pub use logfile_header::{LogFileMode, LogfileHeader, TimeZone};
 pub use merge::{OrderedRecord, OrderedRecords};
 pub use record::{
-    ClassicHeader, EventHeader, HeaderType, InstanceHeader, MessageHeader, PerfinfoHeader, PointerSize, Record,
-    RecordHeader, RecordKind, Records, SystemHeader,
+    ClassicHeader, EventHead, EventHeader, HeaderType, InstanceHeader, MessageHeader, PerfinfoHeader, PointerSize,
+    Record, RecordHeader, RecordKind, Records, SystemHeader,
 };
 pub use time::FileTime;
 pub use trace::{Stream, Trace};

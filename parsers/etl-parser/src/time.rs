@@ -49,9 +49,27 @@ impl FileTime {
         let (year, month, day) = date(self.0.div_euclid(DAY_100NS));
         let units = self.0.rem_euclid(DAY_100NS);
         let (seconds, fraction) = (units / Self::SECOND, units % Self::SECOND);
-        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        (year <= 9999)
-            .then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:07}Z"))
+        if year > 9999 {
+            return None;
+        }
+        // Without a formatter: lists of events print one for each.
+        let mut text = *b"0000-00-00T00:00:00.0000000Z";
+        let parts = [
+            (year, 0..4),
+            (month, 5..7),
+            (day, 8..10),
+            (seconds / 3600, 11..13),
+            (seconds / 60 % 60, 14..16),
+            (seconds % 60, 17..19),
+            (fraction, 20..27),
+        ];
+        for (mut number, places) in parts {
+            for digit in text.get_mut(places).into_iter().flatten().rev() {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        String::from_utf8(text.to_vec()).ok()
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Epochs {
     epochs: Vec<Epoch>,
     /// The current epoch of each address.
     by_address: FastMap<u64, EpochId>,
+    /// Rises whenever an address comes to stand for something else.
+    pub(super) changes: u64,
     /// Tallies that wait in epochs.
     waiting: usize,
     /// There were too many addresses, or too much waited for theirs.
@@ -49,6 +51,7 @@ impl Epochs {
 
     /// An address stands for something else from now on; `None` where there is no room.
     pub(super) fn begin(&mut self, eprocess: u64, process: Option<ProcessId>) -> Option<EpochId> {
+        self.changes += 1;
         let number = self.epochs.len();
         let id = u32::try_from(number).ok().filter(|_| number < MAX_EPOCHS).map(EpochId);
         self.overflowed |= id.is_none();
@@ -65,11 +68,13 @@ impl Epochs {
 
     /// What the address stood for is over.
     pub(super) fn forget(&mut self, eprocess: u64) {
+        self.changes += 1;
         self.by_address.remove(&eprocess);
     }
 
     /// The machine was started again: every address is free.
     pub(super) fn restart(&mut self) {
+        self.changes += 1;
         self.by_address.clear();
     }
 

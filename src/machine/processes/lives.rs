@@ -15,6 +15,8 @@ pub(super) struct Lives {
     processes: Vec<Process>,
     /// The latest process of each PID.
     by_pid: FastMap<u32, ProcessId>,
+    /// Rises whenever a process comes, ends, or is replaced.
+    pub(super) changes: u64,
     /// There were too many processes already.
     pub(super) overflowed: bool,
 }
@@ -48,6 +50,7 @@ impl Lives {
 
     /// Notes down another process with `pid`.
     pub(super) fn insert(&mut self, pid: u32, time: FileTime) -> ProcessId {
+        self.changes += 1;
         if let Some(previous) = self.by_pid.get(&pid).copied()
             && let Some(previous) = self.get_mut(previous)
         {
@@ -73,6 +76,7 @@ impl Lives {
 
     /// The machine was started again: nobody runs any more.
     pub(super) fn restart(&mut self) {
+        self.changes += 1;
         for process in &mut self.processes {
             process.replaced = true;
         }
@@ -113,6 +117,7 @@ impl Lives {
 
     /// A process ends: which one.
     pub(super) fn end(&mut self, event: &ProcessEvent, time: FileTime) -> ProcessId {
+        self.changes += 1;
         let told_by_other = |process: &Process| {
             let just_now = process.ended.is_some_and(|ended| time.since(ended).saturating_abs() <= SAME_MOMENT_100NS);
             just_now && !process.end_sources.contains(&event.source)
@@ -153,6 +158,7 @@ impl Lives {
 
     /// The object of a process that has ended was there when the session asked: which one.
     pub(super) fn defunct(&mut self, event: &ProcessEvent, time: FileTime) -> ProcessId {
+        self.changes += 1;
         // A PID is free again when the object is gone, not before: it is this process's.
         let known = self.latest(event.pid).map(|(id, _)| id);
         let id = known.unwrap_or_else(|| self.insert(event.pid, time));

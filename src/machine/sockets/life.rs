@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::totals::{AddressId, Totals};
 use super::values::{AddressKey, FailureEvidence, Operation, is_legacy};
-use crate::event::{EventMeta, SocketEvent, SocketOperation};
+use crate::event::{EventMeta, Phase, SocketEvent, SocketOperation};
 use crate::machine::hold::Hold;
 use crate::machine::owner::{Decided, Fallback, Owner, ProcessId, is_kernel};
 use crate::machine::pool_key::PoolKey;
@@ -34,6 +34,24 @@ pub(super) struct Socket {
     pub(super) failed: bool,
     /// When it was closed. The entry stays, so that the cleanup that follows a close is not taken for another socket.
     pub(super) closed: Option<FileTime>,
+    /// Which ends have been told: by its owner, and by the last reference.
+    told: Told,
+}
+
+/// Which ends of a socket have been told as finished.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Told {
+    close: bool,
+    cleanup: bool,
+}
+
+/// What an event of a socket's end changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// It is closed now, and something may still come of it.
+    Closed,
+    /// It is closed and cleaned up, and no request is under way: nothing more is to come.
+    Finished,
 }
 
 impl Socket {
@@ -45,6 +63,14 @@ impl Socket {
     /// The number of its local address, while it holds a port.
     pub(super) fn address(&self) -> Option<AddressId> {
         self.held.as_ref().and_then(|(_, address)| *address)
+    }
+
+    /// Nothing more is to come of it, as far as it is known.
+    fn is_finished(&self) -> bool {
+        self.closed.is_some()
+            && self.told == Told { close: true, cleanup: true }
+            && !self.bind.is_under_way()
+            && !self.connect.is_under_way()
     }
 
     /// What only an internal record told about an operation does not count.
@@ -93,6 +119,12 @@ struct Pending {
     is_pending: bool,
     /// An internal record completed it: a later completion tells the same.
     was_internal: bool,
+}
+
+impl Pending {
+    fn is_under_way(&self) -> bool {
+        self.enter.is_some() || self.internal.is_some() || self.is_pending
+    }
 }
 
 /// A port that a bind was given.
@@ -452,7 +484,7 @@ impl<W: Witness> Life<'_, W> {
             self.totals.bind_failed(key, meta.time);
             ports.is_by_address |= key.local_address.is_some_and(|ip| !ip.is_unspecified());
         }
-        ports.failed(pool, is_bind, meta.time, processes);
+        ports.failed(pool, is_bind, owner, meta.time, processes);
         ports.consider(pool, meta.time, true, processes);
         if !std::mem::replace(&mut self.socket.failed, true) {
             self.totals.failed_sockets += 1;
@@ -470,11 +502,26 @@ impl<W: Witness> Life<'_, W> {
     }
 
     /// It was closed, or its last reference is gone.
-    pub(super) fn close(&mut self, meta: &EventMeta, event: &SocketEvent) {
+    pub(super) fn close(&mut self, meta: &EventMeta, event: &SocketEvent) -> Option<End> {
+        let was_finished = self.socket.is_finished();
+        let is_closed_now = self.end(meta, event);
+        if event.phase == Phase::Exit {
+            let told = &mut self.socket.told;
+            *(if event.operation == SocketOperation::Close { &mut told.close } else { &mut told.cleanup }) = true;
+        }
+        match (self.socket.is_finished(), is_closed_now) {
+            (true, _) => (!was_finished).then_some(End::Finished),
+            (false, true) => Some(End::Closed),
+            (false, false) => None,
+        }
+    }
+
+    /// Ends it; `false` where it had ended already.
+    fn end(&mut self, meta: &EventMeta, event: &SocketEvent) -> bool {
         let endpoint = Endpoint::Socket(self.endpoint);
         if self.socket.closed.is_some() {
             self.witness.lingered(endpoint, meta.time);
-            return;
+            return false;
         }
         self.conclude_all();
         let creator = self.socket.creator.map(|creator| Owner::Process(creator.process));
@@ -490,6 +537,7 @@ impl<W: Witness> Life<'_, W> {
         processes.tally(owner).sockets_closed += 1;
         self.release(meta.time);
         self.socket.closed = Some(meta.time);
+        true
     }
 
     /// Ends a socket whose address is used again.

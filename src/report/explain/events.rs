@@ -362,12 +362,12 @@ pub(super) fn all() -> impl Iterator<Item = Explanation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::providers::{EventId, afd, process, tcpip};
+    use crate::providers::{EventId, Provider};
 
     #[test]
     fn every_event_that_the_analysis_uses_is_explained() {
         let mut used = 0;
-        for (name, provider) in [(AFD, afd::PROVIDER), (TCPIP, tcpip::PROVIDER), (PROCESS, process::KERNEL_PROCESS)] {
+        for (name, provider) in [(AFD, Provider::Afd), (TCPIP, Provider::Tcpip), (PROCESS, Provider::KernelProcess)] {
             for id in (0..=u16::MAX).filter(|id| EventId::is_used(provider, *id)) {
                 let text = id.to_string();
                 assert!(EVENTS.iter().any(|(provider, id, ..)| *provider == name && *id == text), "{name} {id}");

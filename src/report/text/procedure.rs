@@ -63,7 +63,7 @@ impl Page<'_, '_> {
     }
 }
 
-fn process(row: &ProcedureRow) -> String {
+pub(in crate::report) fn process(row: &ProcedureRow) -> String {
     match (&row.image, row.pid) {
         (Some(image), None) if !row.services.is_empty() => {
             format!("{} ({})", shown(image), shown(&row.services.join(", ")))

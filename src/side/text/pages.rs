@@ -240,6 +240,7 @@ mod tests {
             ("tr", CodePage::Web("1254", WINDOWS_1254), "Etkin Bağlantılar\r\n  Başlangıç Bağlantı Noktası\r\n"),
             ("ru", CodePage::Web("1251", WINDOWS_1251), "Активные подключения\r\n  Имя    Локальный адрес\r\n"),
             ("ru", CodePage::Web("866", IBM866), "Активные подключения\r\n  Имя    Локальный адрес\r\n"),
+            ("hu", CodePage::Oem("852", 852), "Aktív kapcsolatok\r\nHelyi cím  Állapot\r\nIDŐ_VÁRAKOZÁS\r\n"),
             ("hu", CodePage::Oem("852", 852), "Külső cím      Állapot  Kezdő port\r\n"),
         ] {
             let bytes = bytes(text, page);

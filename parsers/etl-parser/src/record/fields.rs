@@ -1,8 +1,69 @@
 //! Single fields of a record's header, read where they stand: a walk over many records decodes no header whole.
 
-use super::{HeaderType, MessageHeader, PointerSize, Record, RecordKind};
+use super::{EventHeader, HeaderType, MessageHeader, PointerSize, Record, RecordKind};
 use crate::bytes::{array_at, i64_at, u16_at, u32_at, u64_at};
 use crate::{Guid, HookId};
+
+/// The header of an event of a manifest or TraceLogging provider, read where it stands: for loops over many records, which
+/// look at several of its fields. Its length was checked when the record was found.
+#[derive(Debug, Clone, Copy)]
+pub struct EventHead<'a>(&'a [u8; EventHead::BYTES]);
+
+impl EventHead<'_> {
+    /// Bytes of the header.
+    pub const BYTES: usize = 0x50;
+
+    /// `N` bytes at `AT`, which the compiler knows to lie in the header.
+    #[inline]
+    fn at<const AT: usize, const N: usize>(self) -> [u8; N] {
+        array_at(self.0, AT).unwrap_or([0; N])
+    }
+
+    /// Whether extended data items stand between header and payload.
+    #[inline]
+    pub fn has_extended_items(self) -> bool {
+        u16::from_le_bytes(self.at::<4, 2>()) & EventHeader::EXTENDED_INFO != 0
+    }
+
+    /// Process in whose context the event was logged; `None` for none.
+    #[inline]
+    pub fn process_id(self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.at::<0x0C, 4>())).filter(|id| *id != u32::MAX)
+    }
+
+    /// Raw time stamp in ticks of the session clock.
+    #[inline]
+    pub fn ticks(self) -> i64 {
+        i64::from_le_bytes(self.at::<0x10, 8>())
+    }
+
+    /// Provider.
+    #[inline]
+    pub fn provider(self) -> Guid {
+        Guid::from_wire(self.at::<0x18, 16>())
+    }
+
+    /// Event id.
+    #[inline]
+    pub fn id(self) -> u16 {
+        u16::from_le_bytes(self.at::<0x28, 2>())
+    }
+
+    /// Version of the payload's layout.
+    #[inline]
+    pub fn version(self) -> u8 {
+        let [version] = self.at::<0x2A, 1>();
+        version
+    }
+}
+
+impl<'a> Record<'a> {
+    /// The header, where it is one of [`RecordKind::EventHeader`].
+    #[inline]
+    pub fn event_head(&self) -> Option<EventHead<'a>> {
+        self.bytes.first_chunk().filter(|_| self.facts.kind == RecordKind::EventHeader).map(EventHead)
+    }
+}
 
 impl Record<'_> {
     /// Raw time stamp in ticks of the session clock; `None` for a message without one and for unknown kinds.
@@ -49,7 +110,7 @@ impl Record<'_> {
     pub fn header_guid(&self) -> Option<Guid> {
         match self.facts.kind {
             RecordKind::EventHeader | RecordKind::Classic => array_at(self.bytes, 0x18).map(Guid::from_wire),
-            RecordKind::Instance if self.facts.fixed == 0x48 => array_at(self.bytes, 0x18).map(Guid::from_wire),
+            RecordKind::Instance if self.facts.fixed() == 0x48 => array_at(self.bytes, 0x18).map(Guid::from_wire),
             _ => None,
         }
     }

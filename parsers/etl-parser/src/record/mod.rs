@@ -7,11 +7,14 @@ mod payload;
 mod shape;
 mod walk;
 
+pub use fields::EventHead;
 pub use headers::{ClassicHeader, EventHeader, InstanceHeader, MessageHeader, PerfinfoHeader, SystemHeader};
 pub use kind::{HeaderType, PointerSize, RecordHeader, RecordKind};
 pub(crate) use shape::Dialect;
 pub use walk::Records;
 pub(crate) use walk::peek_ticks;
+
+use crate::buffer::Buffer;
 
 /// One record, borrowed from its buffer.
 ///
@@ -24,18 +27,47 @@ pub struct Record<'a> {
     facts: Facts,
 }
 
-/// What a record is and where it stands: all of it but its bytes.
+/// What a record is and where it stands: all of it but its bytes. Small: there is one for each record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Facts {
-    header_type: HeaderType,
-    kind: RecordKind,
-    fixed: usize,
-    offset: u64,
+    buffer_offset: u64,
     pos: u32,
     index: u32,
     buffer: u32,
-    buffer_offset: u64,
     cpu: u16,
+    header_type: HeaderType,
+    kind: RecordKind,
+    /// Bytes of the fixed header.
+    fixed: u8,
+    /// The buffer was compressed: positions in it are none in the file.
+    decompressed: bool,
+}
+
+impl Facts {
+    /// Of the records of a buffer, before the first one.
+    pub(crate) fn of_buffer(buffer: &Buffer<'_>) -> Self {
+        let info = buffer.info;
+        Self {
+            buffer_offset: info.offset,
+            pos: 0,
+            index: 0,
+            buffer: info.index,
+            cpu: info.header.cpu(),
+            header_type: HeaderType(0),
+            kind: RecordKind::Other,
+            fixed: 0,
+            decompressed: buffer.decompressed,
+        }
+    }
+
+    fn fixed(&self) -> usize {
+        usize::from(self.fixed)
+    }
+
+    fn offset(&self) -> u64 {
+        let within = if self.decompressed { 0 } else { u64::from(self.pos) };
+        self.buffer_offset.saturating_add(within)
+    }
 }
 
 impl<'r> From<&Record<'r>> for Record<'r> {
@@ -73,7 +105,7 @@ impl<'a> Record<'a> {
 
     /// Absolute offset in the file, in bytes; in a compressed buffer that of the buffer.
     pub fn offset(&self) -> u64 {
-        self.facts.offset
+        self.facts.offset()
     }
 
     /// Position in the decompressed buffer, in bytes.

@@ -27,7 +27,7 @@ impl<'a> Record<'a> {
             RecordKind::Perfinfo => PerfinfoHeader::read(cursor).map(RecordHeader::Perfinfo),
             RecordKind::Classic => ClassicHeader::read(cursor).map(RecordHeader::Classic),
             RecordKind::Instance => {
-                InstanceHeader::read_args(cursor, (self.facts.fixed == 0x38,)).map(RecordHeader::Instance)
+                InstanceHeader::read_args(cursor, (self.facts.fixed() == 0x38,)).map(RecordHeader::Instance)
             }
             RecordKind::EventHeader => EventHeader::read(cursor).map(RecordHeader::Event),
             RecordKind::Message => {
@@ -41,10 +41,11 @@ impl<'a> Record<'a> {
     }
 
     /// The extended data items; none where the header's flag does not announce them.
+    #[inline]
     pub fn extended_items(&self) -> ExtendedItems<'a> {
         let announced = self.facts.kind == RecordKind::EventHeader
             && u16_at(self.bytes, 4).is_some_and(|flags| flags & EventHeader::EXTENDED_INFO != 0);
-        ExtendedItems::new(if announced { self.bytes.get(self.facts.fixed..) } else { None })
+        ExtendedItems::new(if announced { self.bytes.get(self.facts.fixed()..) } else { None })
     }
 
     /// The payload.
@@ -59,23 +60,28 @@ impl<'a> Record<'a> {
         let start = match self.facts.kind {
             RecordKind::EventHeader => {
                 if self.bytes.get(4).is_none_or(|flags| flags & 1 == 0) {
-                    self.facts.fixed
+                    self.facts.fixed()
                 } else {
-                    let mut items = self.extended_items();
-                    while items.next().is_some() {}
-                    let failed = || {
-                        let (need, have) = items.shortfall();
-                        self.error(ErrorKind::ExtendedItem, "extended data item", need, have)
-                    };
-                    self.facts.fixed + items.end().ok_or_else(failed)?
+                    self.behind_items()?
                 }
             }
             RecordKind::Message => {
                 MessageHeader::read(self.bytes).ok_or_else(|| self.too_short("message header"))?.payload
             }
-            _ => self.facts.fixed + self.extension_bytes(),
+            _ => self.facts.fixed() + self.extension_bytes(),
         };
         self.bytes.get(start..).ok_or_else(|| self.too_short("extension words"))
+    }
+
+    /// Where the payload starts behind extended items.
+    fn behind_items(&self) -> Result<usize, Error> {
+        let mut items = self.extended_items();
+        while items.next().is_some() {}
+        let failed = || {
+            let (need, have) = items.shortfall();
+            self.error(ErrorKind::ExtendedItem, "extended data item", need, have)
+        };
+        Ok(self.facts.fixed() + items.end().ok_or_else(failed)?)
     }
 
     /// Bytes between a kernel header and its payload: one 64-bit word for a PEBS index, up to seven for counters.
@@ -91,12 +97,14 @@ impl<'a> Record<'a> {
         8 * (pebs + counters)
     }
 
+    #[cold]
     fn too_short(&self, field: &'static str) -> Error {
-        self.error(ErrorKind::RecordTooShort, field, self.facts.fixed + self.extension_bytes(), self.bytes.len())
+        self.error(ErrorKind::RecordTooShort, field, self.facts.fixed() + self.extension_bytes(), self.bytes.len())
     }
 
+    #[cold]
     fn error(&self, kind: ErrorKind, field: &'static str, need: usize, have: usize) -> Error {
-        Error::new(kind, Consequence::Record, self.facts.offset, field, need as u64, have as u64)
+        Error::new(kind, Consequence::Record, self.facts.offset(), field, need as u64, have as u64)
             .in_buffer(self.facts.buffer, self.facts.buffer_offset)
             .in_record(self.facts.index)
     }

@@ -1,7 +1,7 @@
 //! The marker word of a record: what kind it is, and how long.
 
 use super::{HeaderType, RecordKind};
-use crate::bytes::{u16_at, u32_at};
+use crate::bytes::u16_at;
 
 /// What the layout version of a file changes in its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) struct Shape {
     /// Bytes of the record, without padding.
     pub(super) size: usize,
     /// Bytes of the fixed header.
-    pub(super) fixed: usize,
+    pub(super) fixed: u8,
     /// What the fixed header is called.
     pub(super) name: &'static str,
     /// The rule for the size is a guess: accept it only if another marker follows.
@@ -25,9 +25,24 @@ pub(super) struct Shape {
 }
 
 impl Shape {
+    /// `word`: the first of the record at `pos`.
     #[inline]
-    pub(super) fn read(bytes: &[u8], pos: usize, dialect: Dialect) -> Option<Self> {
-        let word = u32_at(bytes, pos)?;
+    pub(super) fn read(word: u32, bytes: &[u8], pos: usize, dialect: Dialect) -> Option<Self> {
+        // Most records of most traces.
+        if word & 0xC0FE_0000 == 0xC012_0000 {
+            return Some(Self {
+                header_type: HeaderType((word >> 16) as u8),
+                kind: RecordKind::EventHeader,
+                size: (word & 0xFFFF) as usize,
+                fixed: 0x50,
+                name: "event header",
+                unsure: false,
+            });
+        }
+        Self::read_other(word, bytes, pos, dialect)
+    }
+
+    fn read_other(word: u32, bytes: &[u8], pos: usize, dialect: Dialect) -> Option<Self> {
         let [low0, low1, header_type, high] = word.to_le_bytes();
         let low = usize::from(u16::from_le_bytes([low0, low1]));
         let shape = |header_type: u8, kind, size, fixed, name| Self {

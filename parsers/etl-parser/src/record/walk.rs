@@ -3,7 +3,7 @@
 use super::shape::{Dialect, Shape};
 use super::{Facts, Record};
 use crate::buffer::{BUFFER_HEADER_BYTES, Buffer};
-use crate::bytes::{align8, u32_at};
+use crate::bytes::{align8, u32_at, u64_at};
 use crate::error::{Consequence, Error, ErrorKind};
 
 /// Walks the records of a buffer. Advances by at least 8 bytes a step; after an error it has ended.
@@ -11,6 +11,8 @@ use crate::error::{Consequence, Error, ErrorKind};
 #[must_use = "records are read as the iterator advances"]
 pub struct Records<'a> {
     buffer: Buffer<'a>,
+    /// What all records of the buffer have in common.
+    facts: Facts,
     pos: usize,
     index: u32,
     done: bool,
@@ -18,12 +20,12 @@ pub struct Records<'a> {
 
 impl<'a> Records<'a> {
     pub(crate) fn new(buffer: Buffer<'a>) -> Self {
-        Self { buffer, pos: BUFFER_HEADER_BYTES, index: 0, done: false }
+        Self::resume(buffer, BUFFER_HEADER_BYTES, 0)
     }
 
     /// Continues a walk at a position that an earlier one reached.
     pub(crate) fn resume(buffer: Buffer<'a>, pos: usize, index: u32) -> Self {
-        Self { buffer, pos, index, done: false }
+        Self { facts: Facts::of_buffer(&buffer), buffer, pos, index, done: false }
     }
 
     /// Position of the next record in the buffer, in bytes.
@@ -53,6 +55,39 @@ impl<'a> Records<'a> {
         self.buffer.info.offset.saturating_add(within)
     }
 
+    /// There are fewer than eight bytes, or a word that ends the buffer.
+    #[cold]
+    fn end(&mut self) -> Option<Result<Record<'a>, Error>> {
+        let bytes = self.buffer.bytes;
+        if u32_at(bytes, self.pos) == Some(u32::MAX) {
+            self.done = true;
+            return None;
+        }
+        let need = self.buffer.end - self.pos;
+        let kind = self.missing_data().unwrap_or(ErrorKind::RecordTooShort);
+        self.fail(kind, "data of the buffer", need.max(8), bytes.len().saturating_sub(self.pos))
+    }
+
+    /// The record at hand is longer than what is there.
+    #[cold]
+    fn too_long(&mut self, shape: &Shape) -> Option<Result<Record<'a>, Error>> {
+        let available = self.buffer.bytes.len().saturating_sub(self.pos);
+        match self.missing_data() {
+            // What a record says that runs into missing data is true; that the data is missing is the damage.
+            Some(kind) if self.pos + shape.size <= self.buffer.end => {
+                let need = self.buffer.end - self.pos;
+                self.fail(kind, "data of the buffer", need, available)
+            }
+            _ => self.fail(ErrorKind::RecordTooLong, shape.name, shape.size, available),
+        }
+    }
+
+    /// Whether the data ends at `pos`, or another record stands there.
+    fn is_marker_or_end(&self, pos: usize) -> bool {
+        let is_marker = |word: u32| word & 0x8000_0000 != 0;
+        pos >= self.buffer.end || u32_at(self.buffer.bytes, pos).is_some_and(is_marker)
+    }
+
     #[cold]
     fn fail(
         &mut self,
@@ -72,80 +107,57 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, Error>;
 
-    #[inline]
+    // Always: what a loop does not look at of a record is then not worked out either.
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.done || self.pos >= self.buffer.end {
             return None;
         }
-        let bytes = self.buffer.bytes;
-        let available = bytes.len().saturating_sub(self.pos);
-        let word = u32_at(bytes, self.pos).unwrap_or(0);
-        if word == u32::MAX {
-            self.done = true;
-            return None;
-        }
-        if available < 8 {
-            let need = self.buffer.end - self.pos;
-            let kind = self.missing_data().unwrap_or(ErrorKind::RecordTooShort);
-            return self.fail(kind, "data of the buffer", need.max(8), available);
-        }
-        let Some(shape) = Shape::read(bytes, self.pos, self.buffer.dialect) else {
+        let behind = self.buffer.bytes.get(self.pos..).unwrap_or(&[]);
+        let Some(word) = u64_at(behind, 0).map(|both| both as u32).filter(|word| *word != u32::MAX) else {
+            return self.end();
+        };
+        let Some(shape) = Shape::read(word, self.buffer.bytes, self.pos, self.buffer.dialect) else {
             return self.fail(ErrorKind::UnknownMarker, "record marker", 0, word as usize);
         };
-        if shape.size < shape.fixed {
-            return self.fail(ErrorKind::RecordTooShort, shape.name, shape.fixed, shape.size);
+        if shape.size < usize::from(shape.fixed) {
+            return self.fail(ErrorKind::RecordTooShort, shape.name, shape.fixed.into(), shape.size);
         }
-        let Some(record) = bytes.get(self.pos..self.pos + shape.size) else {
-            return match self.missing_data() {
-                // What a record says that runs into missing data is true; that the data is missing is the damage.
-                Some(kind) if self.pos + shape.size <= self.buffer.end => {
-                    let need = self.buffer.end - self.pos;
-                    self.fail(kind, "data of the buffer", need, available)
-                }
-                _ => self.fail(ErrorKind::RecordTooLong, shape.name, shape.size, available),
-            };
-        };
+        let Some(record) = behind.get(..shape.size) else { return self.too_long(&shape) };
         let next = self.pos + align8(shape.size);
-        if shape.unsure {
-            let at_end = next >= self.buffer.end;
-            if !at_end && u32_at(bytes, next).is_none_or(|word| word & 0x8000_0000 == 0) {
-                return self.fail(ErrorKind::UnknownMarker, "record marker", 0, word as usize);
-            }
+        if shape.unsure && !self.is_marker_or_end(next) {
+            return self.fail(ErrorKind::UnknownMarker, "record marker", 0, word as usize);
         }
-        let info = self.buffer.info;
         let facts = Facts {
+            pos: self.pos as u32,
+            index: self.index,
             header_type: shape.header_type,
             kind: shape.kind,
             fixed: shape.fixed,
-            offset: self.offset(),
-            pos: self.pos as u32,
-            index: self.index,
-            buffer: info.index,
-            buffer_offset: info.offset,
-            cpu: info.header.cpu(),
+            ..self.facts
         };
         self.pos = next;
-        self.index = self.index.saturating_add(1);
+        self.index = self.index.wrapping_add(1);
         Some(Ok(Record { bytes: record, facts }))
     }
 }
 
 /// The raw time stamp of a record of which at least the first 64 bytes are at hand, if it ends within `limit` bytes.
 pub(crate) fn peek_ticks(bytes: &[u8], limit: usize, dialect: Dialect) -> Option<i64> {
-    let shape = Shape::read(bytes, 0, dialect)?;
-    if shape.size < shape.fixed || shape.size > limit {
+    let shape = Shape::read(u32_at(bytes, 0)?, bytes, 0, dialect)?;
+    if shape.size < usize::from(shape.fixed) || shape.size > limit {
         return None;
     }
     let facts = Facts {
-        header_type: shape.header_type,
-        kind: shape.kind,
-        fixed: shape.fixed,
-        offset: 0,
+        buffer_offset: 0,
         pos: 0,
         index: 0,
         buffer: 0,
-        buffer_offset: 0,
         cpu: 0,
+        header_type: shape.header_type,
+        kind: shape.kind,
+        fixed: shape.fixed,
+        decompressed: false,
     };
     Record { bytes: bytes.get(..shape.size).unwrap_or(bytes), facts }.ticks()
 }

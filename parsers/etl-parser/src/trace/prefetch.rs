@@ -2,7 +2,7 @@
 
 use super::Trace;
 use crate::buffer::BUFFER_HEADER_BYTES;
-use crate::bytes::{align8, array_at, u64_at};
+use crate::bytes::align8;
 
 /// Steps after which records are looked at: where they are small, the processor has fetched them anyway.
 const TRIAL_STEPS: usize = 8;
@@ -10,31 +10,36 @@ const TRIAL_STEPS: usize = 8;
 /// Mean bytes of a record from which on that pays: four cache lines, since two of them hold its header.
 const WORTHWHILE_BYTES: usize = 256;
 
-/// The last byte of an event's header that readers look at first: provider and id stand before it.
-const LAST_NEEDED: usize = 0x2F;
+/// Bytes of an event's header that readers look at first: provider and id are among them.
+const NEEDED: usize = 0x30;
 
 /// A walk over one buffer that trusts what it reads: nothing comes of it but bytes in a cache.
 struct Walk<'a> {
-    bytes: &'a [u8],
-    pos: usize,
+    /// From the record on that comes next; empty at the end, or where there is no record.
+    rest: &'a [u8],
 }
 
 impl Walk<'_> {
-    /// Goes on to the next record; `None` at the end, or where there is no record.
+    /// Goes on to the next record: how many bytes that is, 0 at the end.
     #[inline]
-    fn step(&mut self) -> Option<u8> {
-        let word = u64_at(self.bytes, self.pos)?;
-        let [low0, low1, header_type, high, size0, size1, ..] = word.to_le_bytes();
-        // The size of kernel records stands behind the marker.
-        let is_kernel = high >= 0xC0 && matches!(header_type, 0x01..=0x04 | 0x10 | 0x11);
-        let size = u16::from_le_bytes(if is_kernel { [size0, size1] } else { [low0, low1] });
-        if high < 0x80 || size == 0 {
-            return None;
-        }
-        let [needed] = array_at::<1>(self.bytes, self.pos + LAST_NEEDED)?;
-        self.pos += align8(usize::from(size));
-        Some(needed)
+    fn step(&mut self) -> usize {
+        let size = self.rest.first_chunk::<NEEDED>().map_or(0, |head| {
+            std::hint::black_box(head.last());
+            size_of_record(head)
+        });
+        self.rest = self.rest.get(size..).filter(|_| size > 0).unwrap_or(&[]);
+        size
     }
+}
+
+/// Bytes of a record, padded; 0 where there is none.
+#[inline]
+fn size_of_record(head: &[u8; NEEDED]) -> usize {
+    let [low0, low1, header_type, high, size0, size1, ..] = *head;
+    // The size of kernel records stands behind the marker.
+    let is_kernel = high >= 0xC0 && matches!(header_type, 0x01..=0x04 | 0x10 | 0x11);
+    let size = u16::from_le_bytes(if is_kernel { [size0, size1] } else { [low0, low1] });
+    if high < 0x80 { 0 } else { align8(usize::from(size)) }
 }
 
 impl Trace<'_> {
@@ -51,21 +56,19 @@ impl Trace<'_> {
             .map(|info| {
                 let stored = self.stored(info);
                 let bytes = stored.get(..info.header.end_of_data() as usize).unwrap_or(stored);
-                Walk { bytes, pos: BUFFER_HEADER_BYTES }
+                Walk { rest: bytes.get(BUFFER_HEADER_BYTES..).unwrap_or(&[]) }
             })
             .collect();
-        if walks.len() < 2 {
+        let buffers = walks.len();
+        if buffers < 2 {
             return;
         }
-        for _ in 0..TRIAL_STEPS {
-            walks.retain_mut(|walk| std::hint::black_box(walk.step()).is_some());
-        }
-        let walked: usize = walks.iter().map(|walk| walk.pos - BUFFER_HEADER_BYTES).sum();
-        if walked < walks.len() * TRIAL_STEPS * WORTHWHILE_BYTES {
+        let mut step = || walks.iter_mut().map(Walk::step).sum::<usize>();
+        let walked: usize = (0..TRIAL_STEPS).map(|_| step()).sum();
+        if walked < buffers * TRIAL_STEPS * WORTHWHILE_BYTES {
             return;
         }
-        while !walks.is_empty() {
-            walks.retain_mut(|walk| std::hint::black_box(walk.step()).is_some());
-        }
+        // Buffers of a trace have about as many records each: most end together.
+        while step() > 0 {}
     }
 }
