@@ -66,6 +66,7 @@ pub(super) fn expected(kind: Kind) -> &'static str {
 
 /// A side file: what it is, and whether it could be used. A file that holds several kinds has an entry for each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SideInput {
     /// Path.
     pub path: String,

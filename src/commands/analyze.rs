@@ -13,7 +13,7 @@ use crate::terminal::with_bar;
 pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
-    let targets = Target::all(&options.output, options.format, options.table)?;
+    let targets = Target::all(&options.output, options.format, options.table, options.compact)?;
     let side = options.side.named();
     let named = side.iter().map(|side| side.path.clone());
     refuse_to_overwrite(&options.output, &options.inputs.iter().cloned().chain(named).collect::<Vec<_>>())?;

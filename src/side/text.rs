@@ -23,6 +23,7 @@ const MAX_NAMED: usize = 8;
 
 /// How the encoding of a text is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EncodingBy {
     /// A byte order mark says so.
