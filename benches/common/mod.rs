@@ -50,7 +50,7 @@ pub fn afd(bytes: u64, compressed: bool) -> Sample {
 
 /// One trace at `path`.
 pub fn written(path: &Path, bytes: u64, afd_per_mille: u64, compressed: bool) -> Sample {
-    let bulk = Bulk { size: bytes, afd_per_mille, processors: 8, compressed, seed: 1 };
+    let bulk = Bulk { size: bytes, afd_per_mille, new_addresses: false, processors: 8, compressed, seed: 1 };
     let out = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
     let done = bulk::write(out, &bulk).unwrap();
     let bytes = std::fs::metadata(path).unwrap().len();

@@ -7,6 +7,8 @@ use crate::bytes::{align8, u32_at, u64_at};
 use crate::error::{Consequence, Error, ErrorKind};
 
 /// Walks the records of a buffer. Advances by at least 8 bytes a step; after an error it has ended.
+///
+/// An iterator over `Result`s; in a loop over very many records [`Records::next_whole`] costs less.
 #[derive(Debug, Clone)]
 #[must_use = "records are read as the iterator advances"]
 pub struct Records<'a> {
@@ -16,6 +18,7 @@ pub struct Records<'a> {
     pos: usize,
     index: u32,
     done: bool,
+    damage: Option<Box<Error>>,
 }
 
 impl<'a> Records<'a> {
@@ -25,7 +28,7 @@ impl<'a> Records<'a> {
 
     /// Continues a walk at a position that an earlier one reached.
     pub(crate) fn resume(buffer: Buffer<'a>, pos: usize, index: u32) -> Self {
-        Self { facts: Facts::of_buffer(&buffer), buffer, pos, index, done: false }
+        Self { facts: Facts::of_buffer(&buffer), buffer, pos, index, done: false, damage: None }
     }
 
     /// Position of the next record in the buffer, in bytes.
@@ -55,78 +58,34 @@ impl<'a> Records<'a> {
         self.buffer.info.offset.saturating_add(within)
     }
 
-    /// There are fewer than eight bytes, or a word that ends the buffer.
-    #[cold]
-    fn end(&mut self) -> Option<Result<Record<'a>, Error>> {
-        let bytes = self.buffer.bytes;
-        if u32_at(bytes, self.pos) == Some(u32::MAX) {
-            self.done = true;
-            return None;
-        }
-        let need = self.buffer.end - self.pos;
-        let kind = self.missing_data().unwrap_or(ErrorKind::RecordTooShort);
-        self.fail(kind, "data of the buffer", need.max(8), bytes.len().saturating_sub(self.pos))
-    }
-
-    /// The record at hand is longer than what is there.
-    #[cold]
-    fn too_long(&mut self, shape: &Shape) -> Option<Result<Record<'a>, Error>> {
-        let available = self.buffer.bytes.len().saturating_sub(self.pos);
-        match self.missing_data() {
-            // What a record says that runs into missing data is true; that the data is missing is the damage.
-            Some(kind) if self.pos + shape.size <= self.buffer.end => {
-                let need = self.buffer.end - self.pos;
-                self.fail(kind, "data of the buffer", need, available)
-            }
-            _ => self.fail(ErrorKind::RecordTooLong, shape.name, shape.size, available),
-        }
-    }
-
-    /// Whether the data ends at `pos`, or another record stands there.
-    fn is_marker_or_end(&self, pos: usize) -> bool {
-        let is_marker = |word: u32| word & 0x8000_0000 != 0;
-        pos >= self.buffer.end || u32_at(self.buffer.bytes, pos).is_some_and(is_marker)
-    }
-
-    #[cold]
-    fn fail(
-        &mut self,
-        kind: ErrorKind,
-        field: &'static str,
-        need: usize,
-        have: usize,
-    ) -> Option<Result<Record<'a>, Error>> {
-        self.done = true;
-        let info = self.buffer.info;
-        Some(Err(Error::new(kind, Consequence::RestOfBuffer, self.offset(), field, need as u64, have as u64)
-            .in_buffer(info.index, info.offset)
-            .in_record(self.index)))
-    }
-}
-
-impl<'a> Iterator for Records<'a> {
-    type Item = Result<Record<'a>, Error>;
-
+    /// The next record; `None` where the buffer ends, or where it is damaged: [`Records::take_damage`] then tells.
     // Always: what a loop does not look at of a record is then not worked out either.
     #[inline(always)]
-    fn next(&mut self) -> Option<Self::Item> {
+    pub fn next_whole(&mut self) -> Option<Record<'a>> {
         if self.done || self.pos >= self.buffer.end {
             return None;
         }
         let behind = self.buffer.bytes.get(self.pos..).unwrap_or(&[]);
         let Some(word) = u64_at(behind, 0).map(|both| both as u32).filter(|word| *word != u32::MAX) else {
-            return self.end();
+            self.end();
+            return None;
         };
         let Some(shape) = Shape::read(word, self.buffer.bytes, self.pos, self.buffer.dialect) else {
-            return self.fail(ErrorKind::UnknownMarker, "record marker", 0, word as usize);
+            self.fail(ErrorKind::UnknownMarker, "record marker", 0, word as usize);
+            return None;
         };
         if shape.size < usize::from(shape.fixed) {
-            return self.fail(ErrorKind::RecordTooShort, shape.name, shape.fixed.into(), shape.size);
+            self.fail(ErrorKind::RecordTooShort, shape.name, shape.fixed.into(), shape.size);
+            return None;
         }
-        let Some(record) = behind.get(..shape.size) else { return self.too_long(&shape) };
+        let Some(record) = behind.get(..shape.size) else {
+            self.too_long(&shape);
+            return None;
+        };
         let next = self.pos + align8(shape.size);
         if shape.unsure && !self.is_marker_or_end(next) {
-            return self.fail(ErrorKind::UnknownMarker, "record marker", 0, word as usize);
+            self.fail(ErrorKind::UnknownMarker, "record marker", 0, word as usize);
+            return None;
         }
         let facts = Facts {
             pos: self.pos as u32,
@@ -138,7 +97,68 @@ impl<'a> Iterator for Records<'a> {
         };
         self.pos = next;
         self.index = self.index.wrapping_add(1);
-        Some(Ok(Record { bytes: record, facts }))
+        Some(Record { bytes: record, facts })
+    }
+
+    /// The damage that ended the walk, once.
+    pub fn take_damage(&mut self) -> Option<Error> {
+        self.damage.take().map(|error| *error)
+    }
+
+    /// There are fewer than eight bytes, or a word that ends the buffer.
+    #[cold]
+    fn end(&mut self) {
+        let bytes = self.buffer.bytes;
+        if u32_at(bytes, self.pos) == Some(u32::MAX) {
+            self.done = true;
+            return;
+        }
+        let need = self.buffer.end - self.pos;
+        let kind = self.missing_data().unwrap_or(ErrorKind::RecordTooShort);
+        self.fail(kind, "data of the buffer", need.max(8), bytes.len().saturating_sub(self.pos));
+    }
+
+    /// The record at hand is longer than what is there.
+    #[cold]
+    fn too_long(&mut self, shape: &Shape) {
+        let available = self.buffer.bytes.len().saturating_sub(self.pos);
+        match self.missing_data() {
+            // What a record says that runs into missing data is true; that the data is missing is the damage.
+            Some(kind) if self.pos + shape.size <= self.buffer.end => {
+                let need = self.buffer.end - self.pos;
+                self.fail(kind, "data of the buffer", need, available);
+            }
+            _ => self.fail(ErrorKind::RecordTooLong, shape.name, shape.size, available),
+        }
+    }
+
+    /// Whether the data ends at `pos`, or another record stands there.
+    #[cold]
+    fn is_marker_or_end(&self, pos: usize) -> bool {
+        let is_marker = |word: u32| word & 0x8000_0000 != 0;
+        pos >= self.buffer.end || u32_at(self.buffer.bytes, pos).is_some_and(is_marker)
+    }
+
+    #[cold]
+    fn fail(&mut self, kind: ErrorKind, field: &'static str, need: usize, have: usize) {
+        self.done = true;
+        let info = self.buffer.info;
+        let error = Error::new(kind, Consequence::RestOfBuffer, self.offset(), field, need as u64, have as u64)
+            .in_buffer(info.index, info.offset)
+            .in_record(self.index);
+        self.damage = Some(Box::new(error));
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<Record<'a>, Error>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.next_whole() {
+            Some(record) => Some(Ok(record)),
+            None => self.take_damage().map(Err),
+        }
     }
 }
 
