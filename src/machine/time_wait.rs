@@ -133,6 +133,8 @@ impl TimeWait {
     pub fn owners(&mut self, now: FileTime, most: u32) -> Vec<(Owner, u32)> {
         self.expire(now);
         let mut counts: FastMap<Owner, u32> = FastMap::default();
+        // Releases of one owner often follow each other.
+        let mut run = (Owner::Unknown, 0);
         let mut too_many = self.counts.0.saturating_sub(most);
         for release in self.releases.iter().skip(self.past_short) {
             if too_many > 0 && release.port.is_none() {
@@ -140,10 +142,15 @@ impl TimeWait {
                 continue;
             }
             if is_current(&self.current, release) {
-                *counts.entry(release.owner).or_default() += 1;
+                if release.owner != run.0 {
+                    *counts.entry(run.0).or_default() += run.1;
+                    run = (release.owner, 0);
+                }
+                run.1 += 1;
             }
         }
-        let mut counts: Vec<(Owner, u32)> = counts.into_iter().collect();
+        *counts.entry(run.0).or_default() += run.1;
+        let mut counts: Vec<(Owner, u32)> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
         counts.sort_unstable();
         counts
     }

@@ -1,7 +1,7 @@
 //! Walks the records of a buffer.
 
 use super::shape::{Dialect, Shape};
-use super::{Facts, Record};
+use super::{EventHead, Facts, HeaderType, Record, RecordKind};
 use crate::buffer::{BUFFER_HEADER_BYTES, Buffer};
 use crate::bytes::{align8, u32_at, u64_at};
 use crate::error::{Consequence, Error, ErrorKind};
@@ -70,6 +70,27 @@ impl<'a> Records<'a> {
             self.end();
             return None;
         };
+        if let Some(size) = Shape::event_size(word).filter(|size| *size >= EventHead::BYTES)
+            && let Some(record) = behind.get(..size)
+        {
+            let header_type = HeaderType((word >> 16) as u8);
+            return Some(self.record(record, header_type, RecordKind::EventHeader, EventHead::BYTES as u8));
+        }
+        self.next_other(word)
+    }
+
+    /// The record at hand, behind which the walk goes on.
+    #[inline(always)]
+    fn record(&mut self, bytes: &'a [u8], header_type: HeaderType, kind: RecordKind, fixed: u8) -> Record<'a> {
+        let facts = Facts { pos: self.pos as u32, index: self.index, header_type, kind, fixed, ..self.facts };
+        self.pos += align8(bytes.len());
+        self.index = self.index.wrapping_add(1);
+        Record { bytes, facts }
+    }
+
+    /// A record of any kind that begins with this word.
+    #[inline(never)]
+    fn next_other(&mut self, word: u32) -> Option<Record<'a>> {
         let Some(shape) = Shape::read(word, self.buffer.bytes, self.pos, self.buffer.dialect) else {
             self.fail(ErrorKind::UnknownMarker, "record marker", 0, word as usize);
             return None;
@@ -78,26 +99,16 @@ impl<'a> Records<'a> {
             self.fail(ErrorKind::RecordTooShort, shape.name, shape.fixed.into(), shape.size);
             return None;
         }
+        let behind = self.buffer.bytes.get(self.pos..).unwrap_or(&[]);
         let Some(record) = behind.get(..shape.size) else {
             self.too_long(&shape);
             return None;
         };
-        let next = self.pos + align8(shape.size);
-        if shape.unsure && !self.is_marker_or_end(next) {
+        if shape.unsure && !self.is_marker_or_end(self.pos + align8(shape.size)) {
             self.fail(ErrorKind::UnknownMarker, "record marker", 0, word as usize);
             return None;
         }
-        let facts = Facts {
-            pos: self.pos as u32,
-            index: self.index,
-            header_type: shape.header_type,
-            kind: shape.kind,
-            fixed: shape.fixed,
-            ..self.facts
-        };
-        self.pos = next;
-        self.index = self.index.wrapping_add(1);
-        Some(Record { bytes: record, facts })
+        Some(self.record(record, shape.header_type, shape.kind, shape.fixed))
     }
 
     /// The damage that ended the walk, once.
