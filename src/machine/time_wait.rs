@@ -95,10 +95,10 @@ impl TimeWait {
         }
         self.counts.0 += 1;
         self.counts.1 += 1;
-        self.releases.push_back(Release { time: now, number: self.released, owner, port });
-        if self.releases.len() > MAX_RELEASES {
+        if self.releases.len() >= MAX_RELEASES {
             self.forget_overtaken();
         }
+        self.releases.push_back(Release { time: now, number: self.released, owner, port });
     }
 
     /// A port is in use again.
@@ -188,13 +188,13 @@ impl TimeWait {
         }
     }
 
-    /// Drops what is not current; and of the rest the oldest, of which there can only be too many where port numbers are
-    /// not known.
+    /// Before another one comes, drops what is not current; and of the rest the oldest, of which there can only be too many
+    /// where port numbers are not known.
     fn forget_overtaken(&mut self) {
         let first_short = self.releases.get(self.past_short).map_or(u64::MAX, |release| release.number);
         self.releases.retain(|release| is_current(&self.current, release));
         self.past_short = self.releases.partition_point(|release| release.number < first_short);
-        while self.releases.len() > MAX_RELEASES / 2 {
+        while self.releases.len() >= MAX_RELEASES / 2 {
             self.drop_first();
         }
     }
