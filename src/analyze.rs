@@ -26,6 +26,7 @@ use crate::event::{EventMeta, NetEvent};
 use crate::hash::FastSet;
 use crate::machine::ranges::{PoolRange, PoolRanges};
 use crate::machine::sources::{Followed, Follower, Sources};
+use crate::machine::window::Window;
 use crate::pipeline::coverage::Coverage;
 use crate::pipeline::{Observer, Threads, replay};
 use crate::progress::Progress;
@@ -45,6 +46,8 @@ pub struct Options {
     pub threads: usize,
     /// The dynamic port range of all pools, instead of what listings say.
     pub pool: Option<PoolRange>,
+    /// What is counted; state is followed from the beginning.
+    pub window: Window,
 }
 
 /// What became of a case.
@@ -86,19 +89,19 @@ fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progr
         opened.into_iter().map(|opened| ((opened.path, opened.input), opened.trace)).unzip();
     let sources = Sources::of(&traces, &contents.side, progress)?;
     let ranges = PoolRanges::new(options.pool, &contents.side.dynamic_ports);
-    let watch =
-        || Watched { follower: Follower::new(&sources, ranges), providers: vec![BTreeSet::new(); traces.len()] };
+    let watch = || Watched {
+        follower: Follower::new(&sources, ranges, options.window),
+        providers: vec![BTreeSet::new(); traces.len()],
+    };
     let (watched, coverages) = replay(&traces, sources.groups(), progress, watch)?;
     let Watched { follower, providers } = watched;
     let (findings, (), Followed { logs, repeated }) = follower.finish();
     if logs.repeated > 0 {
         let count = counted(logs.repeated, "event");
-        notes.push(format!(
-            "{count} of the log of Winsock-AFD's channel are of the time of the traces, which tell them too: counted once"
-        ));
+        notes.push(format!("the traces also hold {count} of the log of the Winsock-AFD channel: counted once"));
     }
     if repeated > 0 {
-        notes.push(format!("{} stand in two traces of the case: counted once", counted(repeated, "event")));
+        notes.push(format!("two traces of the case hold the same {}: counted once", counted(repeated, "event")));
     }
     notes.extend(unusable.iter().map(|not_used| format!("{not_used}; not used")));
     if providers.iter().any(|providers| providers.len() > MAX_PROVIDERS) {
@@ -107,8 +110,14 @@ fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progr
     let several = sources.starts();
     if several > 1 {
         notes.push(format!(
-            "the traces are of {several} machines, or starts of one: each is followed by itself, and of a pool the fullest is shown"
+            "the traces are from {several} machines, or starts of one machine: each is followed on its own, and of each pool the fullest is shown"
         ));
+    }
+    if sources.starts_inside(options.window) {
+        notes.push(
+            "the traces of several starts overlap with the beginning of what is counted: of the later ones, what was held before --since is not known"
+                .to_owned(),
+        );
     }
     let is_complete = unusable.is_empty() && coverages.iter().all(Coverage::is_whole);
     let facts = labels.into_iter().zip(traces.iter().zip(coverages.into_iter().zip(providers)));

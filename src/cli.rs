@@ -1,6 +1,6 @@
 //! Options and help texts. Touches no file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -10,7 +10,7 @@ use crate::events::{ProviderFilter, StatusFilter, parse_provider, parse_status, 
 use crate::live::parse_duration;
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::side::{Kind, NamedEncoding};
-use crate::time::FileTime;
+use crate::time::{FileTime, Zone};
 
 /// Finds out which processes ran out of ports in an ETW trace
 #[derive(Debug, Parser)]
@@ -41,11 +41,11 @@ Examples:
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Analyze one case: which processes' binds failed for want of a port, how often, since when
+    /// Analyze one case: which processes' binds failed because no local port was free, how often, since when
     Analyze(Analyze),
-    /// Print the events behind a report, one per line; by default binds and connects that failed for want of a port
+    /// Print the events behind a report, one per line; by default the binds and connects that failed because no local port was free
     Events(Events),
-    /// Show what is in a trace, and whether it can answer the question
+    /// Show what a trace holds, and whether it can answer the question
     Info(Info),
     /// Capture on this Windows machine and report, growing while you watch; needs an administrator
     Live(Live),
@@ -62,9 +62,18 @@ pub struct Analyze {
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
 
-    /// Write the report as FORMAT
-    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
-    pub format: ReportFormat,
+    /// Write the report as FORMAT (default: by the ending of --output, else text)
+    #[arg(short, long, value_enum)]
+    pub format: Option<ReportFormat>,
+
+    /// Write to PATH instead of standard output, whole or not at all, in the format of its ending (.txt, .md, .html, .json, .csv);
+    /// repeat it for several reports of one analysis, - is standard output
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Vec<PathBuf>,
+
+    /// Write the table NAME as CSV (default: processes)
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub table: Option<CsvTable>,
 
     /// Side files by name.
     #[command(flatten)]
@@ -74,11 +83,20 @@ pub struct Analyze {
     #[arg(long, value_name = "START:COUNT", value_parser = parse_pool)]
     pub pool: Option<PoolRange>,
 
+    /// Count only what happened at TIME or later (UTC: 2026-11-14T09:12:04Z); sockets and processes are followed from the
+    /// beginning
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub since: Option<FileTime>,
+
+    /// Count only what happened at TIME or earlier; what is held at the end is what was held then
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until: Option<FileTime>,
+
     /// How the text report looks.
     #[command(flatten)]
     pub look: Look,
 
-    /// Exit with 10 if ports were exhausted, with 11 if nearly, with 20 if the inputs cannot tell
+    /// Exit with 10 if ports ran out, with 11 if they nearly did, with 20 if the inputs cannot tell
     #[arg(long)]
     pub fail_on_verdict: bool,
 
@@ -174,6 +192,10 @@ pub struct Events {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until: Option<FileTime>,
 
+    /// Where output goes.
+    #[command(flatten)]
+    pub output: Output,
+
     /// Options of all commands.
     #[command(flatten)]
     pub common: Common,
@@ -195,6 +217,10 @@ pub struct Info {
     /// Write as FORMAT; json is an object for one trace, an array for several
     #[arg(short, long, value_enum, default_value_t = InfoFormat::Text)]
     pub format: InfoFormat,
+
+    /// Where output goes.
+    #[command(flatten)]
+    pub output: Output,
 
     /// Options of all commands.
     #[command(flatten)]
@@ -225,13 +251,13 @@ pub struct Live {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub buffer_mib: u32,
 
-    /// Take events alone: ask the machine for no sockets, processes, handles and port ranges
+    /// Take only events: do not ask the machine for sockets, processes, handles and port ranges
     #[arg(long)]
     pub no_poll: bool,
 
-    /// Write the report at the end as FORMAT
-    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
-    pub format: ReportFormat,
+    /// Write the report at the end as FORMAT (default: by the ending of --output, else text)
+    #[arg(short, long, value_enum)]
+    pub format: Option<ReportFormat>,
 
     /// Take the dynamic port range to be COUNT ports from START on, for all pools (default: what the machine says)
     #[arg(long, value_name = "START:COUNT", value_parser = parse_pool)]
@@ -240,6 +266,10 @@ pub struct Live {
     /// How the text report looks.
     #[command(flatten)]
     pub look: Look,
+
+    /// Where output goes.
+    #[command(flatten)]
+    pub output: Output,
 
     /// Options of all commands.
     #[command(flatten)]
@@ -278,7 +308,7 @@ pub struct Collect {
 
 const COLLECT_HELP: &str = "\
 Runs a trace session, netstat -anobq, tasklist /svc, netsh ... show dynamicport and excludedportrange, and wevtutil epl System.
-Nothing of it changes the server.
+None of this changes the server.
 
 Examples:
   outofports collect --out case.zip
@@ -295,21 +325,65 @@ pub struct Look {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(NARROWEST as i64..))]
     pub width: Option<u16>,
 
+    /// Show times in ZONE: server (as its trace says), utc, local (of this computer), or an offset such as +01:00; JSON and CSV
+    /// stay UTC (default: utc, with the server's own time beside it on the first screen)
+    #[arg(long, value_name = "ZONE", value_parser = parse_zone, default_value = "utc", hide_default_value = true, allow_hyphen_values = true)]
+    pub tz: TimeZone,
+
     /// Write the text report in ASCII alone, for fonts and shells that garble other signs
     #[arg(long)]
     pub ascii: bool,
 }
 
+/// The zone of times for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeZone {
+    /// The server's, as its trace says.
+    Server,
+    /// That of the computer that runs the program.
+    Local,
+    /// This one.
+    Fixed(Zone),
+}
+
+/// Reads `server`, `utc`, `local`, or `+HH:MM`.
+fn parse_zone(text: &str) -> Result<TimeZone, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "server" => return Ok(TimeZone::Server),
+        "local" => return Ok(TimeZone::Local),
+        "utc" | "z" => return Ok(TimeZone::Fixed(Zone::UTC)),
+        _ => {}
+    }
+    let wrong = || "expected server, utc, local, or an offset such as +01:00".to_owned();
+    let (sign, rest) = match text.split_at_checked(1) {
+        Some(("+", rest)) => (1, rest),
+        Some(("-", rest)) => (-1, rest),
+        _ => return Err(wrong()),
+    };
+    let (hours, minutes) = rest.split_once(':').unwrap_or(match rest.len() {
+        4 => rest.split_at_checked(2).unwrap_or((rest, "0")),
+        _ => (rest, "0"),
+    });
+    let number = |text: &str| text.parse::<u8>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let (hours, minutes) = (number(hours).ok_or_else(wrong)?, number(minutes).filter(|n| *n < 60).ok_or_else(wrong)?);
+    let ahead = sign * (i32::from(hours) * 60 + i32::from(minutes));
+    Zone::ahead(ahead).map(TimeZone::Fixed).ok_or_else(wrong)
+}
+
 /// The narrowest text report, in columns.
 pub const NARROWEST: usize = 60;
+
+/// Where output goes, of commands that write one.
+#[derive(Debug, Args)]
+pub struct Output {
+    /// Write to PATH instead of standard output, whole or not at all
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+}
 
 /// Options of all commands.
 #[derive(Debug, Args)]
 pub struct Common {
-    /// Write to PATH instead of standard output, whole or not at all
-    #[arg(short, long, value_name = "PATH")]
-    pub output: Option<PathBuf>,
-
     /// Read on N threads; the output is the same for any number (default: one for each CPU)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -326,7 +400,7 @@ pub struct Common {
     #[arg(short, long)]
     pub quiet: bool,
 
-    /// Tell on standard error what was read and how fast
+    /// Report on standard error what was read and how fast
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -362,10 +436,55 @@ pub enum ReportFormat {
     Text,
     /// For tickets: verdict, tables and next steps, the rest folded
     Markdown,
+    /// For a browser: one file with pictures, which works from disk and asks no network
+    Html,
     /// One document, described in SCHEMA.md
     Json,
-    /// One row for each process
+    /// A table for spreadsheets, see --table; a file begins with a byte order mark, which Excel needs, standard output does not
     Csv,
+}
+
+/// Tables of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CsvTable {
+    /// One row for each process
+    Processes,
+    /// One row for each status that binds, connects or creates failed with
+    Failures,
+    /// One row for each process that holds ports of a pool
+    Holders,
+    /// One row for each image whose processes hold ports together
+    Images,
+    /// One row for each step of time, 60 at most
+    Timeline,
+}
+
+impl CsvTable {
+    /// As reports know it.
+    pub fn of_report(self) -> crate::report::csv::Table {
+        use crate::report::csv::Table;
+        match self {
+            Self::Processes => Table::Processes,
+            Self::Failures => Table::Failures,
+            Self::Holders => Table::Holders,
+            Self::Images => Table::Images,
+            Self::Timeline => Table::Timeline,
+        }
+    }
+}
+
+impl ReportFormat {
+    /// The format that the ending of a file's name asks for; `None` where it is no format's.
+    pub fn by_ending(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "txt" => Some(Self::Text),
+            "md" | "markdown" => Some(Self::Markdown),
+            "html" | "htm" => Some(Self::Html),
+            "json" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
+            _ => None,
+        }
+    }
 }
 
 /// Formats of `events`.

@@ -1,5 +1,7 @@
 //! What the analysis works on: socket and process events, whatever wrote them.
 
+use std::sync::Arc;
+
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::status::NtStatus;
 use crate::time::FileTime;
@@ -44,7 +46,7 @@ pub struct LogEntry {
 }
 
 /// A socket event as the log of Winsock-AFD's channel has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedEvent {
     /// When.
     pub time: FileTime,
@@ -52,10 +54,14 @@ pub struct LoggedEvent {
     pub header_pid: Option<u32>,
     /// Event id.
     pub id: u16,
+    /// Version of the event.
+    pub version: u8,
     /// Where it stands.
     pub entry: LogEntry,
     /// What happened.
     pub event: SocketEvent,
+    /// Its fields by name, as the log shows them.
+    pub fields: Arc<[(String, String)]>,
 }
 
 impl LoggedEvent {
@@ -142,7 +148,7 @@ pub enum TransportEvent {
         /// Kernel address.
         endpoint: u64,
     },
-    /// A bind or connect was refused for want of a port, or for another reason that the status tells.
+    /// A bind or connect was refused because no local port was free, or for another reason that the status tells.
     Refused {
         /// Protocol.
         protocol: Protocol,

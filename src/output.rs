@@ -1,7 +1,7 @@
 //! Output files that appear whole or not at all, also where the program is interrupted.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,21 +35,58 @@ impl Unfinished {
     ///
     /// Those of `write`, and what the system says when the file cannot be made or named. Nothing is left then.
     pub fn write_whole<T>(&self, path: &Path, write: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = {
-            // An interrupt waits until it is known what there is to remove.
-            let mut files = self.lock();
-            let file = builder.prefix(".outofports-").tempfile_in(folder_of(path))?;
-            files.push(file.path().to_owned());
-            file
-        };
+        let mut file = self.begin(path)?;
         let result = write(file.as_file_mut());
         // Still locked while the file gets its name.
         let mut files = self.lock();
         files.retain(|unfinished| unfinished != file.path());
         result.and_then(|result| persist(file, path).map(|()| result))
+    }
+
+    /// Writes all these files, which appear when all of them are whole and `between` has succeeded. What was there before stays
+    /// until then.
+    ///
+    /// # Errors
+    ///
+    /// The number of the file at fault, and what the system says when it cannot be made or named; or the error of `between`.
+    /// Nothing is left then, except that files keep their names which had got them before the system refused one of a later file.
+    pub fn write_all_whole<E: From<(usize, io::Error)>>(
+        &self,
+        contents: &[(&Path, &[u8])],
+        between: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut written = Vec::new();
+        let write = || {
+            for (number, (path, bytes)) in contents.iter().enumerate() {
+                // A folder takes no file's name: better now than after others have theirs.
+                let mut file = if path.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { self.begin(path) }
+                    .map_err(|error| (number, error))?;
+                let result = file.write_all(bytes);
+                written.push(file);
+                result.map_err(|error| (number, error))?;
+            }
+            between()
+        };
+        let result = write();
+        let mut files = self.lock();
+        files.retain(|unfinished| !written.iter().any(|file| file.path() == unfinished));
+        result?;
+        for (number, (file, (path, _))) in written.into_iter().zip(contents).enumerate() {
+            persist(file, path).map_err(|error| (number, error))?;
+        }
+        Ok(())
+    }
+
+    /// Begins a file that is to be at `path`.
+    fn begin(&self, path: &Path) -> io::Result<NamedTempFile> {
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        // An interrupt waits until it is known what there is to remove.
+        let mut files = self.lock();
+        let file = builder.prefix(".outofports-").tempfile_in(folder_of(path))?;
+        files.push(file.path().to_owned());
+        Ok(file)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<PathBuf>> {
@@ -69,7 +106,6 @@ pub fn folder_of(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     fn names(folder: &Path) -> usize {
         std::fs::read_dir(folder).unwrap().count()
@@ -88,6 +124,25 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), 1);
+    }
+
+    #[test]
+    fn of_several_files_none_appears_before_all_are_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one"), folder.path().join("none/other"));
+        let unfinished = Unfinished::default();
+        let write = |paths: [&Path; 2], between: io::Result<()>| {
+            let contents = paths.map(|path| (path, b"whole".as_slice()));
+            let between = || between.map_err(|error| (9, error));
+            unfinished.write_all_whole::<(usize, io::Error)>(&contents, between).map_err(|(number, _)| number)
+        };
+        assert_eq!(write([&one, &other], Ok(())), Err(1));
+        assert_eq!(write([folder.path(), &one], Ok(())), Err(0));
+        assert_eq!(write([&one, &folder.path().join("other")], Err(io::Error::other("no"))), Err(9));
+        assert_eq!(names(folder.path()), 0);
+        assert_eq!(write([&one, &folder.path().join("other")], Ok(())), Ok(()));
+        assert_eq!((names(folder.path()), std::fs::read(&one).unwrap()), (2, b"whole".to_vec()));
+        assert!(unfinished.lock().is_empty());
     }
 
     /// Windows removes no file that is open; there the temporary file goes with its handle.

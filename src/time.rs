@@ -42,6 +42,76 @@ impl ShownTime for FileTime {
     }
 }
 
+/// The zone that times are shown in: so many minutes ahead of UTC, the same for all times of a report. The default is UTC.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Zone {
+    ahead_minutes: i32,
+}
+
+impl Zone {
+    /// UTC itself.
+    pub const UTC: Self = Self { ahead_minutes: 0 };
+
+    /// So many minutes ahead of UTC; `None` beyond a day, which no clock on earth is.
+    pub fn ahead(minutes: i32) -> Option<Self> {
+        (minutes.unsigned_abs() < 24 * 60).then_some(Self { ahead_minutes: minutes })
+    }
+
+    /// How many minutes it is ahead of UTC.
+    pub fn ahead_minutes(self) -> i32 {
+        self.ahead_minutes
+    }
+
+    /// `UTC`, `UTC+1:00`, `UTC-3:30`.
+    pub fn name(self) -> String {
+        let sign = match self.ahead_minutes {
+            0 => return "UTC".to_owned(),
+            1.. => '+',
+            _ => '-',
+        };
+        let minutes = self.ahead_minutes.unsigned_abs();
+        format!("UTC{sign}{}:{:02}", minutes / 60, minutes % 60)
+    }
+
+    /// What UTC shows when this zone's clock shows what UTC shows at `time`. What is no date stays as it is.
+    pub fn shifted(self, time: FileTime) -> FileTime {
+        let ahead = i64::from(self.ahead_minutes) * 60 * FileTime::SECOND;
+        let shifted = FileTime(time.0.saturating_add(ahead));
+        if time.to_rfc3339().is_some() && shifted.to_rfc3339().is_some() { shifted } else { time }
+    }
+
+    /// As [`ShownTime::to_clock`].
+    pub fn clock(self, time: FileTime) -> String {
+        self.shifted(time).to_clock()
+    }
+
+    /// `HH:MM:SS`.
+    pub fn second(self, time: FileTime) -> String {
+        let clock = self.clock(time);
+        clock.split('.').next().unwrap_or_default().to_owned()
+    }
+
+    /// As [`ShownTime::to_exact_clock`].
+    pub fn exact_clock(self, time: FileTime) -> String {
+        self.shifted(time).to_exact_clock()
+    }
+
+    /// As [`ShownTime::to_date`].
+    pub fn date(self, time: FileTime) -> String {
+        self.shifted(time).to_date()
+    }
+
+    /// As [`ShownTime::to_minute`].
+    pub fn minute(self, time: FileTime) -> String {
+        self.shifted(time).to_minute()
+    }
+
+    /// As [`ShownTime::to_date_and_time`].
+    pub fn date_and_time(self, time: FileTime) -> String {
+        self.shifted(time).to_date_and_time()
+    }
+}
+
 /// A part of the time in RFC 3339.
 fn part(time: FileTime, part: Range<usize>) -> String {
     let whole = time.to_rfc3339();
@@ -51,6 +121,11 @@ fn part(time: FileTime, part: Range<usize>) -> String {
 /// From a point in time; `None` before 1601.
 pub fn from_timestamp(timestamp: Timestamp) -> Option<FileTime> {
     FileTime::from_unix_nanoseconds(timestamp.as_nanosecond())
+}
+
+/// As a point in time; `None` where it is no date.
+pub fn to_timestamp(time: FileTime) -> Option<Timestamp> {
+    time.to_rfc3339()?.parse().ok()
 }
 
 /// A span in words of at most two units, rounded: `19 min 43 s`.
@@ -103,6 +178,18 @@ mod tests {
             (FileTime(i64::MAX).to_exact_clock(), FileTime(-1).to_date()),
             ("(9223372036854775807)".into(), String::new())
         );
+    }
+
+    #[test]
+    fn zones_shift_dates_and_nothing_else() {
+        // 2025-11-14T09:12:04.1839999Z
+        let time = FileTime(134_075_851_241_839_999);
+        let (ahead, behind) = (Zone::ahead(60).unwrap(), Zone::ahead(-570).unwrap());
+        assert_eq!((ahead.clock(time), ahead.name()), ("10:12:04.183".into(), "UTC+1:00".into()));
+        assert_eq!((behind.date_and_time(time), behind.name()), ("2025-11-13 23:42:04".into(), "UTC-9:30".into()));
+        assert_eq!((Zone::UTC.second(time), Zone::UTC.name()), ("09:12:04".into(), "UTC".into()));
+        assert_eq!(ahead.clock(FileTime(12_345_678)), "+1.2345678 s");
+        assert_eq!(Zone::ahead(24 * 60), None);
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn a_log_of_the_channel_alone_gives_failures_victims_and_holders() {
     let text = run(["analyze".as_ref(), path.as_os_str()]).stdout;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains(&format!("first failure: {LOG}, record 9192, event 1029 (AfdBind)")), "{text}");
-    assert!(text.contains("but 250 events are from the log of Winsock-AFD's channel"), "{text}");
+    assert!(text.contains("but the report takes 250 events from the log of the Winsock-AFD channel"), "{text}");
 }
 
 #[test]
@@ -150,7 +150,9 @@ fn what_a_trace_tells_too_is_not_counted_twice() {
     assert_eq!(both["processes"][holder["process"].as_u64().unwrap() as usize]["pid"], 7312);
     assert_eq!(holder["ports"], 50);
     assert!(
-        notes(&both).iter().any(|note| note.contains("60 events of the log of Winsock-AFD's channel are of the time")),
+        notes(&both)
+            .iter()
+            .any(|note| note.contains("the traces also hold 60 events of the log of the Winsock-AFD channel")),
         "{both}"
     );
     // Beside a trace that tells nothing of sockets the log speaks.
@@ -163,6 +165,116 @@ fn what_a_trace_tells_too_is_not_counted_twice() {
     );
     assert_eq!(summary(&report), json!([[2840, 20, 0, 0], [7312, 0, 50, 10]]));
     assert!(!codes(&report).contains(&"events_lost"));
+}
+
+/// The lines of `events` as objects.
+fn events(inputs: &[&Path], options: &[&str]) -> Vec<Value> {
+    let fixed = ["events", "-f", "ndjson"].iter().chain(options).map(std::ffi::OsStr::new);
+    let ran = run(fixed.chain(inputs.iter().map(|path| path.as_os_str())));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn events_lists_the_failures_of_a_log() {
+    let folder = scratch();
+    let path = folder.path().join(LOG);
+    exhaustion().write(&path);
+    let tasks = "Image Name                     PID Services\r\n========================= ======== ============\r\n\
+                 victim.exe                    2840 N/A\r\nleaky.exe                     7312 N/A\r\n";
+    std::fs::write(folder.path().join("tasklist.txt"), tasks).unwrap();
+    for (inputs, image) in [(&[path.as_path()][..], Value::Null), (&[folder.path()], json!("victim.exe"))] {
+        let lines = events(inputs, &[]);
+        assert_eq!(lines.len(), 20);
+        for (number, line) in lines.iter().enumerate() {
+            let owner = json!([line["owner_pid"], line["owner_image"], line["owner_source"]]);
+            assert_eq!(owner, json!([2840, image, "created_socket"]));
+            assert_eq!(
+                json!([line["id"], line["version"], line["name"], line["pid"]]),
+                json!([1029, 0, "AfdBind", 2840])
+            );
+            assert_eq!(
+                json!([line["trace"], line["cpu"], line["offset"], line["kind"]]),
+                json!([null, null, null, "log_entry"])
+            );
+            assert!(line["log"].as_str().unwrap().ends_with(LOG));
+            assert_eq!(line["log_record"], 9000 + 60 * 3 + 10 + 2 + 3 * number as u64);
+            assert_eq!((&line["fields"]["Status"], &line["fields"]["EnterExit"]), (&json!(NO_PORT), &json!(1)));
+        }
+    }
+    // All of them, each with its owner, and by owner, id, status and provider.
+    let all = events(&[&path], &["--all"]);
+    assert_eq!(all.len(), 250);
+    assert!(all.iter().all(|line| line["owner_source"] == "created_socket"), "{:?}", all[0]);
+    let count = |options: &[&str]| events(&[&path], options).len();
+    assert_eq!((count(&["--pid", "2840"]), count(&["--pid", "7312"])), (20, 0));
+    assert_eq!((count(&["--all", "--pid", "7312"]), count(&["--header-pid", "7312"])), (190, 190));
+    assert_eq!((count(&["--id", "1001"]), count(&["--provider", "afd", "--id", "1000"])), (10, 80));
+    assert_eq!((count(&["--status", "10055"]), count(&["--status", "0xC0000022"])), (20, 0));
+    let table = run(["events".as_ref(), "-f".as_ref(), "csv".as_ref(), path.as_os_str()]).stdout;
+    assert_eq!(table.lines().count(), 21);
+    assert!(table.lines().nth(1).unwrap().ends_with(",9192"), "{table}");
+    let text = run(["events".as_ref(), path.as_os_str()]).stdout;
+    assert!(
+        text.starts_with("2026-03-10T09:31:01.1234617Z RECORD 9192 PID 2840 TID - OWNER 2840 (created_socket)"),
+        "{text}"
+    );
+    // Beside a trace that tells of some of them, each is listed once.
+    let mut written = Written::new();
+    written.failures(61_000, 2840, 20);
+    let trace = written.write(&folder.path().join("server.etl"));
+    let both = events(&[&trace, &path], &[]);
+    assert_eq!(both.len(), 20);
+    assert!(both.iter().all(|line| line["log"].is_null()));
+    let created = events(&[&trace, &path], &["--provider", "afd", "--id", "1000"]);
+    assert_eq!(created.iter().filter(|line| line["trace"].is_null()).count(), 60);
+    let inputs: [&[&Path]; 3] = [&[&trace, &path], &[&path], &[folder.path()]];
+    for inputs in inputs {
+        let inputs: Vec<std::ffi::OsString> = inputs.iter().map(|input| input.as_os_str().to_owned()).collect();
+        assert_eq!(crate::agree::compare(&inputs), Some((20, 0, 1)));
+    }
+    // A trace of another time leaves them alone.
+    let mut written = Written::new();
+    written.failures(500_000, 2840, 3);
+    let trace = written.write(&folder.path().join("later.etl"));
+    let both = events(&[&trace, &path], &[]);
+    assert_eq!((both.len(), both.iter().filter(|line| line["trace"].is_null()).count()), (23, 20));
+    assert!(both.is_sorted_by_key(|line| line["time"].as_str().unwrap()));
+}
+
+#[test]
+fn info_of_a_log_says_what_it_holds() {
+    let folder = scratch();
+    let path = folder.path().join(LOG);
+    exhaustion().write(&path);
+    let info = run(["info".as_ref(), "-f".as_ref(), "json".as_ref(), path.as_os_str()]);
+    assert_eq!(info.code, 0, "{}", info.stderr);
+    let info = info.json();
+    assert_eq!(
+        (&info["kind"], &info["logs"][0]["events"], &info["logs"][0]["used"]),
+        (&json!("evtx"), &json!(250), &json!(250))
+    );
+    assert_eq!(info["logs"][0]["first"], "2026-03-10T09:30:00.1234567Z");
+    let ids = &info["providers"][0]["ids"];
+    let counts = json!([[1000, 80], [1001, 10], [1029, 20], [1030, 140]]);
+    let found: Vec<Value> = ids.as_array().unwrap().iter().map(|row| json!([row["id"], row["records"]])).collect();
+    assert_eq!(json!(found), counts);
+    let answers = &info["answers"];
+    let told =
+        ["bind_failures", "process_names", "holders"].map(|name| answers[name]["answer"].as_str().unwrap().to_owned());
+    assert_eq!(told, ["partly", "no", "partly"]);
+    assert!(answers["bind_failures"]["reason"].as_str().unwrap().starts_with("160 binds in the log"), "{answers}");
+    let text = run(["info".as_ref(), path.as_os_str()]).stdout;
+    assert!(text.contains("250 events, 250 used") && text.contains("Microsoft-Windows-Winsock-AFD"), "{text}");
+    // Listings alone answer what they can.
+    let listings = scratch();
+    let sockets = "  Proto  Local Address          Foreign Address        State           PID\r\n  \
+                   TCP    0.0.0.0:50000          0.0.0.0:0              BOUND           2222\r\n";
+    std::fs::write(listings.path().join("netstat.txt"), sockets).unwrap();
+    let info = run(["info".as_ref(), "-f".as_ref(), "json".as_ref(), listings.path().as_os_str()]).json();
+    let told = ["bind_failures", "process_names", "holders"]
+        .map(|name| info["answers"][name]["answer"].as_str().unwrap().to_owned());
+    assert_eq!(told, ["no", "no", "yes"], "{info}");
 }
 
 #[test]
@@ -316,8 +428,8 @@ fn what_lies_around_a_trace_changes_its_report_by_notes_alone() {
     has(&report, &["closed: ", "denied", "not used"]);
     has(&report, &["secret.zip/server.etl: is encrypted"]);
     has(&report, &["WindowsUpdate.etl: the session lost 1,000 events and 7 buffers"]);
-    has(&report, &["live-copy.etl: the log was not closed by its session"]);
-    has(&report, &["files hold nothing that is known here; not used: "]);
+    has(&report, &["live-copy.etl: the session did not close the log"]);
+    has(&report, &["files hold nothing that this program knows; not used: "]);
     let speaks: Vec<&Value> = report["traces"].as_array().unwrap().iter().map(|trace| &trace["speaks"]).collect();
     assert_eq!(speaks.iter().filter(|speaks| ***speaks == json!(true)).count(), 1, "{speaks:?}");
     assert_eq!(speaks.len(), 3);
@@ -343,5 +455,5 @@ fn what_lies_around_a_trace_changes_its_report_by_notes_alone() {
     is_alike(&report);
     has(&report, &["is encrypted"]);
     has(&report, &["WindowsUpdate.etl: the session lost 1,000 events and 7 buffers"]);
-    has(&report, &["files hold nothing that is known here; not used: "]);
+    has(&report, &["files hold nothing that this program knows; not used: "]);
 }

@@ -4,9 +4,7 @@
 mod judge;
 mod look;
 mod machines;
-mod not_yet;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -30,7 +28,7 @@ pub(crate) struct Row {
 /// What is wrong with a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {
-    /// What it is about: a word of [`not_yet::NOT_YET`].
+    /// What it is about, in one word.
     pub(crate) point: &'static str,
     /// For people.
     pub(crate) text: String,
@@ -86,30 +84,11 @@ fn row(name: String, path: &Path, truth: Screen, cast: &[(u32, String)], failure
     Row { name, truth, seen, wrong }
 }
 
-/// Compares what is wrong with a list of what is known to be wrong, a row for each case with the points in question; gives
-/// the differences.
-pub(crate) fn against_list<'a>(
-    list: &[(&'a str, &'a str)],
-    cases: impl Iterator<Item = (&'a str, &'a [Wrong])>,
-) -> Vec<String> {
-    let mut left: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut differences = Vec::new();
-    for (name, points) in list {
-        if left.insert(name, points.split(' ').collect()).is_some() {
-            differences.push(format!("{name} is listed twice"));
-        }
-    }
-    for (name, wrong) in cases {
-        let listed = left.remove(name).unwrap_or_default();
-        let new = wrong.iter().filter(|wrong| !listed.contains(wrong.point));
-        differences.extend(new.map(|Wrong { point, text }| format!("{name}, {point}: {text}")));
-        let right = listed.iter().filter(|point| wrong.iter().all(|wrong| wrong.point != **point));
-        differences.extend(right.map(|point| format!("{name}, {point}: right now, take it off the list")));
-    }
-    // Cases that are not part of the repository may be absent.
-    let unknown = left.into_keys().filter(|name| !name.starts_with("machines/"));
-    differences.extend(unknown.map(|name| format!("{name} is listed and no case")));
-    differences
+/// What is wrong, a line each.
+pub(crate) fn lines<'a>(cases: impl Iterator<Item = (&'a str, &'a [Wrong])>) -> String {
+    let all = cases
+        .flat_map(|(name, wrong)| wrong.iter().map(move |Wrong { point, text }| format!("{name}, {point}: {text}")));
+    all.collect::<Vec<_>>().join("\n")
 }
 
 fn table(rows: &[Row]) -> String {
@@ -158,22 +137,6 @@ fn first_screens_name_the_right_one() {
     let rows = rows();
     std::fs::write(table_path(), table(rows)).unwrap();
     assert!(rows.len() >= 60);
-    let differences = against_list(not_yet::NOT_YET, rows.iter().map(|row| (row.name.as_str(), row.wrong.as_slice())));
-    assert!(differences.is_empty(), "see {}:\n{}", table_path().display(), differences.join("\n"));
-}
-
-#[test]
-fn the_list_of_what_is_wrong_only_gets_shorter() {
-    let wrong = |point| [Wrong { point, text: "so".to_owned() }];
-    let (first, none) = (wrong("first"), []);
-    let cases = || [("a", &first[..]), ("b", &none[..])].into_iter();
-    assert!(against_list(&[("a", "first")], cases()).is_empty());
-    assert_eq!(against_list(&[], cases()), ["a, first: so"]);
-    assert_eq!(against_list(&[("a", "first state")], cases()), ["a, state: right now, take it off the list"]);
-    assert_eq!(against_list(&[("a", "state")], cases()), ["a, first: so", "a, state: right now, take it off the list"]);
-    assert_eq!(
-        against_list(&[("a", "first"), ("c", "first"), ("machines/d", "x")], cases()),
-        ["c is listed and no case"]
-    );
-    assert_eq!(against_list(&[("a", "first"), ("a", "first")], cases()), ["a is listed twice"]);
+    let wrong = lines(rows.iter().map(|row| (row.name.as_str(), row.wrong.as_slice())));
+    assert!(wrong.is_empty(), "see {}:\n{wrong}", table_path().display());
 }

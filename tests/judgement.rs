@@ -270,7 +270,7 @@ fn groups_of_sockets_without_ports_are_weak_evidence() {
     // They may be connections to a server's own port.
     let near = write(14_000, 100);
     assert_eq!((&near["state"], &near["confidence"]), (&json!("near"), &json!("low")), "{near}");
-    assert!(near["reasons"][0]["text"].as_str().unwrap().contains("some may be a server's"), "{near}");
+    assert!(near["reasons"][0]["text"].as_str().unwrap().contains("some may belong to a server"), "{near}");
     assert_eq!(write(1000, 100)["state"], "cannot_tell");
 }
 

@@ -170,7 +170,7 @@ const KNOWN: &[Known] = &[
     Known("62-handle-v.csv", &["PID 7312 MeterSync.Agent.exe: afd_handles 300"], &["not understood"]),
     Known("69-event-4231-eventviewer-copy.txt", &["4231 at 2026-11-22T20:01:10.6114771Z"], &[]),
     // Those that give no report: what is said instead.
-    Known("59b-netsh-udpstats.txt", &["holds no list that is known"], &["1204"]),
+    Known("59b-netsh-udpstats.txt", &["holds no known list"], &["1204"]),
     Known("71-System.csv", &["an event log as text, with Tcpip 4231", "save the log as .evtx"], &[]),
     Known("110-own-errors/netstat.txt", &["The requested operation requires elevation."], &[]),
     Known("110-own-errors/netstat-anoq.txt", &["a heading and no rows"], &[]),

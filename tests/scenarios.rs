@@ -38,12 +38,54 @@ fn compare(name: &str, report: &Value, expected: &Expected) {
     assert_eq!(rows.len(), expected.processes.len(), "{name}: {rows:#?}");
     let binds: u64 = rows.iter().map(|row| row.bind_failures).sum();
     assert_eq!(failures["binds"], binds, "{name}: the sum of the rows");
+    agree_over_time(name, report);
     let coverage = &report["coverage"];
     let parts = ["records_decoded", "records_skipped", "records_unknown", "records_malformed"];
     let total: u64 = parts.iter().map(|part| coverage[part].as_u64().unwrap()).sum();
     assert_eq!(total, expected.records, "{name}: every record is accounted for");
     assert_eq!(coverage["records_malformed"], 0, "{name}");
     assert_eq!(coverage["bytes_skipped"], 0, "{name}");
+}
+
+/// Lists over time say what the timeline and the rows say.
+fn agree_over_time(name: &str, report: &Value) {
+    let steps = report["timeline"].as_array().unwrap();
+    let numbers = |list: &Value| -> Vec<u64> {
+        let numbers: Vec<u64> = list.as_array().unwrap().iter().map(|number| number.as_u64().unwrap()).collect();
+        assert_eq!(numbers.len(), steps.len(), "{name}: a number for each step");
+        numbers
+    };
+    for victim in report["failures_over_time"].as_array().unwrap() {
+        let row = &report["processes"][victim["process"].as_u64().unwrap() as usize];
+        let failures = row["bind_failures"].as_u64().unwrap() + row["connect_failures"].as_u64().unwrap();
+        assert_eq!(numbers(&victim["failures"]).iter().sum::<u64>(), failures, "{name}: {row}");
+    }
+    let victims = report["processes"].as_array().unwrap().iter();
+    let victims = victims.filter(|row| row["bind_failures"] != 0 || row["connect_failures"] != 0).count();
+    assert_eq!(report["failures_over_time"].as_array().unwrap().len(), victims.min(20), "{name}");
+    for (place, told) in report["pools_over_time"].as_array().unwrap().iter().enumerate() {
+        let index = told["pool"].as_u64().unwrap();
+        let pool = &report["pools"][index as usize];
+        let is_part = |row: &&Value| ["protocol", "family", "compartment"].iter().all(|key| row[key] == pool[key]);
+        let failures = |row: &Value| row["bind_failures"].as_u64().unwrap() + row["connect_failures"].as_u64().unwrap();
+        let failures: u64 = report["pools"].as_array().unwrap().iter().filter(is_part).map(failures).sum();
+        assert_eq!(numbers(&told["failures"]).iter().sum::<u64>(), failures, "{name}: {pool}");
+        let parts = ["held", "time_wait", "transport"].map(|part| numbers(&told[part]));
+        let count = pool["count"].as_u64().unwrap();
+        let set_aside = told["set_aside"].as_u64().unwrap();
+        let hidden = numbers(&told["not_visible"]);
+        for (number, step) in steps.iter().enumerate() {
+            let occupied = parts.iter().map(|part| part[number]).sum::<u64>() + set_aside;
+            if place == 0 && report["verdict"]["pool"] == index {
+                assert_eq!(step["occupied"], occupied.min(count), "{name}: step {number}");
+            }
+            assert!(hidden[number] == 0 || hidden[number] + occupied == count, "{name}: step {number}");
+        }
+        for holder in told["holders"].as_array().unwrap().iter().chain(told["processes"].as_array().unwrap()) {
+            assert!(holder["process"].is_u64() != holder["image"].is_u64(), "{name}: {holder}");
+            assert!(numbers(&holder["ports"]).iter().any(|ports| *ports > 0), "{name}: {holder}");
+        }
+    }
 }
 
 fn report(name: &str) -> (Value, Expected) {

@@ -35,7 +35,7 @@ fn only(name: &str) -> (Kind, SideFacts, Option<String>) {
 }
 
 fn guessed(page: &str) -> Option<String> {
-    Some(format!("its code page is not named: read as {page}, by its letters"))
+    Some(format!("the file does not declare its code page: read as {page}, judged by its letters"))
 }
 
 fn address(ip: &str, port: u16) -> SocketAddress {
@@ -289,7 +289,7 @@ fn port_ranges_in_german_russian_and_japanese() {
     assert_eq!((kind, note), (Kind::DynamicPort, guessed("866")));
     assert_eq!(facts.dynamic_ports, [dynamic(Protocol::Tcp, v6, 1025, 60000)]);
     let (kind, facts, note) = only("dynamicport-japanese-utf16.txt");
-    assert_eq!((kind, note.as_deref()), (Kind::DynamicPort, Some("read as UTF-16LE, which it does not say")));
+    assert_eq!((kind, note.as_deref()), (Kind::DynamicPort, Some("read as UTF-16LE, which the file does not declare")));
     assert_eq!(facts.dynamic_ports, [dynamic(Protocol::Tcp, None, 10000, 20000)]);
     let (kind, facts, note) = only("excludedportrange-german-850.txt");
     assert_eq!((kind, note), (Kind::ExcludedPorts, guessed("850")));
@@ -563,7 +563,7 @@ fn side_files_are_told_by_what_they_hold() {
     assert_eq!(rows(&report), want);
     let notes = report["coverage"]["notes"].to_string();
     assert!(
-        notes.contains("2 files hold nothing that is known here; not used: ") && notes.contains("notes.txt"),
+        notes.contains("2 files hold nothing that this program knows; not used: ") && notes.contains("notes.txt"),
         "{notes}"
     );
     let note = report["side_inputs"][2]["note"].as_str().unwrap();
@@ -629,13 +629,13 @@ fn side_files_are_inputs_too() {
     std::fs::write(&notes, "hello").unwrap();
     let (code, report, stderr) = analyze(&[notes.as_os_str()]);
     assert_eq!((code, report), (2, Value::Null));
-    assert!(stderr.contains("holds no list that is known"), "{stderr}");
+    assert!(stderr.contains("holds no known list"), "{stderr}");
     let empty = folder.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
     std::fs::write(empty.join("notes.txt"), "hello").unwrap();
     let (code, report, stderr) = analyze(&[empty.as_os_str()]);
     assert_eq!((code, report), (2, Value::Null));
-    assert!(stderr.contains("no side file that is known"), "{stderr}");
+    assert!(stderr.contains("no known side file"), "{stderr}");
 }
 
 #[test]

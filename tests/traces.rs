@@ -71,7 +71,7 @@ impl Written {
         self.builder.afd_close(cpu, at, pid, Self::head(EXIT, 2000, pid, endpoint), 0);
     }
 
-    /// Creates sockets of `pid` whose binds fail for want of a port, a millisecond apart.
+    /// Creates sockets of `pid` whose binds fail because no local port was free, a millisecond apart.
     pub fn failures(&mut self, ms: i64, pid: u32, count: i64) {
         for number in 0..count {
             let endpoint = self.create(0, ms + number, pid);
@@ -395,7 +395,7 @@ fn a_clock_that_was_set_back_is_noticed_and_takes_the_pattern_away() {
     written.failures(0, 2222, 5);
     let path = written.write(&folder.path().join("case.etl"));
     let text = run(["analyze".as_ref(), path.as_os_str()]).stdout;
-    assert!(text.contains("an end before the start: the clock was set back"), "{text}");
+    assert!(text.contains("the end is before the start: the clock was set back"), "{text}");
     assert!(!text.contains("not closed"), "{text}");
 }
 

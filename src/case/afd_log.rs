@@ -7,7 +7,7 @@ use crate::net::SocketAddress;
 use crate::providers::named::{self, NamedFields, Read};
 use crate::providers::{EventId, Provider, afd};
 use crate::side::facts::{AfdEntry, AfdLog, SideFacts};
-use crate::time::{FileTime, from_timestamp};
+use crate::time::{FileTime, from_timestamp, joined};
 use crate::words::counted;
 
 /// Reads the entries that a file holds as socket events, which take their place; gives a note, `None` where there is none.
@@ -17,34 +17,40 @@ pub(super) fn read_entries(facts: &mut SideFacts) -> Option<String> {
         return None;
     }
     let mut log = AfdLog { entries: entries.len() as u64, ..AfdLog::default() };
-    for entry in entries.iter().filter(|entry| afd::event_name(entry.id).is_some()) {
+    for entry in &entries {
+        *log.ids.entry((entry.id, entry.version)).or_default() += 1;
+        log.span = joined(log.span, Some((entry.time, entry.time)));
+    }
+    for entry in entries.into_iter().filter(|entry| afd::event_name(entry.id).is_some()) {
         match event(entry) {
             Some(event) => {
                 log.used += 1;
                 log.binds += u64::from(afd::is_bind(event.id));
+                log.closes += u64::from(afd::is_close(event.id));
                 facts.socket_events.push(event);
             }
             None => log.unknown += 1,
         }
     }
-    facts.afd_logs.push(log);
     let mut note = format!("{} of Winsock-AFD, {} used", counted(log.entries, "event"), log.used);
     if log.unknown > 0 {
         note.push_str(&format!("; {} in a form that is not known", counted(log.unknown, "event")));
     }
+    facts.afd_logs.push(log);
     Some(note)
 }
 
-fn event(entry: &AfdEntry) -> Option<LoggedEvent> {
-    let AfdEntry { time, record, id, version, header_pid, .. } = *entry;
-    let event = EventId { provider: Provider::Afd, id, version: version?, header_pid };
+fn event(entry: AfdEntry) -> Option<LoggedEvent> {
+    let AfdEntry { time, record, id, version, header_pid, fields } = entry;
+    let version = version?;
+    let event = EventId { provider: Provider::Afd, id, version, header_pid };
     if event.is_of_unknown_version() {
         return None;
     }
-    match named::decode(event, &Shown(&entry.fields)) {
+    match named::decode(event, &Shown(&fields)) {
         Read::Event(NetEvent::Socket(event)) => {
             let entry = LogEntry { source: 0, record };
-            Some(LoggedEvent { time, header_pid, id, entry, event })
+            Some(LoggedEvent { time, header_pid, id, version, entry, event, fields: fields.into() })
         }
         Read::Event(_) | Read::NotNeeded | Read::Missing => None,
     }

@@ -1,7 +1,7 @@
 //! Takes files out of cabinets and archives, each only as far as its first bytes show that it is of use.
 
 use std::borrow::Cow;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use cab::Cabinet;
 use flate2::read::MultiGzDecoder;
@@ -10,6 +10,7 @@ use zip::ZipArchive;
 
 use super::stored::Stored;
 use crate::foreign;
+use crate::progress::Progress;
 
 /// How a file is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,13 @@ impl Packing {
 pub(super) type Take<'t, T> = dyn FnMut(&mut dyn Read) -> io::Result<T> + 't;
 
 /// Unpacks a file that is packed alone, and gives its bytes to `take`.
-pub(super) fn unpack<T>(packed: Stored, packing: Packing, take: &mut Take<'_, T>) -> io::Result<T> {
+pub(super) fn unpack<T>(
+    packed: Stored,
+    packing: Packing,
+    progress: &dyn Progress,
+    take: &mut Take<'_, T>,
+) -> io::Result<T> {
+    let packed = Watched { stored: packed, progress };
     contained(|| match packing {
         Packing::Gzip => take(&mut MultiGzDecoder::new(packed)),
         Packing::Zstandard => take(&mut StreamingDecoder::new(packed).map_err(|_| damaged())?),
@@ -62,9 +69,30 @@ pub(super) fn unpack<T>(packed: Stored, packing: Packing, take: &mut Take<'_, T>
 }
 
 /// A cabinet or an archive, opened.
-pub(super) enum Archive {
-    Cabinet(Box<Cabinet<Stored>>),
-    Zip(Box<ZipArchive<Stored>>),
+pub(super) enum Archive<'p> {
+    Cabinet(Box<Cabinet<Watched<'p>>>),
+    Zip(Box<ZipArchive<Watched<'p>>>),
+}
+
+/// Bytes that end with an error where the job is stopped: to get at a member, the crates may read far.
+pub(super) struct Watched<'p> {
+    stored: Stored,
+    progress: &'p dyn Progress,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.progress.should_stop() {
+            return Err(io::Error::other("stopped"));
+        }
+        self.stored.read(buffer)
+    }
+}
+
+impl Seek for Watched<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.stored.seek(to)
+    }
 }
 
 /// A member of an archive.
@@ -76,10 +104,15 @@ pub(super) struct Member {
     pub(super) is_encrypted: bool,
 }
 
-impl Archive {
+impl<'p> Archive<'p> {
     /// Opens it; also gives its members, sorted by name.
-    pub(super) fn open(packed: Stored, packing: Packing) -> io::Result<(Self, Vec<Member>)> {
+    pub(super) fn open(
+        packed: Stored,
+        packing: Packing,
+        progress: &'p dyn Progress,
+    ) -> io::Result<(Self, Vec<Member>)> {
         let size = packed.size();
+        let packed = Watched { stored: packed, progress };
         contained(|| {
             let (archive, mut members) = if packing == Packing::Zip {
                 let mut archive = ZipArchive::new(packed).map_err(io::Error::from)?;
@@ -107,7 +140,7 @@ impl Archive {
     }
 }
 
-fn members_of_zip(archive: &mut ZipArchive<Stored>) -> Vec<Member> {
+fn members_of_zip(archive: &mut ZipArchive<Watched<'_>>) -> Vec<Member> {
     let names: Vec<String> =
         archive.file_names().filter_map(Result::ok).map(Cow::into_owned).filter(|name| !name.ends_with('/')).collect();
     let member = |name: String| {

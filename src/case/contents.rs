@@ -193,7 +193,7 @@ impl Opening<'_> {
         let count = counted(count as u64, "file");
         self.contents
             .notes
-            .push(format!("{count} {holds} nothing that is known here; not used: {}{more}", names.join(", ")));
+            .push(format!("{count} {holds} nothing that this program knows; not used: {}{more}", names.join(", ")));
     }
 
     fn add_file(&mut self, path: &Path, kind: InputKind, named: bool) -> Result<Use, Reason> {
@@ -261,7 +261,7 @@ impl Opening<'_> {
     /// A file that is packed alone.
     fn add_packed(&mut self, stored: Stored, packing: Packing, found: Found) -> Result<Use, Reason> {
         let packed_bytes = Some(stored.size());
-        let unpacked = unpack(stored, packing, &mut |from| self.keep_wanted(from, packed_bytes, &found));
+        let unpacked = unpack(stored, packing, self.progress, &mut |from| self.keep_wanted(from, packed_bytes, &found));
         let unpacked = unpacked.map_err(|error| self.failed(&error, Reason::CannotUnpack))?;
         match unpacked {
             Ok(unpacked) => self.add_opened(unpacked, Found { nesting: found.nesting + 1, ..found }),
@@ -387,7 +387,7 @@ impl Opening<'_> {
     fn add_archive(&mut self, stored: Stored, packing: Packing, found: &Found) -> Result<Use, Reason> {
         let (kind, what) = (if packing == Packing::Zip { InputKind::Zip } else { InputKind::Cab }, packing.what());
         let kind = if found.kind == InputKind::Etl { kind } else { found.kind };
-        let opened = Archive::open(stored, packing);
+        let opened = Archive::open(stored, packing, self.progress);
         let (mut archive, members) =
             opened.map_err(|error| self.failed(&error, |why| Reason::BadArchive(what, why)))?;
         let is_report = packing == Packing::Cabinet

@@ -39,7 +39,7 @@ pub struct TraceSummary {
     pub events_lost: u32,
     /// Buffers lost, as the header admits.
     pub buffers_lost: u32,
-    /// Whether a circular log has overwritten its beginning; `None` after a merge, which numbers the buffers anew.
+    /// Whether a circular log overwrote its beginning; `None` after a merge, which numbers the buffers anew.
     pub wrapped: Option<bool>,
     /// Whether the session wrote its end.
     pub closed_cleanly: bool,
@@ -114,7 +114,7 @@ impl TraceFacts {
     }
 }
 
-/// Whether a circular log has overwritten its beginning: it has no room for another buffer, and its first ones are gone.
+/// Whether a circular log overwrote its beginning: it has no room for another buffer, and its first ones are gone.
 /// `None` where a merge has numbered the buffers anew.
 fn wrapped(trace: &Trace<'_>) -> Option<bool> {
     let header = trace.header();

@@ -10,6 +10,9 @@ use crate::progress::Progress;
 /// Files and folders that are looked at below one folder that was named. A case folder has hundreds; a whole disk has millions.
 pub(super) const MAX_ENTRIES: usize = 200_000;
 
+/// Entries between two looks at whether the job goes on.
+const ENTRIES_BETWEEN_LOOKS: usize = 1 << 10;
+
 /// What was found below a folder.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
@@ -28,13 +31,13 @@ pub(super) struct Listing {
 /// What the system says where `folder` itself cannot be read.
 pub(super) fn list(folder: &Path, progress: &dyn Progress) -> io::Result<Listing> {
     let mut walk = Walk::default();
-    walk.enter(folder)?;
+    walk.enter(folder, progress)?;
     // Folders and links that were met and not entered yet. What links lead to comes last: by then it is known what else there is.
     while let Some(path) = walk.folders.pop().or_else(|| walk.next_link()) {
         if progress.should_stop() || walk.listing.is_cut {
             break;
         }
-        if let Err(error) = walk.follow(&path) {
+        if let Err(error) = walk.follow(&path, progress) {
             walk.listing.unreadable.push((path, error));
         }
     }
@@ -56,7 +59,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn enter(&mut self, folder: &Path) -> io::Result<()> {
+    fn enter(&mut self, folder: &Path, progress: &dyn Progress) -> io::Result<()> {
         let own = fs::canonicalize(folder)?;
         if !self.entered.insert(own) {
             return Ok(());
@@ -66,6 +69,9 @@ impl Walk {
             self.entries += 1;
             if self.entries > MAX_ENTRIES {
                 self.listing.is_cut = true;
+                return Ok(());
+            }
+            if self.entries.is_multiple_of(ENTRIES_BETWEEN_LOOKS) && progress.should_stop() {
                 return Ok(());
             }
             let kind = entry.file_type()?;
@@ -87,10 +93,10 @@ impl Walk {
         self.links.pop()
     }
 
-    fn follow(&mut self, path: &Path) -> io::Result<()> {
+    fn follow(&mut self, path: &Path, progress: &dyn Progress) -> io::Result<()> {
         let metadata = fs::metadata(path)?;
         if metadata.is_dir() {
-            return self.enter(path);
+            return self.enter(path, progress);
         }
         if !metadata.is_file() {
             return Ok(());

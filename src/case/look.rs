@@ -121,7 +121,7 @@ impl Look {
             Self::Image => "a picture",
             Self::Pdf => "a PDF document",
             Self::Program => "a program",
-            Self::OtherArchive => "an archive of a kind that is not read",
+            Self::OtherArchive => "an archive of a kind that this program does not read",
             Self::MemoryDump => "a memory dump",
             Self::RegistryHive => "a registry hive",
             Self::CounterLog => "a log of performance counters (.blg)",
@@ -142,7 +142,7 @@ impl Look {
             Self::Image => "give the listing itself as text, not a picture of it",
             Self::Zeros => "the copy failed, or the file was never written: copy it again",
             Self::MemoryDump => "a debugger reads it; give the .etl file of `netsh trace`",
-            Self::Text => "give the .etl file, or the output of netstat, tasklist or another listing that is known",
+            Self::Text => "give the .etl file, or the output of netstat, tasklist or another known listing",
             _ => "give the .etl file of `netsh trace`, its .cab, or listings as text",
         }
     }

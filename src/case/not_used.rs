@@ -79,7 +79,7 @@ impl fmt::Display for Reason {
             Self::NotATrace { error, look: None } => error.fmt(f),
             Self::Looks(look) => write!(f, "is {}: {}", look.what(), look.instead()),
             Self::NoKnownList(why) => {
-                f.write_str("holds no list that is known, of processes, sockets, handles or ports")?;
+                f.write_str("holds no known list of processes, sockets, handles or ports")?;
                 why.iter().try_for_each(|why| write!(f, "; {}", shown(why)))
             }
             Self::UnknownStream => f.write_str("is neither a trace, nor an archive, nor a known side file"),
@@ -92,9 +92,9 @@ impl fmt::Display for Reason {
             Self::BadArchive(what, message) => write!(f, "is a {what} that cannot be read: {message}"),
             Self::BadMember(what, message) => write!(f, "cannot be taken out of the {what}: {message}"),
             Self::Encrypted => f.write_str("is encrypted: unpack it with its password, and give the files"),
-            Self::EmptyArchive(what) => write!(f, "is a {what} without a trace (.etl) or a side file that is known"),
+            Self::EmptyArchive(what) => write!(f, "is a {what} without a trace (.etl) or a known side file"),
             Self::EmptyFolder => f.write_str(
-                "the folder holds no trace (.etl), no report cabinet (.cab), no zip archive and no side file that is known",
+                "the folder holds no trace (.etl), no report cabinet (.cab), no zip archive and no known side file",
             ),
             Self::NothingInside => f.write_str("nothing in it could be used"),
             Self::Stopped => f.write_str("was not read to its end"),

@@ -14,6 +14,7 @@ use super::contents::Opening;
 use super::label;
 use super::not_used::{NotUsed, Reason};
 use crate::event::base_name;
+use crate::progress::Progress;
 use crate::side::{EncodingBy, Kind, NamedEncoding, Recognised, recognise_as, what_it_says};
 
 /// Largest side file read; of a larger one the beginning is. A loop that lists 10,000 sockets every minute writes 240 MB in
@@ -148,8 +149,8 @@ impl SideBytes {
         (base_name(path).to_owned(), self.bytes.len(), hasher.finish())
     }
 
-    fn recognise(&self, name: &str, encoding: Option<NamedEncoding>) -> Vec<Recognised> {
-        let mut found = recognise_as(&self.bytes, name, encoding);
+    fn recognise(&self, name: &str, encoding: Option<NamedEncoding>, progress: &dyn Progress) -> Vec<Recognised> {
+        let mut found = recognise_as(&self.bytes, name, encoding, progress);
         if self.is_cut {
             let cut = format!("only its first {MAX_SIDE_FILE_BYTES} bytes are read");
             for found in &mut found {
@@ -177,7 +178,7 @@ impl Opening<'_> {
         let path = label(&file.path);
         let read = File::open(&file.path).and_then(SideBytes::read).map_err(|error| Reason::system(&error));
         let result = read.and_then(|bytes| {
-            let found = bytes.recognise(&path, self.encoding);
+            let found = bytes.recognise(&path, self.encoding, self.progress);
             let is_it = file.is_satisfied_by(&found);
             let why = || self.why_not(&bytes, &found);
             if is_it { Ok((bytes, found)) } else { Err(Reason::NotOfKind(file.kind, why())) }
@@ -193,7 +194,7 @@ impl Opening<'_> {
 
     /// Uses a file that the user named without saying what it is; `false` where it holds nothing that is known.
     pub(super) fn take_side_file(&mut self, path: &str, bytes: &SideBytes) -> bool {
-        let found = bytes.recognise(path, self.encoding);
+        let found = bytes.recognise(path, self.encoding, self.progress);
         let is_known = found.iter().any(|found| found.is_useful);
         if is_known {
             self.push_side_facts(path, bytes, found);
@@ -209,12 +210,12 @@ impl Opening<'_> {
 
     /// The same, for a text that the user named.
     pub(super) fn why_not_named(&self, path: &str, bytes: &SideBytes) -> Option<String> {
-        self.why_not(bytes, &bytes.recognise(path, self.encoding))
+        self.why_not(bytes, &bytes.recognise(path, self.encoding, self.progress))
     }
 
     /// Uses a file that a folder or an archive holds, as far as it is known; `false` where there is nothing to tell of it.
     pub(super) fn take_found_side_file(&mut self, path: &str, bytes: &SideBytes) -> bool {
-        let found = bytes.recognise(path, self.encoding);
+        let found = bytes.recognise(path, self.encoding, self.progress);
         let promised = Kind::promised_by(path);
         if found.is_empty() {
             let why = self.why_not(bytes, &found);

@@ -123,15 +123,17 @@ impl Budget {
                 return Err(io::Error::other("stopped"));
             }
             if copied >= expanded.unwrap_or(u64::MAX) && from.read(&mut [0])? > 0 {
-                return Err(refused(format!("expands to more than {MAX_EXPANSION} times its size, as no trace does")));
+                return Err(refused(format!(
+                    "expands to more than {MAX_EXPANSION} times its size, which no trace does"
+                )));
             }
             if *used >= most && from.read(&mut [0])? > 0 {
-                return Err(refused(format!("holds more than the {} GiB that are unpacked", most >> 30)));
+                return Err(refused(format!("holds more than {} GiB, the most that is unpacked", most >> 30)));
             }
             if place == Place::Disk && copied.is_multiple_of(64 * STEP_BYTES) && !has_room() {
                 let folder = std::env::temp_dir();
                 return Err(refused(format!(
-                    "there is less than {} GiB of room left in {}",
+                    "less than {} GiB would be left free in {}",
                     FREE_DISK_BYTES >> 30,
                     folder.display()
                 )));

@@ -2,22 +2,35 @@
 
 use std::time::Instant;
 
-use super::writing::{refuse_to_overwrite, tell_speed, warn, write_report};
+use super::writing::{Target, refuse_to_overwrite, set_zone, tell, tell_speed, warn, write_reports};
 use super::{Failure, Outcome, case_of};
 use crate::Options;
 use crate::cli::Analyze;
 use crate::diagnosis::state::State;
+use crate::machine::window::Window;
 use crate::terminal::with_bar;
 
 pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
-    refuse_to_overwrite(common, &options.inputs)?;
-    let case = case_of(&options.inputs, options.side.named()).with_encoding(options.side.encoding);
-    let how = Options { threads: common.threads(), pool: options.pool };
-    let analyzed = with_bar(common.is_silent(), |progress| crate::analyze(&case, &how, progress))?;
-    write_report(common, options.format, &options.look, &analyzed.report)?;
+    let targets = Target::all(&options.output, options.format, options.table)?;
+    let side = options.side.named();
+    let named = side.iter().map(|side| side.path.clone());
+    refuse_to_overwrite(&options.output, &options.inputs.iter().cloned().chain(named).collect::<Vec<_>>())?;
+    targets.iter().try_for_each(Target::check_writable)?;
+    let case = case_of(&options.inputs, side).with_encoding(options.side.encoding);
+    let window = Window { since: options.since, until: options.until };
+    if window.since.zip(window.until).is_some_and(|(since, until)| since > until) {
+        return Err(Failure::Usage("--since is later than --until: nothing would be counted".to_owned()));
+    }
+    let how = Options { threads: common.threads(), pool: options.pool, window };
+    let mut analyzed = with_bar(common.is_silent(), |progress| crate::analyze(&case, &how, progress))?;
+    let remark = set_zone(&mut analyzed.report, options.look.tz);
+    write_reports(&targets, common.color, &options.look, &analyzed.report)?;
     warn(common, &analyzed.unusable);
+    if let Some(remark) = remark {
+        tell(common, remark);
+    }
     tell_speed(common, analyzed.traces, analyzed.bytes, started);
     let state = analyzed.report.verdict.state;
     Ok(if options.fail_on_verdict && state != State::NotSeen {

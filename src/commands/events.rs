@@ -8,7 +8,7 @@ use super::{Failure, Outcome, case_of};
 use crate::case::Error;
 use crate::case::{Contents, Opened};
 use crate::cli::{EventFormat, Events};
-use crate::events::{self, Beyond, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter, Walked};
+use crate::events::{self, Beyond, CsvWriter, EventWriter, Filter, NdjsonWriter, Paths, TextWriter, Walked};
 use crate::pipeline::Threads;
 use crate::terminal::with_bar;
 use crate::words::counted;
@@ -16,15 +16,16 @@ use crate::words::counted;
 pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
-    refuse_to_overwrite(common, &options.inputs)?;
+    refuse_to_overwrite(&options.output.output, &options.inputs)?;
     let threads = Threads::start(common.threads()).map_err(Error::from)?;
     let case = case_of(&options.inputs, Vec::new());
     let contents = with_bar(common.is_silent(), |progress| Contents::open(&case, progress)).map_err(Error::from)?;
     let Opened { traces: opened, unusable, notes } = threads.run(|| contents.index());
-    if opened.is_empty() {
+    if opened.is_empty() && contents.side.afd_logs.is_empty() {
         return Err(Error::NothingToRead { unusable, notes }.into());
     }
     let (paths, traces): (Vec<_>, Vec<_>) = opened.into_iter().map(|opened| (opened.path, opened.trace)).unzip();
+    let paths = Paths::new(paths, &contents.side_inputs);
     let filter = Filter {
         all: options.all,
         providers: options.provider.clone(),
@@ -46,13 +47,14 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
         EventFormat::Ndjson => Box::new(NdjsonWriter { paths }),
         EventFormat::Csv => Box::new(CsvWriter { paths }),
     };
-    let walked = stream_output(common, |out| {
+    let walked = stream_output(&options.output, |out| {
         writer.begin(out)?;
         events::walk(&traces, &learned, &choice, |event| writer.write(event, out))
     })?;
     warn(common, &unusable);
     if !common.quiet {
-        for remark in remarks(&filter, &walked, learned.owners.as_ref().map(|owners| owners.beyond)) {
+        let not_listed = contents.side.afd_logs.iter().map(|log| log.entries.saturating_sub(log.used)).sum();
+        for remark in remarks(&filter, &walked, learned.owners.as_ref().map(|owners| owners.beyond), not_listed) {
             let _ = writeln!(io::stderr(), "outofports: {remark}");
         }
     }
@@ -63,7 +65,7 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
 }
 
 /// What is to be known beside the lines.
-fn remarks(filter: &Filter, walked: &Walked, beyond: Option<Beyond>) -> Vec<String> {
+fn remarks(filter: &Filter, walked: &Walked, beyond: Option<Beyond>, not_listed: u64) -> Vec<String> {
     let mut remarks = Vec::new();
     for provider in &walked.missing_providers {
         remarks.push(format!("no event of provider {provider} is in the trace: see outofports info"));
@@ -72,6 +74,12 @@ fn remarks(filter: &Filter, walked: &Walked, beyond: Option<Beyond>) -> Vec<Stri
     let missing_ids = walked.missing_ids.iter().filter(|_| walked.missing_providers.is_empty());
     let of = if filter.providers.is_empty() { "" } else { " of the provider asked for" };
     remarks.extend(missing_ids.map(|id| format!("no event with id {id}{of} is in the trace: see outofports info")));
+    if not_listed > 0 {
+        let count = counted(not_listed, "event");
+        remarks.push(format!(
+            "{count} of the log of Winsock-AFD's channel: of other ids, or of a form that is not known; not listed"
+        ));
+    }
     if let Some(Beyond { failures, owners }) = beyond {
         if failures > 0 {
             remarks.push(format!("{} more than can be listed: left out", counted(failures, "failure")));

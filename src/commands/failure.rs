@@ -57,7 +57,7 @@ impl fmt::Display for Failure {
             Self::Analysis(error) => error.fmt(f),
             Self::Live(trouble) => trouble.fmt(f),
             Self::Output { path, source } => write!(f, "{path}: cannot be written: {}", system_message(source)),
-            Self::ClosedPipe => f.write_str("the reader of the output has gone away"),
+            Self::ClosedPipe => f.write_str("nothing reads the output any more"),
         }
     }
 }

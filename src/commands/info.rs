@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::writing::{refuse_to_overwrite, sentence_width, tell_speed, warn, write_output};
 use super::{Failure, Outcome, case_of};
 use crate::case::Error;
-use crate::case::{Contents, Opened};
+use crate::case::{Contents, Input, Opened};
 use crate::cli::{Info, InfoFormat};
 use crate::info;
 use crate::pipeline::Threads;
@@ -15,13 +15,25 @@ use crate::terminal::with_bar;
 pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
-    refuse_to_overwrite(common, &options.inputs)?;
+    refuse_to_overwrite(&options.output.output, &options.inputs)?;
     let threads = Threads::start(common.threads()).map_err(Error::from)?;
     let case = case_of(&options.inputs, Vec::new());
     let contents = with_bar(common.is_silent(), |progress| Contents::open(&case, progress)).map_err(Error::from)?;
     let Opened { traces, unusable, notes } = threads.run(|| contents.index());
     if traces.is_empty() {
-        return Err(Error::NothingToRead { unusable, notes }.into());
+        if !contents.side_inputs.iter().any(|side| side.used) {
+            return Err(Error::NothingToRead { unusable, notes }.into());
+        }
+        let names: Vec<String> = case.inputs.iter().map(Input::label).collect();
+        let document = info::WithoutTrace::new(&names, &contents.side_inputs, &contents.side, notes);
+        write_output(&options.output, common.color, options.format == InfoFormat::Text, |out, columns| match options
+            .format
+        {
+            InfoFormat::Text => info::write_text_without_trace(&document, sentence_width(columns), out),
+            InfoFormat::Json => json::write(&document, out),
+        })?;
+        warn(common, &unusable);
+        return Ok(if unusable.is_empty() { Outcome::Complete } else { Outcome::Incomplete });
     }
     let beside = info::Beside::new(&contents.side_inputs, &contents.side);
     let read = with_bar(common.is_silent(), |progress| {
@@ -32,17 +44,19 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
     });
     let (documents, coverages): (Vec<_>, Vec<_>) = read.map_err(Error::from)?.into_iter().unzip();
     let is_complete = unusable.is_empty() && coverages.iter().all(crate::pipeline::coverage::Coverage::is_whole);
-    write_output(common, options.format == InfoFormat::Text, |out, columns| match options.format {
-        InfoFormat::Text => documents.iter().enumerate().try_for_each(|(number, document)| {
-            if number > 0 {
-                writeln!(out)?;
-            }
-            info::write_text(document, sentence_width(columns), out)
-        }),
-        InfoFormat::Json => match documents.as_slice() {
-            [document] => json::write(document, out),
-            documents => json::write(&documents, out),
-        },
+    write_output(&options.output, common.color, options.format == InfoFormat::Text, |out, columns| {
+        match options.format {
+            InfoFormat::Text => documents.iter().enumerate().try_for_each(|(number, document)| {
+                if number > 0 {
+                    writeln!(out)?;
+                }
+                info::write_text(document, sentence_width(columns), out)
+            }),
+            InfoFormat::Json => match documents.as_slice() {
+                [document] => json::write(document, out),
+                documents => json::write(&documents, out),
+            },
+        }
     })?;
     warn(common, &unusable);
     let bytes = traces.iter().map(|opened| opened.trace.bytes().len() as u64).sum();

@@ -3,12 +3,11 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::writing::write_report;
+use super::writing::{Target, set_zone, tell, write_reports};
 use super::{Failure, Outcome};
 use crate::cli::{Collect, Live};
 use crate::live::session::PanicGuard;
 use crate::live::{self, capture};
-use crate::output::folder_of;
 
 pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
     let plan = capture::Plan {
@@ -20,13 +19,16 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
         pool: options.pool,
         poll: !options.no_poll,
     };
-    if let Some(path) = options.common.output.as_deref().filter(|path| *path != Path::new("-")) {
-        // Better now than after the capture.
-        check_writable(path).map_err(|error| Failure::output(path, error))?;
-    }
+    let outputs: Vec<PathBuf> = options.output.output.iter().cloned().collect();
+    let targets = Target::all(&outputs, options.format, None)?;
+    // Better now than after the capture.
+    targets.iter().try_for_each(Target::check_writable)?;
     let is_silent = options.common.is_silent();
-    let captured = live::run(&plan, is_silent).map_err(Failure::Live)?;
-    write_report(&options.common, options.format, &options.look, &captured.report)?;
+    let mut captured = live::run(&plan, is_silent).map_err(Failure::Live)?;
+    if let Some(remark) = set_zone(&mut captured.report, options.look.tz) {
+        tell(&options.common, remark);
+    }
+    write_reports(&targets, options.common.color, &options.look, &captured.report)?;
     Ok(if captured.is_complete { Outcome::Complete } else { Outcome::Incomplete })
 }
 
@@ -54,12 +56,4 @@ pub(crate) fn collect(options: &Collect) -> Result<Outcome, Failure> {
 /// As the system's services need paths, which do not know the current folder.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// Whether a file can be made beside `path`, as writing it will.
-fn check_writable(path: &Path) -> io::Result<()> {
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Ok(());
-    }
-    tempfile::Builder::new().prefix(".outofports-").tempfile_in(folder_of(path)).map(drop)
 }

@@ -1,5 +1,6 @@
 //! Where output goes, and what is told on standard error beside it.
 
+use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -9,31 +10,170 @@ use anstream::{AutoStream, ColorChoice};
 
 use super::Failure;
 use crate::case::{NotUsed, label};
-use crate::cli::{Color, Common, Look, NARROWEST, ReportFormat};
-use crate::output::Unfinished;
+use crate::cli::{Color, Common, CsvTable, Look, NARROWEST, Output, ReportFormat, TimeZone};
+use crate::output::{Unfinished, folder_of};
 use crate::report::text::{DEFAULT_WIDTH, Layout};
-use crate::report::{Format, Report};
+use crate::report::{Format, Report, csv};
 use crate::terminal;
 
-/// A report must not replace what it is about.
-pub(super) fn refuse_to_overwrite(common: &Common, inputs: &[PathBuf]) -> Result<(), Failure> {
-    let Some(output) = common.output.as_ref().and_then(|path| std::fs::canonicalize(path).ok()) else { return Ok(()) };
-    match inputs.iter().find(|input| std::fs::canonicalize(input).is_ok_and(|input| input == output)) {
-        Some(input) => {
-            Err(Failure::Usage(format!("{}: is an input, and would be overwritten by the report", label(input))))
+/// What is written must not replace what it is about.
+pub(super) fn refuse_to_overwrite<'p>(
+    outputs: impl IntoIterator<Item = &'p PathBuf>,
+    inputs: &[PathBuf],
+) -> Result<(), Failure> {
+    let inputs: Vec<_> = inputs.iter().filter_map(|input| Some((input, std::fs::canonicalize(input).ok()?))).collect();
+    for output in outputs {
+        let Ok(output) = std::fs::canonicalize(output) else { continue };
+        if let Some((input, _)) = inputs.iter().find(|(_, input)| *input == output) {
+            return Err(Failure::Usage(format!(
+                "{}: is an input, and would be overwritten by the report",
+                label(input)
+            )));
         }
-        None => Ok(()),
+    }
+    Ok(())
+}
+
+/// A report to write.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// The file; `None` for standard output.
+    path: Option<PathBuf>,
+    format: Format,
+}
+
+impl Target {
+    /// One for each path, or for standard output: in the format asked for, else in that of the ending, else as text.
+    pub(super) fn all(
+        paths: &[PathBuf],
+        format: Option<ReportFormat>,
+        table: Option<CsvTable>,
+    ) -> Result<Vec<Self>, Failure> {
+        let report_format = |format| match (report_format(format), table) {
+            (Format::Csv, Some(table)) => Format::CsvTable(table.of_report()),
+            (format, _) => format,
+        };
+        let named = |path: &PathBuf| {
+            let by_ending = || ReportFormat::by_ending(path);
+            Self { path: file(Some(path)).map(Path::to_owned), format: report_format(format.or_else(by_ending)) }
+        };
+        let mut seen = HashSet::new();
+        if let Some(twice) = paths.iter().find(|path| !seen.insert(place_of(path))) {
+            return Err(Failure::Usage(format!("--output {} is given twice", label(twice))));
+        }
+        let mut targets: Vec<Self> = paths.iter().map(named).collect();
+        if targets.is_empty() {
+            targets.push(Self { path: None, format: report_format(format) });
+        }
+        if table.is_some() && !targets.iter().any(Self::is_csv) {
+            return Err(Failure::Usage("--table is for CSV: add -f csv, or an --output that ends in .csv".to_owned()));
+        }
+        Ok(targets)
+    }
+
+    fn is_csv(&self) -> bool {
+        matches!(self.format, Format::Csv | Format::CsvTable(_))
+    }
+
+    /// What stands before the report: Excel takes a file without it for text in the machine's code page. Programs read a pipe.
+    fn mark(&self) -> &'static [u8] {
+        if self.is_csv() && self.path.is_some() && self.device().is_none() { csv::BYTE_ORDER_MARK } else { &[] }
+    }
+
+    /// Whether it can be written; better known before an analysis than after.
+    pub(super) fn check_writable(&self) -> Result<(), Failure> {
+        let Some(path) = &self.path else { return Ok(()) };
+        check_writable(path).map_err(|error| Failure::output(path, error))
+    }
+
+    /// Its path, where it is a device or pipe, which no file can replace.
+    fn device(&self) -> Option<&Path> {
+        self.path.as_deref().filter(|path| is_device(path))
     }
 }
 
-pub(super) fn write_report(common: &Common, format: ReportFormat, look: &Look, report: &Report) -> Result<(), Failure> {
-    let format = match format {
-        ReportFormat::Text => Format::Text,
-        ReportFormat::Markdown => Format::Markdown,
-        ReportFormat::Json => Format::Json,
-        ReportFormat::Csv => Format::Csv,
-    };
-    write_output(common, format == Format::Text, |out, terminal| report.write_with(format, layout(look, terminal), out))
+fn report_format(format: Option<ReportFormat>) -> Format {
+    match format {
+        None | Some(ReportFormat::Text) => Format::Text,
+        Some(ReportFormat::Markdown) => Format::Markdown,
+        Some(ReportFormat::Html) => Format::Html,
+        Some(ReportFormat::Json) => Format::Json,
+        Some(ReportFormat::Csv) => Format::Csv,
+    }
+}
+
+/// What two names of one file have in common, also of one that is not there yet.
+fn place_of(path: &Path) -> PathBuf {
+    let in_folder = || Some(std::fs::canonicalize(folder_of(path)).ok()?.join(path.file_name()?));
+    let place = file(Some(path)).and_then(|path| std::fs::canonicalize(path).ok()).or_else(in_folder);
+    place.unwrap_or_else(|| path.to_owned())
+}
+
+fn is_device(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+/// Whether a file can be made beside `path`, as writing it will.
+pub(super) fn check_writable(path: &Path) -> io::Result<()> {
+    if is_device(path) {
+        return Ok(());
+    }
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    tempfile::Builder::new().prefix(".outofports-").tempfile_in(folder_of(path)).map(drop)
+}
+
+/// Writes one report to each target: the files appear together, when all are whole.
+pub(super) fn write_reports(targets: &[Target], color: Color, look: &Look, report: &Report) -> Result<(), Failure> {
+    let mut rendered = Vec::new();
+    for target in targets {
+        let format = target.format;
+        let bytes = render(target.path.is_some(), color, format == Format::Text, |out, columns| {
+            out.write_all(target.mark())?;
+            report.write_with(format, layout(look, columns), out)
+        })?;
+        rendered.push((target, bytes));
+    }
+    let (files, others): (Vec<_>, Vec<_>) =
+        rendered.iter().partition(|(target, _)| target.path.is_some() && target.device().is_none());
+    let files: Vec<(&Path, &[u8])> =
+        files.into_iter().filter_map(|(target, bytes)| Some((target.path.as_deref()?, bytes.as_slice()))).collect();
+    let mut is_pipe_closed = false;
+    let unfinished = Unfinished::default();
+    if !files.is_empty() {
+        terminal::remove_on_interrupt(&unfinished);
+    }
+    let written = unfinished.write_all_whole(&files, || {
+        for (target, bytes) in others {
+            match write_through(target.path.as_deref(), |out| out.write_all(bytes)) {
+                // Whoever reads one output may leave before the others are there.
+                Err(Failure::ClosedPipe) => is_pipe_closed = true,
+                result => result.map_err(NotWritten::Other)?,
+            }
+        }
+        Ok(())
+    });
+    match written {
+        Ok(()) if is_pipe_closed => Err(Failure::ClosedPipe),
+        Ok(()) => Ok(()),
+        Err(NotWritten::Other(failure)) => Err(failure),
+        Err(NotWritten::File(number, error)) => {
+            Err(Failure::output(files.get(number).map_or(Path::new("-"), |(path, _)| path), error))
+        }
+    }
+}
+
+/// Why not all targets were written.
+enum NotWritten {
+    File(usize, io::Error),
+    Other(Failure),
+}
+
+impl From<(usize, io::Error)> for NotWritten {
+    fn from((number, error): (usize, io::Error)) -> Self {
+        Self::File(number, error)
+    }
 }
 
 /// How wide sentences are on a terminal with so many columns, or in a file.
@@ -53,18 +193,18 @@ fn layout(look: &Look, terminal: Option<usize>) -> Layout {
 }
 
 /// The file that output goes to; `None` for standard output.
-fn file(common: &Common) -> Option<&Path> {
-    common.output.as_deref().filter(|path| *path != Path::new("-"))
+pub(super) fn file(output: Option<&Path>) -> Option<&Path> {
+    output.filter(|path| *path != Path::new("-"))
 }
 
-/// Writes the whole output at once, told how many columns the terminal has that it goes to, if it does: to the file, which appears whole or not at all, or to standard output.
-pub(super) fn write_output(
-    common: &Common,
+/// Lets `write` write the whole output, told how many columns the terminal has that it goes to, if it does.
+fn render(
+    to_file: bool,
+    color: Color,
     is_text: bool,
     write: impl FnOnce(&mut dyn Write, Option<usize>) -> io::Result<()>,
-) -> Result<(), Failure> {
-    let to_file = file(common).is_some();
-    let choice = match common.color {
+) -> Result<Vec<u8>, Failure> {
+    let choice = match color {
         _ if !is_text => ColorChoice::Never,
         Color::Always => ColorChoice::Always,
         Color::Never => ColorChoice::Never,
@@ -84,31 +224,47 @@ pub(super) fn write_output(
         write(&mut styled, columns).map_err(Failure::stdout)?;
         bytes = styled.into_inner();
     }
-    stream_output(common, |out| out.write_all(&bytes))
+    Ok(bytes)
+}
+
+/// Writes the whole output at once: to the file, which appears whole or not at all, or to standard output.
+pub(super) fn write_output(
+    output: &Output,
+    color: Color,
+    is_text: bool,
+    write: impl FnOnce(&mut dyn Write, Option<usize>) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let bytes = render(file(output.output.as_deref()).is_some(), color, is_text, write)?;
+    stream_output(output, |out| out.write_all(&bytes))
 }
 
 /// Lets `write` write as it goes: to the file, which appears whole or not at all, or to standard output.
 pub(super) fn stream_output<T>(
-    common: &Common,
+    output: &Output,
     write: impl FnOnce(&mut dyn Write) -> io::Result<T>,
 ) -> Result<T, Failure> {
-    match file(common) {
+    match file(output.output.as_deref()).filter(|path| !is_device(path)) {
         Some(path) => into_file(path, write).map_err(|error| Failure::output(path, error)),
-        None => {
-            let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-            let result = write(&mut stdout).and_then(|result| stdout.flush().map(|()| result));
-            result.map_err(Failure::stdout)
-        }
+        None => write_through(file(output.output.as_deref()), write),
     }
 }
 
-fn into_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {
-    // A pipe or a device cannot be replaced by a file.
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        let mut out = BufWriter::new(std::fs::OpenOptions::new().write(true).open(path)?);
-        let result = write(&mut out)?;
-        return out.flush().map(|()| result);
+/// Lets `write` write to a device or pipe, or to standard output.
+fn write_through<T>(device: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> Result<T, Failure> {
+    if let Some(path) = device {
+        let write = || {
+            let mut out = BufWriter::new(std::fs::OpenOptions::new().write(true).open(path)?);
+            let result = write(&mut out)?;
+            out.flush().map(|()| result)
+        };
+        return write().map_err(|error| Failure::output(path, error));
     }
+    let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let result = write(&mut stdout).and_then(|result| stdout.flush().map(|()| result));
+    result.map_err(Failure::stdout)
+}
+
+fn into_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {
     let unfinished = Unfinished::default();
     terminal::remove_on_interrupt(&unfinished);
     unfinished.write_whole(path, |file| {
@@ -116,6 +272,26 @@ fn into_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>
         let result = write(&mut out)?;
         out.flush().map(|()| result)
     })
+}
+
+/// Sets the zone in which people are shown times; gives what is to be said where it is not known.
+pub(super) fn set_zone(report: &mut Report, asked: TimeZone) -> Option<&'static str> {
+    let (zone, remark) = match asked {
+        TimeZone::Fixed(zone) => (Some(zone), ""),
+        TimeZone::Server => (report.server_zone(), "no trace tells the server's time zone: times are UTC"),
+        TimeZone::Local => {
+            (terminal::local_zone(report.begin()), "this computer does not tell its time zone: times are UTC")
+        }
+    };
+    report.zone = zone.unwrap_or_default();
+    zone.is_none().then_some(remark)
+}
+
+/// Tells a remark on standard error.
+pub(super) fn tell(common: &Common, remark: &str) {
+    if !common.quiet {
+        let _ = writeln!(io::stderr(), "outofports: {remark}");
+    }
 }
 
 pub(super) fn warn(common: &Common, unusable: &[NotUsed]) {

@@ -146,15 +146,15 @@ fn unchanging(code: RecommendationCode, text: &str, commands: &[&str]) -> Recomm
 
 fn capture_step(situation: &Situation<'_>) -> Recommendation {
     let why = if situation.logged_before && situation.state == State::NotSeen {
-        "capture again when it happens: the trace is of another time than the entries of the System log".to_owned()
+        "capture again when it happens: the entries of the System log are from another time than the trace".to_owned()
     } else if !situation.has_trace {
         "capture a trace, to see whose requests fail and who takes the ports".to_owned()
     } else if situation.bind_records == 0 {
         "capture again with the Winsock-AFD provider, while programs fail".to_owned()
     } else if situation.state == State::Exhausted {
-        "capture from before the trouble, so that the trace shows who takes the ports".to_owned()
+        "capture before the failures begin, so that the trace shows who takes the ports".to_owned()
     } else {
-        "capture again: this trace lost what could be failures".to_owned()
+        "capture again: this trace lost events that may be failures".to_owned()
     };
     let text =
         format!("{why}. Start the trace, wait until programs fail, and give the other commands before you stop it");
@@ -202,13 +202,13 @@ fn confirm(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
     let (code, text) = match (lists_sockets, lacks_bound) {
         (true, true) => (
             RecommendationCode::Confirm,
-            "list the sockets again, with -q: without it netstat hides sockets that are only bound. The last command may take minutes. Analyze the folder again with these files",
+            "list the sockets again, with -q: without it, netstat hides sockets that are bound and not connected. The last command may take minutes. Analyze the folder again with these files",
         ),
         (true, false) => (
             RecommendationCode::Confirm,
-            "confirm on the server who holds the ports, before anything is restarted. The last command may take minutes. Analyze the folder again with these files",
+            "confirm on the server who holds the ports, before any restart. The last command may take minutes. Analyze the folder again with these files",
         ),
-        (false, _) => (RecommendationCode::Collect, "take what is missing here, and analyze the folder again"),
+        (false, _) => (RecommendationCode::Collect, "collect what is missing here, and analyze the folder again"),
     };
     list.push(Recommendation { commands, ..unchanging(code, text, &[]) });
 }
@@ -238,7 +238,7 @@ fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>
         ..unchanging(
             RecommendationCode::Vendor,
             &format!(
-                "for the vendor of {label}: this report, and its socket events. The command runs where these files are"
+                "for the vendor of {label}: this report, and its socket events. Run the command where these files are"
             ),
             &[],
         )
@@ -253,9 +253,9 @@ fn quoted(path: &str) -> String {
 
 fn memory_dump(has_listing: bool) -> Recommendation {
     let text = if has_listing {
-        "the last step, if no process turns out to hold the ports: a complete memory dump shows sockets of the kernel and of ended processes; it stops the server"
+        "last resort, if no process turns out to hold the ports: a complete memory dump shows the sockets of the kernel and of ended processes. It stops the server"
     } else {
-        "the last step, if a listing of sockets does not show who holds the ports either: a complete memory dump; it stops the server"
+        "last resort, if a listing of sockets does not show who holds the ports either: a complete memory dump. It stops the server"
     };
     Recommendation {
         code: RecommendationCode::MemoryDump,

@@ -54,7 +54,7 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
         Standing::RuledOut => "fixed-port conflict: no bind met a port in use (0xC000020A)".to_owned(),
         Standing::Unknown => "fixed-port conflict: there is no bind event".to_owned(),
         Standing::Seen => {
-            format!("fixed-port conflict: {}, counted apart", describe(&symptoms.in_use, "met a port in use"))
+            format!("fixed-port conflict: {}, counted separately", describe(&symptoms.in_use, "met a port in use"))
         }
     };
     push(AlternativeCode::FixedPortConflict, conflict, symptoms.in_use.count, text);
@@ -75,7 +75,7 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
         Standing::Seen => {
             format!(
                 "excluded ranges or exclusive use: {}{excluded}",
-                describe(&symptoms.denied, "were refused (0xC0000022)")
+                describe(&symptoms.denied, "ended with access denied (0xC0000022)")
             )
         }
     };
@@ -85,7 +85,7 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
         Standing::RuledOut => "memory shortage: no bind failed with 0xC000009A".to_owned(),
         Standing::Unknown => "memory shortage: there is no bind event".to_owned(),
         Standing::Seen => format!(
-            "memory shortage: {}: applications see the same error 10055, for want of kernel memory and not of ports",
+            "memory shortage: {}: applications see the same error 10055, but the kernel lacked memory, not ports",
             describe(&symptoms.no_memory, "failed with 0xC000009A")
         ),
     };
@@ -93,21 +93,21 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
     let (standing, text) = match (symptoms.log_reach, symptoms.tuple_reuse_events) {
         (LogReach::None, 0) => (
             Standing::Unknown,
-            "reuse of a connection's addresses too soon (Tcpip 4227): no event log was given".to_owned(),
+            "a connection's addresses reused too soon (Tcpip 4227): no event log was given".to_owned(),
         ),
         (LogReach::Elsewhere, 0) => (
             Standing::Unknown,
-            "reuse of a connection's addresses too soon (Tcpip 4227): no System log reaches from before the trace into it"
+            "a connection's addresses reused too soon (Tcpip 4227): no System log reaches from before the trace into it"
                 .to_owned(),
         ),
         (LogReach::Whole, 0) => (
             Standing::RuledOut,
-            "reuse of a connection's addresses too soon: no Tcpip 4227 in the event log".to_owned(),
+            "a connection's addresses reused too soon: no Tcpip 4227 in the event log".to_owned(),
         ),
         (_, count) => (
             Standing::Seen,
             format!(
-                "reuse of a connection's addresses too soon: Tcpip 4227, {}{}; alone it is no exhaustion, but many connections to one server",
+                "a connection's addresses reused too soon: Tcpip 4227, {}{}; alone this is not exhaustion but many connections to one server",
                 counted(count, "time"),
                 symptoms.most_connects.as_ref().map_or_else(String::new, |(who, remote)| format!("; {who} connects most to one address, {remote}"))
             ),
@@ -136,14 +136,18 @@ pub fn alternatives(symptoms: &Symptoms) -> Vec<Alternative> {
 fn describe(failures: &OtherFailures, what: &str) -> String {
     let mut text = format!("{} {what}", counted(failures.count, "bind"));
     if let Some(port) = failures.port {
-        let share = if failures.on_port == failures.count { "all" } else { "most" };
-        text.push_str(&format!(", {share} on port {port}"));
+        let share = match failures.count {
+            1 => "",
+            count if failures.on_port == count => "all ",
+            _ => "most ",
+        };
+        text.push_str(&format!(", {share}on port {port}"));
     }
     if let Some(by) = &failures.by {
         text.push_str(&format!(", by {by}"));
     }
     if let Some(owner) = &failures.port_owner {
-        text.push_str(&format!(" (the port is {owner}'s, says a listing)"));
+        text.push_str(&format!(" (a listing shows that {owner} has the port)"));
     }
     text
 }
@@ -173,8 +177,7 @@ mod tests {
             port_owner: None,
         };
         let symptoms = Symptoms { bind_records: 900, in_use, ..Symptoms::default() };
-        let want =
-            "fixed-port conflict: 214 binds met a port in use, all on port 8080, by w3wp.exe (PID 7), counted apart";
+        let want = "fixed-port conflict: 214 binds met a port in use, all on port 8080, by w3wp.exe (PID 7), counted separately";
         assert_eq!(standing(&symptoms, "fixed_port_conflict"), (Standing::Seen, want.to_owned()));
         assert_eq!(standing(&symptoms, "memory_shortage").0, Standing::RuledOut);
     }

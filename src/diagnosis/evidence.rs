@@ -46,7 +46,7 @@ pub struct VerdictEvidence {
     pub connect_failures: u64,
     /// Of both, those whose owner is known from socket creation, EPROCESS, or a record header that is reliable.
     pub well_owned: u64,
-    /// Binds and connects that TCP/IP itself says it refused for want of a port (1006, 1050, 1394).
+    /// Binds and connects that TCP/IP itself says it refused because no local port was free (1006, 1050, 1394).
     pub refusals: u64,
     /// Ports that TCP/IP gave twice, because none was free (1195).
     pub weak_references: u64,
@@ -137,6 +137,10 @@ impl VerdictEvidence {
         evidence.refusals = transport.refusals.values().map(|refusals| refusals.binds + refusals.connects).sum();
         evidence.weak_references = transport.weak_references;
         evidence.tcpip_records = transport.port_events;
+        if !findings.window.is_open() {
+            // A failure can show only where binds were counted.
+            evidence.bind_records = findings.sockets.bind_events;
+        }
         evidence.tells_compartments = findings.world.ports.compartments.is_told;
         evidence.no_closes = has_no_closes(findings);
         evidence.pool_full_events = pool_full_events(events);
@@ -231,7 +235,7 @@ impl VerdictEvidence {
         self.direct() + tcp + udp > 0
     }
 
-    /// Whether there is one failure only. AFD and TCP/IP both tell of one refusal.
+    /// Whether only one operation failed. AFD and TCP/IP both tell of one refusal.
     pub fn is_single(&self) -> bool {
         self.failures().max(self.refusals) + self.weak_references == 1
     }

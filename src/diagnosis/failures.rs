@@ -17,7 +17,7 @@ pub struct Failures {
     pub other_low_word: u64,
     /// Sockets with at least one of these bind or connect failures.
     pub endpoints: u64,
-    /// Requests that TCP/IP itself says it refused for want of a port (TCPIP 1006, 1050, 1394).
+    /// Requests that TCP/IP itself says it refused because no local port was free (TCPIP 1006, 1050, 1394).
     pub tcpip_refusals: u64,
     /// Ports that TCP/IP gave twice (TCPIP 1195).
     pub weak_references: u64,

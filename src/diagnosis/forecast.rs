@@ -48,9 +48,17 @@ pub(super) fn forecast(pool: &PoolFinding, timeline: &Steps, end: Option<FileTim
     {
         return None;
     }
-    let occupied = |index: usize| steps.get(index).map_or(0, |step| of_pool(step, pool.key));
     let last = steps.len() - 1;
     let (half, quarter) = (last / 2, last - last / 4);
+    // Until TIME_WAIT has lasted once, its ports seem to grow, since those of before the trace are not seen.
+    let sees_waiting = timeline.seconds.saturating_mul(i64::try_from(half).ok()?) >= pool.time_wait_seconds.1;
+    let occupied =
+        |index: usize| {
+            let of_pool = steps.get(index).and_then(|step| level(step, pool.key));
+            of_pool.map_or(0, |level| {
+                if sees_waiting { level.occupied } else { level.occupied.saturating_sub(level.time_wait) }
+            })
+        };
     let (before, between, now) = (occupied(half), occupied(quarter), occupied(last));
     let usable = pool.usable();
     let needed = (usable / GROWTH_SHARE).max(1);
@@ -60,7 +68,8 @@ pub(super) fn forecast(pool: &PoolFinding, timeline: &Steps, end: Option<FileTim
         return None;
     }
     let per_100ns = f64::from(now - before) / length as f64;
-    let free = usable.checked_sub(now).filter(|free| *free > 0)?;
+    let in_use = steps.get(last).and_then(|step| level(step, pool.key)).map_or(now, |level| level.occupied);
+    let free = usable.checked_sub(in_use).filter(|free| *free > 0)?;
     let wait = f64::from(free) / per_100ns;
     let full_at = end?.0.checked_add((wait <= HORIZON_100NS).then_some(wait as i64)?)?;
     let per_minute = (per_100ns * MINUTE_100NS * 10.0).round() / 10.0;
@@ -101,13 +110,8 @@ pub(super) fn levels(timeline: &Steps, pool: Option<&PoolFinding>, findings: &Fi
     timeline.steps.iter().map(one).collect()
 }
 
-/// Ports of a pool in use at the end of a step.
-fn of_pool(step: &Step, key: PoolKey) -> u32 {
-    level(step, key).map_or(0, |level| level.occupied)
-}
-
 /// How full a pool was at the end of a step.
-fn level(step: &Step, key: PoolKey) -> Option<&Level> {
+pub(super) fn level(step: &Step, key: PoolKey) -> Option<&Level> {
     step.levels().iter().find(|level| level.pool == key)
 }
 
@@ -120,20 +124,25 @@ mod tests {
 
     const KEY: fn() -> PoolKey = || PoolKey::new(Protocol::Tcp, Family::Ipv4);
 
-    /// A timeline of a minute with so many ports in use at the end of each second.
-    fn timeline(occupied: impl Fn(u32) -> u32) -> Steps {
+    /// A timeline of a minute with so many ports in use at the end of each second, of which so many are in TIME_WAIT.
+    fn timeline(occupied: impl Fn(u32) -> u32, waiting: impl Fn(u32) -> u32) -> Steps {
         let mut timeline = Timeline::new(None);
         for second in 0..60 {
             timeline.count(Happening::BindOk, FileTime(i64::from(second) * FileTime::SECOND), 0);
-            timeline.end_step(vec![Level { pool: KEY(), occupied: occupied(second), largest: Vec::new() }]);
+            let (occupied, time_wait) = (occupied(second), waiting(second));
+            timeline.end_step(vec![Level { pool: KEY(), occupied, held: 0, time_wait, largest: Vec::new() }]);
         }
         timeline.finish()
     }
 
     fn of(occupied: impl Fn(u32) -> u32) -> Option<Forecast> {
+        with_waiting(occupied, |_| 0)
+    }
+
+    fn with_waiting(occupied: impl Fn(u32) -> u32, waiting: impl Fn(u32) -> u32) -> Option<Forecast> {
         let range = PoolRange { start: 50_000, count: 1_000, source: RangeSource::DynamicPortFile };
         let end = FileTime(60 * FileTime::SECOND);
-        forecast(&PoolFinding::new(KEY(), range), &timeline(occupied), Some(end))
+        forecast(&PoolFinding::new(KEY(), range), &timeline(occupied, waiting), Some(end))
     }
 
     #[test]
@@ -149,5 +158,12 @@ mod tests {
         assert_eq!(of(|second| if second < 50 { 100 } else { 600 }), None);
         assert_eq!(of(|second| 1_000 - (60 - second)).map(|told| told.free), Some(1));
         assert_eq!(of(|second| 950 + second), None, "none is left");
+    }
+
+    #[test]
+    fn time_wait_that_the_trace_is_too_short_for_is_no_growth() {
+        assert_eq!(with_waiting(|second| 100 + 10 * second, |second| 10 * second), None);
+        let told = with_waiting(|second| 100 + 10 * second, |second| 5 * second).unwrap();
+        assert_eq!((told.free, told.per_minute), (310, 300.0), "ports in TIME_WAIT are in use all the same");
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
 }
 
 fn note(input: &mut SideInput, why: &str) {
-    add_note(input, &format!("{why}: it is of another machine or time, and not counted"));
+    add_note(input, &format!("{why}: it is from another machine or time, and not counted"));
 }
 
 fn add_note(input: &mut SideInput, more: &str) {
@@ -103,7 +103,7 @@ pub(super) fn note_refuted(pools: &[PoolFinding], inputs: &mut [SideInput]) {
         let told = pool.refuted.filter(|told| told.source == RangeSource::DynamicPortFile)?;
         let (first, last) = pool.known?;
         Some(format!(
-            "ports from {first} to {last} are in use, and it says {} to {} for {}: it is of another time or machine, and nothing is counted against it",
+            "ports from {first} to {last} are in use, but it says {} to {} for {}: it is from another time or machine, and nothing is counted against it",
             told.start,
             told.end(),
             pool.name()
@@ -118,7 +118,7 @@ pub(super) fn note_refuted(pools: &[PoolFinding], inputs: &mut [SideInput]) {
 
 fn other_images(agreement: Agreement) -> String {
     let (other, all) = (grouped(agreement.other as u64), grouped((agreement.same + agreement.other) as u64));
-    format!("{other} of {all} PIDs that the trace knows are other programs in it")
+    format!("{other} of {all} PIDs that the trace also knows belong to other programs there")
 }
 
 /// What the trace knows at its end.
@@ -178,7 +178,7 @@ impl<'a> Trace<'a> {
         }
         holders.is_other_holder().then(|| {
             let (other, all) = (grouped(holders.other as u64), grouped((holders.same + holders.other) as u64));
-            format!("{other} of {all} ports that both know are other processes' in the trace")
+            format!("{other} of {all} ports that the trace also knows belong to other processes there")
         })
     }
 }

@@ -52,6 +52,9 @@ impl Grounds<'_> {
 
     /// AFD bind events, enter and exit, of traces and logs.
     pub(super) fn bind_records(&self) -> u64 {
+        if !self.findings.window.is_open() {
+            return self.findings.sockets.bind_events;
+        }
         let traced: u64 = self.traces.iter().map(|trace| trace.coverage.bind_records).sum();
         let logged: u64 = self.side.afd_logs.iter().map(|log| log.binds).sum();
         traced + logged
@@ -69,14 +72,14 @@ fn speaking(traces: &[TraceFacts]) -> impl Iterator<Item = &TraceFacts> {
     traces.iter().filter(move |trace| trace.summary.speaks || !any_speaks)
 }
 
-/// Start and end of the traces: as their headers say, else from the first event to the last. Where some of them tell something
+/// Start and end of the traces, of their part that is counted: as their headers say, else from the first event to the last. Where some of them tell something
 /// about ports, those alone.
 pub(super) fn span(traces: &[TraceFacts], findings: &Findings) -> Option<(FileTime, FileTime)> {
     let spans = || speaking(traces).map(|trace| &trace.summary);
     let start = spans().filter_map(|trace| trace.started).min();
     let end = spans().filter_map(|trace| trace.ended).max();
     match (start, end, findings.span) {
-        (Some(start), Some(end), _) if start <= end => Some((start, end)),
+        (Some(start), Some(end), _) if start <= end => Some(findings.window.part_of((start, end))),
         (_, _, span) => span,
     }
 }

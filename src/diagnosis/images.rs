@@ -32,10 +32,10 @@ pub struct ImageOutcome {
 }
 
 /// Image, and of svchost.exe the services.
-type Name = (String, Vec<String>);
+pub(super) type Name = (String, Vec<String>);
 
 /// What a process is known by beside others; `None` where its image is not known.
-fn name_of(row: &ProcessRow) -> Option<Name> {
+pub(super) fn name_of(row: &ProcessRow) -> Option<Name> {
     let image = row.image.as_ref()?.to_lowercase();
     let services = if image == "svchost.exe" { row.services.clone() } else { Vec::new() };
     Some((image, services))

@@ -241,7 +241,11 @@ pub fn trends(listings: &[SocketListing]) -> Vec<Trend> {
         series.entry((listing.source, listing.asked.as_deref())).or_default().push(listing);
     }
     let mut trends = Vec::new();
-    for ((source, _), samples) in series.into_iter().filter(|(_, samples)| samples.len() > 1) {
+    let is_of_several = |samples: &[&SocketListing]| {
+        samples.windows(2).any(|pair| matches!(pair, [one, other] if other.is_of_other_machine(one)))
+    };
+    let moments = |samples: &[&SocketListing]| samples.len() > 1 && !is_of_several(samples);
+    for ((source, _), samples) in series.into_iter().filter(|(_, samples)| moments(samples)) {
         let minutes = minutes_between(&samples);
         for (kind, change) in changes(&samples) {
             if change.is_constant(samples.len()) && change.peak < NOTABLE {
@@ -450,6 +454,22 @@ mod tests {
             counts(&[listing(Vec::new(), Some(1)), sample(2, None), listing(Vec::new(), Some(2)), sample(4, None)]),
             [0, 4]
         );
+    }
+
+    #[test]
+    fn listings_of_two_machines_are_no_moments() {
+        let sample = |count: u16, ip: [u8; 4], host: Option<&str>| {
+            let mut listing = listing((0..count).map(|n| socket(50_000 + n, TcpState::Bound, 7)).collect(), None);
+            listing.sockets.iter_mut().for_each(|socket| socket.local.as_mut().unwrap().ip = ip.into());
+            SocketListing { asked: Some("netstat -ano".to_owned()), host: host.map(str::to_owned), ..listing }
+        };
+        let (one, other) = ([10, 20, 0, 5], [10, 20, 0, 6]);
+        let count = |listings: &[SocketListing]| trends(listings).len();
+        assert_eq!(count(&[sample(1, one, None), sample(900, one, None)]), 1);
+        assert_eq!(count(&[sample(1, one, None), sample(900, other, None)]), 0);
+        assert_eq!(count(&[sample(1, [0; 4], Some("SRV01")), sample(900, [0; 4], Some("SRV02"))]), 0);
+        assert_eq!(count(&[sample(1, one, Some("SRV01")), sample(900, other, Some("srv01"))]), 1);
+        assert_eq!(count(&[sample(1, [0; 4], None), sample(900, other, None)]), 1);
     }
 
     #[test]

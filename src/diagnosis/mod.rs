@@ -4,7 +4,7 @@
 //! [`diagnose`] takes the facts of a case and decides everything; reports only lay out and print what it says. Top to
 //! bottom, each file knowing only those below it:
 //!
-//! * [`outcome`], [`advice`], [`mod@alternatives`], `assurance`, `notes`: the last questions, answered from `grounds`
+//! * [`outcome`], [`over_time`], [`advice`], [`mod@alternatives`], `assurance`, `notes`: the last questions, answered from `grounds`
 //! * [`verdict`]: a list of rules over the [`evidence`]
 //! * `unexplained`, `system_events`, `naming`, `procedure`, `failures`: what the inputs say, put together for the case
 //! * [`holders`] over [`pools`] and [`listings`]: who holds the ports
@@ -29,6 +29,7 @@ pub(crate) mod naming;
 mod notes;
 pub mod outages;
 pub mod outcome;
+pub mod over_time;
 pub mod pools;
 pub(crate) mod procedure;
 pub mod state;
@@ -58,6 +59,7 @@ use self::listings::{Trend, trends};
 use self::naming::Rows;
 use self::outages::OutageOutcome;
 use self::outcome::{HolderOutcome, PoolOutcome};
+use self::over_time::{Course, PoolOverTime, VictimOverTime};
 use self::pools::{PoolFinding, fill_by_event_log, speaking_pool};
 use self::suspect::{Candidates, CountedBy, SocketsOnly, Suspect};
 use self::system_events::{pool_full_events, system_events};
@@ -130,6 +132,10 @@ pub struct Diagnosis {
     pub timeline: Steps,
     /// How full the pool was at the end of each step that speaks for the case, or without one the pool that was fullest.
     pub levels: Vec<StepLevel>,
+    /// The pools that matter over time, the one that speaks first.
+    pub pools_over_time: Vec<PoolOverTime>,
+    /// Failures over time of those who suffered most.
+    pub failures_over_time: Vec<VictimOverTime>,
     /// Changes over the listings of loop files, each with the index of its process.
     pub trends: Vec<(Trend, Option<usize>)>,
     /// Where sockets are connected to.
@@ -157,7 +163,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let Facts { traces, mut findings, mut side, mut side_inputs, logs, notes } = facts;
     let foreign_listings = foreign::set_aside(&findings, &mut side, &mut side_inputs);
     let traces_span = grounds::span(&traces, &findings);
-    let events = system_events(&side, &side_inputs, traces_span.filter(|_| !traces.is_empty()));
+    let events = system_events(&side, &side_inputs, traces_span.filter(|_| !traces.is_empty()), findings.window);
     let read = VerdictEvidence::read(&traces, logs);
     let no_habits = read.clock_set_back || read.displaced > 0 || has_no_closes(&findings);
     let mut conclusion = conclude(&findings, &side, Trust { lossy: read.has_gaps(), no_habits });
@@ -190,7 +196,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let state = judgement.state;
     let pool = speaking_pool(&conclusion.pools);
     let forecast = |pool: &PoolFinding| forecast::forecast(pool, &timeline, findings.span.map(|(_, end)| end));
-    let pools = outcome::pools(&conclusion, state, &evidence, unexplained.as_deref(), forecast);
+    let pools = outcome::pools(&conclusion, state, &evidence, unexplained.as_deref(), forecast, &timeline);
     let holders = outcome::holders(&grounds);
     let images = images::images(&grounds, &holders);
     let outages = outages::outages(&conclusion, &rows);
@@ -203,6 +209,17 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         no_closes: evidence.no_closes,
     };
     let suspect = candidates.suspect(pool);
+    let sufferers = outcome::sufferers(&rows);
+    let course = Course {
+        timeline: &timeline,
+        grounds: &grounds,
+        pools: &pools,
+        images: &images,
+        outages: &outages,
+        speaking: pool,
+        suspect,
+    };
+    let (pools_over_time, failures_over_time) = (course.pools(), course.victims(&sufferers));
     let assurances = assurance::assurances(&grounds, &judgement, &evidence);
     let symptoms = Symptoms::gather(&grounds);
     let situation =
@@ -217,7 +234,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         suspect,
         failure_span: failure_span(&findings, &rows),
         victims: victims(&rows),
-        sufferers: outcome::sufferers(&rows),
+        sufferers,
         has_names: rows.rows.iter().any(|row| row.image.is_some()),
         destinations: destinations::destinations(&findings, &side),
         address_use: destinations::address_use(&side),
@@ -237,6 +254,8 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         unexplained,
         failures,
         levels,
+        pools_over_time,
+        failures_over_time,
         timeline,
         procedure,
         assurances,

@@ -225,7 +225,7 @@ impl<'a> ListedNames<'a> {
             match &row.image {
                 Some(image) if !same_image(image, &task.image) => {
                     notes.push(format!(
-                        "PID {pid} is {} in the trace and {} in the process list: the list's services are not used",
+                        "PID {pid} is {} in the trace and {} in the process list: the services in that list are not used",
                         shown(image),
                         shown(&task.image)
                     ));

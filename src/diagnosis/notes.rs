@@ -29,21 +29,21 @@ fn of_trace(facts: &TraceFacts) -> Vec<String> {
         notes.push(format!("{} more, not listed", counted(more, "damaged place")));
     }
     if !facts.has_header {
-        notes.push("the first buffer is missing: system, losses and dates are unknown; times count from the first record, at an assumed 10 MHz".to_owned());
+        notes.push("the first buffer is missing, so system, losses and dates are unknown; times count from the first record, at an assumed 10 MHz".to_owned());
     } else if facts.clock_assumed {
-        notes.push("the header does not tell how the clock counts: times are a guess".to_owned());
+        notes.push("the header does not say how the clock counts, so times are estimates".to_owned());
     } else if trace.clock == Some("cpu_cycles") {
         notes.push("the clock counts processor cycles, whose rate varies: times are approximate".to_owned());
     }
     if !trace.closed_cleanly && facts.has_header {
-        let why = "copied while it was being written, or the system stopped";
-        notes.push(format!("the log was not closed by its session: {why}"));
+        let why = "the file was copied while it was written, or the system stopped";
+        notes.push(format!("the session did not close the log: {why}"));
     }
     if facts.clock_set_back {
         notes.push("the system clock was set back while the trace was taken".to_owned());
     }
     if trace.wrapped == Some(true) {
-        notes.push("the circular log has overwritten its beginning".to_owned());
+        notes.push("the circular log overwrote its beginning".to_owned());
     }
     if trace.events_lost > 0 || trace.buffers_lost > 0 {
         let (events, buffers) =
@@ -76,7 +76,7 @@ fn of_trace(facts: &TraceFacts) -> Vec<String> {
     }
     if coverage.unknown_phases > 0 {
         let count = counted(coverage.unknown_phases, "AFD event");
-        notes.push(format!("{count} with an EnterExit that no source names, not counted"));
+        notes.push(format!("{count} with an EnterExit value that no source describes, not counted"));
     }
     notes.into_iter().map(|note| format!("{}: {note}", facts.path)).collect()
 }
@@ -98,7 +98,7 @@ fn of_side(side: &SideFacts, conclusion: &Conclusion) -> Vec<String> {
         if conclusion.is_over_counted(index) {
             let name = pool.name();
             notes.push(format!(
-                "the holders of {name} add up to more than the pool: a listing is of another time than the trace"
+                "the holders of {name} add up to more than the pool: a listing is from another time than the trace"
             ));
         }
     }
@@ -112,13 +112,13 @@ fn of_findings(findings: &Findings) -> Vec<String> {
     let used_by_other = findings.sockets.used_by_other_process;
     if used_by_other > 0 {
         notes.push(format!(
-            "{} on sockets that another process than their creator was using: counted for the creator",
+            "{} on sockets that a process other than their creator used: counted for the creator",
             counted(used_by_other, "failure")
         ));
     }
     if ports.destinations.not_counted > 0 {
         let count = counted(ports.destinations.not_counted, "connect");
-        notes.push(format!("{count} to further destinations: too many to count each"));
+        notes.push(format!("{count} to further destinations, too many to count each"));
     }
     if ports.conflicts.not_counted > 0 {
         let count = counted(ports.conflicts.not_counted, "failed bind");
@@ -129,14 +129,18 @@ fn of_findings(findings: &Findings) -> Vec<String> {
         notes.push(format!("{count} with further statuses: too many to list each"));
     }
     if findings.sockets.overflowed {
-        notes
-            .push("more sockets or local addresses at once than are followed: ports held are a lower bound".to_owned());
+        notes.push(
+            "more sockets or local addresses at once than this program follows: ports held are a lower bound"
+                .to_owned(),
+        );
     }
     if findings.world.processes.overflowed() {
-        notes.push("more processes than are told apart: what further ones did counts for nobody known".to_owned());
+        notes.push("more processes than this program tells apart: those beyond count as unknown".to_owned());
     }
     if ports.transport.overflowed {
-        notes.push("more TCPIP endpoints at once than are followed: what TCP/IP holds is a lower bound".to_owned());
+        notes.push(
+            "more TCPIP endpoints at once than this program follows: what TCP/IP holds is a lower bound".to_owned(),
+        );
     }
     if let Some(stated) = ports.transport.timed_wait_delay {
         let (short, long) = ports.pools.first().map_or((0, 0), |pool| pool.time_wait.seconds());

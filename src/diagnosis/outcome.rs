@@ -2,7 +2,7 @@
 
 use super::codes::PossibleCause;
 use super::evidence::VerdictEvidence;
-use super::forecast::Forecast;
+use super::forecast::{Forecast, level};
 use super::grounds::Grounds;
 use super::holders::{Conclusion, Holder, HolderEvidence, Pattern, Subject};
 use super::naming::{ProcessRow, Rows};
@@ -11,6 +11,7 @@ use super::state::{Confidence, State};
 use super::unexplained::UnexplainedRow;
 use super::verdict::judge;
 use crate::machine::owner::is_kernel;
+use crate::machine::timeline::Steps;
 use crate::net::Family;
 use crate::time::FileTime;
 
@@ -28,6 +29,8 @@ pub struct PoolOutcome {
     pub known_by: Option<HolderEvidence>,
     /// When it will be full; `None` where it does not fill, or nothing tells well enough.
     pub forecast: Option<Forecast>,
+    /// Ports left at the end; `None` where much of it is not visible.
+    pub left_at_end: Option<u32>,
 }
 
 /// A holder, and what it looks like in this case.
@@ -81,6 +84,7 @@ pub(super) fn pools(
     evidence: &VerdictEvidence,
     unexplained: Option<&[UnexplainedRow]>,
     forecast: impl Fn(&PoolFinding) -> Option<Forecast>,
+    timeline: &Steps,
 ) -> Vec<PoolOutcome> {
     // A pool in which nothing failed, nor ran nearly full, is judged as the case would be without the others.
     let otherwise = match case {
@@ -109,8 +113,27 @@ pub(super) fn pools(
             // Ports in TIME_WAIT have no owner any more.
             .or_else(|| (pool.listed_time_wait > 0).then_some(HolderEvidence::A)),
         forecast: forecast(pool),
+        left_at_end: left_at_end(pool, timeline),
     };
     conclusion.pools.iter().enumerate().map(outcome).collect()
+}
+
+/// Ports that a pool has left at the end of the traces, or where there is none, by the listings.
+fn left_at_end(pool: &PoolFinding, timeline: &Steps) -> Option<u32> {
+    if pool.outage.is_some_and(|outage| outage.lasts) {
+        return Some(0);
+    }
+    let is_hidden = pool.state == Some(State::Exhausted) && !pool.is_explained();
+    // What the timeline counts is over all local addresses, and without what listings show.
+    let is_partly = pool.local_address.is_some() || (pool.listing.is_some() && !timeline.steps.is_empty());
+    if is_hidden || is_partly || pool.refuted.is_some() || pool.is_not_understood() {
+        return None;
+    }
+    let in_use = match timeline.steps.last() {
+        Some(step) => level(step, pool.key).map_or(0, |level| level.occupied).saturating_add(pool.idle),
+        None => pool.explained,
+    };
+    Some(pool.range.count.saturating_sub(in_use))
 }
 
 /// The holders of the case that have a row, most ports first.

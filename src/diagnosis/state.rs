@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// At least one bind or connect failed for want of a local port.
+    /// At least one bind or connect failed because no local port was free.
     Exhausted,
     /// None did, and 80 % or more of a pool was in use at some moment.
     Near,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::case::SideInput;
+use crate::machine::window::Window;
 use crate::side::facts::SideFacts;
 use crate::time::FileTime;
 
@@ -17,7 +18,7 @@ pub struct SystemEventRow {
     pub id: u32,
     /// Path of the log.
     pub source: String,
-    /// Whether it lies in the span of the traces; without a trace, in the day before the newest entry of any kind.
+    /// Whether it lies in the span of the traces that is counted; without a trace, in the day before the newest entry of any kind.
     pub in_span: bool,
 }
 
@@ -57,6 +58,7 @@ pub(super) fn system_events(
     side: &SideFacts,
     side_inputs: &[SideInput],
     span: Option<(FileTime, FileTime)>,
+    window: Window,
 ) -> Vec<SystemEventRow> {
     let newest_entry = side.log_spans.iter().map(|(_, newest)| *newest).max();
     let newest = side.system_events.iter().map(|event| event.time).max().max(newest_entry);
@@ -69,7 +71,8 @@ pub(super) fn system_events(
             provider: event.provider.clone(),
             id: event.id,
             source: side_inputs.get(event.source).map(|side| side.path.clone()).unwrap_or_default(),
-            in_span: span.is_some_and(|(first, last)| (first..=last).contains(&event.time)),
+            in_span: window.contains(event.time)
+                && span.is_some_and(|(first, last)| (first..=last).contains(&event.time)),
         })
         .collect();
     rows.sort_by(|a, b| (a.time, a.id, &a.provider, &a.source).cmp(&(b.time, b.id, &b.provider, &b.source)));

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::Event;
 use super::providers::may_mean;
+use super::{Event, Origin};
 use crate::providers::{afd, tcpip};
 use crate::status::{NtStatus, of_winsock_error};
 use crate::time::{FileTime, from_timestamp};
@@ -88,12 +88,16 @@ impl Filter {
         if self.statuses.is_empty() {
             return true;
         }
-        let Ok(decoded) = &event.decoded else { return false };
-        let found = decoded.payload.fields.iter().filter(|(name, _)| is_status(name));
-        let mut found = found.filter_map(|(_, value)| value.integer());
         let is_wanted =
             |value: u64| self.statuses.iter().flat_map(|wanted| &wanted.0).any(|status| u64::from(status.0) == value);
-        found.any(is_wanted)
+        match &event.origin {
+            Origin::Entry(entry) => entry.event.status.is_some_and(|status| is_wanted(status.0.into())),
+            Origin::Record { decoded: Err(_), .. } => false,
+            Origin::Record { decoded: Ok(decoded), .. } => {
+                let found = decoded.payload.fields.iter().filter(|(name, _)| is_status(name));
+                found.filter_map(|(_, value)| value.integer()).any(is_wanted)
+            }
+        }
     }
 
     pub(super) fn admits_time(&self, time: Option<FileTime>) -> bool {
@@ -150,7 +154,7 @@ pub fn parse_status(text: &str) -> Result<StatusFilter, String> {
     if let Some(error) = number.filter(|number| hexadecimal.is_none() && WINSOCK_ERRORS.contains(number)) {
         let statuses = of_winsock_error(error);
         let statuses = statuses.ok_or_else(|| {
-            format!("Winsock error {error} is not known here (10013, 10048 and 10055 are): give the NTSTATUS")
+            format!("Winsock error {error} is not known here (only 10013, 10048 and 10055): give the NTSTATUS")
         });
         return statuses.map(|statuses| StatusFilter(statuses.to_vec()));
     }
@@ -159,7 +163,7 @@ pub fn parse_status(text: &str) -> Result<StatusFilter, String> {
     let status = number.map(NtStatus).or_else(|| NtStatus::from_name(text));
     status.map(|status| StatusFilter(vec![status])).ok_or_else(|| {
         format!(
-            "{text:?} is no status: an NTSTATUS (0xC0000209), its name (STATUS_TOO_MANY_ADDRESSES) or a Winsock error (10055)"
+            "{text:?} is not a status: give an NTSTATUS (0xC0000209), its name (STATUS_TOO_MANY_ADDRESSES) or a Winsock error (10055)"
         )
     })
 }
@@ -176,7 +180,8 @@ pub fn parse_time(text: &str) -> Result<FileTime, String> {
         TimeZone::UTC.to_timestamp(civil).ok()
     });
     let file_time = timestamp.and_then(from_timestamp);
-    file_time.ok_or_else(|| format!("{text:?} is no time: 2026-11-14T09:12:04Z or \"2026-11-14 09:12:04.5\" (UTC)"))
+    file_time
+        .ok_or_else(|| format!("{text:?} is not a time: give 2026-11-14T09:12:04Z or \"2026-11-14 09:12:04.5\" (UTC)"))
 }
 
 #[cfg(test)]

@@ -17,9 +17,10 @@ use etw_schema::{DecodedEvent, NotDecoded, SchemaSource, Schemas};
 
 use self::owners::OwnerLog;
 use self::providers::{Named, Wanted};
-use crate::event::{EventMeta, NetEvent};
+use crate::event::{EventMeta, LoggedEvent, NetEvent, SocketEvent};
 use crate::machine::ranges::PoolRanges;
 use crate::machine::sources::{Follower, Sources};
+use crate::machine::window::Window;
 use crate::machine::witness::Endpoint;
 use crate::pipeline::{Observer, replay};
 use crate::progress::{Progress, Stopped};
@@ -30,36 +31,61 @@ use crate::time::FileTime;
 pub use self::filter::{Filter, ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
 pub use self::owners::{Beyond, OwnerSource, Owners, RecordOwner};
 pub use self::providers::{Ambiguous, Providers};
-pub use self::write::{CsvWriter, EventWriter, NdjsonWriter, TextWriter};
+pub use self::write::{CsvWriter, EventWriter, NdjsonWriter, Paths, TextWriter};
 
 /// An event, ready to be written.
 #[derive(Debug)]
 pub struct Event<'r> {
-    /// Number of the trace in the case, from 0.
-    pub trace: usize,
     /// When, by its own time stamp; `None` for a record without one.
     pub time: Option<FileTime>,
-    /// The record.
-    pub record: Record<'r>,
     /// Provider, kernel event class, or class of a WPP message; `None` for messages without one and unknown kinds.
     pub provider: Option<Guid>,
-    /// The payload by its schema, or why there is none.
-    pub decoded: Result<DecodedEvent, NotDecoded>,
+    /// What tells of it.
+    pub origin: Origin<'r>,
     /// Whose it is; `None` for a record without an endpoint, and where it was not found out whose records are.
     pub owner: Option<RecordOwner<'r>>,
+}
+
+/// What tells of an event.
+#[derive(Debug)]
+pub enum Origin<'r> {
+    /// A record of a trace.
+    Record {
+        /// Number of the trace in the case, from 0.
+        trace: usize,
+        /// The record.
+        record: Record<'r>,
+        /// The payload by its schema, or why there is none.
+        decoded: Result<DecodedEvent, NotDecoded>,
+    },
+    /// An entry of the log of Winsock-AFD's channel.
+    Entry(&'r LoggedEvent),
 }
 
 impl Event<'_> {
     /// Name of the provider: as the schema has it, or as the built-in list has it.
     pub fn provider_name(&self) -> Option<&str> {
-        let by_schema = self.decoded.as_ref().ok().and_then(DecodedEvent::provider_name);
+        let by_schema = self.decoded().and_then(DecodedEvent::provider_name);
         by_schema.or_else(|| names::provider_name(self.provider?))
     }
 
     /// What the event is called.
     pub fn name(&self) -> Option<String> {
-        let by_schema = self.decoded.as_ref().ok().and_then(DecodedEvent::name);
-        by_schema.or_else(|| names::hook_name(self.record.hook()?))
+        match &self.origin {
+            Origin::Record { record, .. } => {
+                let by_schema = self.decoded().and_then(DecodedEvent::name);
+                by_schema.or_else(|| names::hook_name(record.hook()?))
+            }
+            Origin::Entry(entry) => afd::event_name(entry.id).map(str::to_owned),
+        }
+    }
+
+    /// The payload by its schema.
+    fn decoded(&self) -> Option<&DecodedEvent> {
+        match &self.origin {
+            Origin::Record { decoded, .. } => decoded.as_ref().ok(),
+            Origin::Entry(_) => None,
+        }
     }
 }
 
@@ -89,6 +115,8 @@ pub struct Learned {
     pub providers: Providers,
     /// Whose the records are, where that was asked for.
     pub owners: Option<Owners>,
+    /// Entries of the log of Winsock-AFD's channel, by time: those of which no trace tells.
+    pub logged: Vec<LoggedEvent>,
 }
 
 /// Reads traces once, on the current rayon pool, and learns what the second pass needs; `side` names processes that the traces do
@@ -103,11 +131,13 @@ pub fn learn(
     filter: &Filter,
     progress: &dyn Progress,
 ) -> Result<Learned, Stopped> {
-    if filter.needs_owners() {
-        FirstPass::<true>::read(traces, side, progress)
-    } else {
-        FirstPass::<false>::read(traces, side, progress)
+    let needs_owners = filter.needs_owners();
+    // Which entries of a log traces tell too, their socket events say.
+    if !needs_owners && side.socket_events.is_empty() {
+        return FirstPass::<false>::read(traces, side, progress);
     }
+    let learned = FirstPass::<true>::read(traces, side, progress)?;
+    Ok(Learned { owners: learned.owners.filter(|_| needs_owners), ..learned })
 }
 
 /// Schemas, providers, and with `OWNERS` the state of the machine.
@@ -122,18 +152,20 @@ impl<const OWNERS: bool> FirstPass<'_, OWNERS> {
         let sources = Sources::of(traces, side, progress)?;
         let ranges = PoolRanges::new(None, &side.dynamic_ports);
         let pass = || FirstPass::<'_, OWNERS> {
-            follower: Follower::new(&sources, ranges),
+            follower: Follower::new(&sources, ranges, Window::default()),
             schemas: traces.iter().map(|_| Schemas::default()).collect(),
             providers: Providers::default(),
         };
         let (pass, _) = replay(traces, sources.groups(), progress, pass)?;
         let FirstPass { follower, schemas, mut providers } = pass;
+        let (findings, log, followed) = follower.finish();
+        let logged = sources.logged_once(&followed.logs);
+        if !logged.is_empty() {
+            providers.add_logged(afd::PROVIDER);
+        }
         providers.add_known_names(&schemas);
-        let owners = OWNERS.then(|| {
-            let (findings, log, _) = follower.finish();
-            log.settle(&findings, side, sources.boots().to_vec())
-        });
-        Ok(Learned { schemas, providers, owners })
+        let owners = OWNERS.then(|| log.settle(&findings, side, sources.boots().to_vec()));
+        Ok(Learned { schemas, providers, owners, logged })
     }
 }
 
@@ -181,20 +213,30 @@ impl Learned {
     /// The owner of an event: as it counted where it is a failure, else of its endpoint, else of its EPROCESS address.
     fn owner(&self, event: &Event<'_>) -> Option<RecordOwner<'_>> {
         let owners = self.owners.as_ref()?;
-        let decoded =
-            event.decoded.as_ref().ok().filter(|decoded| decoded.schema.source != SchemaSource::TraceLogging)?;
-        let field = |name: &str| decoded.payload.fields.get(name)?.integer().filter(|address| *address != 0);
         let time = event.time?;
-        let is_of = |provider: Guid| event.provider == Some(provider);
-        let found = if is_of(afd::PROVIDER) {
-            let socket = field("Endpoint").or_else(|| field("ListenEndpoint"))?;
-            let by_eprocess = || owners.eprocess(field("Process")?, time);
-            owners.endpoint(event.trace, Endpoint::Socket(socket), time).or_else(by_eprocess)
-        } else if is_of(tcpip::PROVIDER) {
-            let address = ["Endpoint", "Tcb", "PortAcquirer"].into_iter().find_map(field)?;
-            owners.endpoint(event.trace, Endpoint::Transport(address), time)
-        } else {
-            return None;
+        let found = match &event.origin {
+            Origin::Entry(entry) => {
+                let SocketEvent { endpoint, eprocess, .. } = entry.event;
+                let by_eprocess = || owners.eprocess(eprocess, time);
+                owners.logged_endpoint(Endpoint::Socket(endpoint), time).or_else(by_eprocess)
+            }
+            Origin::Record { trace, decoded, .. } => {
+                let decoded = decoded.as_ref().ok()?;
+                if decoded.schema.source == SchemaSource::TraceLogging {
+                    return None;
+                }
+                let field = |name: &str| decoded.payload.fields.get(name)?.integer().filter(|address| *address != 0);
+                if event.provider == Some(afd::PROVIDER) {
+                    let socket = field("Endpoint").or_else(|| field("ListenEndpoint"))?;
+                    let by_eprocess = || owners.eprocess(field("Process")?, time);
+                    owners.endpoint(*trace, Endpoint::Socket(socket), time).or_else(by_eprocess)
+                } else if event.provider == Some(tcpip::PROVIDER) {
+                    let address = ["Endpoint", "Tcb", "PortAcquirer"].into_iter().find_map(field)?;
+                    owners.endpoint(*trace, Endpoint::Transport(address), time)
+                } else {
+                    return None;
+                }
+            }
         };
         Some(found.unwrap_or(RecordOwner::UNKNOWN))
     }
@@ -211,7 +253,7 @@ pub struct Walked {
     pub missing_providers: Vec<String>,
 }
 
-/// Shows the events that `choice` lets through to `show`, in time order across all traces.
+/// Shows the events that `choice` lets through to `show`, in time order across all traces and logs.
 ///
 /// # Errors
 ///
@@ -230,11 +272,28 @@ pub fn walk(
     };
     walked.missing_ids.sort_unstable();
     walked.missing_ids.dedup();
-    let of_failures = filter.is_of_failures();
     let mut streams: Vec<_> = traces.iter().map(|trace| Stream::new(trace, &mut walked.damaged)).collect();
+    let mut entries = learned.logged.iter().peekable();
     loop {
         let times = streams.iter().enumerate().filter_map(|(number, stream)| Some((stream.time?, number)));
-        let Some((_, number)) = times.min() else { return Ok(walked) };
+        let next = times.min();
+        if let Some(entry) = entries.next_if(|entry| next.is_none_or(|(time, _)| entry.time < time)) {
+            let of_entry = Said {
+                provider: Some(afd::PROVIDER),
+                id: Some(entry.id),
+                pid: entry.header_pid,
+                time: Some(entry.time),
+            };
+            if choice.admits(of_entry, &mut walked.missing_ids) {
+                let failure = learned.owners.as_ref().and_then(|owners| owners.logged_failure(entry.entry));
+                if filter.is_of_failures() && failure.is_none() {
+                    continue;
+                }
+                learned.show(filter, of_entry, Origin::Entry(entry), failure, &mut show)?;
+            }
+            continue;
+        }
+        let Some((_, number)) = next else { return Ok(walked) };
         let (Some(stream), Some(trace), Some(schemas)) =
             (streams.get_mut(number), traces.get(number), learned.schemas.get(number))
         else {
@@ -242,37 +301,69 @@ pub fn walk(
         };
         let Some(item) = stream.take(&mut walked.damaged) else { continue };
         let record = item.record();
-        let provider = provider_of(&record);
-        if !filter.providers.is_empty() && !provider.is_some_and(|provider| providers.guids.contains(&provider)) {
+        let of_record = Said {
+            provider: provider_of(&record),
+            // An event that describes itself has no manifest's id.
+            id: if filter.ids.is_empty() { None } else { id_of(&record).filter(|_| !describes_itself(&record)) },
+            pid: record.process_id(),
+            time: record.ticks().map(|ticks| trace.clock().file_time(ticks)),
+        };
+        if !choice.admits(of_record, &mut walked.missing_ids) {
             continue;
+        }
+        let failure = learned.owners.as_ref().filter(|_| of_record.provider == Some(afd::PROVIDER));
+        let failure = failure.and_then(|owners| owners.failure(number, &record));
+        if filter.is_of_failures() && failure.is_none() {
+            continue;
+        }
+        let origin = Origin::Record { trace: number, record, decoded: schemas.decode(record) };
+        learned.show(filter, of_record, origin, failure, &mut show)?;
+    }
+}
+
+/// What a record or an entry says of itself.
+#[derive(Clone, Copy)]
+struct Said {
+    provider: Option<Guid>,
+    id: Option<u16>,
+    pid: Option<u32>,
+    time: Option<FileTime>,
+}
+
+impl Choice<'_> {
+    /// Whether an event is wanted by what it says of itself. An id that is asked for and found is no more missing.
+    fn admits(&self, said: Said, missing_ids: &mut Vec<u16>) -> bool {
+        let Self { filter, providers } = self;
+        if !filter.providers.is_empty() && !said.provider.is_some_and(|provider| providers.guids.contains(&provider)) {
+            return false;
         }
         if !filter.ids.is_empty() {
-            // An event that describes itself has no manifest's id.
-            let id = id_of(&record).filter(|id| filter.ids.contains(id) && !describes_itself(&record));
-            let Some(id) = id else { continue };
-            walked.missing_ids.retain(|missing| *missing != id);
+            let Some(id) = said.id.filter(|id| filter.ids.contains(id)) else { return false };
+            missing_ids.retain(|missing| *missing != id);
         }
         let is_of_header = |pid| filter.header_pids.contains(&pid);
-        if !filter.header_pids.is_empty() && !record.process_id().is_some_and(is_of_header) {
-            continue;
+        if !filter.header_pids.is_empty() && !said.pid.is_some_and(is_of_header) {
+            return false;
         }
-        let time = record.ticks().map(|ticks| trace.clock().file_time(ticks));
-        if !filter.admits_time(time) {
-            continue;
-        }
-        let failure = learned.owners.as_ref().filter(|_| provider == Some(afd::PROVIDER));
-        let failure = failure.and_then(|owners| owners.failure(number, &record));
-        if of_failures && failure.is_none() {
-            continue;
-        }
-        let decoded = schemas.decode(record);
-        let mut event = Event { trace: number, time, record, provider, decoded, owner: failure };
+        filter.admits_time(said.time)
+    }
+}
+
+impl Learned {
+    /// Shows an event, unless its owner or its status is not wanted.
+    fn show<'e>(
+        &'e self,
+        filter: &Filter,
+        Said { provider, time, .. }: Said,
+        origin: Origin<'e>,
+        failure: Option<RecordOwner<'e>>,
+        show: &mut impl FnMut(&Event<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut event = Event { time, provider, origin, owner: failure };
         if event.owner.is_none() {
-            event.owner = learned.owner(&event);
+            event.owner = self.owner(&event);
         }
-        if filter.admits_owner(&event) && filter.admits_status(&event) {
-            show(&event)?;
-        }
+        if filter.admits_owner(&event) && filter.admits_status(&event) { show(&event) } else { Ok(()) }
     }
 }
 

@@ -3,10 +3,12 @@
 //! Nothing is kept for a record but those that count as failures. Of sockets, endpoints and TCBs it is kept whose they were,
 //! and from when to when.
 
+use std::collections::BTreeSet;
+
 use etl_parser::Record;
 
 use crate::diagnosis::naming;
-use crate::event::Place;
+use crate::event::{LogEntry, Place};
 use crate::hash::FastMap;
 use crate::machine::Findings;
 use crate::machine::owner::{Decided, Owner, is_kernel};
@@ -110,6 +112,8 @@ fn space(boot: u32, endpoint: Endpoint) -> (u32, u64) {
 pub(super) struct OwnerLog {
     /// By trace.
     failures: Vec<Vec<Failure>>,
+    /// Of logs.
+    logged: FastMap<LogEntry, Number>,
     failure_count: usize,
     spans: Vec<Span>,
     /// The latest span of each endpoint of this boot.
@@ -148,6 +152,7 @@ impl OwnerLog {
         let nobody = (Owner::Unknown, KnownBy::Nothing);
         Self {
             failures: Vec::new(),
+            logged: FastMap::default(),
             failure_count: 0,
             spans: Vec::new(),
             latest: FastMap::default(),
@@ -184,6 +189,7 @@ impl OwnerLog {
         self.spans.sort_unstable();
         Owners {
             failures: self.failures,
+            logged: self.logged,
             spans: self.spans,
             settled: self.owners.iter().map(|whose| settled(*whose, processes)).collect(),
             processes: Lives::new(processes.processes(), side),
@@ -220,16 +226,16 @@ impl Witness for OwnerLog {
     }
 
     fn failed(&mut self, place: &Place, whose: Attribution) {
-        if place.entry.is_some() {
-            // Of a log, which has no records of a trace.
-            return;
-        }
         if self.failure_count >= self.limits.failures {
             self.beyond.failures += 1;
             return;
         }
         self.failure_count += 1;
         let owner = self.number(whose);
+        if let Some(entry) = place.entry {
+            self.logged.insert(entry, owner);
+            return;
+        }
         let trace = usize::from(place.trace);
         if self.failures.len() <= trace {
             self.failures.resize_with(trace + 1, Vec::new);
@@ -330,6 +336,7 @@ impl Lives {
 #[derive(Debug)]
 pub struct Owners {
     failures: Vec<Vec<Failure>>,
+    logged: FastMap<LogEntry, Number>,
     spans: Vec<Span>,
     settled: Vec<(Option<usize>, OwnerSource)>,
     processes: Lives,
@@ -347,6 +354,11 @@ impl Owners {
         failures.get(at).map(|[_, _, owner]| self.of_number(*owner))
     }
 
+    /// The owner of a failure that counts; `None` for every other entry of a log.
+    pub(super) fn logged_failure(&self, entry: LogEntry) -> Option<RecordOwner<'_>> {
+        self.logged.get(&entry).map(|owner| self.of_number(*owner))
+    }
+
     fn of_number(&self, owner: Number) -> RecordOwner<'_> {
         let (process, source) = self.settled.get(owner as usize).copied().unwrap_or((None, OwnerSource::Unknown));
         self.processes.owner(process, source)
@@ -355,6 +367,19 @@ impl Owners {
     /// The owner of an endpoint at a time.
     pub(super) fn endpoint(&self, trace: usize, endpoint: Endpoint, time: FileTime) -> Option<RecordOwner<'_>> {
         let boot = self.boots.get(trace).and_then(|boot| u32::try_from(*boot).ok())?;
+        self.endpoint_of(boot, endpoint, time)
+    }
+
+    /// The owner of an endpoint that an entry of a log names. Of which boot the entry is, nobody says: it is known where one
+    /// boot alone has an owner.
+    pub(super) fn logged_endpoint(&self, endpoint: Endpoint, time: FileTime) -> Option<RecordOwner<'_>> {
+        let boots: BTreeSet<usize> = self.boots.iter().copied().chain(self.boots.is_empty().then_some(0)).collect();
+        let boots = boots.into_iter().filter_map(|boot| u32::try_from(boot).ok());
+        let mut owners = boots.filter_map(|boot| self.endpoint_of(boot, endpoint, time));
+        owners.next().filter(|_| owners.next().is_none())
+    }
+
+    fn endpoint_of(&self, boot: u32, endpoint: Endpoint, time: FileTime) -> Option<RecordOwner<'_>> {
         let (space, address) = space(boot, endpoint);
         let behind =
             self.spans.partition_point(|span| (span.space, span.address, span.start) <= (space, address, time));

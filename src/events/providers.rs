@@ -105,6 +105,11 @@ impl Providers {
         }
     }
 
+    /// Adds a provider of which a log has events.
+    pub(super) fn add_logged(&mut self, provider: Guid) {
+        self.names.entry(provider).or_default();
+    }
+
     /// Adds the names that are known from elsewhere.
     pub(super) fn add_known_names(&mut self, schemas: &[Schemas]) {
         for schemas in schemas {

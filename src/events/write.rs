@@ -1,14 +1,16 @@
 //! One line for each event: text for people, NDJSON and CSV for programs.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
-use etl_parser::{ExtendedItem, ExtendedValue};
-use etw_schema::{FieldValues, Sid, hexadecimal};
-use serde::Serialize;
+use etl_parser::{ExtendedItem, ExtendedValue, Record};
+use etw_schema::{DecodedEvent, FieldValues, NotDecoded, Sid, hexadecimal};
+use serde::{Serialize, Serializer};
 
-use super::{Event, RecordOwner, id_of, kind_name};
+use super::{Event, Origin, RecordOwner, id_of, kind_name};
+use crate::case::SideInput;
+use crate::event::LoggedEvent;
 use crate::report::csv::cell;
 use crate::report::json::spelled_out;
 use crate::time::FileTime;
@@ -42,7 +44,13 @@ impl EventWriter for TextWriter {
         let row = Row::new(event);
         let time = event.time.map_or_else(|| "(no time)".to_owned(), |time| time.to_string());
         let id = |id: Option<u32>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        write!(out, "{time} CPU {} PID {} TID {} ", row.cpu, id(row.pid), id(row.tid))?;
+        write!(out, "{time} ")?;
+        match (row.cpu, row.log_record) {
+            (Some(cpu), _) => write!(out, "CPU {cpu} ")?,
+            (None, Some(record)) => write!(out, "RECORD {record} ")?,
+            (None, None) => {}
+        }
+        write!(out, "PID {} TID {} ", id(row.pid), id(row.tid))?;
         match &event.owner {
             Some(RecordOwner { pid: Some(pid), image, source }) => {
                 let image = image.map(|image| format!(" {}", quoted(image))).unwrap_or_default();
@@ -60,9 +68,14 @@ impl EventWriter for TextWriter {
             write!(out, " {}", printed(name))?;
         }
         match row.fields {
-            Some(fields) => {
+            Some(Fields::Decoded(fields)) => {
                 for (name, value) in fields.iter() {
                     write!(out, " {}={}", printed(name), quoted(&value.to_string()))?;
+                }
+            }
+            Some(Fields::Shown(fields)) => {
+                for (name, value) in fields {
+                    write!(out, " {}={}", printed(name), quoted(value))?;
                 }
             }
             None => write!(out, " payload={}", row.payload.as_deref().unwrap_or_default())?,
@@ -96,23 +109,52 @@ fn printed(text: &str) -> Cow<'_, str> {
 /// The same, so that no spreadsheet takes it for a formula either.
 fn table_cell(text: &str) -> Cow<'_, str> {
     let text = printed(text);
-    if text.starts_with(['=', '+', '-', '@']) { cell(&text).into() } else { text }
+    if text.starts_with(['=', '+', '-', '@', '\'']) { cell(&text).into() } else { text }
 }
 
 /// Bytes that a line has beside its fields, about.
 const LINE_BYTES: usize = 512;
 
+/// The names of what tells of events.
+#[derive(Debug, Clone, Default)]
+pub struct Paths {
+    /// Of the traces, by number.
+    pub traces: Vec<String>,
+    /// Of the side inputs, by number.
+    pub side_inputs: Vec<String>,
+}
+
+impl Paths {
+    /// Of these traces and side inputs.
+    pub fn new(traces: Vec<String>, side_inputs: &[SideInput]) -> Self {
+        Self { traces, side_inputs: side_inputs.iter().map(|input| input.path.clone()).collect() }
+    }
+
+    /// Adds them to a row.
+    fn name<'p>(&'p self, event: &'p Event<'_>) -> Row<'p> {
+        let (trace, log) = match &event.origin {
+            Origin::Record { trace, .. } => (self.traces.get(*trace), None),
+            Origin::Entry(entry) => (None, self.side_inputs.get(entry.entry.source)),
+        };
+        Row { trace: trace.map(String::as_str), log: log.map(String::as_str), ..Row::new(event) }
+    }
+}
+
 /// One JSON object on each line.
 #[derive(Debug, Default)]
 pub struct NdjsonWriter {
-    /// Paths of the traces, by number.
-    pub paths: Vec<String>,
+    /// What to call traces and logs.
+    pub paths: Paths,
 }
 
 impl EventWriter for NdjsonWriter {
     fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let row = Row { trace: self.paths.get(event.trace).map(String::as_str), ..Row::new(event) };
-        let mut line = Vec::with_capacity(LINE_BYTES + 2 * event.record.bytes().len());
+        let row = self.paths.name(event);
+        let bytes = match &event.origin {
+            Origin::Record { record, .. } => record.bytes().len(),
+            Origin::Entry(_) => 0,
+        };
+        let mut line = Vec::with_capacity(LINE_BYTES + 2 * bytes);
         serde_json::to_writer(&mut line, &row)?;
         line.push(b'\n');
         out.write_all(&spelled_out(line))
@@ -122,11 +164,11 @@ impl EventWriter for NdjsonWriter {
 /// One row for each event, its fields in one column.
 #[derive(Debug, Default)]
 pub struct CsvWriter {
-    /// Paths of the traces, by number.
-    pub paths: Vec<String>,
+    /// What to call traces and logs.
+    pub paths: Paths,
 }
 
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 21] = [
     "time",
     "trace",
     "cpu",
@@ -146,6 +188,8 @@ const COLUMNS: [&str; 19] = [
     "schema",
     "buffer",
     "offset",
+    "log",
+    "log_record",
 ];
 
 impl EventWriter for CsvWriter {
@@ -154,16 +198,16 @@ impl EventWriter for CsvWriter {
     }
 
     fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let row = Row::new(event);
+        let row = self.paths.name(event);
         let number = |number: Option<u64>| Cow::from(number.map(|number| number.to_string()).unwrap_or_default());
         let text = |text: Option<&str>| Cow::from(table_cell(text.unwrap_or_default()).into_owned());
-        let fields = row.fields.map(in_one_cell);
+        let fields = row.fields.as_ref().map(in_one_cell);
         write_row(
             out,
             [
                 event.time.and_then(FileTime::to_rfc3339).unwrap_or_default().into(),
-                text(self.paths.get(event.trace).map(String::as_str)),
-                row.cpu.to_string().into(),
+                text(row.trace),
+                number(row.cpu.map(u64::from)),
                 number(row.pid.map(u64::from)),
                 number(row.tid.map(u64::from)),
                 number(row.owner_pid.map(u64::from)),
@@ -178,21 +222,60 @@ impl EventWriter for CsvWriter {
                 number(row.leftover_bytes.map(|bytes| bytes as u64)),
                 text(row.missing.as_deref()),
                 row.schema.unwrap_or_default().into(),
-                row.buffer.to_string().into(),
-                row.offset.to_string().into(),
+                number(row.buffer.map(u64::from)),
+                number(row.offset),
+                text(row.log),
+                number(row.log_record),
             ],
         )
     }
 }
 
-fn in_one_cell(fields: &FieldValues) -> String {
+fn in_one_cell(fields: &Fields<'_>) -> String {
+    match fields {
+        Fields::Decoded(fields) => joined(fields.iter()),
+        Fields::Shown(fields) => joined(fields.iter().map(|(name, value)| (name.as_str(), value))),
+    }
+}
+
+fn joined<'f>(fields: impl Iterator<Item = (&'f str, impl Display)>) -> String {
     let mut text = String::new();
-    for (position, (name, value)) in fields.iter().enumerate() {
+    for (position, (name, value)) in fields.enumerate() {
         let separator = if position == 0 { "" } else { "; " };
         // Writing to a string does not fail.
         let _ = write!(text, "{separator}{name}={value}");
     }
     text
+}
+
+/// The fields of an event.
+#[derive(Debug)]
+enum Fields<'e> {
+    /// Of a payload.
+    Decoded(&'e FieldValues),
+    /// As a log shows them.
+    Shown(&'e [(String, String)]),
+}
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Decoded(fields) => fields.serialize(serializer),
+            Self::Shown(fields) => serializer.collect_map(fields.iter().map(|(name, value)| (name, Shown(value)))),
+        }
+    }
+}
+
+/// A number where it is a decimal one.
+struct Shown<'e>(&'e str);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.parse::<u64>() {
+            Ok(number) => serializer.serialize_u64(number),
+            Err(_) => serializer.serialize_str(self.0),
+        }
+    }
 }
 
 fn write_row<const N: usize>(out: &mut dyn Write, cells: [Cow<'_, str>; N]) -> io::Result<()> {
@@ -202,11 +285,11 @@ fn write_row<const N: usize>(out: &mut dyn Write, cells: [Cow<'_, str>; N]) -> i
 }
 
 /// An event as programs see it. Described in `SCHEMA.md` of the reports.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Row<'e> {
     time: Option<FileTime>,
     trace: Option<&'e str>,
-    cpu: u16,
+    cpu: Option<u16>,
     pid: Option<u32>,
     tid: Option<u32>,
     owner_pid: Option<u32>,
@@ -218,7 +301,7 @@ struct Row<'e> {
     id: Option<u16>,
     version: Option<u8>,
     name: Option<String>,
-    fields: Option<&'e FieldValues>,
+    fields: Option<Fields<'e>>,
     leftover_bytes: Option<usize>,
     missing: Option<String>,
     /// Where the schema is from, or why there is none.
@@ -229,8 +312,13 @@ struct Row<'e> {
     /// Extended data items, without those that hold the schema.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     extended: Vec<Extended>,
-    buffer: u32,
-    offset: u64,
+    buffer: Option<u32>,
+    offset: Option<u64>,
+    /// The log, and the number of the entry in it; absent where a trace tells of the event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_record: Option<u64>,
 }
 
 /// An extended data item.
@@ -284,34 +372,55 @@ impl Extended {
 
 impl<'e> Row<'e> {
     fn new(event: &'e Event<'_>) -> Self {
-        let record = &event.record;
-        let decoded = event.decoded.as_ref();
-        let payload = decoded.ok().map(|decoded| &decoded.payload);
-        let raw = || record.user_data().ok().map(hexadecimal);
+        let row = match &event.origin {
+            Origin::Record { record, decoded, .. } => Self::of_record(record, decoded),
+            Origin::Entry(entry) => Self::of_entry(entry),
+        };
         Self {
             time: event.time,
-            trace: None,
-            cpu: record.cpu(),
-            pid: record.process_id(),
-            tid: record.thread_id(),
             owner_pid: event.owner.and_then(|owner| owner.pid),
             owner_image: event.owner.and_then(|owner| owner.image),
             owner_source: event.owner.map(|owner| owner.source.as_str()),
-            kind: kind_name(record.kind()),
             provider: event.provider_name(),
             guid: event.provider.map(|guid| guid.to_string()),
+            name: event.name(),
+            ..row
+        }
+    }
+
+    fn of_record(record: &Record<'_>, decoded: &'e Result<DecodedEvent, NotDecoded>) -> Self {
+        let payload = decoded.as_ref().ok().map(|decoded| &decoded.payload);
+        let raw = || record.user_data().ok().map(hexadecimal);
+        Self {
+            cpu: Some(record.cpu()),
+            pid: record.process_id(),
+            tid: record.thread_id(),
+            kind: kind_name(record.kind()),
             id: id_of(record),
             version: record.version(),
-            name: event.name(),
-            fields: payload.map(|payload| &payload.fields),
+            fields: payload.map(|payload| Fields::Decoded(&payload.fields)),
             leftover_bytes: payload.map(|payload| payload.leftover_bytes),
             missing: payload.and_then(|payload| payload.missing.as_ref()).map(ToString::to_string),
-            schema: decoded.ok().map(|decoded| decoded.schema.source.name()),
-            problem: decoded.err().map(ToString::to_string),
+            schema: decoded.as_ref().ok().map(|decoded| decoded.schema.source.name()),
+            problem: decoded.as_ref().err().map(ToString::to_string),
             payload: if payload.is_none() { raw() } else { None },
             extended: record.extended_items().filter_map(|item| Extended::new(&item)).collect(),
-            buffer: record.buffer(),
-            offset: record.offset(),
+            buffer: Some(record.buffer()),
+            offset: Some(record.offset()),
+            ..Self::default()
+        }
+    }
+
+    fn of_entry(entry: &'e LoggedEvent) -> Self {
+        Self {
+            pid: entry.header_pid,
+            kind: "log_entry",
+            id: Some(entry.id),
+            version: Some(entry.version),
+            fields: Some(Fields::Shown(&entry.fields)),
+            schema: Some("event_log"),
+            log_record: Some(entry.entry.record),
+            ..Self::default()
         }
     }
 }

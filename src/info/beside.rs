@@ -13,8 +13,12 @@ pub struct Beside {
     tasks: u64,
     /// Sockets that listings show with their owner.
     owned_sockets: u64,
-    /// Binds of logs of Winsock-AFD's channel.
+    /// Entries of logs of Winsock-AFD's channel.
+    pub(super) logged: u64,
+    /// Of these, binds.
     pub(super) logged_binds: u64,
+    /// Of these, ends of sockets.
+    pub(super) logged_closes: u64,
 }
 
 impl Beside {
@@ -27,6 +31,8 @@ impl Beside {
             inputs: inputs.to_vec(),
             tasks: side.tasks.len() as u64,
             owned_sockets: owned.sum(),
+            logged: side.afd_logs.iter().map(|log| log.entries).sum(),
+            logged_closes: side.afd_logs.iter().map(|log| log.closes).sum(),
             logged_binds: side.afd_logs.iter().map(|log| log.binds).sum(),
         }
     }

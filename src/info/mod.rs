@@ -5,12 +5,14 @@ mod beside;
 mod decoded;
 mod read;
 mod text;
+mod without_trace;
 
 use serde::Serialize;
 
 pub use self::beside::Beside;
 pub use self::read::read;
 pub use self::text::write_text;
+pub use self::without_trace::{WithoutTrace, write_text as write_text_without_trace};
 use crate::case::{InputKind, SideInput};
 use crate::time::FileTime;
 
@@ -228,7 +230,7 @@ pub struct SourceRow {
 /// Whether the trace can tell.
 #[derive(Debug, Clone, Serialize)]
 pub struct Answers {
-    /// Whose binds failed for want of a port.
+    /// Whose binds failed because no local port was free.
     pub bind_failures: Answer,
     /// What the processes are called.
     pub process_names: Answer,

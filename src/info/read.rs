@@ -312,7 +312,7 @@ fn notes(path: &str, coverage: &Coverage, tally: &RecordCounts) -> Vec<String> {
     });
     let not_listed = (tally.not_listed > 0).then(|| {
         let records = counted(tally.not_listed, "record");
-        format!("{path}: {records} of too many different providers and ids to list")
+        format!("{path}: {records} have more different providers and ids than can be listed")
     });
     damage.chain(differences).chain(not_listed).collect()
 }

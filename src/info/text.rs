@@ -4,14 +4,14 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::{Answers, DecodedEvents, Info, SourceRow};
+use super::{Answers, DecodedEvents, Info, ProviderRow, SourceRow};
 use crate::diagnosis::advice::CAPTURE_COMMANDS;
 use crate::time::{FileTime, duration_text};
 use crate::words::table::{command_line, wrap};
 use crate::words::{counted, grouped};
 use crate::words::{shown, windows_name};
 
-const HEADING: Style = Style::new().bold();
+pub(super) const HEADING: Style = Style::new().bold();
 
 /// Writes one trace's information for people, in lines of at most `width` columns.
 ///
@@ -44,11 +44,11 @@ fn write_header(info: &Info, width: usize, out: &mut dyn Write) -> io::Result<()
             let processors = counted(processors.into(), "CPU");
             writeln!(out, "  system       {system}, build {build}, {processors}, {bits}-bit")?;
         }
-        _ => writeln!(out, "  system       not told: the first buffer is missing, {bits}-bit")?,
+        _ => writeln!(out, "  system       unknown: the first buffer is missing, {bits}-bit")?,
     }
     let session = if header.logger_name.is_empty() { "(no name)".to_owned() } else { shown(&header.logger_name) };
     writeln!(out, "  session      {session}, log mode {:#x}", header.log_mode)?;
-    let time = |time: Option<FileTime>| time.map_or_else(|| "not told".to_owned(), |time| time.to_string());
+    let time = |time: Option<FileTime>| time.map_or_else(|| "unknown".to_owned(), |time| time.to_string());
     writeln!(out, "  started      {}", time(header.started))?;
     match (header.started, header.ended) {
         (Some(started), Some(ended)) if ended >= started => {
@@ -102,7 +102,7 @@ fn write_decoded(decoded: &DecodedEvents, out: &mut dyn Write) -> io::Result<()>
     writeln!(out)
 }
 
-fn write_answers(answers: &Answers, width: usize, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_answers(answers: &Answers, width: usize, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n{HEADING}CAN IT ANSWER{HEADING:#}")?;
     for (question, answer) in [
         ("bind failures", &answers.bind_failures),
@@ -128,15 +128,20 @@ fn write_answers(answers: &Answers, width: usize, out: &mut dyn Write) -> io::Re
     Ok(())
 }
 
+pub(super) fn write_providers(providers: &[ProviderRow], out: &mut dyn Write) -> io::Result<()> {
+    if !providers.is_empty() {
+        writeln!(out, "\n{HEADING}PROVIDERS{HEADING:#}")?;
+    }
+    for provider in providers {
+        let name = provider.name.as_deref().map_or_else(|| "(name unknown)".to_owned(), shown);
+        writeln!(out, "  {:>12}  {}  {name}", grouped(provider.records), provider.guid)?;
+    }
+    Ok(())
+}
+
 /// Providers, kernel events, processes.
 fn write_lists(info: &Info, out: &mut dyn Write) -> io::Result<()> {
-    if !info.providers.is_empty() {
-        writeln!(out, "\n{HEADING}PROVIDERS{HEADING:#}")?;
-        for provider in &info.providers {
-            let name = provider.name.as_deref().map_or_else(|| "(name unknown)".to_owned(), shown);
-            writeln!(out, "  {:>12}  {}  {name}", grouped(provider.records), provider.guid)?;
-        }
-    }
+    write_providers(&info.providers, out)?;
     if !info.kernel_groups.is_empty() {
         writeln!(out, "\n{HEADING}KERNEL EVENTS{HEADING:#}")?;
         for group in &info.kernel_groups {

@@ -94,7 +94,7 @@ pub fn capture(
         plan,
         intake,
         window: Window::default(),
-        analysis: Analysis::new(Setting { boots: vec![0], bounds: None, ranges }),
+        analysis: Analysis::new(Setting { boots: vec![0], ranges, ..Setting::default() }),
         coverage: Coverage::default(),
         started,
         last_event: started.1,
@@ -238,8 +238,7 @@ impl<'r> Run<'r> {
         let free = self.plan.record.as_deref().and_then(|path| self.system.free_bytes(path));
         if let Some(free) = free.filter(|free| *free < LEAST_FREE_BYTES) {
             let free = free >> 20;
-            self.notes
-                .push(format!("the disk of the recording is full ({free} MiB free): the capture was ended there"));
+            self.notes.push(format!("the disk of the recording is full ({free} MiB free), so the capture ended"));
             return false;
         }
         true
@@ -277,7 +276,7 @@ impl<'r> Run<'r> {
             if self.drain(false) > 0 {
                 waiting_since = self.system.uptime();
             } else if self.system.uptime().saturating_sub(waiting_since) >= LAST_EVENTS {
-                self.notes.push("the last events of the session did not come".to_owned());
+                self.notes.push("the last events of the session did not arrive".to_owned());
                 self.is_complete = false;
                 break;
             } else {
@@ -304,7 +303,7 @@ impl<'r> Run<'r> {
         let elapsed = self.elapsed();
         if self.window.late > 0 {
             let count = counted(self.window.late, "event");
-            self.notes.push(format!("{count} came so late that later ones had been counted"));
+            self.notes.push(format!("{count} arrived so late that later events had already been counted"));
             self.coverage.displaced += self.window.late;
         }
         let trace = self.trace();

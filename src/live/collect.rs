@@ -125,7 +125,7 @@ impl Work<'_> {
         // The file has the events; those that are delivered too are not needed.
         let mut session = Session::start(self.system, setup, Arc::new(|_: &RawEvent<'_>| {}))?;
         self.log.append(&mut session.notes);
-        tell(&format!("tracing for {} s; Ctrl-C ends that earlier", plan.duration.as_secs()));
+        tell(&format!("tracing for {} s; Ctrl-C ends it earlier", plan.duration.as_secs()));
         let began = self.system.uptime();
         while self.system.uptime().saturating_sub(began) < plan.duration && !interrupt.load(Ordering::Relaxed) {
             if self.system.free_bytes(&path).is_some_and(|free| free < LEAST_FREE_BYTES) {

@@ -3,8 +3,8 @@
 use super::owner::Owner;
 use super::pool_key::PoolKey;
 
-/// Owners that are kept of each pool.
-pub(super) const LARGEST: usize = 8;
+/// Owners that are kept of each pool: the workers of a large farm, whose image is told as one.
+pub(super) const LARGEST: usize = 256;
 
 /// How full one pool is at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,11 @@ pub struct Level {
     pub pool: PoolKey,
     /// Ports that are held, in TIME_WAIT (with the shorter length) or TCP/IP's own.
     pub occupied: u32,
+    /// Of these, ports that sockets hold.
+    pub held: u32,
+    /// Of these, ports in TIME_WAIT. Those of connections that were closed before the trace began are not among them, so that
+    /// the number starts at 0 and grows for as long as TIME_WAIT lasts, on any machine.
+    pub time_wait: u32,
     /// Who holds most ports by sockets, most first.
     pub largest: Vec<(Owner, u32)>,
 }
@@ -37,12 +42,12 @@ mod tests {
         let of = |order: &[u32]| {
             let mut largest = Vec::new();
             for n in order {
-                insert_largest(&mut largest, Owner::Process(ProcessId(*n)), n % 50);
+                insert_largest(&mut largest, Owner::Process(ProcessId(*n)), n % 350);
             }
             largest
         };
-        let (up, down): (Vec<u32>, Vec<u32>) = ((0..100).collect(), (0..100).rev().collect());
+        let (up, down): (Vec<u32>, Vec<u32>) = ((0..700).collect(), (0..700).rev().collect());
         assert_eq!(of(&up), of(&down));
-        assert_eq!((of(&up).len(), of(&up)[0]), (LARGEST, (Owner::Process(ProcessId(49)), 49)));
+        assert_eq!((of(&up).len(), of(&up)[0]), (LARGEST, (Owner::Process(ProcessId(349)), 349)));
     }
 }

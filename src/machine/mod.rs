@@ -22,6 +22,7 @@ pub mod tally;
 pub mod time_wait;
 pub mod timeline;
 pub mod transport;
+pub mod window;
 pub mod witness;
 mod world;
 
@@ -34,6 +35,7 @@ use ports::Ports;
 use ranges::PoolRanges;
 use sockets::{SocketTable, Sockets};
 use timeline::Timeline;
+use window::Window;
 use witness::{Endpoint, KnownBy, Witness};
 
 /// What is known of the traces before their events.
@@ -45,6 +47,8 @@ pub struct Setting {
     pub bounds: Option<(FileTime, FileTime)>,
     /// Ranges of the pools.
     pub ranges: PoolRanges,
+    /// What is counted.
+    pub window: Window,
 }
 
 /// Follows the state of the machine through its events, which must come in time order. A witness is told whose each is.
@@ -56,6 +60,10 @@ pub struct Analysis<W = ()> {
     boot: Option<usize>,
     first: Option<FileTime>,
     now: FileTime,
+    bounds: Option<(FileTime, FileTime)>,
+    window: Window,
+    /// What happens from now on counts: the window has begun.
+    counts: bool,
     witness: W,
 }
 
@@ -66,22 +74,29 @@ pub struct Findings {
     pub world: World,
     /// Sockets and their operations.
     pub sockets: SocketTable,
-    /// Times of the first and the last event.
+    /// Times of the first and the last event; of those in the window.
     pub span: Option<(FileTime, FileTime)>,
+    /// What was counted.
+    pub window: Window,
 }
 
 impl<W: Witness + Default> Analysis<W> {
     /// For traces of one case.
     pub fn new(setting: Setting) -> Self {
-        let Setting { boots, bounds, ranges } = setting;
-        let ports = Ports::new(ranges, Timeline::new(bounds));
-        Self { world: World { ports, ..World::default() }, boots, ..Self::default() }
+        let Setting { boots, bounds, ranges, window } = setting;
+        let ports = Ports::new(ranges, Timeline::new(bounds.map(|bounds| window.part_of(bounds))));
+        let counts = window.since.is_none();
+        Self { world: World { ports, ..World::default() }, boots, bounds, window, counts, ..Self::default() }
     }
 }
 
 impl<W: Witness> Analysis<W> {
     /// Takes in one event.
     pub fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
+        if !self.window.contains(meta.time) && (self.counts || self.window.is_after(meta.time)) {
+            self.observe_outside(meta, event);
+            return;
+        }
         // A log does not tell of which start its entries are: they go with the trace at hand.
         let boot = match meta.place.entry {
             Some(_) if self.boot.is_some() => self.boot,
@@ -96,6 +111,9 @@ impl<W: Witness> Analysis<W> {
             self.witness.booted(boot);
         }
         self.boot = boot;
+        if !self.counts && !self.window.is_before(meta.time) {
+            self.begin_to_count(meta.time);
+        }
         self.first.get_or_insert(meta.time);
         self.now = self.now.max(meta.time);
         match event {
@@ -118,6 +136,38 @@ impl<W: Witness> Analysis<W> {
                 }
             }
             NetEvent::Process(event) => self.world.processes.observe(event, meta.time),
+        }
+    }
+
+    /// What was counted so far does not count; what is known, open and held stays. A time stamp beyond the end of the traces is
+    /// wrong, and begins nothing.
+    #[cold]
+    fn begin_to_count(&mut self, now: FileTime) {
+        if self.bounds.is_some_and(|(_, end)| now > end) {
+            return;
+        }
+        self.counts = true;
+        self.sockets.begin_to_count();
+        self.world.processes.begin_to_count();
+        let bounds = self.bounds.map(|bounds| self.window.part_of(bounds));
+        self.world.ports.begin_to_count(Timeline::new(bounds), now);
+        self.first = self.window.since.filter(|_| self.first.is_some());
+        self.now = self.now.max(self.first.unwrap_or(self.now));
+    }
+
+    /// Behind the window nothing counts and what is held stays as it was; but later events tell who is who. The same goes for what
+    /// comes late from before the window: an event out of order, or a trace of another start that overlaps with the first.
+    #[cold]
+    fn observe_outside(&mut self, meta: &EventMeta, event: &NetEvent) {
+        let boot = self.boots.get(usize::from(meta.place.trace)).copied();
+        // Another start of the machine tells nothing about the processes of this one.
+        if meta.place.entry.is_none() && boot != self.boot && self.boot.is_some() {
+            return;
+        }
+        match event {
+            NetEvent::Socket(event) => self.sockets.observe_outside(meta, event, &mut self.world),
+            NetEvent::Process(event) => self.world.processes.observe(event, meta.time),
+            NetEvent::Transport(_) => {}
         }
     }
 
@@ -144,12 +194,18 @@ impl<W: Witness> Analysis<W> {
     }
 
     /// Ends the analysis, and gives back the witness.
-    pub fn finish_with_witness(self) -> (Findings, W) {
+    pub fn finish_with_witness(mut self) -> (Findings, W) {
+        if !self.counts {
+            // All events lie before the window.
+            self.bounds = self.bounds.filter(|(_, end)| self.now <= *end);
+            self.begin_to_count(self.now);
+        }
+        let window = self.window;
         let Self { mut world, sockets, first, now, mut witness, .. } = self;
         let sockets = sockets.finish(&mut world, &mut witness);
         let World { processes, ports } = &mut world;
         processes.finish();
         ports.finish(now, processes);
-        (Findings { world, sockets, span: first.map(|first| (first, now)) }, witness)
+        (Findings { world, sockets, span: first.map(|first| (first, now)), window }, witness)
     }
 }

@@ -54,7 +54,7 @@ impl TransportShare {
 pub struct Moment {
     /// When.
     pub time: FileTime,
-    /// A bind or connect failed then for want of a port.
+    /// A bind or connect failed then because no local port was free.
     pub at_failure: bool,
     /// Distinct ports held by sockets that the trace saw binding.
     pub held: u32,

@@ -206,6 +206,16 @@ impl Pool {
         }
     }
 
+    /// What was counted so far does not count any more; what is held stays, and was held at the beginning.
+    pub(super) fn begin_to_count(&mut self, now: FileTime) {
+        let (short, long) = self.time_wait.counts(now);
+        self.held_peak = self.held;
+        self.occupied_peak = (self.held.saturating_add(short), self.held.saturating_add(long));
+        (self.bind_failures, self.connect_failures, self.failure_span) = (0, 0, None);
+        self.outages = Outages::default();
+        self.peak = None;
+    }
+
     /// Forgets what is held: the machine was started again.
     pub fn restart(&mut self) {
         self.holding.clear();

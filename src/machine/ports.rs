@@ -83,6 +83,15 @@ impl Ports {
         }
     }
 
+    /// What was counted so far does not count any more; what is held stays.
+    pub(super) fn begin_to_count(&mut self, timeline: Timeline, now: FileTime) {
+        self.timeline = timeline;
+        self.destinations = BoundedCounts::default();
+        self.conflicts = BoundedCounts::default();
+        self.transport.begin_to_count();
+        self.pools.iter_mut().for_each(|pool| pool.begin_to_count(now));
+    }
+
     /// All pools there are, those of the machine's own compartment first.
     pub fn keys(&self) -> impl Iterator<Item = PoolKey> + use<> {
         self.compartments.all().flat_map(|compartment| PoolKey::all().map(|key| key.within(compartment)))
@@ -175,13 +184,14 @@ impl Ports {
         self.get(key).is_some_and(Pool::is_giving_again)
     }
 
-    /// A bind or connect failed for want of a port.
-    pub fn failed(&mut self, key: PoolKey, is_bind: bool, time: FileTime, processes: &ProcessTable) {
+    /// A bind or connect of `owner` failed because no local port was free.
+    pub fn failed(&mut self, key: PoolKey, is_bind: bool, owner: Owner, time: FileTime, processes: &ProcessTable) {
         let taken = self.transport.taken(key);
         if let Some(pool) = self.pool(key) {
             pool.failed(is_bind, taken, time);
         }
-        self.count(if is_bind { Happening::BindFailure } else { Happening::ConnectFailure }, time, processes);
+        let what = if is_bind { Happening::BindFailure(owner, key) } else { Happening::ConnectFailure(owner, key) };
+        self.count(what, time, processes);
     }
 
     /// Connections and endpoints of processes that have ended are gone.
@@ -219,9 +229,10 @@ impl Ports {
             let range = self.range(key);
             let added = self.transport.added(key, range, &self.pools);
             let Some(pool) = self.pool(key) else { continue };
-            let occupied = pool.held().saturating_add(pool.time_wait.counts(now).0).saturating_add(added);
+            let (held, time_wait) = (pool.held(), pool.time_wait.counts(now).0);
+            let occupied = held.saturating_add(time_wait).saturating_add(added);
             if occupied > 0 {
-                levels.push(Level { pool: key, occupied, largest: Vec::new() });
+                levels.push(Level { pool: key, occupied, held, time_wait, largest: Vec::new() });
             }
         }
         for (owner, tally) in processes.tallies().filter(|(_, tally)| tally.ports_held > 0) {

@@ -335,6 +335,13 @@ impl ProcessTable {
         }
     }
 
+    /// What was counted so far does not count any more.
+    pub(super) fn begin_to_count(&mut self) {
+        self.lives.all_mut().for_each(|process| process.tally.begin_to_count());
+        self.epochs.all_waiting_mut().for_each(Tally::begin_to_count);
+        self.unknown.begin_to_count();
+    }
+
     /// Ends the analysis: what still waits for the PID of an EPROCESS address goes to the process that the record header
     /// named, or to nobody.
     pub fn finish(&mut self) {

@@ -44,7 +44,10 @@ impl Sockets {
                 let kind = SocketKind::from_winsock(family, socket_type, protocol);
                 self.create(meta, event, (pid, kind), world, witness);
             }
-            SocketOperation::Bind { .. } => self.operation(Operation::Bind, meta, event, world, witness),
+            SocketOperation::Bind { .. } => {
+                self.totals.bind_events += 1;
+                self.operation(Operation::Bind, meta, event, world, witness);
+            }
             SocketOperation::Connect { .. } => self.operation(Operation::Connect, meta, event, world, witness),
             SocketOperation::Close | SocketOperation::Cleanup => self.close(meta, event, world, witness),
         }
@@ -212,6 +215,35 @@ impl Sockets {
         witness: &'a mut W,
     ) -> Life<'a, W> {
         Life { endpoint, socket: self.open.get_or_new(endpoint, now), totals: &mut self.totals, world, witness }
+    }
+
+    /// What was counted so far does not count any more.
+    pub(super) fn begin_to_count(&mut self) {
+        self.totals.begin_to_count();
+        self.open.begin_to_count();
+    }
+
+    /// Takes in an event outside of the window: it may tell whose an EPROCESS address is, and that an operation which only an
+    /// internal record had told about completed after the window.
+    pub(super) fn observe_outside(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World) {
+        if let Some(pid) = meta.header_pid.filter(|_| is_header_reliable(meta, event)) {
+            world.processes.located(pid, event.eprocess, meta.time);
+        }
+        let completes = event.phase == Phase::Exit && event.status != Some(NtStatus::PENDING);
+        let operation = match event.operation {
+            SocketOperation::Create { pid, .. }
+                if pid != 0 && event.status.is_none_or(|status| status == NtStatus::SUCCESS) =>
+            {
+                world.processes.creator(pid, event.eprocess, meta.time);
+                return;
+            }
+            SocketOperation::Bind { .. } if completes => Operation::Bind,
+            SocketOperation::Connect { .. } if completes => Operation::Connect,
+            _ => return,
+        };
+        if let Some(socket) = self.open.get_mut(event.endpoint) {
+            socket.forget_internal(operation);
+        }
     }
 
     /// The machine was started again: all sockets are gone.

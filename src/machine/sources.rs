@@ -1,10 +1,11 @@
 //! The traces of a case and the logs beside them, followed as one: whose events are taken, in which order, and each once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use etl_parser::Trace;
 
 use super::ranges::PoolRanges;
+use super::window::Window;
 use super::witness::Witness;
 use super::{Analysis, Findings, Setting};
 use crate::case::boots;
@@ -29,6 +30,8 @@ pub struct Sources {
     /// Two traces may tell of the same events.
     overlap: bool,
     bounds: Option<(FileTime, FileTime)>,
+    /// The start that each trace is of which tells about ports, and its span, where its header tells that.
+    spans: Vec<(usize, (FileTime, FileTime))>,
     /// Socket events of logs, each once, by time.
     logged: Vec<LoggedEvent>,
 }
@@ -56,6 +59,7 @@ impl Sources {
             Some(bounds) => joined(Some(bounds), of_log),
             None => of_log.filter(|_| traces.is_empty()),
         };
+        let spans = speaking().filter_map(|(boot, trace)| Some((*boot, boots::bounds([trace])?))).collect();
         Ok(Self {
             groups: boots::by_boot(&boots, traces),
             belonging: boots.iter().map(|boot| of_starts.contains_key(boot)).collect(),
@@ -63,6 +67,7 @@ impl Sources {
             overlap: of_starts.values().any(|traces| *traces > 1),
             boots,
             bounds,
+            spans,
             logged,
         })
     }
@@ -75,6 +80,25 @@ impl Sources {
     /// The start of the machine that each trace is of, by number.
     pub fn boots(&self) -> &[usize] {
         &self.boots
+    }
+
+    /// The socket events of logs, each once, by time: all but those of a time of which traces tell.
+    pub fn logged_once(&self, logs: &LogsRead) -> Vec<LoggedEvent> {
+        let place = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        let (before, repeated) = (place(logs.before_repeated), place(logs.repeated));
+        let is_repeated = |number: usize| number >= before && number - before < repeated;
+        let entries = self.logged.iter().enumerate().filter(|(number, _)| !is_repeated(*number));
+        entries.map(|(_, entry)| entry.clone()).collect()
+    }
+
+    /// Whether traces of several starts tell of the time before and after the beginning of the window: those that are followed
+    /// later are followed from there on alone.
+    pub fn starts_inside(&self, window: Window) -> bool {
+        let reached = window.since.map(|since| {
+            let spans = self.spans.iter().filter(|(_, (start, end))| *start < since && since < *end);
+            spans.map(|(boot, _)| *boot).collect::<BTreeSet<_>>()
+        });
+        reached.is_some_and(|boots| boots.len() > 1)
     }
 
     /// How many starts of machines the traces tell of.
@@ -114,9 +138,9 @@ pub struct Followed {
 }
 
 impl<'s, W: Witness + Default> Follower<'s, W> {
-    /// Before the first event.
-    pub fn new(sources: &'s Sources, ranges: PoolRanges) -> Self {
-        let setting = Setting { boots: sources.boots.clone(), bounds: sources.bounds, ranges };
+    /// Before the first event; only what lies in `window` is counted.
+    pub fn new(sources: &'s Sources, ranges: PoolRanges, window: Window) -> Self {
+        let setting = Setting { boots: sources.boots.clone(), bounds: sources.bounds, ranges, window };
         Self {
             analysis: Analysis::new(setting),
             sources,

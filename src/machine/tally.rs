@@ -117,6 +117,15 @@ impl Tally {
         self.failure_span = Some((known_first.min(first), known_last.max(last)));
     }
 
+    /// What was counted so far does not count any more; what is held, and how that came to be, stays.
+    pub(super) fn begin_to_count(&mut self) {
+        (self.bind_failures, self.connect_failures, self.failure_span) = (0, 0, None);
+        (self.binds_ok, self.other_bind_failures) = (0, 0);
+        (self.sockets_created, self.sockets_closed) = (0, 0);
+        self.ports_held_peak = self.ports_held;
+        self.owner_source = OwnerSource::default();
+    }
+
     /// A socket begins to hold a port; `counts` where it is another one than its owner holds in this pool already.
     pub fn hold(&mut self, hold: &Hold, counts: bool) {
         self.hold_instead(hold, counts);

@@ -1,8 +1,11 @@
 //! Failures, binds, ports that came back, and how full the pools are, in even steps.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::levels::Level;
+use super::owner::Owner;
+use super::pool_key::PoolKey;
 use crate::time::FileTime;
 
 /// Steps of a finished timeline at most.
@@ -10,6 +13,9 @@ pub const MAX_STEPS: usize = 60;
 
 /// Steps while it grows: then two become one.
 const MAX_GROWING: i64 = 128;
+
+/// Owners of failures that are told apart in a step. A terminal server has some hundreds of processes.
+const MAX_FAILED: usize = 1 << 10;
 
 /// One step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +28,10 @@ pub struct Step {
     pub connect_failures: u64,
     /// Ports that came back.
     pub closes: u64,
+    /// Whose binds and connects failed: how many, of [`MAX_FAILED`] owners.
+    pub failed_by: BTreeMap<Owner, u64>,
+    /// Of which pools they were.
+    pub failed_in: BTreeMap<PoolKey, u64>,
     /// Ports held at its end; `None` where nothing happened in it.
     held: Option<u64>,
     /// How full the pools were at its end; `None` where nothing happened in it.
@@ -29,11 +39,22 @@ pub struct Step {
 }
 
 impl Step {
+    fn failed(&mut self, owner: Owner, pool: PoolKey) {
+        count_for(&mut self.failed_by, owner, 1);
+        *self.failed_in.entry(pool).or_default() += 1;
+    }
+
     fn add(&mut self, later: &Self) {
         self.binds_ok += later.binds_ok;
         self.bind_failures += later.bind_failures;
         self.connect_failures += later.connect_failures;
         self.closes += later.closes;
+        for (owner, failures) in &later.failed_by {
+            count_for(&mut self.failed_by, *owner, *failures);
+        }
+        for (pool, failures) in &later.failed_in {
+            *self.failed_in.entry(*pool).or_default() += failures;
+        }
         self.held = later.held.or(self.held);
         if later.levels.is_some() {
             self.levels.clone_from(&later.levels);
@@ -51,15 +72,27 @@ impl Step {
     }
 }
 
+/// Adds to what is known of an owner, if there is room for another.
+fn count_for(failed: &mut BTreeMap<Owner, u64>, owner: Owner, failures: u64) {
+    let is_full = failed.len() >= MAX_FAILED;
+    match failed.get_mut(&owner) {
+        Some(known) => *known += failures,
+        None if is_full => {}
+        None => {
+            failed.insert(owner, failures);
+        }
+    }
+}
+
 /// Something that the timeline counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Happening {
     /// A bind succeeded.
     BindOk,
-    /// A bind failed for want of a port.
-    BindFailure,
-    /// A connect failed for want of a port.
-    ConnectFailure,
+    /// A bind of this owner failed because no port of this pool was free.
+    BindFailure(Owner, PoolKey),
+    /// A connect, likewise.
+    ConnectFailure(Owner, PoolKey),
     /// A port came back.
     Close,
 }
@@ -102,8 +135,14 @@ impl Timeline {
         if let Some(step) = self.steps.get_mut(index) {
             match what {
                 Happening::BindOk => step.binds_ok += 1,
-                Happening::BindFailure => step.bind_failures += 1,
-                Happening::ConnectFailure => step.connect_failures += 1,
+                Happening::BindFailure(owner, pool) => {
+                    step.bind_failures += 1;
+                    step.failed(owner, pool);
+                }
+                Happening::ConnectFailure(owner, pool) => {
+                    step.connect_failures += 1;
+                    step.failed(owner, pool);
+                }
                 Happening::Close => step.closes += 1,
             }
             step.held = Some(held);
@@ -201,6 +240,7 @@ fn merged(steps: &[Step], factor: usize) -> Vec<Step> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::owner::ProcessId;
 
     fn at(seconds: i64) -> FileTime {
         FileTime(1_000_000 * FileTime::SECOND + seconds * FileTime::SECOND + 7)
@@ -226,12 +266,27 @@ mod tests {
     fn quiet_steps_keep_what_is_held_and_the_end_of_the_trace_counts() {
         let mut timeline = Timeline::new(Some((at(0), at(59))));
         timeline.count(Happening::BindOk, at(10), 3);
-        timeline.count(Happening::BindFailure, at(30), 3);
+        timeline.count(Happening::BindFailure(Owner::Unknown, PoolKey::default()), at(30), 3);
         let steps = timeline.finish();
         assert_eq!((steps.seconds, steps.steps.len()), (1, 60));
         assert_eq!(steps.steps[9].ports_held(), 0);
         assert_eq!(steps.steps[20].ports_held(), 3);
         assert_eq!(steps.steps[59].ports_held(), 3);
+    }
+
+    #[test]
+    fn failures_are_told_by_owner_and_pool_and_their_owners_are_bounded() {
+        let owner = |n: usize| Owner::Process(ProcessId(u32::try_from(n).unwrap()));
+        let mut timeline = Timeline::new(None);
+        for n in 0..MAX_FAILED + 5 {
+            timeline.count(Happening::BindFailure(owner(n % MAX_FAILED), PoolKey::default()), at(0), 0);
+            timeline.count(Happening::ConnectFailure(owner(n), PoolKey::default()), at(200), 0);
+        }
+        let steps = timeline.finish().steps;
+        let (first, last) = (steps.first().unwrap(), steps.last().unwrap());
+        assert_eq!((first.failed_by[&owner(0)], first.failed_by[&owner(5)]), (2, 1));
+        assert_eq!((last.failed_by.len(), last.connect_failures), (MAX_FAILED, MAX_FAILED as u64 + 5));
+        assert_eq!(last.failed_in[&PoolKey::default()], last.connect_failures);
     }
 
     #[test]

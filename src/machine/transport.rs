@@ -230,6 +230,13 @@ impl Transport {
         }
     }
 
+    /// What was counted so far does not count any more.
+    pub(super) fn begin_to_count(&mut self) {
+        self.refusals.clear();
+        self.refusal_span = None;
+        self.weak_references = 0;
+    }
+
     /// Whether a bind of `pid` that began at `since` left its port to connect.
     pub fn has_deferred(&self, pid: Option<u32>, since: FileTime) -> bool {
         self.deferred.is_some_and(|(who, when)| who == pid && when >= since)

@@ -30,6 +30,8 @@ pub struct LogsRead {
     pub failures: u64,
     /// Entries of a time of which traces tell.
     pub repeated: u64,
+    /// Entries before these.
+    pub before_repeated: u64,
 }
 
 impl<'l> Logs<'l> {
@@ -67,6 +69,9 @@ impl<'l> Logs<'l> {
         let Some(until) = self.told_until else { return };
         let until = FileTime(until.0.saturating_add(SAME_EVENT_100NS));
         let count = self.rest.partition_point(|entry| entry.time <= until);
+        if self.read.repeated == 0 {
+            self.read.before_repeated = self.read.used;
+        }
         self.read.repeated += count as u64;
         self.rest = self.rest.get(count..).unwrap_or_default();
     }

@@ -46,6 +46,11 @@ pub fn event_name(id: u16) -> Option<&'static str> {
     })
 }
 
+/// Whether it is the end of a socket: a close or a cleanup.
+pub fn is_close(id: u16) -> bool {
+    matches!(id, 13 | 14 | 1001 | 1002)
+}
+
 /// Newest version known of an event that the analysis uses: every one has version 0 from Windows Vista to Windows 11.
 pub(super) fn newest_version(id: u16) -> Option<u8> {
     event_name(id).map(|_| 0)

@@ -1,10 +1,10 @@
 //! The first screen as sentences: directly under the headline who holds the ports, then what failed and since when, then who
 //! suffers most, what weakens that, and what others found behind the like.
 
-use super::wording::{percent_of, sentence, server_time, subject, who_in_full};
+use super::wording::{other_clock, percent_of, sentence, subject, who_in_full};
 use super::{HolderRow, ImageRow, PoolRow, Report};
 use crate::diagnosis::alternatives::Alternative;
-use crate::diagnosis::codes::ReasonCode;
+use crate::diagnosis::codes::{AlternativeCode, ReasonCode};
 use crate::diagnosis::holders::Pattern;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::outcome::Look;
@@ -12,7 +12,7 @@ use crate::diagnosis::state::State;
 use crate::diagnosis::suspect::{CountedBy, Suspect, Waiting};
 use crate::machine::ranges::{DEFAULT_RANGE, RangeSource};
 use crate::status::NtStatus;
-use crate::time::{FileTime, ShownTime as _, duration_text};
+use crate::time::{FileTime, duration_text};
 use crate::words::{counted, grouped, shown};
 
 /// A known cause as people are told.
@@ -55,14 +55,14 @@ impl Report {
                 told.extend(self.either_or());
             }
             State::NotSeen => {
-                told.extend(self.failed_instead().map(|other| sentence(&format!("not ports: {}", shown(&other.text)))));
+                told.extend(self.failed_instead().map(|other| format!("Not ports but {}.", other_cause(other))));
                 told.extend(self.verdict.reasons.iter().map(|reason| sentence(&reason.text)));
                 told.extend(self.seen());
                 told.extend(self.logged_outside());
                 told.extend(self.forecast());
             }
             State::CannotTell => {
-                told.extend(self.failed_instead().map(|other| sentence(&format!("not ports: {}", shown(&other.text)))));
+                told.extend(self.failed_instead().map(|other| format!("The inputs show {}.", other_cause(other))));
                 told.extend(self.verdict.reasons.iter().map(|reason| sentence(&reason.text)));
             }
         }
@@ -155,7 +155,7 @@ impl Report {
                     CountedBy::GroupedListing => "sockets in a listing that is grouped by process",
                 };
                 let (who, sockets) = (who_in_full(row), grouped(seen.sockets));
-                vec![format!("{who} has {sockets} {by}. It is the likely holder: nothing tells which ports they have.")]
+                vec![format!("{who} has {sockets} {by}. It is the likely holder, but nothing shows which ports these sockets have.")]
             }),
             Suspect::NotShown => {
                 let inputs =
@@ -216,7 +216,7 @@ impl Report {
         let maker = waiting.made_by.and_then(|index| self.processes.get(index));
         told.push(match maker {
             Some(row) => format!("{} left most of them.", who_in_full(row)),
-            None => "Nothing tells which process left them: a port in TIME_WAIT has no owner.".to_owned(),
+            None => "Nothing shows which process left them: a port in TIME_WAIT has no owner.".to_owned(),
         });
         let is_waiting = |state: &Option<String>| state.as_deref() == Some("TIME_WAIT");
         let top = self.destinations.iter().find(|one| is_waiting(&one.state) && one.sockets >= NOTABLE_CONNECTS);
@@ -238,7 +238,7 @@ impl Report {
         let source = match pool.source {
             RangeSource::DynamicPortFile => "from a listing",
             RangeSource::Option => "as given by --pool",
-            RangeSource::Live => "as the system says",
+            RangeSource::Live => "as the system reports",
             RangeSource::Trace => "as far as the trace shows",
             RangeSource::Default => "the default; no listing was given",
         };
@@ -253,7 +253,7 @@ impl Report {
                 RangeSource::Default => "the default",
                 _ => "the listing",
             };
-            format!("Ports from {low} to {high} are in use: {told} is not the range of this pool. Give a dynamicport listing.")
+            format!("Ports from {low} to {high} are in use, so {told} is not the range of this pool. Give a dynamicport listing.")
         }));
         told
     }
@@ -278,19 +278,25 @@ impl Report {
             told.extend(self.grounds());
         }
         if let (Some(first), Some(last)) = (verdict.first_failure, verdict.last_failure) {
-            let is_one_day = first.to_date() == last.to_date();
+            let zone = self.zone;
+            let is_one_day = zone.date(first) == zone.date(last);
             let exact = |time: FileTime| {
-                if is_one_day { time.to_exact_clock() } else { format!("{} {}", time.to_date(), time.to_exact_clock()) }
+                let clock = zone.exact_clock(time);
+                if is_one_day { clock } else { format!("{} {clock}", zone.date(time)) }
             };
-            let server = self.failing_trace().and_then(|trace| server_time(trace, first));
-            let server = server.map(|server| format!(" ({server})")).unwrap_or_default();
+            let other = self.failing_trace().and_then(|trace| other_clock(trace, first, zone));
+            let (other, zone) = (other.map(|other| format!(" ({other})")).unwrap_or_default(), zone.name());
             told.push(if first == last {
-                format!("It failed at {} UTC{server}.", exact(first))
+                format!("It failed at {} {zone}{other}.", exact(first))
             } else {
                 let span = duration_text(last.since(first));
                 let outages = self.outages.iter().filter(|outage| Some(outage.pool) == self.verdict.pool).count();
                 let outages = if outages > 1 { format!(", {outages} outages") } else { String::new() };
-                format!("First failure at {} UTC{server}, last at {} UTC ({span}{outages}).", exact(first), exact(last))
+                format!(
+                    "First failure at {} {zone}{other}, last at {} {zone} ({span}{outages}).",
+                    exact(first),
+                    exact(last)
+                )
             });
         }
         told.extend(self.where_failed());
@@ -298,7 +304,7 @@ impl Report {
     }
 
     /// The trace of the first failure, or the only one.
-    fn failing_trace(&self) -> Option<&super::TraceSummary> {
+    pub(super) fn failing_trace(&self) -> Option<&super::TraceSummary> {
         match &self.evidence {
             Some(evidence) => self.traces.get(evidence.trace?),
             None => self.traces.first(),
@@ -330,17 +336,24 @@ impl Report {
         Some(format!("{} suffered most: {count}.", subject(worst)))
     }
 
-    /// Where the trace cannot tell a small pool from hidden holders.
+    /// Where the trace cannot tell a small pool from hidden holders: all ports given out lie close together, or their numbers
+    /// are in no event (the legacy dialect) and no listing gives the range.
     fn either_or(&self) -> Option<String> {
-        let is_narrower = self.verdict.reasons.iter().any(|reason| reason.code == ReasonCode::NarrowerPool);
-        let index = self.verdict.pool.filter(|_| is_narrower)?;
-        let (first, last) = self.pools.get(index)?.given?;
+        let has = |code: ReasonCode| self.verdict.reasons.iter().any(|reason| reason.code == code);
+        let index = self.verdict.pool?;
+        let pool = self.pools.get(index)?;
         let hidden = self.unexplained.iter().flatten().find(|row| row.pool == index && row.ports > 0)?;
-        Some(format!(
-            "Either the pool has only {} ({first}–{last}, all that were given out), or {} are out of sight: a dynamicport listing tells.",
-            counted(u64::from(last.saturating_sub(first)) + 1, "port"),
-            counted(hidden.ports.into(), "port")
-        ))
+        let hidden = counted(hidden.ports.into(), "port");
+        match pool.given {
+            Some((first, last)) if has(ReasonCode::NarrowerPool) => Some(format!(
+                "Either the pool has only {} ({first}–{last}, all that were given out), or {hidden} are out of sight: a dynamicport listing shows which.",
+                counted(u64::from(last.saturating_sub(first)) + 1, "port"),
+            )),
+            None if has(ReasonCode::BeganAfter) && pool.source == RangeSource::Default => Some(format!(
+                "Either the pool is much smaller than the default, or {hidden} are out of sight: a dynamicport listing shows which.",
+            )),
+            _ => None,
+        }
     }
 
     /// What was looked at where nothing failed: binds, and how full the fullest pool was.
@@ -367,7 +380,7 @@ impl Report {
             .system_events
             .iter()
             .filter(is_full)
-            .map(|event| format!("Tcpip {} at {} UTC", event.id, event.time.to_date_and_time()))
+            .map(|event| format!("Tcpip {} at {} {}", event.id, self.zone.date_and_time(event.time), self.zone.name()))
             .collect();
         let hidden = times.len().saturating_sub(LOGGED_SHOWN);
         let shown = times.get(hidden..).filter(|shown| !shown.is_empty())?;
@@ -384,13 +397,23 @@ impl Report {
         })?;
         let forecast = pool.forecast?;
         Some(format!(
-            "{} left in {}, +{} in use a minute: full about {} UTC at this rate.",
+            "{} left in {}, +{} in use a minute: full about {} {} at this rate.",
             counted(forecast.free.into(), "port"),
             pool.name(),
             grouped(forecast.per_minute.round() as u64),
-            forecast.full_at.to_minute()
+            self.zone.minute(forecast.full_at),
+            self.zone.name()
         ))
     }
+}
+
+/// Another cause, with its article.
+fn other_cause(other: &Alternative) -> String {
+    let article = match other.code {
+        AlternativeCode::FixedPortConflict | AlternativeCode::MemoryShortage => "a ",
+        _ => "",
+    };
+    format!("{article}{}", shown(&other.text))
 }
 
 /// What TIME_WAIT may add to the ports held.
@@ -410,8 +433,10 @@ fn part_of(ports: u32, pool: &PoolRow) -> String {
 fn pattern_clause(pattern: Option<Pattern>, time_wait: u32) -> String {
     match pattern {
         Some(Pattern::Leak) => ". It looks like a leak".to_owned(),
-        Some(Pattern::Steady) => ". It took them early and has not grown since: steady use, not a leak".to_owned(),
-        Some(Pattern::Load) => ". It gives them back: heavy load, not a leak".to_owned(),
+        Some(Pattern::Steady) => {
+            ". It took them early and has not grown since: this is steady use, not a leak".to_owned()
+        }
+        Some(Pattern::Load) => ". It gives them back: this is heavy load, not a leak".to_owned(),
         Some(Pattern::Churn) => {
             format!(". It is churn: {} of them are in TIME_WAIT after short connections", grouped(time_wait.into()))
         }

@@ -5,13 +5,11 @@
 
 use std::io::{self, Write};
 
-use super::summary::{evidence_name, look_phrase};
-use super::wording::{known_by, machine, name, percent, percent_of, pid, place, sentence_start, span};
-use super::{PoolRow, ProcessRow, Report};
+use super::summary::{evidence_name, look_phrase, state_word};
+use super::wording::{known_by, machine, name, per_minute, percent, percent_of, pid, place, sentence_start, span};
+use super::{ProcessRow, Report};
 use crate::diagnosis::alternatives::Standing;
-use crate::diagnosis::state::State;
 use crate::event::base_name;
-use crate::time::{FileTime, ShownTime as _};
 use crate::words::{counted, grouped, shown};
 
 /// How much is written.
@@ -78,7 +76,7 @@ impl Page<'_> {
         }
         text.push('\n');
         for sentence in self.report.answer() {
-            text.push_str(&format!("- {}\n", plain(&sentence_start(&sentence))));
+            text.push_str(&format!("- {}\n", plain(&sentence)));
         }
         for doubt in self.report.first_doubts() {
             text.push_str(&format!("- But {}\n", plain(doubt)));
@@ -88,8 +86,11 @@ impl Page<'_> {
         }
         text.push('\n');
         for trace in &self.report.traces {
-            let when = span(trace).map(|span| format!(", {span}")).unwrap_or_default();
+            let when = span(trace, self.report.zone).map(|span| format!(", {span}")).unwrap_or_default();
             text.push_str(&format!("{}: {}{when}\n\n", code(base_name(&trace.path)), plain(&machine(trace))));
+        }
+        if let Some(counted) = self.report.counted_sentence() {
+            text.push_str(&format!("{}\n\n", plain(&counted)));
         }
         self.who_holds(&mut text);
         self.who_suffered(&mut text);
@@ -128,7 +129,7 @@ impl Page<'_> {
                     services(row),
                     grouped(holder.ports.into()),
                     percent_of(holder.ports, pool.count),
-                    holder.growth_per_minute.map(|rate| format!("{rate:+.1}")).unwrap_or_default(),
+                    holder.growth_per_minute.map(per_minute).unwrap_or_default(),
                     evidence_name(holder.evidence).to_owned(),
                     plain(&look_phrase(holder.look)),
                 ]);
@@ -149,6 +150,7 @@ impl Page<'_> {
             return;
         }
         text.push_str("## Who suffered\n\n");
+        let zone = self.report.zone.name();
         let mut table = Table::new(&[
             "Process",
             "PID",
@@ -156,8 +158,8 @@ impl Page<'_> {
             "-Failed binds",
             "-Of binds",
             "-Failed connects",
-            "First (UTC)",
-            "Last (UTC)",
+            &format!("First ({zone})"),
+            &format!("Last ({zone})"),
             "Owner known by",
         ]);
         for row in sufferers.iter().filter_map(|index| self.process(*index)).take(self.top) {
@@ -168,8 +170,8 @@ impl Page<'_> {
                 grouped(row.bind_failures),
                 percent(row.bind_failures, row.binds_completed()),
                 grouped(row.connect_failures),
-                row.first_failure.map(FileTime::to_clock).unwrap_or_default(),
-                row.last_failure.map(FileTime::to_clock).unwrap_or_default(),
+                row.first_failure.map(|time| self.report.zone.clock(time)).unwrap_or_default(),
+                row.last_failure.map(|time| self.report.zone.clock(time)).unwrap_or_default(),
                 known_by(row),
             ]);
         }
@@ -192,7 +194,7 @@ impl Page<'_> {
                 grouped(pool.occupied_peak.into()),
                 percent_of(pool.explained, pool.count),
                 grouped(pool.bind_failures),
-                state_word(pool).to_owned(),
+                state_word(pool.state).to_owned(),
             ]);
         }
         table.write(pools.len(), text);
@@ -239,8 +241,9 @@ impl Page<'_> {
             add(title, lines.map(|alternative| plain(&shown(&alternative.text))).collect());
         }
         let outages = report.outages.iter().map(|outage| {
-            let (first, last) = (outage.first.to_date_and_time(), outage.last.to_date_and_time());
-            format!("{first} to {last} UTC: {}", counted(outage.failures, "failure"))
+            let zone = report.zone;
+            let (first, last) = (zone.date_and_time(outage.first), zone.date_and_time(outage.last));
+            format!("{first} to {last} {}: {}", zone.name(), counted(outage.failures, "failure"))
         });
         add("When", outages.collect());
         add("Evidence", self.evidence());
@@ -280,15 +283,6 @@ impl Page<'_> {
 
 fn services(row: &ProcessRow) -> String {
     if row.services.is_empty() { String::new() } else { code(&row.services.join(", ")) }
-}
-
-fn state_word(pool: &PoolRow) -> &'static str {
-    match pool.state {
-        State::Exhausted => "exhausted",
-        State::Near => "nearly full",
-        State::NotSeen => "no failure seen",
-        State::CannotTell => "cannot tell",
-    }
 }
 
 /// A table whose cells are Markdown already; a heading that begins with `-` is of a column of numbers.

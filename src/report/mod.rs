@@ -4,6 +4,7 @@ pub mod csv;
 mod first_screen;
 #[cfg(test)]
 mod first_screen_tests;
+pub mod html;
 pub mod json;
 pub mod markdown;
 mod rows;
@@ -35,7 +36,7 @@ use crate::diagnosis::verdict::Reason;
 use crate::machine::pool_key::{PRIMARY, PoolKey};
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::net::{Family, Protocol};
-use crate::time::FileTime;
+use crate::time::{FileTime, Zone};
 
 /// Version of the JSON document. It grows when a field changes its meaning, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -50,6 +51,8 @@ pub struct Report {
     pub tool: Tool,
     /// The verdict.
     pub verdict: Verdict,
+    /// What was counted, where that is not everything; state was followed from the beginning.
+    pub counted: Option<CountedSpan>,
     /// Traces read, in the order of the inputs.
     pub traces: Vec<TraceSummary>,
     /// Port pools that something is known of.
@@ -74,6 +77,10 @@ pub struct Report {
     pub unexplained: Option<Vec<UnexplainedRow>>,
     /// Failures and ports over time, 60 even steps at most.
     pub timeline: Vec<TimelineStep>,
+    /// The pools that matter over time, the one that speaks for the case first; six at most.
+    pub pools_over_time: Vec<PoolOverTimeRow>,
+    /// Failures over time of the processes with most, 20 at most.
+    pub failures_over_time: Vec<VictimOverTimeRow>,
     /// Spans of time in which a pool was out of ports, by time.
     pub outages: Vec<OutageRow>,
     /// By local address.
@@ -104,6 +111,9 @@ pub struct Report {
     pub evidence: Option<FirstFailure>,
     /// What was read and what was not.
     pub coverage: CoverageSummary,
+    /// The zone in which sentences and tables for people show times; JSON and CSV are UTC.
+    #[serde(skip)]
+    pub zone: Zone,
 }
 
 /// The program.
@@ -113,6 +123,15 @@ pub struct Tool {
     pub name: &'static str,
     /// Version, as `1.2.3`.
     pub version: &'static str,
+}
+
+/// The span of time in which failures, binds, closes and peaks were counted; both ends are in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CountedSpan {
+    /// From when on, UTC; `None`: from the beginning.
+    pub since: Option<FileTime>,
+    /// Until when, UTC, which is the end for what is held at the end; `None`: to the end.
+    pub until: Option<FileTime>,
 }
 
 /// The verdict.
@@ -224,6 +243,9 @@ pub struct PoolRow {
     pub state: State,
     /// When holders were counted, UTC: the failure with most ports held, or the peak.
     pub moment: Option<FileTime>,
+    /// Ports left at the end of the traces, or by the listings alone, by what is known to be in use then; 0 where it was out of
+    /// ports to the end. `None` where much of it is not visible.
+    pub left_at_end: Option<u32>,
     /// When it will be full; `None` where it does not fill, or nothing tells well enough.
     pub forecast: Option<Forecast>,
     /// `given`, where it shows that the pool is larger than `start` and `count` say.
@@ -374,6 +396,51 @@ pub struct StepHolderRow {
     pub process: usize,
     /// Ports; not 0.
     pub ports: u32,
+}
+
+/// A pool over time: lists with a number for each step of the timeline. What they count is distinct ports at the end of the step.
+#[derive(Debug, Clone, Serialize)]
+pub struct PoolOverTimeRow {
+    /// Index into `pools`.
+    pub pool: usize,
+    /// Ports that sockets held.
+    pub held: Vec<u32>,
+    /// Ports in TIME_WAIT, by estimate with the shorter length.
+    pub time_wait: Vec<u32>,
+    /// Ports that TCP/IP's own events show, and no socket: of connections older than the trace, and of the kernel.
+    pub transport: Vec<u32>,
+    /// Ports that are excluded or reserved and that no socket holds; the same at all times.
+    pub set_aside: u32,
+    /// Where the pool was out of ports, those that the trace does not show; else 0.
+    pub not_visible: Vec<u32>,
+    /// Binds and connects that failed with 0xC0000209 in each step, at whatever local address.
+    pub failures: Vec<u64>,
+    /// Who held most of `held`, five at most, by the most at one time: images where one speaks for the case, else processes.
+    pub holders: Vec<HolderOverTimeRow>,
+    /// Of `held`, ports of all others; 0 where ports are shared and these seem to be more than all.
+    pub others: Vec<u32>,
+    /// The processes that held most of `held`, eight at most, by the most at one time.
+    pub processes: Vec<HolderOverTimeRow>,
+}
+
+/// Ports that a process, or all processes of an image, held over time.
+#[derive(Debug, Clone, Serialize)]
+pub struct HolderOverTimeRow {
+    /// Index into `processes`; `None` for an image.
+    pub process: Option<usize>,
+    /// Index into `images`; `None` for a process.
+    pub image: Option<usize>,
+    /// Ports at the end of each step.
+    pub ports: Vec<u32>,
+}
+
+/// Failures of a process over time.
+#[derive(Debug, Clone, Serialize)]
+pub struct VictimOverTimeRow {
+    /// Index into `processes`.
+    pub process: usize,
+    /// Binds and connects that failed with 0xC0000209 in each step.
+    pub failures: Vec<u64>,
 }
 
 impl TimelineStep {
@@ -543,10 +610,14 @@ pub enum Format {
     Text,
     /// For tickets.
     Markdown,
+    /// For readers with a browser: one file.
+    Html,
     /// One document.
     Json,
     /// One row for each process.
     Csv,
+    /// The rows of a table.
+    CsvTable(csv::Table),
 }
 
 impl Report {
@@ -571,8 +642,10 @@ impl Report {
                 let extent = markdown::Extent { top: layout.top, ..markdown::Extent::default() };
                 markdown::write(self, extent, out)
             }
+            Format::Html => html::write(self, out),
             Format::Json => json::write(self, out),
-            Format::Csv => csv::write(self, out),
+            Format::Csv => csv::write(self, csv::Table::Processes, out),
+            Format::CsvTable(table) => csv::write(self, table, out),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use etl_parser::Guid;
 
 use super::{
-    AddressRow, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, ImageRow, OutageHolderRow,
-    OutageRow, PoolRow, RangeRow, Report, SCHEMA_VERSION, StepHolderRow, TimelineStep, Tool, TrendRow,
-    UnknownVersionRow, UserRow, Verdict,
+    AddressRow, CountedSpan, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderOverTimeRow, HolderRow,
+    ImageRow, OutageHolderRow, OutageRow, PoolOverTimeRow, PoolRow, RangeRow, Report, SCHEMA_VERSION, StepHolderRow,
+    TimelineStep, Tool, TrendRow, UnknownVersionRow, UserRow, Verdict, VictimOverTimeRow,
 };
 use crate::case::facts::TraceFacts;
 use crate::diagnosis::Diagnosis;
@@ -16,11 +16,13 @@ use crate::diagnosis::images::ImageOutcome;
 use crate::diagnosis::listings::Trend;
 use crate::diagnosis::outages::{OutageHolder, OutageOutcome};
 use crate::diagnosis::outcome::{HolderOutcome, PoolOutcome};
+use crate::diagnosis::over_time::{HolderIndex, HolderOverTime, PoolOverTime, VictimOverTime};
 use crate::machine::sockets::SocketTable;
 use crate::machine::timeline::Steps;
+use crate::machine::window::Window;
 use crate::providers;
 use crate::side::facts::{SideFacts, TcpState};
-use crate::time::FileTime;
+use crate::time::{FileTime, Zone};
 
 impl Report {
     /// Lays out what a diagnosis says.
@@ -39,6 +41,7 @@ impl Report {
                 suspect: diagnosis.suspect,
                 assurances: diagnosis.assurances,
             },
+            counted: counted_span(diagnosis.findings.window),
             pools: diagnosis.pools.iter().map(pool_row).collect(),
             failures: diagnosis.failures,
             processes: diagnosis.processes,
@@ -49,6 +52,8 @@ impl Report {
             images: diagnosis.images.iter().map(image_row).collect(),
             unexplained: diagnosis.unexplained,
             timeline: timeline(&diagnosis.timeline, &diagnosis.levels),
+            pools_over_time: diagnosis.pools_over_time.into_iter().map(pool_over_time).collect(),
+            failures_over_time: diagnosis.failures_over_time.into_iter().map(victim_over_time).collect(),
             outages: diagnosis.outages.iter().map(outage_row).collect(),
             addresses: address_rows(&diagnosis.findings.sockets),
             trends: diagnosis.trends.into_iter().map(trend_row).collect(),
@@ -64,13 +69,18 @@ impl Report {
             known: diagnosis.known,
             evidence: first_failure_row(&diagnosis.findings.sockets),
             coverage: coverage(&diagnosis.traces, diagnosis.notes),
+            zone: Zone::UTC,
             traces: diagnosis.traces.into_iter().map(|trace| trace.summary).collect(),
         }
     }
 }
 
+fn counted_span(window: Window) -> Option<CountedSpan> {
+    (!window.is_open()).then_some(CountedSpan { since: window.since, until: window.until })
+}
+
 fn pool_row(pool: &PoolOutcome) -> PoolRow {
-    let PoolOutcome { finding, state, is_of_interest, known_by, forecast } = pool;
+    let PoolOutcome { finding, state, is_of_interest, known_by, forecast, left_at_end } = pool;
     PoolRow {
         protocol: finding.key.protocol,
         family: finding.key.family,
@@ -98,6 +108,7 @@ fn pool_row(pool: &PoolOutcome) -> PoolRow {
         is_narrowed: finding.is_narrowed(),
         is_of_interest: *is_of_interest,
         known_by: *known_by,
+        left_at_end: *left_at_end,
         forecast: *forecast,
     }
 }
@@ -153,6 +164,33 @@ fn timeline(timeline: &Steps, levels: &[StepLevel]) -> Vec<TimelineStep> {
 
 fn by_holder(level: &StepLevel) -> Vec<StepHolderRow> {
     level.by_holder.iter().map(|(process, ports)| StepHolderRow { process: *process, ports: *ports }).collect()
+}
+
+fn pool_over_time(told: PoolOverTime) -> PoolOverTimeRow {
+    PoolOverTimeRow {
+        pool: told.pool,
+        held: told.held,
+        time_wait: told.time_wait,
+        transport: told.transport,
+        set_aside: told.set_aside,
+        not_visible: told.not_visible,
+        failures: told.failures,
+        holders: told.holders.into_iter().map(holder_over_time).collect(),
+        others: told.others,
+        processes: told.processes.into_iter().map(holder_over_time).collect(),
+    }
+}
+
+fn holder_over_time(told: HolderOverTime) -> HolderOverTimeRow {
+    let (process, image) = match told.holder {
+        HolderIndex::Process(process) => (Some(process), None),
+        HolderIndex::Image(image) => (None, Some(image)),
+    };
+    HolderOverTimeRow { process, image, ports: told.ports }
+}
+
+fn victim_over_time(told: VictimOverTime) -> VictimOverTimeRow {
+    VictimOverTimeRow { process: told.process, failures: told.failures }
 }
 
 fn image_row(image: &ImageOutcome) -> ImageRow {

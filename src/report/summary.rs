@@ -1,15 +1,16 @@
 //! The sentences that every face of a report shares: headline, what happened, who holds the ports, how sure that is, what is
 //! next. As data, without width, colour or indent; what they say was decided by the diagnosis.
 
-use super::wording::{percent, percent_of, sentence_start, who};
+use super::wording::{percent, percent_of, sentence_start, server_zone, who};
 use super::{Assurance, PoolRow, Report, SystemEventRow};
 use crate::diagnosis::advice::Recommendation;
-use crate::diagnosis::holders::HolderEvidence;
+use crate::diagnosis::codes::RecommendationCode;
+use crate::diagnosis::holders::{HolderEvidence, Pattern};
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::state::{Confidence, State};
 use crate::diagnosis::verdict::Reason;
 use crate::event::base_name;
-use crate::time::ShownTime as _;
+use crate::time::{FileTime, Zone};
 use crate::words::{counted, grouped, shown};
 
 /// The answer in a line.
@@ -28,6 +29,8 @@ pub struct Headline {
 /// Something to do, as people are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextStep {
+    /// Which recommendation it is.
+    pub code: RecommendationCode,
     /// What, and in brackets what that changes.
     pub text: String,
     /// Commands to paste, in their order.
@@ -87,6 +90,35 @@ impl Report {
         Headline { state, answer, pools: pools.join(" and "), confidence }
     }
 
+    /// The zone of the server's clock, as the first trace says that tells about ports; `None` where none does.
+    pub fn server_zone(&self) -> Option<Zone> {
+        let speaking = self.traces.iter().filter(|trace| trace.speaks).chain(&self.traces);
+        speaking.filter_map(server_zone).next()
+    }
+
+    /// When it begins: the first trace, or the first thing that has a time.
+    pub fn begin(&self) -> Option<FileTime> {
+        let traces = self.traces.iter().filter_map(|trace| trace.started);
+        traces.min().or(self.verdict.first_failure).or(self.system_events.first().map(|event| event.time))
+    }
+
+    /// What was counted, as a sentence, where that is not everything.
+    pub fn counted_sentence(&self) -> Option<String> {
+        let counted = self.counted?;
+        let zone = self.zone;
+        let (date, name) = (|time: FileTime| zone.date_and_time(time), zone.name());
+        let span = match (counted.since, counted.until) {
+            (Some(since), Some(until)) if zone.date(since) == zone.date(until) => {
+                format!("from {} to {} {name}", date(since), zone.second(until))
+            }
+            (Some(since), Some(until)) => format!("from {} to {} {name}", date(since), date(until)),
+            (Some(since), None) => format!("from {} {name} on", date(since)),
+            (None, Some(until)) => format!("until {} {name}", date(until)),
+            (None, None) => return None,
+        };
+        Some(format!("Counted: only what happened {span}. Sockets and processes were followed from the beginning."))
+    }
+
     /// What to do that stands on the first screen, where nothing can be told.
     pub fn first_steps(&self) -> Vec<NextStep> {
         let is_first = |step: &&Recommendation| step.code.on_first_screen();
@@ -94,7 +126,13 @@ impl Report {
         let text = |step: &Recommendation| {
             format!("{}, in a command prompt (cmd) as administrator:", sentence_start(&step.text))
         };
-        steps.map(|step| NextStep { text: text(step), commands: step.commands.clone(), undo: None }).collect()
+        let step = |step: &Recommendation| NextStep {
+            code: step.code,
+            text: text(step),
+            commands: step.commands.clone(),
+            undo: None,
+        };
+        steps.map(step).collect()
     }
 
     /// What to do next, least invasive first; without what the first screen tells.
@@ -102,6 +140,7 @@ impl Report {
         let is_above = |step: &&Recommendation| self.verdict.state == State::CannotTell && step.code.on_first_screen();
         let steps = self.recommendations.iter().filter(|step| !is_above(step));
         let step = |step: &Recommendation| NextStep {
+            code: step.code,
             text: format!("{} ({})", sentence_start(&shown(&step.text)), step.effect().phrase()),
             commands: step.commands.iter().map(|command| shown(command)).collect(),
             undo: step.undo.as_deref().map(shown),
@@ -137,10 +176,10 @@ impl Report {
             let estimate = grouped(pool.time_wait_estimate.into());
             let longer = grouped(pool.time_wait_estimate_long.into());
             told.push(if short == long {
-                format!("{estimate} ports were in TIME_WAIT, by estimate ({short} s, as the trace tells)")
+                format!("{estimate} ports were in TIME_WAIT, by estimate ({short} s, as the trace says)")
             } else {
                 format!(
-                    "{estimate} ports were in TIME_WAIT, by estimate, if it lasts {short} s; {longer} if it lasts {long} s"
+                    "{estimate} ports were in TIME_WAIT, by estimate, if TIME_WAIT lasts {short} s; {longer} if it lasts {long} s"
                 )
             });
         }
@@ -148,18 +187,22 @@ impl Report {
             let users: Vec<String> =
                 holder.used_by.iter().filter_map(|user| self.processes.get(user.process)).map(who).collect();
             if let Some(owner) = self.processes.get(holder.process).filter(|_| !users.is_empty()) {
-                told.push(format!("{} created sockets that {} used: they count for it", who(owner), users.join(", ")));
+                told.push(format!(
+                    "{} created sockets that {} used: they count for the creator",
+                    who(owner),
+                    users.join(", ")
+                ));
             }
         }
         if pool.set_aside > 0 {
             let ports = counted(pool.set_aside.into(), "port");
-            told.push(format!("{ports} of the pool are excluded or reserved: nobody is given them"));
+            told.push(format!("{ports} of the pool are excluded or reserved, so Windows gives them to nobody"));
         }
         let unexplained = self.unexplained.iter().flatten().find(|row| row.pool == index);
         if let Some(row) = unexplained.filter(|row| row.ports > 0) {
             let possible: Vec<&str> = row.possible.iter().map(|cause| cause.phrase()).collect();
             told.push(format!(
-                "{}, {}, are not visible here: {}",
+                "{}, {}, have no known holder. Possible: {}",
                 counted(row.ports.into(), "port"),
                 percent_of(row.ports, pool.count),
                 possible.join(", or ")
@@ -191,7 +234,7 @@ impl Report {
             .collect();
         if !self.processes.is_empty() && !self.has_names {
             told.push(
-                "no process names: the trace has no process events; give a process list with --tasklist".to_owned(),
+                "the trace has no process events, so names are missing: give a process list with --tasklist".to_owned(),
             );
         }
         let (in_span, outside): (Vec<_>, Vec<_>) = self.system_events.iter().partition(|event| event.in_span);
@@ -201,7 +244,7 @@ impl Report {
         };
         Some(HowSure {
             assurances: self.verdict.assurances.iter().map(assurance).collect(),
-            events: in_span.into_iter().map(event).collect(),
+            events: in_span.into_iter().map(|row| event(row, self.zone)).collect(),
             events_outside: (!outside.is_empty())
                 .then(|| format!("{} of event logs outside of {span}", entries(outside.len()))),
             doubts: told,
@@ -212,25 +255,25 @@ impl Report {
 
 fn assurance(assurance: &Assurance) -> String {
     match *assurance {
-        Assurance::NothingLost => "nothing lost or damaged; the log was closed by its session".to_owned(),
+        Assurance::NothingLost => "no events lost, nothing damaged; the session closed the log".to_owned(),
         Assurance::OwnersKnown { known, located, failures } => {
             let share = percent(known, failures);
             let how = match located {
                 0 => "socket creation or EPROCESS",
                 _ => "socket creation, EPROCESS or a reliable record header",
             };
-            format!("owner known from {how} for {share} of the failures")
+            format!("the owner of {share} of the failures is known from {how}")
         }
         Assurance::TransportAgrees { refusals } => {
             let count = counted(refusals, "request");
-            format!("TCP/IP's own events agree: it refused {count} for a port")
+            format!("TCP/IP's own events agree: it refused {count}")
         }
     }
 }
 
-fn event(event: &SystemEventRow) -> String {
+fn event(event: &SystemEventRow, zone: Zone) -> String {
     let (source, provider) = (shown(base_name(&event.source)), shown(&event.provider));
-    format!("{source}: {provider} {} at {} UTC", event.id, event.time.to_date_and_time())
+    format!("{source}: {provider} {} at {} {}", event.id, zone.date_and_time(event.time), zone.name())
 }
 
 /// What the evidence of a pool's largest holder is.
@@ -240,7 +283,7 @@ fn known_by(evidence: Option<HolderEvidence>) -> &'static str {
         Some(HolderEvidence::B) => "evidence B: TCP/IP's list of connections",
         Some(HolderEvidence::C) => "evidence C: binds minus closes in this trace",
         Some(HolderEvidence::D) => "evidence D: closed connections in TIME_WAIT",
-        None => "evidence E: failures alone, which name no holder",
+        None => "evidence E: failures alone, which show no holder",
     }
 }
 
@@ -254,15 +297,37 @@ pub fn evidence_name(evidence: HolderEvidence) -> &'static str {
     }
 }
 
+/// The state of a pool, as a table says it.
+pub fn state_word(state: State) -> &'static str {
+    match state {
+        State::Exhausted => "exhausted",
+        State::Near => "nearly full",
+        State::NotSeen => "no failure seen",
+        State::CannotTell => "cannot tell",
+    }
+}
+
+/// What the use of ports of an image looks like, as a table says it.
+pub fn pattern_word(pattern: Pattern) -> &'static str {
+    match pattern {
+        Pattern::Leak => "leak",
+        Pattern::Steady => "steady",
+        Pattern::Load => "load",
+        Pattern::Churn => "churn",
+        Pattern::Reservation => "reserved range",
+    }
+}
+
 /// What a holder's use of ports looks like, as a table says it; empty where nothing tells.
 pub fn look_phrase(look: Look) -> String {
-    let rate = |rate: f64| format!("{rate:.0}/min binds");
+    // A cast from a float saturates.
+    let rate = |rate: f64| format!("{} binds/min", grouped(rate.round() as u64));
     match look {
         Look::Kernel => "kernel: drivers and services in it".to_owned(),
         Look::LeakWithoutClose => "leak: binds without close".to_owned(),
         Look::LeakPartlyClosed => "leak: not all are closed".to_owned(),
         Look::LeakHardlyClosed => "leak: hardly any close".to_owned(),
-        Look::Steady => "steady: none taken of late".to_owned(),
+        Look::Steady => "steady: none taken lately".to_owned(),
         Look::Load(binds) => format!("load: {}", binds.map_or_else(|| "binds and closes".to_owned(), rate)),
         Look::Churn(binds) => format!("churn: {}", binds.map_or_else(|| "TIME_WAIT".to_owned(), rate)),
         Look::Reservation => "reserved range".to_owned(),

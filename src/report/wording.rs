@@ -3,15 +3,15 @@
 use super::{FirstFailure, ProcessRow, TraceSummary};
 use crate::case::SideInput;
 use crate::event::base_name;
-use crate::time::{FileTime, ShownTime as _, duration_text};
-use crate::words::counted;
+use crate::time::{FileTime, Zone, duration_text};
+use crate::words::{counted, grouped};
 use crate::words::{shown, windows_name};
 
 /// System, processors and pointer size of the machine that wrote the trace.
 pub(crate) fn machine(trace: &TraceSummary) -> String {
     let bits = trace.pointer_size * 8;
     let (Some(build), Some(processors)) = (trace.os_build, trace.processors) else {
-        return format!("system not told, {bits}-bit");
+        return format!("system unknown, {bits}-bit");
     };
     let system = match windows_name(build) {
         Some(name) => format!("{name} ({build})"),
@@ -20,19 +20,21 @@ pub(crate) fn machine(trace: &TraceSummary) -> String {
     format!("{system}, {}, {bits}-bit", counted(processors.into(), "CPU"))
 }
 
-/// When the trace was taken, and for how long; `None` where its start is not known.
-pub(crate) fn span(trace: &TraceSummary) -> Option<String> {
+/// When the trace was taken, in this zone, and for how long; `None` where its start is not known.
+pub(crate) fn span(trace: &TraceSummary, zone: Zone) -> Option<String> {
     let started = trace.started?;
     Some(match trace.ended {
         Some(ended) if ended >= started => {
             let length = duration_text(ended.since(started));
-            let end = if ended.to_date() == started.to_date() { ended.to_clock() } else { ended.to_date_and_time() };
-            format!("{} – {end} UTC ({length})", started.to_date_and_time())
+            let is_one_day = zone.date(ended) == zone.date(started);
+            let end = if is_one_day { zone.clock(ended) } else { zone.date_and_time(ended) };
+            format!("{} – {end} {} ({length})", zone.date_and_time(started), zone.name())
         }
         Some(_) if trace.closed_cleanly => {
-            format!("{} UTC – an end before the start: the clock was set back", started.to_date_and_time())
+            let start = zone.date_and_time(started);
+            format!("{start} {} – the end is before the start: the clock was set back", zone.name())
         }
-        _ => format!("{} UTC – not closed", started.to_date_and_time()),
+        _ => format!("{} {} – not closed", zone.date_and_time(started), zone.name()),
     })
 }
 
@@ -58,7 +60,7 @@ pub(crate) fn who(row: &ProcessRow) -> String {
         (Some(pid), Some(service), _) => format!("{} (PID {pid}, service {})", name(row), shown(service)),
         (Some(pid), None, _) => format!("{} (PID {pid})", name(row)),
         (None, _, Some(_)) => format!("{} (PID not listed)", name(row)),
-        (None, _, None) => "a process that the trace does not tell".to_owned(),
+        (None, _, None) => "a process that the trace does not identify".to_owned(),
     }
 }
 
@@ -77,18 +79,28 @@ pub(crate) fn who_in_full(row: &ProcessRow) -> String {
     }
 }
 
-/// The clock of the server at a time: `server time 10:49:17, UTC+1:00`; `None` where its time zone is not known.
-pub(crate) fn server_time(trace: &TraceSummary, time: FileTime) -> Option<String> {
-    let bias = trace.time_zone_bias_minutes?;
-    if bias == 0 {
-        return Some("the server's time too".to_owned());
+/// The zone of the server's clock; `None` where the trace does not tell it.
+pub(crate) fn server_zone(trace: &TraceSummary) -> Option<Zone> {
+    Zone::ahead(trace.time_zone_bias_minutes?.checked_neg()?)
+}
+
+/// The other clock at a time, beside that of the report: where times are UTC the server's, `server time 10:49:17, UTC+1:00`, else
+/// UTC, and whether the report's is the server's. `None` where the server's is not known.
+pub(crate) fn other_clock(trace: &TraceSummary, time: FileTime, shown: Zone) -> Option<String> {
+    let server = server_zone(trace);
+    let clock = |zone: Zone| {
+        let date = if zone.date(time) == shown.date(time) { String::new() } else { format!("{} ", zone.date(time)) };
+        format!("{date}{}", zone.second(time))
+    };
+    if shown == Zone::UTC {
+        let server = server?;
+        return Some(match server {
+            Zone::UTC => "the server's time too".to_owned(),
+            _ => format!("server time {}, {}", clock(server), server.name()),
+        });
     }
-    let local = FileTime(time.0.checked_sub(i64::from(bias).checked_mul(60 * FileTime::SECOND)?)?);
-    let (sign, ahead) = if bias <= 0 { ('+', -bias) } else { ('-', bias) };
-    let date = if local.to_date() == time.to_date() { String::new() } else { format!("{} ", local.to_date()) };
-    let clock = local.to_clock();
-    let clock = clock.split('.').next().unwrap_or_default();
-    Some(format!("server time {date}{clock}, UTC{sign}{}:{:02}", ahead / 60, ahead % 60))
+    let is_servers = if server == Some(shown) { "the server's time; " } else { "" };
+    Some(format!("{is_servers}{} UTC", clock(Zone::UTC)))
 }
 
 /// How the owner of most of a row's failures is known.
@@ -124,6 +136,14 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
         1000.. => "99.9 %".to_owned(),
         _ => format!("{}.{} %", per_mille / 10, per_mille % 10),
     }
+}
+
+/// A rate of growth: `+1,179`, `-3.1`.
+pub(crate) fn per_minute(rate: f64) -> String {
+    let sign = if rate < 0.0 { '-' } else { '+' };
+    let size = rate.abs();
+    // A cast from a float saturates.
+    if size >= 9.95 { format!("{sign}{}", grouped(size.round() as u64)) } else { format!("{sign}{size:.1}") }
 }
 
 /// A part of a pool.

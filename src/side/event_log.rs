@@ -14,6 +14,7 @@ mod entry;
 use self::entry::Entry;
 use super::facts::{AfdEntry, SystemEvent};
 use crate::foreign;
+use crate::progress::{NoProgress, Progress};
 use crate::time::{FileTime, from_timestamp, joined};
 
 #[cfg(test)]
@@ -74,6 +75,11 @@ pub fn is_event_log(bytes: &[u8]) -> bool {
 
 /// Reads a file; `None` where it is no event log. The header says nothing that the chunks, at their fixed places, do not.
 pub fn parse(bytes: &[u8]) -> Option<EventLog> {
+    parse_watched(bytes, &NoProgress)
+}
+
+/// The same; a job that is stopped gives what was read until then.
+pub(super) fn parse_watched(bytes: &[u8], progress: &dyn Progress) -> Option<EventLog> {
     if !is_event_log(bytes) {
         return None;
     }
@@ -81,6 +87,9 @@ pub fn parse(bytes: &[u8]) -> Option<EventLog> {
     let chunks = bytes.get(HEADER_BYTES..).unwrap_or_default().chunks(CHUNK_BYTES);
     let settings = Arc::new(ParserSettings::default().num_threads(1).indent(false));
     for chunk in chunks {
+        if progress.should_stop() {
+            break;
+        }
         // Chunks that were never used are zeros.
         if chunk.iter().all(|byte| *byte == 0) {
             continue;
@@ -173,6 +182,11 @@ impl EventLog {
             self.afd_entries.push(AfdEntry { time, record, id, version, header_pid, fields: entry.data });
         }
     }
+}
+
+/// Whether entries of a provider with an id say something about ports.
+pub(super) fn is_known(provider: &str, id: u32) -> bool {
+    KNOWN.iter().any(|(known, ids)| known.eq_ignore_ascii_case(provider) && ids.contains(&id))
 }
 
 /// Adds an entry that a text holds as XML, if its time is told.

@@ -1,6 +1,6 @@
 //! What side files told, each fact with the file that told it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -63,14 +63,20 @@ pub struct AfdEntry {
 }
 
 /// What a log of Winsock-AFD's channel holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AfdLog {
     /// The file.
     pub source: SourceId,
     /// Entries of Winsock-AFD.
     pub entries: u64,
+    /// These by id, and by version where one is told.
+    pub ids: BTreeMap<(u16, Option<u8>), u64>,
+    /// When the oldest and the newest of them were written.
+    pub span: Option<(FileTime, FileTime)>,
     /// Of these, binds that are used, enter and exit.
     pub binds: u64,
+    /// Of these, ends of sockets that are used.
+    pub closes: u64,
     /// Of these, entries that the analysis uses.
     pub used: u64,
     /// Entries that it would use, of a version that no source describes or with fields missing.
@@ -123,12 +129,31 @@ pub struct SocketListing {
     pub taken: Option<Taken>,
     /// The command that made it, where the text shows it: the same command again is another moment.
     pub asked: Option<String>,
+    /// The machine, where the text names it.
+    pub host: Option<String>,
     /// Its rows.
     pub sockets: Vec<ListedSocket>,
     /// Names of processes, where the listing has them.
     pub owners: BTreeMap<u32, ListedOwner>,
     /// Who rows belong to, where the listing tells that row by row; [`ListedSocket::image`] counts in it.
     pub images: Vec<ListedOwner>,
+}
+
+impl SocketListing {
+    /// Whether it is of another machine than one before it: of another name, or without a local address in common.
+    pub fn is_of_other_machine(&self, before: &Self) -> bool {
+        if let (Some(one), Some(other)) = (&self.host, &before.host) {
+            return !one.eq_ignore_ascii_case(other);
+        }
+        let (ours, theirs) = (self.own_addresses(), before.own_addresses());
+        !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs)
+    }
+
+    /// Local addresses that no two machines have.
+    fn own_addresses(&self) -> BTreeSet<IpAddr> {
+        let addresses = self.sockets.iter().filter_map(|socket| socket.local.map(|local| local.ip));
+        addresses.filter(|ip| !ip.is_unspecified() && !ip.is_loopback() && !ip.is_multicast()).collect()
+    }
 }
 
 /// When a listing was taken: local time of the machine, in a format that the file does not name.

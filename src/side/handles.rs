@@ -18,12 +18,17 @@ pub struct Handles {
 
 /// Counts AFD handles for each process; `None` where the text names none.
 pub fn parse(text: &str) -> Option<Handles> {
+    read(Lines::new(text))
+}
+
+/// The same, line by line.
+pub(super) fn read(lines: Lines<'_>) -> Option<Handles> {
     let mut counts: BTreeMap<u32, HandleCount> = BTreeMap::new();
     let mut rows = RowCount::default();
     // `handle -a` prints a line for each process above those of its handles; Process Explorer does so, too.
     let mut section: Option<(&str, u32)> = None;
     let mut command = Command::default();
-    for line in Lines::new(text) {
+    for line in lines {
         let text = line.trimmed();
         let owner = owner(text).or_else(|| of_explorer(text));
         if !names_afd(text) {
@@ -125,11 +130,7 @@ mod tests {
     fn other_text_is_no_list() {
         assert_eq!(parse("see \\Device\\Afd: it is a device\nsee: \\Device\\Afd\n"), None);
         let filtered = parse("see \\Device\\Afd: it is a device\n  1A4: File  (---)   \\Device\\Afd\n").unwrap();
-        assert_eq!(
-            (filtered.counts.len(), filtered.rows.first_not_understood),
-            (0, Some(2)),
-            "the process is not told"
-        );
+        assert_eq!((filtered.counts.len(), filtered.rows.first_not_understood), (0, Some(2)), "process not listed");
         assert_eq!(parse(""), None);
     }
 }

@@ -1,5 +1,10 @@
 //! The lines of a text as its tools printed them: without what mail, web pages, consoles and editors put around them.
 
+use crate::progress::{NoProgress, Progress};
+
+/// Lines between two looks at whether the job goes on.
+const LINES_BETWEEN_LOOKS: u64 = 1 << 12;
+
 /// So many lines show whether they are numbered.
 const NUMBERED_SAMPLE: usize = 400;
 
@@ -28,23 +33,43 @@ impl<'t> Line<'t> {
     }
 }
 
-/// Goes over the lines of a text. Copying it is cheap, and a way to look ahead.
-#[derive(Debug, Clone, Copy)]
+/// Goes over the lines of a text. Copying it is cheap, and a way to look ahead. Where the job is stopped, no further line comes.
+#[derive(Clone, Copy)]
 pub(super) struct Lines<'t> {
     rest: &'t str,
     number: u64,
     /// What stands behind line numbers, where lines are numbered.
     numbered: Option<char>,
+    progress: &'t dyn Progress,
 }
 
 impl<'t> Lines<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { rest: text, number: 0, numbered: numbering(text) }
+        Self::watched(text, &NoProgress)
+    }
+
+    /// The lines of a job that can be stopped.
+    pub(super) fn watched(text: &'t str, progress: &'t dyn Progress) -> Self {
+        Self { rest: text, number: 0, numbered: numbering(text), progress }
+    }
+
+    /// Whether the job is to end early.
+    pub(super) fn should_stop(&self) -> bool {
+        self.progress.should_stop()
     }
 
     /// The text from the next line on.
     pub(super) fn rest(&self) -> &'t str {
         self.rest
+    }
+
+    /// The lines from a place in the rest on: a line, and a byte in it, both from 1.
+    pub(super) fn behind(mut self, line: usize, column: usize) -> Self {
+        let passed = line.saturating_sub(1);
+        let start: usize = self.rest.split_inclusive('\n').take(passed).map(str::len).sum();
+        self.number = self.number.saturating_add(passed as u64);
+        self.rest = self.rest.get(start.saturating_add(column.saturating_sub(1))..).unwrap_or_default();
+        self
     }
 
     /// The next line that is not blank, without going on to it.
@@ -59,6 +84,10 @@ impl<'t> Iterator for Lines<'t> {
 
     fn next(&mut self) -> Option<Line<'t>> {
         while !self.rest.is_empty() {
+            if self.number.is_multiple_of(LINES_BETWEEN_LOOKS) && self.should_stop() {
+                self.rest = "";
+                break;
+            }
             let (line, behind) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
             self.rest = behind;
             self.number += 1;
@@ -85,7 +114,18 @@ fn unwrapped(line: &str, numbered: Option<char>) -> &str {
     {
         line = unquoted(behind.strip_prefix(separator).unwrap_or(behind));
     }
-    if line.trim_start().starts_with("```") { "" } else { line }
+    unfenced(line)
+}
+
+/// A line without a fence of Markdown, which may stand on the first and the last line of what it holds.
+fn unfenced(line: &str) -> &str {
+    let line = line.trim_end().strip_suffix("```").unwrap_or(line);
+    match line.trim_start().strip_prefix("```") {
+        // The name of a language.
+        Some(rest) if rest.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '+' | '#')) => "",
+        Some(rest) => rest,
+        None => line,
+    }
 }
 
 fn unquoted(mut line: &str) -> &str {
@@ -273,9 +313,21 @@ mod tests {
         assert_eq!(texts("1: a\n2:   b\n3: c\n10: d\n4: d\n"), ["1: a", "2:   b", "3: c", "10: d", "4: d"]);
         assert_eq!(texts("8: a\n9:   b\n10: c\n11: d\ne\n"), [" a", "   b", " c", " d", "e"]);
         assert_eq!(texts("  7\ta\n  8\tb\n  9\tc\n 10\td\n"), ["a", "b", "c", "d"]);
-        assert_eq!(texts("```\na\n```\n"), ["", "a", ""]);
+        assert_eq!(texts("```text\na\n```\n"), ["", "a", ""]);
+        assert_eq!(texts("```  a b\n c```\n"), ["  a b", " c"]);
         assert_eq!(texts("14:03:11 a\n15:03:11 a\n16:03:11 a\n17:03:11 a\n").len(), 4);
         assert_eq!(Lines::new("a\n-- More --\nb").last().map(|line| line.number), Some(3));
+    }
+
+    #[test]
+    fn a_job_that_is_stopped_reads_no_further() {
+        struct Stop;
+        impl Progress for Stop {
+            fn should_stop(&self) -> bool {
+                true
+            }
+        }
+        assert_eq!(Lines::watched("a\nb\n", &Stop).count(), 0);
     }
 
     #[test]

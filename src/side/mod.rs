@@ -8,6 +8,7 @@ pub mod event_log;
 mod event_text;
 pub mod facts;
 pub mod handles;
+mod host;
 mod lines;
 pub mod netsh;
 pub mod netstat;

@@ -42,8 +42,12 @@ pub struct PortRanges {
 
 /// Reads all listings in `text`, a file called `name`.
 pub fn parse(text: &str, name: &str) -> PortRanges {
+    read(Lines::new(text), name)
+}
+
+/// The same, line by line.
+pub(super) fn read(mut lines: Lines<'_>, name: &str) -> PortRanges {
     let mut reader = Reader { of_name: family_of_name(name), ..Reader::default() };
-    let mut lines = Lines::new(text);
     while let Some(line) = lines.next() {
         let text = line.trimmed();
         if is_socket_row(text) {
@@ -138,7 +142,8 @@ impl Reader {
         let second = lines.find(|line| !line.is_blank()).filter(|line| labelled(line.text).is_some());
         if second.is_some() {
             behind = lines;
-            if lines.peek_text().is_some_and(|line| labelled(line.text).is_some()) {
+            let is_value = |line: Line<'_>| labelled(line.text).is_some_and(|(_, value)| !value.is_empty());
+            if lines.peek_text().is_some_and(is_value) {
                 return None;
             }
         }
@@ -420,6 +425,14 @@ mod tests {
         assert_eq!((rows, found.omissions), (vec![(1029, 1128), (3109, 3208)], 1));
         let missed = RowCount { rows: 2, not_understood: 2, first_not_understood: Some(5) };
         assert_eq!(found.excluded_rows, missed);
+    }
+
+    #[test]
+    fn what_stands_before_the_next_listing_is_none() {
+        let one = "Protocol tcp Dynamic Port Range\n------\nStart Port : 49152\nNumber of Ports : 16384\n\n";
+        let text = format!("Before:\n\n{one}After:\n\n{}", one.replace("49152", "1025"));
+        let starts: Vec<u16> = parse(&text, "x.txt").dynamic.iter().map(|ports| ports.start).collect();
+        assert_eq!(starts, [49_152, 1025]);
     }
 
     #[test]

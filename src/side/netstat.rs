@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::columns::number;
 use super::facts::{ListedOwner, ListedSocket, RowCount, SocketListing, TcpState};
+use super::host::Host;
 use super::lines::{Command, Line, Lines, is_ellipsis, is_prompt};
 use super::taken::Clock;
 use crate::net::{Family, Protocol, SocketAddress};
@@ -39,12 +40,19 @@ pub struct Netstat {
     pub rows: RowCount,
     /// Lines that say that others are left out.
     pub omissions: u64,
+    /// Rows with names of hosts or services where numbers stand with `-n`.
+    pub named: u64,
 }
 
 /// Reads all listings in `text`; `None` where there is none.
 pub fn parse(text: &str) -> Option<Netstat> {
+    read(Lines::new(text))
+}
+
+/// The same, line by line.
+pub(super) fn read(lines: Lines<'_>) -> Option<Netstat> {
     let mut reader = Reader::default();
-    for line in Lines::new(text) {
+    for line in lines {
         let text = line.trimmed();
         if text.is_empty() {
             reader.end_half();
@@ -65,8 +73,8 @@ pub fn parse(text: &str) -> Option<Netstat> {
     }
     reader.end_half();
     reader.end_listing();
-    let Reader { listings, rows, omissions, convinced, .. } = reader;
-    convinced.then_some(Netstat { listings, rows, omissions })
+    let Reader { listings, rows, omissions, named, convinced, .. } = reader;
+    convinced.then_some(Netstat { listings, rows, omissions, named })
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +85,7 @@ struct Reader {
     images: HashMap<ListedOwner, u32>,
     clock: Clock,
     command: Command,
+    host: Host,
     /// A line has been seen that stands between listings.
     ended: bool,
     after_blank: bool,
@@ -91,6 +100,7 @@ struct Reader {
     convinced: bool,
     rows: RowCount,
     omissions: u64,
+    named: u64,
 }
 
 impl Reader {
@@ -125,10 +135,13 @@ impl Reader {
         self.expects_pid |= socket.pid.is_some();
         self.convinced |= is_known;
         self.rows.read();
-        let (clock, command) = (&mut self.clock, &self.command);
+        let is_named = socket.local.is_none() || (socket.protocol == Protocol::Tcp && socket.remote.is_none());
+        self.named = self.named.saturating_add(u64::from(is_named));
+        let (clock, command, host) = (&mut self.clock, &self.command, &self.host);
         let listing = self.current.get_or_insert_with(|| SocketListing {
             taken: clock.take(),
             asked: command.asked(),
+            host: host.name(),
             ..SocketListing::default()
         });
         listing.sockets.push(socket);
@@ -157,7 +170,8 @@ impl Reader {
             return;
         }
         let is_command = self.command.see(text);
-        if self.clock.see(text) || self.after_blank || stands_between(text) || is_command {
+        let is_of_other = self.host.see(text);
+        if self.clock.see(text) || self.after_blank || stands_between(text) || is_command || is_of_other {
             (self.ended, self.has_row) = (true, false);
         }
         let words = || text.split(|c: char| c.is_whitespace() || c == '|').filter(|word| !word.is_empty());
@@ -168,10 +182,29 @@ impl Reader {
             // The heading of a listing of another form, or a sentence.
             self.expects_pid = false;
         }
+        // The row above was broken in front of its PID, or something counts the rows.
+        if self.has_row && number::<u64>(text).is_some() && self.forget_row_without_pid() {
+            self.rows.missed(line.number);
+            return;
+        }
         // More than one word is a sentence that the owner is not known.
         if !text.contains(char::is_whitespace) && self.components.len() < MAX_COMPONENTS {
             self.components.push(text.to_owned());
         }
+    }
+
+    /// Takes back the last row, if it has no PID.
+    fn forget_row_without_pid(&mut self) -> bool {
+        let Some(listing) = self.current.as_mut() else { return false };
+        if listing.sockets.pop_if(|socket| socket.pid.is_none()).is_none() {
+            return false;
+        }
+        if listing.sockets.is_empty() {
+            self.current = None;
+        }
+        self.rows.rows = self.rows.rows.saturating_sub(1);
+        self.has_row = false;
+        true
     }
 
     /// The owner of the last row.

@@ -1,9 +1,11 @@
 //! Tells what a file is by what it holds.
 
-use super::facts::{RowCount, SideFacts};
+use super::facts::{RowCount, SideFacts, SocketListing};
+use super::lines::Lines;
 use super::text::is_marked_or_utf16;
 use super::text::{EncodingBy, NamedEncoding, decode_text_as};
 use super::{decode_text, event_log, event_text, handles, netsh, netstat, records, tasklist};
+use crate::progress::{NoProgress, Progress};
 
 /// How much of a file shows whether it is text.
 const SHOWN_BYTES: usize = 4 << 10;
@@ -99,12 +101,17 @@ pub struct Recognised {
 /// The name serves for one thing: port ranges whose family the text does not tell. Takes time and memory in proportion to
 /// the length of `bytes`.
 pub fn recognise(bytes: &[u8], name: &str) -> Vec<Recognised> {
-    recognise_as(bytes, name, None)
+    recognise_as(bytes, name, None, &NoProgress)
 }
 
-/// The same, where the user may have named the encoding.
-pub fn recognise_as(bytes: &[u8], name: &str, encoding: Option<NamedEncoding>) -> Vec<Recognised> {
-    if let Some(log) = event_log::parse(bytes) {
+/// The same, where the user may have named the encoding. A job that is stopped gives what was found until then.
+pub fn recognise_as(
+    bytes: &[u8],
+    name: &str,
+    encoding: Option<NamedEncoding>,
+    progress: &dyn Progress,
+) -> Vec<Recognised> {
+    if let Some(log) = event_log::parse_watched(bytes, progress) {
         return vec![of_event_log(log)];
     }
     if !is_text(bytes) {
@@ -112,6 +119,7 @@ pub fn recognise_as(bytes: &[u8], name: &str, encoding: Option<NamedEncoding>) -
     }
     let decoded = decode_text_as(bytes, encoding);
     let text = decoded.text.as_ref();
+    let lines = Lines::watched(text, progress);
     let mut found: Vec<Recognised> = Vec::new();
     let mut add = |kind: Kind, facts: SideFacts, rows: RowCount, told: &[String]| {
         let mut notes: Vec<String> = decoded.note.iter().cloned().collect();
@@ -132,22 +140,35 @@ pub fn recognise_as(bytes: &[u8], name: &str, encoding: Option<NamedEncoding>) -
         1 => Some("1 line says that rows are left out".to_owned()),
         _ => Some(format!("{count} lines say that rows are left out")),
     };
-    let records = records::parse(text, name);
+    let named = |count: u64| match count {
+        0 => None,
+        1 => Some("1 row shows names instead of numbers: run it with -n".to_owned()),
+        _ => Some(format!("{count} rows show names instead of numbers: run it with -n")),
+    };
+    let records = records::parse(lines, name);
     let mut told = records.notes.clone();
+    told.extend(named(records.named));
     told.extend(left_out(records.omissions));
-    let (mut tasks, mut task_rows) = tasklist::read(text).unwrap_or_default();
+    let (mut tasks, mut task_rows) = tasklist::read(lines).unwrap_or_default();
     tasks.extend(records.tasks);
     task_rows.add(records.task_rows);
     if !tasks.is_empty() {
         add(Kind::Tasklist, SideFacts { tasks, ..SideFacts::default() }, task_rows, &[]);
     }
-    if let Some(netstat) = netstat::parse(text) {
+    let of_machines = |listings: &[SocketListing]| {
+        let is_other = |pair: &[SocketListing]| matches!(pair, [one, other] if other.is_of_other_machine(one));
+        let told = "its listings are of different machines: by their names, or without a local address in common";
+        listings.windows(2).any(is_other).then(|| told.to_owned())
+    };
+    if let Some(netstat) = netstat::read(lines) {
         let kind = if netstat.listings.len() > 1 { Kind::NetstatLoop } else { Kind::Netstat };
-        let told: Vec<String> = left_out(netstat.omissions).into_iter().collect();
+        let told = named(netstat.named).into_iter().chain(left_out(netstat.omissions));
+        let told: Vec<String> = told.chain(of_machines(&netstat.listings)).collect();
         add(kind, SideFacts { listings: netstat.listings, ..SideFacts::default() }, netstat.rows, &told);
     }
     let is_refused = records.socket_rows.not_understood > 0 && records.socket_rows.rows == 0;
     let has_tcp = !records.tcp.is_empty() || !records.remotes.is_empty() || !records.port_use.is_empty();
+    told.extend(of_machines(&records.tcp));
     if has_tcp || (records.has_sockets && records.udp.is_empty()) || is_refused {
         let facts = SideFacts {
             listings: records.tcp,
@@ -161,7 +182,7 @@ pub fn recognise_as(bytes: &[u8], name: &str, encoding: Option<NamedEncoding>) -
         let facts = SideFacts { listings: records.udp, ..SideFacts::default() };
         add(Kind::NetUdpEndpoint, facts, records.udp_rows, &std::mem::take(&mut told));
     }
-    let handles = handles::parse(text).unwrap_or_default();
+    let handles = handles::read(lines).unwrap_or_default();
     let (mut afd_handles, mut rows) = (handles.counts, handles.rows);
     afd_handles.extend(records.afd_handles);
     rows.add(records.handle_rows);
@@ -172,12 +193,12 @@ pub fn recognise_as(bytes: &[u8], name: &str, encoding: Option<NamedEncoding>) -
         let facts = SideFacts { handles: records.handles, names: records.names, ..SideFacts::default() };
         add(Kind::Processes, facts, records.process_rows, &std::mem::take(&mut told));
     }
-    let ranges = netsh::parse(text, name);
+    let ranges = netsh::read(lines, name);
     let mut dynamic_ports = ranges.dynamic;
     dynamic_ports.extend(records.dynamic);
     let mut rows = ranges.dynamic_rows;
     rows.add(records.range_rows);
-    if !dynamic_ports.is_empty() || rows.rows > 0 {
+    if !dynamic_ports.is_empty() || rows.rows + rows.not_understood > 0 {
         add(Kind::DynamicPort, SideFacts { dynamic_ports, ..SideFacts::default() }, rows, &std::mem::take(&mut told));
     }
     if ranges.excluded_listings > 0 {
@@ -185,7 +206,8 @@ pub fn recognise_as(bytes: &[u8], name: &str, encoding: Option<NamedEncoding>) -
         let told: Vec<String> = left_out(ranges.omissions).into_iter().collect();
         add(Kind::ExcludedPorts, facts, ranges.excluded_rows, &told);
     }
-    if let Some(events) = event_text::parse(text) {
+    let entries = event_text::parse(text, records.events, &records.doubtful_events, records.event_rows);
+    if let Some(events) = entries {
         let (encoding, encoding_by) = (Some(decoded.encoding.clone()), Some(decoded.by));
         found.push(Recognised { encoding, encoding_by, ..of_event_text(events) });
     }
@@ -193,18 +215,21 @@ pub fn recognise_as(bytes: &[u8], name: &str, encoding: Option<NamedEncoding>) -
 }
 
 fn of_event_text(text: event_text::EventText) -> Recognised {
+    let ids: Vec<String> = text.doubtful.iter().map(|id| format!("Tcpip {id}")).collect();
+    let doubt = (!ids.is_empty()).then(|| {
+        format!(
+            "an event log as text, with {}: its times are in a local form; save the log as .evtx (wevtutil epl System System.evtx)",
+            ids.join(", ")
+        )
+    });
     if text.log.entries > 0 {
-        let rows = RowCount { rows: text.log.entries, ..RowCount::default() };
         // A few entries are no log: what they do not hold may have happened.
         let log = event_log::EventLog { span: None, ..text.log };
-        return Recognised { rows, ..of_event_log(log) };
+        let told = of_event_log(log);
+        let note = [told.note.clone(), doubt].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"));
+        return Recognised { rows: text.rows, note, ..told };
     }
-    let ids: Vec<String> = text.doubtful.iter().map(|id| format!("Tcpip {id}")).collect();
-    let note = format!(
-        "an event log as text, with {}: its times are in a local form; save the log as .evtx (wevtutil epl System System.evtx)",
-        ids.join(", ")
-    );
-    Recognised { is_useful: false, note: Some(note), ..of_event_log(event_log::EventLog::default()) }
+    Recognised { is_useful: false, note: doubt, ..of_event_log(event_log::EventLog::default()) }
 }
 
 fn of_event_log(log: event_log::EventLog) -> Recognised {

@@ -5,9 +5,12 @@
 //! them (`| Format-List`); keys do (JSON). What the rows are of, the columns tell. Names of properties are the same in every
 //! language.
 
+mod events;
 mod groups;
 mod json;
 mod labelled;
+mod markup;
+mod objects;
 mod processes;
 mod settings;
 mod sockets;
@@ -15,10 +18,13 @@ mod sockets;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use super::columns::{Column, Record};
 use super::facts::{
     DynamicPorts, HandleCount, PortUse, ProcessName, RemoteCount, RowCount, SocketListing, SystemEvent, Taken,
 };
+use super::host::Host;
 use super::lines::{Command, Line, Lines, is_ellipsis, is_prompt, is_socket_row};
 use super::table::{Form, Heading, cells_at, cells_by_words, is_rule, quoted_row, split};
 use super::taken::Clock;
@@ -44,7 +50,10 @@ pub(super) struct Found {
     pub(super) names: Vec<ProcessName>,
     pub(super) tasks: Vec<Task>,
     pub(super) dynamic: Vec<DynamicPorts>,
+    /// Entries of event logs whose time is certain.
     pub(super) events: Vec<SystemEvent>,
+    /// Ids of those whose time is not.
+    pub(super) doubtful_events: BTreeSet<u32>,
     /// Rows of sockets, of handles, of processes, of tasks, of ranges.
     pub(super) socket_rows: RowCount,
     pub(super) udp_rows: RowCount,
@@ -52,10 +61,13 @@ pub(super) struct Found {
     pub(super) process_rows: RowCount,
     pub(super) task_rows: RowCount,
     pub(super) range_rows: RowCount,
+    pub(super) event_rows: RowCount,
     /// What is to be known about them.
     pub(super) notes: Vec<String>,
     /// Lines that say that others are left out.
     pub(super) omissions: u64,
+    /// Rows of sockets with names of hosts or services instead of numbers.
+    pub(super) named: u64,
     /// Something of sockets is there, whether or not it could be used.
     pub(super) has_sockets: bool,
 }
@@ -73,6 +85,7 @@ impl Found {
 struct Context {
     command: Command,
     clock: Clock,
+    host: Host,
     /// The file's name, in small letters.
     name: String,
     /// When the last count of ports in use was taken.
@@ -82,21 +95,23 @@ struct Context {
 impl Context {
     /// Looks at a line that is no row.
     fn see(&mut self, line: &str) {
+        self.host.see(line);
         if !line.is_empty() && !self.command.see(line) {
             self.clock.see(line);
         }
     }
 }
 
-/// Reads everything known in `text`, a file called `name`.
-pub(super) fn parse(text: &str, name: &str) -> Found {
+/// Reads everything known in a text, a file called `name`.
+pub(super) fn parse(mut lines: Lines<'_>, name: &str) -> Found {
     let mut found = Found::default();
     let name = crate::event::base_name(name).to_ascii_lowercase();
     let mut context = Context { name, ..Context::default() };
-    if json::read(text, &mut context, &mut found) {
+    if let Some(behind) = json::read(lines, &mut context, &mut found) {
+        lines = behind;
+    } else if markup::read(lines, &mut context, &mut found) {
         return found;
     }
-    let mut lines = Lines::new(text);
     let mut labelled = labelled::Blocks::default();
     while let Some(line) = lines.next() {
         if line.is_blank() {
@@ -279,12 +294,16 @@ enum Builder {
     Tasks(processes::Tasks),
     Settings(settings::Settings),
     PortUse(settings::PortUses),
+    Events(events::Entries),
     PidCounts(settings::PidCounts),
 }
 
 impl Builder {
     fn of(columns: &[Column], context: &Context) -> Option<Self> {
         let has = |column| columns.contains(&column);
+        if has(Column::EventSource) && has(Column::DateTime) && (has(Column::EventId) || has(Column::Pid)) {
+            return Some(Self::Events(events::Entries::default()));
+        }
         if has(Column::Count) && has(Column::Name) {
             return Some(Self::Groups(Box::new(Groups::new(columns))));
         }
@@ -303,7 +322,7 @@ impl Builder {
             return Some(Self::Sockets(Box::new(Sockets::new(columns, context))));
         }
         let is_process = has(Column::Pid) && (has(Column::ProcessName) || has(Column::Name));
-        if is_process && has(Column::Handle) && has(Column::Name) {
+        if has(Column::Pid) && has(Column::ProcessName) && has(Column::Handle) && has(Column::Name) {
             return Some(Self::AfdHandles(processes::AfdHandles::default()));
         }
         if is_process && (has(Column::Services) || has(Column::Modules)) {
@@ -323,6 +342,7 @@ impl Builder {
             Self::Tasks(tasks) => tasks.row(record),
             Self::Settings(settings) => settings.row(record),
             Self::PortUse(uses) => uses.row(record),
+            Self::Events(events) => events.row(record),
             Self::PidCounts(counts) => counts.row(record),
         }
     }
@@ -344,6 +364,7 @@ impl Builder {
             Self::Tasks(tasks) => tasks.end(count, found),
             Self::Settings(settings) => settings.end(count, found),
             Self::PortUse(uses) => uses.end(count, context, found),
+            Self::Events(events) => events.end(count, found),
             Self::PidCounts(counts) => counts.end(count, context, found),
         }
     }

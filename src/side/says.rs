@@ -2,7 +2,7 @@
 
 use super::columns::Column;
 use super::decode_text_as;
-use super::lines::Lines;
+use super::lines::{Lines, is_prompt};
 use super::text::NamedEncoding;
 
 /// More lines than this are no message.
@@ -16,7 +16,7 @@ pub fn what_it_says(bytes: &[u8], encoding: Option<NamedEncoding>) -> Option<Str
     let decoded = decode_text_as(bytes, encoding);
     let lines: Vec<&str> = Lines::new(&decoded.text)
         .map(|line| line.trimmed())
-        .filter(|line| line.contains(char::is_alphanumeric))
+        .filter(|line| line.contains(char::is_alphanumeric) && !is_prompt(line))
         .take(MAX_LINES + 1)
         .collect();
     let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return Some("it is blank".to_owned()) };
@@ -63,6 +63,11 @@ mod tests {
                 .contains("no rows")
         );
         assert_eq!(says("").unwrap(), "it is blank");
+        // What was typed is not what the tool says.
+        assert_eq!(
+            says("C:\\>netstat -b\nThe requested operation requires elevation.\n"),
+            says("The requested operation requires elevation.")
+        );
         assert_eq!(says(&"a line\n".repeat(20)), None);
     }
 }

@@ -71,10 +71,24 @@ impl Heading {
             columns.extend(rest);
             return Some((Self { columns, form: Form::Words, is_open: false }, after_rule));
         }
-        if let Some(spans) = below.and_then(|line| rule(line.text)) {
+        // One rule below all columns tells nothing of them.
+        let spans = below.and_then(|line| rule(line.text));
+        let behind = if spans.as_ref().is_some_and(|spans| spans.len() == 1) { after_rule } else { behind };
+        if let Some(spans) = spans.filter(|spans| spans.len() > 1) {
             let columns: Vec<Column> = spans.iter().map(|span| Column::named(&at_positions(text, *span))).collect();
             let form = Form::Positions(spans);
             return (known(&columns) >= 2).then_some((Self { columns, form, is_open: false }, after_rule));
+        }
+        // A console breaks names that are wider than their columns: the rest stands below.
+        if let Some(rest) = below.filter(|line| !is_rule(line.text))
+            && let mut after_second = after_rule
+            && let Some(spans) = after_second.next().and_then(|line| rule(line.text)).filter(|spans| spans.len() > 1)
+            && cells_at(rest.text, &spans).is_some()
+        {
+            let named = |span: &Span| at_positions(text, *span) + &at_positions(rest.text, *span);
+            let columns: Vec<Column> = spans.iter().map(|span| Column::named(&named(span))).collect();
+            let form = Form::Positions(spans);
+            return (known(&columns) >= 2).then_some((Self { columns, form, is_open: false }, after_second));
         }
         let (columns, spans) = by_words(text)?;
         // Words of a sentence are no columns.
@@ -300,6 +314,16 @@ mod tests {
                 1,
             ),
             ("LocalAddress LocalPort OwningProcess\nrow\n", vec![LocalAddress, LocalPort, Pid], 1),
+            (
+                "Local Address  Local Port  State\n--------------------------\nrow\n",
+                vec![LocalAddress, LocalPort, State],
+                1,
+            ),
+            (
+                "LocalAddress LocalPort State OwningP\n                             rocess\n------------ --------- ----- -------\nrow\n",
+                vec![LocalAddress, LocalPort, State, Pid],
+                1,
+            ),
             ("\"PId\";\"x\";\"Local Port\"\nrow\n", vec![Pid, Other, LocalPort], 1),
             ("| Proto | Process ID | State |\n|---|:--|---|\n", vec![Protocol, Pid, State], 1),
             ("Process\tCPU\tPID\n", vec![ProcessName, Other, Pid], 0),

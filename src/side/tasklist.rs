@@ -3,7 +3,7 @@
 //! Told by shape, not by words, since these are translated: a line of `=` gives the columns of the table; the second
 //! column is the PID; a third and last one holds services.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::columns::{Column, number};
@@ -33,15 +33,15 @@ pub const IMAGE_CUT_AT: usize = 25;
 
 /// Reads the lists in `text`; of a PID that several list the last counts. `None` where there is none.
 pub fn parse(text: &str) -> Option<Vec<Task>> {
-    read(text).map(|(tasks, _)| tasks)
+    read(Lines::new(text)).map(|(tasks, _)| tasks)
 }
 
 /// The same, and how many rows there are.
-pub fn read(text: &str) -> Option<(Vec<Task>, RowCount)> {
+pub(super) fn read(lines: Lines<'_>) -> Option<(Vec<Task>, RowCount)> {
     let mut count = RowCount::default();
-    let mut lists = tables(text, &mut count);
+    let mut lists = tables(lines, &mut count);
     if lists.is_empty() {
-        lists.extend(comma_separated(text, &mut count));
+        lists.extend(comma_separated(lines, &mut count));
     }
     if lists.is_empty() {
         return None;
@@ -72,21 +72,59 @@ pub(super) fn is_module(name: &str) -> bool {
         .any(|ending| name.ends_with(ending))
 }
 
-/// What the last column is called is translated; names with the endings of modules are no services.
+/// Whether a name may be that of a process: of a program, or of one of the system's own, which has no numbers and signs.
+pub(super) fn is_image(name: &str) -> bool {
+    let is_program = name.to_ascii_lowercase().ends_with(".exe");
+    is_program || (!name.is_empty() && name.chars().all(|c| c.is_alphabetic() || c == ' '))
+}
+
+/// Whether a name is that of a package, as `tasklist /apps` lists it: a name, a version, an architecture, a resource, and the
+/// publisher in 13 characters.
+fn is_package(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('_').collect();
+    let is_version =
+        |text: &str| text.split('.').count() == 4 && text.split('.').all(|part| number::<u32>(part).is_some());
+    matches!(parts.as_slice(), [_, version, .., publisher] if parts.len() >= 4 && is_version(version) && publisher.len() == 13)
+}
+
+/// What the last column is called is translated; names with the endings of modules are no services, and neither are packages.
 fn forget_modules(tasks: &mut [Task]) {
-    if tasks.iter().any(|task| task.services.iter().any(|name| is_module(name))) {
+    if tasks.iter().any(|task| task.services.iter().any(|name| is_module(name) || is_package(name))) {
         tasks.iter_mut().for_each(|task| task.services.clear());
     }
 }
 
-/// The idle process has no services: what stands in its column is the word for "none" in the system's language.
-fn forget_placeholder(tasks: &mut [Task]) {
-    let idle = tasks.iter().find(|task| task.pid == 0).map(|task| task.services.clone());
-    let none = idle.filter(|services| !services.is_empty()).unwrap_or_else(|| vec!["N/A".to_owned()]);
-    for task in tasks {
-        if task.services == none {
-            task.services.clear();
+/// What stands for "none" in the column of services, in languages of Windows.
+const NONE: [&str; 14] = [
+    "N/A",
+    "N/D",
+    "Nicht zutreffend",
+    "Non disponible",
+    "No disponible",
+    "Non applicabile",
+    "Niet van toepassing",
+    "Nie dotyczy",
+    "Není k dispozici",
+    "Н/Д",
+    "Δ/Υ",
+    "暂缺",
+    "該当なし",
+    "해당 없음",
+];
+
+/// The idle process has no services, and no service runs in two processes: what stands there is the word for "none" in the
+/// system's language.
+pub(super) fn forget_placeholder(tasks: &mut [Task]) {
+    let mut none: HashSet<Vec<String>> = NONE.iter().map(|word| vec![(*word).to_owned()]).collect();
+    let mut pids: HashMap<&[String], u32> = HashMap::new();
+    for task in tasks.iter().filter(|task| !task.services.is_empty()) {
+        let first = *pids.entry(&task.services).or_insert(task.pid);
+        if task.pid == 0 || first != task.pid {
+            none.insert(task.services.clone());
         }
+    }
+    for task in tasks.iter_mut().filter(|task| none.contains(&task.services)) {
+        task.services.clear();
     }
 }
 
@@ -101,12 +139,12 @@ fn columns(border: &str) -> Option<Vec<(usize, usize)>> {
 }
 
 /// The tables of a text. A line that is no row ends one where no row follows.
-fn tables(text: &str, count: &mut RowCount) -> Vec<Vec<Task>> {
+fn tables(lines: Lines<'_>, count: &mut RowCount) -> Vec<Vec<Task>> {
     let mut tables: Vec<Vec<Task>> = Vec::new();
     let mut borders: Option<Vec<(usize, usize)>> = None;
     let mut tasks: Vec<Task> = Vec::new();
     let (mut pending, mut misses) = (RowCount::default(), 0);
-    for line in Lines::new(text) {
+    for line in lines {
         if let Some(columns) = columns(line.text) {
             tables.push(std::mem::take(&mut tasks));
             (borders, pending, misses) = (Some(columns), RowCount::default(), 0);
@@ -139,7 +177,10 @@ fn row(line: &str, columns: &[(usize, usize)], tasks: &mut Vec<Task>) -> bool {
     if let Some(cells) = cells_at(line, columns)
         && let [image, pid, rest @ ..] = cells.as_slice()
     {
-        let (image, pid) = (image.trim(), pid.trim());
+        // `RuntimeBroker.exe (runtimebroker07)` of `/apps`: the name of the application stands behind that of the image.
+        let image = image.trim();
+        let end = image.to_ascii_lowercase().find(".exe (").map_or(image.len(), |at| at + ".exe".len());
+        let (image, pid) = (image.get(..end).unwrap_or(image), pid.trim());
         let services = match (others, rest) {
             ([_], [services]) => services.trim(),
             _ => "",
@@ -167,8 +208,8 @@ fn row(line: &str, columns: &[(usize, usize)], tasks: &mut Vec<Task>) -> bool {
     let Some(pid) = pid else { return false };
     let (image, rest) = (image.join(" "), words.collect::<Vec<_>>().join(" "));
     // Shown with fewer columns than the rule has, or another sentence with a number.
-    let is_image = image.to_ascii_lowercase().ends_with(".exe") || matches!(pid, 0 | 4);
-    if !is_image || rest.is_empty() {
+    let is_named = image.to_ascii_lowercase().ends_with(".exe") || (matches!(pid, 0 | 4) && is_image(&image));
+    if !is_named || rest.is_empty() {
         return false;
     }
     let services = if others.len() == 1 { rest.as_str() } else { "" };
@@ -177,11 +218,11 @@ fn row(line: &str, columns: &[(usize, usize)], tasks: &mut Vec<Task>) -> bool {
 }
 
 /// Lists by `/fo csv`: everything is quoted, and there are as many columns as one of the forms of `tasklist` has.
-fn comma_separated(text: &str, count: &mut RowCount) -> Option<Vec<Task>> {
+fn comma_separated(lines: Lines<'_>, count: &mut RowCount) -> Option<Vec<Task>> {
     let mut tasks: Vec<Task> = Vec::new();
     let mut pending = RowCount::default();
     let mut heading: Vec<Column> = Vec::new();
-    for line in Lines::new(text) {
+    for line in lines {
         let text = line.trimmed();
         match quoted(text) {
             Some(task) => {
@@ -269,6 +310,15 @@ a-process-with-a-very-lon    12345 N/A                                         \
     }
 
     #[test]
+    fn a_word_that_two_processes_have_is_no_service() {
+        let rows = "========================= ======== ============================================\n\
+            one.exe                       1032 Nenhum\ntwo.exe                       1156 Nenhum\n\
+            svchost.exe                   1200 Dnscache\nthree.exe                     1300 Nicht zutreffend\n";
+        let services: Vec<_> = parse(rows).unwrap().into_iter().map(|task| task.services.len()).collect();
+        assert_eq!(services, [0, 0, 1, 0]);
+    }
+
+    #[test]
     fn table_without_services_and_a_prompt_behind() {
         let text = "C:\\> tasklist\n\n\
             Image Name                     PID Session Name        Session#    Mem Usage\n\
@@ -277,6 +327,24 @@ a-process-with-a-very-lon    12345 N/A                                         \
             w3wp.exe                      5120 Services                   0    120,144 K\n\
             \nC:\\> echo done\ndone 12\n";
         assert_eq!(parse(text).unwrap(), [task("System", 4, &[]), task("w3wp.exe", 5120, &[])]);
+    }
+
+    #[test]
+    fn packages_are_no_services() {
+        let text = "Image Name                          PID Package Name\n\
+            ============================== ======== ============================================\n\
+            RuntimeBroker.exe (runtimebr       5120 Microsoft.AAD.BrokerPlugin_1000.19580.1000.2_neutral_neutral_cw5n1h2txyewy\n";
+        assert_eq!(parse(text).unwrap(), [task("RuntimeBroker.exe", 5120, &[])]);
+        assert!(!is_package("clr_optimization_v4.0.30319_64"));
+    }
+
+    #[test]
+    fn no_other_number_is_taken_for_a_pid() {
+        let text = "Image Name                     PID Session Name        Session#    Mem Usage\n\
+            ========================= ======== ================ =========== ============\n\
+            OrderGateway.exe             7.312 Services                   0    120.144 K\n\
+            System                           4 Services                   0        144 K\n";
+        assert_eq!(parse(text).unwrap(), [task("System", 4, &[])]);
     }
 
     #[test]

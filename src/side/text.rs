@@ -102,10 +102,13 @@ impl Piece<'_> {
     fn note(&self) -> Option<String> {
         match self.how {
             How::Plain => None,
-            How::ByZeros => Some(format!("read as {}, which it does not say", self.encoding)),
-            How::ByLetters => Some(format!("its code page is not named: read as {}, by its letters", self.encoding)),
+            How::ByZeros => Some(format!("read as {}, which the file does not declare", self.encoding)),
+            How::ByLetters => Some(format!(
+                "the file does not declare its code page: read as {}, judged by its letters",
+                self.encoding
+            )),
             How::Unknown => Some(
-                "its code page is not known: letters outside of ASCII are shown as \u{fffd}; --encoding names it"
+                "its code page is not known: letters outside of ASCII are shown as \u{fffd}; give it with --encoding"
                     .to_owned(),
             ),
         }
@@ -226,7 +229,7 @@ mod tests {
     }
 
     fn guessed(page: &str) -> Option<String> {
-        Some(format!("its code page is not named: read as {page}, by its letters"))
+        Some(format!("the file does not declare its code page: read as {page}, judged by its letters"))
     }
 
     #[test]
@@ -243,8 +246,11 @@ mod tests {
         let text = "プロトコル tcp の動的ポートの範囲\r\n---------------------------------\r\n";
         let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
-        assert_eq!(read(&little), (text.to_owned(), Some("read as UTF-16LE, which it does not say".to_owned())));
-        assert_eq!(read(&big), (text.to_owned(), Some("read as UTF-16BE, which it does not say".to_owned())));
+        assert_eq!(
+            read(&little),
+            (text.to_owned(), Some("read as UTF-16LE, which the file does not declare".to_owned()))
+        );
+        assert_eq!(read(&big), (text.to_owned(), Some("read as UTF-16BE, which the file does not declare".to_owned())));
     }
 
     #[test]
@@ -297,6 +303,11 @@ mod tests {
         let cyrillic = "Внешний адрес   PID\r\n";
         let bytes = ["Имя\r\n".as_bytes(), &wide(cyrillic)].concat();
         assert_eq!(decode_text(&bytes).text, format!("Имя\r\n{cyrillic}"));
+        // A blank line where the encoding changes.
+        for text in ["\nアクティブな接続\n\n  TCP  [::]:1  [::]:0\n", "\r\nNASŁUCHIWANIE\r\n"] {
+            let bytes = [b"C:\\>netstat -ano\n", wide(text).as_slice()].concat();
+            assert_eq!(decode_text(&bytes).text, format!("C:\\>netstat -ano\n{text}"));
+        }
         // A file that PowerShell began and a command prompt went on with.
         let bytes = [b"\xff\xfe", wide(two).as_slice(), one.as_bytes()].concat();
         assert_eq!(decode_text(&bytes).text, format!("{two}{one}"));

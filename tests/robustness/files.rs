@@ -113,7 +113,7 @@ pub fn open_logs_and_trailing_bytes() -> String {
             put64(bytes, HEADER_PAYLOAD + 0x10, ended);
         });
         assert_eq!(read(&bytes).unwrap(), whole(sound.records));
-        let told = notes_of(&bytes).contains("the log was not closed by its session");
+        let told = notes_of(&bytes).contains("the session did not close the log");
         assert_eq!(told, buffers == 0 || ended == 0);
     }
     // Behind the end of data: zeros, what looks like a record, what looks like a buffer.

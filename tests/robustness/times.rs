@@ -32,7 +32,7 @@ pub fn clocks_and_dates() -> String {
             assert!(date.is_null() || year.is_some_and(|year| year >= 1980), "{what}: {date}");
         }
         assert_eq!((code, report["traces"][0]["records"].as_u64()), (0, Some(sound.records)), "{what}");
-        assert_eq!(report["coverage"]["notes"].to_string().contains("times are a guess"), assumed, "{what}");
+        assert_eq!(report["coverage"]["notes"].to_string().contains("times are estimates"), assumed, "{what}");
         count += 1;
     };
     let at = |field: usize| HEADER_PAYLOAD + field;

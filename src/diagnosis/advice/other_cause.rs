@@ -11,11 +11,11 @@ pub(super) fn other_cause_steps(symptoms: &Symptoms) -> Vec<Recommendation> {
     if symptoms.in_use.count > 0 {
         let port = port_of(symptoms.in_use.port);
         let whose = match &symptoms.in_use.port_owner {
-            Some(owner) => format!("it is {owner}, says a listing"),
+            Some(owner) => format!("a listing shows that it is {owner}"),
             None => "the listing names the process".to_owned(),
         };
         let text = format!(
-            "see who has {port}: {whose}; where that is System (PID 4), http.sys has it for a program of the second list. Stop one of the two programs, or give it another port"
+            "see who has {port}: {whose}. If that is System (PID 4), http.sys has it for a program of the second list. Stop one of the two programs, or give it another port"
         );
         let commands = ["netstat -anob > netstat-b.txt", "netsh http show servicestate > http.txt"];
         list.push(unchanging(RecommendationCode::FindListener, &text, &commands));
@@ -23,7 +23,7 @@ pub(super) fn other_cause_steps(symptoms: &Symptoms) -> Vec<Recommendation> {
     if symptoms.denied.count > 0 {
         let port = port_of(symptoms.denied.port);
         let text = format!(
-            "see whether {port} lies in an excluded range, or another program has it for its exclusive use. {}. Give the program a port outside of these ranges, or exclude its port for it before the others are reserved",
+            "see whether {port} lies in an excluded range, or another program uses it exclusively. {}. Give the program a port outside of these ranges, or exclude its port for it before the others are reserved",
             super::widen::WHO_RESERVES
         );
         let commands = [
@@ -42,7 +42,7 @@ pub(super) fn other_cause_steps(symptoms: &Symptoms) -> Vec<Recommendation> {
         list.push(unchanging(RecommendationCode::CheckMemory, text, &commands));
     }
     if symptoms.tuple_reuse_events > 0 {
-        let text = "have the program that opens many short connections to one server keep and reuse them: Windows meets a connection that still waits (Tcpip 4227). The listing shows the remote address of most rows in TIME_WAIT; options to share ports do not help against one address";
+        let text = "have the program that opens many short connections to one server keep and reuse them: a new connection met an old one that is still in TIME_WAIT (Tcpip 4227). The listing shows which remote address has most rows in TIME_WAIT. Options to share ports do not help against a single address";
         let commands = [super::capture::LIST_SOCKETS];
         list.push(unchanging(RecommendationCode::ReuseConnections, text, &commands));
     }

@@ -20,7 +20,7 @@ pub(super) fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>)
         Accused::Holder(named) if named.who.is_kernel() => {
             if named.who.pid.is_some() && share_of(situation, named) >= SEARCH_KERNEL_SHARE {
                 let commands = ["driverquery /v /fo csv > drivers.csv", "fltmc filters > filters.txt"];
-                let text = "find the driver: the kernel holds the ports for a driver (backup, antivirus, storage, tunnels) and for no program";
+                let text = "find the driver: the kernel holds the ports for a driver (backup, antivirus, storage, tunnels), not for a program";
                 list.push(unchanging(RecommendationCode::FindDriver, text, &commands));
                 list.push(memory_dump(situation.has_listing));
             }
@@ -31,7 +31,7 @@ pub(super) fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>)
             // Handles are no ports yet.
             let sockets = crate::words::grouped(*sockets);
             let step = if who.is_gone() { ended(who) } else { restart(who) };
-            let first = format!("once a listing of sockets confirms that its {sockets} sockets have the ports, ");
+            let first = format!("once a listing of sockets confirms that its {sockets} sockets hold the ports, ");
             list.push(Recommendation { text: format!("{first}{}", step.text), ..step });
         }
         Accused::TimeWait(..) | Accused::Nobody => {}
@@ -59,7 +59,7 @@ fn step_for_holder(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option
 
 fn reduce_load(label: &str) -> Recommendation {
     let text = format!(
-        "reduce the load: {label} uses so many ports at once, and gives them back. Have it keep and reuse connections, or spread it over machines"
+        "reduce the load: {label} uses many ports at once and gives them back. Have it keep and reuse connections, or spread the load over more machines"
     );
     unchanging(RecommendationCode::ReduceLoad, &text, &[])
 }
@@ -76,7 +76,7 @@ fn step_for_image(named: &NamedImage<'_>) -> Option<Recommendation> {
         Some(Pattern::Load) => Some(reduce_load(&format!("{image} ({count} processes)"))),
         _ if named.image.pattern == Some(Pattern::Churn) || named.members.iter().all(Named::is_gone) => {
             let text = format!(
-                "find what starts {image} again and again: {count} processes of it came and went, each with connections of its own. Have one process do the work, or start it less often"
+                "find what starts {image} again and again: {count} of its processes came and went, each with its own connections. Let one process do the work, or start it less often"
             );
             let tasks = "schtasks /query /v /fo csv > tasks.csv";
             let commands: Vec<&str> = commands.into_iter().chain([tasks]).collect();
@@ -88,7 +88,7 @@ fn step_for_image(named: &NamedImage<'_>) -> Option<Recommendation> {
                 Restart::Program => Recommendation {
                     code: RecommendationCode::RestartHolder,
                     text: format!(
-                        "restart the {count} processes of {image} by what starts them: none of them holds much, together they do. If outbound connections recover, that confirms it"
+                        "restart the {count} processes of {image} through the program that starts them: none of them holds much, but together they do. If outbound connections recover, that confirms it"
                     ),
                     commands: commands.into_iter().map(str::to_owned).collect(),
                     changes_state: true,
@@ -104,10 +104,10 @@ fn step_for_image(named: &NamedImage<'_>) -> Option<Recommendation> {
 fn ended(named: &Named<'_>) -> Recommendation {
     let (label, pid) = (&named.label, named.pid.unwrap_or(0));
     let now = named.now_is.map_or_else(String::new, |image| {
-        format!(" PID {pid} is {} now, which is another process: leave it alone.", crate::words::shown(image))
+        format!(" PID {pid} now belongs to {}, another process: leave it alone.", crate::words::shown(image))
     });
     let text = format!(
-        "see whether {label} comes back: it has ended.{now} A service or a scheduled task may start it again. Its ports come back with its end, unless another process inherited its sockets or they stay under the dead PID: then only a restart of the server frees them"
+        "see whether {label} starts again: it has ended.{now} A service or a scheduled task may start it. Its ports came back when it ended, unless another process inherited its sockets or they stay under the dead PID; then only a restart of the server frees them"
     );
     let list = format!("tasklist /svc /fi \"pid eq {pid}\"");
     unchanging(RecommendationCode::HolderEnded, &text, &[&list, "schtasks /query /v /fo csv > tasks.csv"])
@@ -129,19 +129,19 @@ fn restart(named: &Named<'_>) -> Recommendation {
                 commands.push("ipconfig /flushdns".to_owned());
             }
             let text = format!(
-                "plan a restart of the server. Leave {label}{hosts} running: {why}. Look first for what makes it hold ports, for it works for other programs"
+                "plan a restart of the server. Leave {label}{hosts} running: {why}. Look first for what makes it hold ports: it works on behalf of other programs"
             );
             changing(RecommendationCode::RestartServer, text, commands)
         }
         Restart::AtTheConsole(service, why) => {
             let text = format!(
-                "restart the service {service} in {label} at the console of the server, not from afar: {why}. {confirms}"
+                "restart the service {service} in {label} at the console of the server, not over the network: {why}. {confirms}"
             );
             changing(RecommendationCode::RestartAtConsole, text, vec![check, depends_on(&service)])
         }
         Restart::UnknownServices => {
             let text = format!(
-                "find out which services {label} hosts, and restart nothing before that is known: some must never be restarted. Analyze again with the process list"
+                "find out which services {label} hosts, and restart nothing until you know: some must never be restarted. Analyze again with the process list"
             );
             unchanging(RecommendationCode::FindService, &text, &[&check, super::capture::LIST_PROCESSES])
         }
@@ -157,16 +157,16 @@ fn restart(named: &Named<'_>) -> Recommendation {
                 [one] => (format!("the service {one}"), ""),
                 all => (
                     format!("the services {} one by one", all.join(", ")),
-                    " It is not known which of them holds the ports: after each, see whether they came back.",
+                    " It is not known which of them holds the ports: after each one, see whether the ports came back.",
                 ),
             };
             let cluster = if services.iter().any(|name| is_clustered_kind(name)) {
-                " Where it is a role of a failover cluster, use the tools of the cluster instead."
+                " If it is a role of a failover cluster, use the tools of the cluster instead."
             } else {
                 ""
             };
             let text = format!(
-                "restart {what} in {label}, if that PID is still it. See first which services depend on it and stop with it.{each}{cluster} {confirms}"
+                "restart {what} in {label}, if that PID is still the same process. See first which services depend on it and stop with it.{each}{cluster} {confirms}"
             );
             let mut commands = vec![check];
             commands.extend(services.iter().map(|service| depends_on(service)));
@@ -175,7 +175,9 @@ fn restart(named: &Named<'_>) -> Recommendation {
             changing(RecommendationCode::RestartHolder, text, commands)
         }
         Restart::Program => {
-            let text = format!("restart {label}, if that PID is still it, in the program's own way. {confirms}");
+            let text = format!(
+                "restart {label}, if that PID is still the same process, in the way its vendor intends. {confirms}"
+            );
             changing(RecommendationCode::RestartHolder, text, vec![check])
         }
     }

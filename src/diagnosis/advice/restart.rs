@@ -23,7 +23,7 @@ pub(super) enum Restart {
 /// system services, its page on protected services for anti-malware; names of minimal processes.
 const NEVER_PROCESSES: &[(&[&str], &str)] = &[
     (&["csrss", "wininit", "winlogon", "services", "smss", "logonui"], "Windows stops without it"),
-    (&["lsass", "lsaiso"], "it signs everybody in, and Windows goes down with it"),
+    (&["lsass", "lsaiso"], "it signs users in, and Windows stops without it"),
     (
         &["system", "registry", "memory compression", "secure system", "system idle process", "idle"],
         "it is the kernel, not a program",
@@ -37,23 +37,23 @@ const NEVER_PROCESSES: &[(&[&str], &str)] = &[
 /// Services that must not be restarted alone. Sources: Microsoft's guidelines on system services, and its page on how services
 /// are grouped; for Dnscache, WinHttpAutoProxySvc and hns what users report.
 const NEVER_SERVICES: &[(&[&str], &str)] = &[
-    (&["RpcSs", "RpcEptMapper"], "Windows lets nobody stop it, and most services depend on it"),
+    (&["RpcSs", "RpcEptMapper"], "Windows does not let it be stopped, and most services depend on it"),
     (
         &["DcomLaunch", "PlugPlay", "Power", "LSM", "DeviceInstall", "BrokerInfrastructure"],
         "Windows becomes unstable without it",
     ),
-    (&["SystemEventsBroker", "TimeBrokerSvc", "Schedule"], "Windows runs its own tasks by it"),
+    (&["SystemEventsBroker", "TimeBrokerSvc", "Schedule"], "Windows runs its own tasks with it"),
     (
         &["SamSs", "KeyIso", "NTDS", "Kdc", "ProfSvc", "gpsvc", "UserManager", "CoreMessagingRegistrar"],
         "nobody can sign in or out without it",
     ),
     (&["nsi"], "the server loses its network without it"),
-    (&["EventLog"], "it holds the evidence, and other services depend on it"),
-    (&["BFE", "MpsSvc"], "the firewall and IPsec go down with it"),
-    (&["Dnscache"], "Windows lets nobody stop it: first flush its cache with ipconfig /flushdns"),
-    (&["WinHttpAutoProxySvc"], "Windows lets nobody stop it"),
+    (&["EventLog"], "it keeps the evidence, and other services depend on it"),
+    (&["BFE", "MpsSvc"], "the firewall and IPsec stop with it"),
+    (&["Dnscache"], "Windows does not let it be stopped: first flush its cache with ipconfig /flushdns"),
+    (&["WinHttpAutoProxySvc"], "Windows does not let it be stopped"),
     (&["WinDefend", "WdNisSvc", "Sense"], "it is protected: use the switches of the security product"),
-    (&["hns"], "containers lose their network, and do not get it back alone"),
+    (&["hns"], "containers lose their network and do not recover by themselves"),
     (&["ClusSvc"], "a stop counts as a failure of the node: use the tools of the cluster"),
 ];
 

@@ -96,7 +96,7 @@ fn who_is_gone_is_not_restarted_nor_whoever_has_its_pid_now() {
     let who = Named { now_is: Some("other.exe"), ..agent() };
     let steps = steps(&situation(&pools, Accused::Holder(NamedHolder { holder: &holder, who })));
     assert_eq!(codes(&steps), ["holder_ended", "widen_pool", "vendor"]);
-    assert!(steps[0].text.contains("PID 700 is other.exe now"), "{}", steps[0].text);
+    assert!(steps[0].text.contains("PID 700 now belongs to other.exe"), "{}", steps[0].text);
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn what_failed_without_a_shortage_has_steps_of_its_own() {
     let calm = Situation { state: State::NotSeen, ..situation(&[], Accused::Nobody) };
     let steps = recommend(&calm, &symptoms);
     assert_eq!(codes(&steps), ["find_listener"]);
-    assert!(steps[0].text.contains("port 8080: it is w3wp.exe (PID 9)"), "{}", steps[0].text);
+    assert!(steps[0].text.contains("port 8080: a listing shows that it is w3wp.exe (PID 9)"), "{}", steps[0].text);
     assert_eq!(steps[0].commands[0], r"md C:\case");
 }
 

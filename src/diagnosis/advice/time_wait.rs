@@ -36,21 +36,21 @@ pub(super) fn time_wait_steps(situation: &Situation<'_>, list: &mut Vec<Recommen
         return;
     }
     let who = churner.map_or_else(
-        || "find who opens so many short connections, and have it keep and reuse them: each closed one keeps its port in TIME_WAIT".to_owned(),
-        |label| format!("have {label} keep and reuse connections: it opens and closes them faster than TIME_WAIT ends"),
+        || "find the program that opens so many short connections, and have it keep and reuse them: each closed connection keeps its port in TIME_WAIT".to_owned(),
+        |label| format!("have {label} keep and reuse connections: it closes them faster than TIME_WAIT ends"),
     );
-    let text = format!("{who}. See too whether somebody lengthened TIME_WAIT");
+    let text = format!("{who}. Check too whether somebody lengthened TIME_WAIT");
     let query = format!("reg query {PARAMETERS} /v TcpTimedWaitDelay");
     list.push(unchanging(RecommendationCode::ReuseConnections, &text, &[&query]));
     let versions = match situation.os_build {
-        Some(build) if build < SHORT_DELAY_BUILD => "this Windows takes 30 to 300 s",
-        Some(_) => "this Windows takes 2 to 300 s",
-        None => "Windows takes 30 to 300 s, from 8.1 and Server 2012 R2 on 2 to 300 s",
+        Some(build) if build < SHORT_DELAY_BUILD => "this Windows accepts 30 to 300 s",
+        Some(_) => "this Windows accepts 2 to 300 s",
+        None => "Windows accepts 30 to 300 s; from 8.1 and Server 2012 R2 on, 2 to 300 s",
     };
     list.push(Recommendation {
         code: RecommendationCode::ShortenTimeWait,
         text: format!(
-            "shorten TIME_WAIT with TcpTimedWaitDelay: {versions}, absent means the default of 120 s (Microsoft's newest page says 4 minutes). It may count from the next start of Windows on. If the query above shows a value, note it: the undo removes it"
+            "shorten TIME_WAIT with TcpTimedWaitDelay: {versions}, if it is absent, the default of 120 s applies (Microsoft's newest page says 4 minutes). It may take effect only after the next start of Windows. If the query above shows a value, note it: the undo removes it"
         ),
         commands: vec![format!("reg add {PARAMETERS} /v TcpTimedWaitDelay /t REG_DWORD /d {SHORT_DELAY_SECONDS} /f")],
         changes_state: true,

@@ -36,7 +36,7 @@ const USUAL_START: u16 = 10_000;
 const START_BESIDE_HNS: u16 = 33_000;
 
 /// Who reserves, by the size of the blocks.
-pub(super) const WHO_RESERVES: &str = "Blocks of 100 ports are usual for WinNAT (Hyper-V, containers, WSL), blocks of 64 for the load balancer of HNS (Kubernetes), 50000-50059 with a star for HNS itself, a star else for an administrator";
+pub(super) const WHO_RESERVES: &str = "Blocks of 100 ports usually belong to WinNAT (Hyper-V, containers, WSL), blocks of 64 to the load balancer of HNS (Kubernetes), and 50000-50059 with a star to HNS itself. Any other star marks a range of an administrator";
 
 /// Whether listings show ranges as HNS and WinNAT reserve them: two blocks of 100 or 64 ports that no administrator set, or
 /// HNS's own 50000 to 50059.
@@ -57,7 +57,7 @@ pub(super) fn restore(pool: &PoolFinding) -> Option<Recommendation> {
     Some(Recommendation {
         code: RecommendationCode::RestoreRange,
         text: format!(
-            "restore the pool of {} first: somebody narrowed it to {} ports; the default is {}-{} with {}. It acts at once",
+            "restore the pool of {} first: somebody narrowed it to {} ports; the default is {}-{} with {}. The change acts at once",
             pool.key.name(),
             grouped(pool.range.count.into()),
             default.start,
@@ -101,7 +101,7 @@ fn reservations_step(situation: &Situation<'_>) -> Option<Recommendation> {
     let family = pool.and_then(|pool| pool.key.family).map_or("ipv4", family_word);
     let what = match holder {
         Some(label) => format!("{label} reserved part of the pool"),
-        None => "a part of the pool is excluded or reserved, and nobody is given it".to_owned(),
+        None => "a part of the pool is excluded or reserved, so Windows gives it to nobody".to_owned(),
     };
     let text = format!("see which ranges are reserved: {what}. {WHO_RESERVES}");
     let commands = [
@@ -133,7 +133,7 @@ pub(super) fn auto_reuse(situation: &Situation<'_>) -> Option<Recommendation> {
     let (start, count) = AUTO_REUSE_RANGE;
     let look = "powershell -c \"Get-NetTCPSetting | Format-Table SettingName,DynamicPortRange*,AutoReusePortRange*\"";
     let text = format!(
-        "let outbound connections share ports: {} connects to different addresses, so that one port can serve several of them. A program gains where it connects without bind, or sets SO_REUSE_UNICASTPORT (.NET 6 and later do; .NET Framework: ServicePointManager.ReusePort). The commands show the present range (0 is off), and set {start}-{}, which must be free of other services; a restart of the server may be needed",
+        "let outbound connections share ports: {} connects to different addresses, so that one port can serve several of them. A program gains where it connects without bind, or sets SO_REUSE_UNICASTPORT (.NET 6 and later do; .NET Framework: ServicePointManager.ReusePort). The commands show the present range (0 means off) and set {start}-{}, where no service may have a port. A restart of the server may be needed",
         named.who.label,
         u32::from(start) + count - 1,
     );
@@ -182,23 +182,21 @@ pub(super) fn widen(pool: &PoolFinding, situation: &Situation<'_>) -> Option<Rec
     }
     let usual = if situation.has_hns { START_BESIDE_HNS } else { USUAL_START };
     let Some(wider) = wider_range(pool.range, situation.excluded, pool, usual) else {
-        let text = format!(
-            "the pool of {} cannot be widened: no longer range without excluded ports is left",
-            pool.key.name()
-        );
+        let text =
+            format!("the pool of {} cannot be widened: every longer range has excluded ports in it", pool.key.name());
         return Some(unchanging(RecommendationCode::CannotWiden, &text, &[]));
     };
     let assumed = if matches!(pool.range.source, RangeSource::DynamicPortFile | RangeSource::Live) {
         ""
     } else {
-        ". The old range is not known from the server: look it up first, to be able to undo it"
+        ". No listing shows the old range: look it up first, so that you can undo this"
     };
     let beside_hns = if !situation.has_hns {
         ""
     } else if wider.start < START_BESIDE_HNS {
-        ". Careful: HNS or WinNAT reserve blocks here, and a range that starts low lets them take ports of services"
+        ". Careful: HNS or WinNAT reserve blocks here, and a range that starts low lets them take the ports of services"
     } else {
-        ". It starts high because HNS or WinNAT reserve blocks here, and would take ports of services from a low one; they see the new range after a restart"
+        ". It starts high because HNS or WinNAT reserve blocks here, and would take the ports of services from a range that starts low. They see the new range after a restart"
     };
     Some(Recommendation {
         code: RecommendationCode::WidenPool,
@@ -259,7 +257,7 @@ mod tests {
         let advice = widen(&full, &situation(&[])).unwrap();
         assert_eq!(advice.commands, ["netsh int ipv4 set dynamicport tcp start=10000 num=55536"]);
         assert_eq!(advice.undo.as_deref(), Some("netsh int ipv4 set dynamicport tcp start=49152 num=16384"));
-        assert!(advice.text.contains("not known from the server"));
+        assert!(advice.text.contains("No listing shows the old range"));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub struct Symptoms {
     pub in_use: OtherFailures,
     /// Binds refused with 0xC0000022.
     pub denied: OtherFailures,
-    /// Binds that failed for want of memory (0xC000009A).
+    /// Binds that failed because the kernel lacked memory (0xC000009A).
     pub no_memory: OtherFailures,
     /// Ports of the pools that are excluded, where a listing tells.
     pub excluded: Option<u32>,

@@ -10,13 +10,13 @@ codes! {
             "A program asked for any local port, and Windows had none to give: the bind ended with STATUS_TOO_MANY_ADDRESSES. Programs see it as Winsock error 10055 or 10048. One such failure is enough for the verdict, since the pool belongs to the machine and not to the program. The process whose bind failed is the victim: see `holders` for who has the ports.";
         ConnectFailures = "connect_failures",
             "connects failed with 0xC0000209",
-            "A socket without a port of its own was connected, and Windows had no local port to give it. It is the same shortage as of binds, seen where a program does not bind first. These failures are counted apart and never added to those of binds. See `holders` for who has the ports.";
+            "A socket without a port of its own was connected, and Windows had no local port to give it. It is the same shortage as of binds, seen where a program does not bind first. These failures are counted separately and never added to those of binds. See `holders` for who has the ports.";
         TcpipRefusals = "tcpip_refusals",
-            "TCP/IP's own events say that it refused binds or connects for want of a port",
-            "The TCPIP provider logged binds (1006, 1394) or connects (1050) that ended with STATUS_TOO_MANY_ADDRESSES. This is the layer below Winsock, so it also shows requests of the kernel that have no socket. Where Winsock tells of the same request, it counts once.";
+            "TCP/IP's own events say that it refused binds or connects because no local port was free",
+            "The TCPIP provider logged binds (1006, 1394) or connects (1050) that ended with STATUS_TOO_MANY_ADDRESSES. This is the layer below Winsock, so it also shows requests of the kernel that have no socket. Where Winsock reports the same request, it counts once.";
         WeakReferences = "weak_references",
             "TCP/IP gave ports that others use too, because none was free (1195)",
-            "TCP/IP found no free port and gave one that is in use already. The program notices nothing, but the pool had none left: treat it as exhaustion. See `holders` for who has the ports.";
+            "TCP/IP found no free port and gave one that is in use already. The program notices nothing, but the pool had no port left: treat it as exhaustion. See `holders` for who has the ports.";
         PoolFullEvents = "pool_full_events",
             "Tcpip 4231 or 4266 in an event log, inside the span of the traces",
             "Windows itself logged that all TCP ports (4231) or all UDP ports (4266) were in use, inside the span of the traces or, without a trace, within the last day of the log. The entry names no process. Alone it is indirect evidence, so the confidence is low: capture a trace with the Winsock-AFD provider to see who fails.";
@@ -24,20 +24,20 @@ codes! {
             "80 % or more of what a pool can give out was held in the trace at one moment",
             "No request failed, but at one moment sockets held at least four of five ports that the pool can give out. The next peak can use up the rest. Look at the holders, and watch whether they grow.";
         ListingNearlyFull = "listing_nearly_full",
-            "80 % or more of a pool is in use in a listing; low confidence where it takes sockets whose ports the listing does not tell",
+            "80 % or more of a pool is in use in a listing; low confidence where that includes sockets whose ports the listing does not show",
             "No request failed in a trace, but a listing of sockets shows at least four of five ports of a pool in use. A listing shows one moment, which need not be that of the trace. Where it only counts sockets without telling their ports, some may be a server's own connections, and the confidence is low.";
         TimeWaitNearlyFull = "time_wait_nearly_full",
-            "80 % or more of a pool is in use with TIME_WAIT by estimate, for the shorter or only for the longer length, which the text tells",
-            "Held ports and those of connections closed shortly before add up to at least four of five ports. How long a closed connection keeps its port is not in every trace, so both usual lengths are tried, and the text names the one that it takes. Only the side that closes first waits, and the trace does not tell which side that was: the number is an upper bound. A netstat listing shows the true number.";
+            "80 % or more of a pool is in use with TIME_WAIT by estimate, for the shorter or only for the longer time; the text says which",
+            "Held ports and those of connections closed shortly before add up to at least four of five ports. How long a closed connection keeps its port is not in every trace, so both usual times are tried, and the text names the one it uses. Only the side that closes first waits, and the trace does not tell which side that was: the number is an upper bound. A netstat listing shows the true number.";
         ListingUsage = "listing_usage",
-            "how much of a pool a listing shows in use at most",
-            "This is the fullest pool of all listings given, and it is not nearly full. It says how far from exhaustion the machine was when the listing was taken. It does not tell what was in use at another time.";
+            "how much of a pool the fullest listing shows in use",
+            "This is the fullest pool of all listings, and it is not nearly full. It shows how far from exhaustion the machine was when the listing was taken, and nothing about other times.";
         NoFailures = "no_failures",
             "bind events, and none failed with 0xC0000209",
             "The trace holds Winsock-AFD bind events, so failures would be in it, and there is none. That rules out exhaustion for the time of the trace, if nothing was lost. If programs failed at another time, capture again while they fail.";
         NoAfdEvents = "no_afd_events",
             "no Winsock-AFD event: the provider was not enabled",
-            "Binds and their failures are told by the provider Microsoft-Windows-Winsock-AFD, and the trace holds no event of it. Nothing follows from their absence. Capture again with that provider: the recommendation `capture` has the commands.";
+            "The provider Microsoft-Windows-Winsock-AFD reports binds and their failures, and the trace holds no event of it. Nothing follows from their absence. Capture again with that provider: the recommendation `capture` has the commands.";
         NoBindEvents = "no_bind_events",
             "Winsock-AFD events, and no bind among them",
             "The provider Microsoft-Windows-Winsock-AFD was enabled, but its keywords or level, or the load of the machine, left no bind event in the trace. Nothing follows from the absence of failures. Capture again with the keywords and the level that `capture` names, while programs fail.";
@@ -46,7 +46,7 @@ codes! {
             "No trace was given, only listings and logs. They can show a pool that is full or nearly full at their own time. They cannot show whose requests failed.";
         EventsLost = "events_lost",
             "the header of a trace admits lost events or buffers",
-            "The session could not write all events, as its own header says. Failures may be among those lost, so all counts are lower bounds, and without any failure nothing can be told. The confidence is medium, or low from a tenth of the trace on. Capture again with fewer providers or with more and larger buffers.";
+            "The session could not write all events, as its own header says. Failures may be among those lost, so all counts are lower bounds, and a trace without any failure proves nothing. The confidence is medium, or low from a tenth of the trace on. Capture again with fewer providers or with more and larger buffers.";
         LossFlags = "loss_flags",
             "buffers are flagged as following a loss",
             "The flags of some buffers say that events were lost before them, whatever the header admits. Failures may be among those lost, so all counts are lower bounds. Capture again with fewer providers or with more and larger buffers.";
@@ -57,61 +57,61 @@ codes! {
             "Winsock-AFD records shorter than their layout",
             "Some Winsock-AFD records end before all their fields. They are not counted, so failures may be among them. A damaged file or an unknown version of Windows can be behind it.";
         UnknownPhases = "unknown_phases",
-            "Winsock-AFD events with an EnterExit that no source names, not counted",
-            "A Winsock-AFD event says by its EnterExit whether a request begins, ends or goes on, and some have a number that no source describes. They are left out, since a guess could count a failure twice. Without any failure nothing can be told.";
+            "Winsock-AFD events with an EnterExit value that no source describes, not counted",
+            "A Winsock-AFD event says by its EnterExit whether a request begins, ends or goes on, and some have a value that no source describes. They are left out, because a guess could count a failure twice. A trace without any failure then proves nothing.";
         UnknownVersions = "unknown_versions",
             "events about sockets or ports in versions that neither a table of the program nor the trace describes, not read",
-            "Each event says in which version its fields are laid out, and some are of versions newer than the tables of the program. Where the trace brings their layout (a merge by `netsh trace stop` does) they are read by that; else they are left out, since a guess could make up a failure or an owner. Failures may be among them. `coverage.unknown_versions` has their numbers: a newer version of the program may know them.";
+            "Each event says in which version its fields are laid out, and some are of versions newer than the tables of the program. Where the trace brings their layout (a merge by `netsh trace stop` does) they are read by that; otherwise they are left out, because a guess could make up a failure or an owner. Failures may be among them. `coverage.unknown_versions` has their numbers: a newer version of the program may know them.";
         DisplacedEvents = "displaced_events",
-            "events with wrong time stamps: what happened before what is uncertain there",
+            "events with wrong time stamps: the order of events is uncertain there",
             "The time stamps of some events contradict the records around them, so that their order is uncertain. Counts of failures are right, but who owned a socket and what was held at a moment may be wrong there. Events of a live session that came too late count here too.";
         ClockAssumed = "clock_assumed",
-            "the header does not tell how the clock counts: times are a guess",
-            "The header of the trace is missing, or names a clock that no source describes, so times are worked out by assumption. Counts of failures do not depend on them. Do not compare times of this report with those of other logs.";
+            "the header does not say how the clock counts, so times are estimates",
+            "The header of the trace is missing, or names a clock that no source describes, so times rest on an assumption. Counts of failures do not depend on them. Do not compare times of this report with those of other logs.";
         ClockSetBack = "clock_set_back",
             "the system clock was set back while the trace was taken: times and rates are uncertain",
-            "The header of the trace, or its buffers, show that somebody or a time service set the clock of the machine back while the session ran. Counts of failures are right. Times, ages and rates are uncertain, so no pattern is told of any holder. Do not compare times of this report with those of other logs without looking at the clock's own events (Kernel-General 1 in the System log).";
+            "The header of the trace, or its buffers, show that somebody or a time service set the clock of the machine back while the session ran. Counts of failures are right. Times, ages and rates are uncertain, so no holder is given a pattern. Do not compare times of this report with those of other logs without looking at the clock's own events (Kernel-General 1 in the System log).";
         Wrapped = "wrapped",
-            "a circular log has overwritten its beginning",
-            "The log was circular and full, so its oldest events are gone. Who took the ports may have been among them, and failures may have begun earlier than the first one shown. Capture with a larger maximum size, or stop sooner after the trouble.";
+            "a circular log overwrote its beginning",
+            "The log was circular and full, so its oldest events are gone. Who took the ports may have been among them, and failures may have begun earlier than the first one shown. Capture with a larger maximum size, or stop sooner after the failures.";
         NotClosed = "not_closed",
-            "a log was not closed by its session, so that its own count of losses is not final",
+            "a session did not close its log, so its count of lost events is not final",
             "The file was copied while its session was still writing, or the system stopped before the session did. The header's counts of lost events are then not final, and the last events may be missing. Stop the session before copying the file.";
         AfdLog = "afd_log",
             "events are from an event log of Winsock-AFD's channel, which may have overwritten its beginning",
-            "What is told here comes, all or in part, from a log of the channel Microsoft-Windows-Winsock-AFD/Operational and not from a trace. Each entry is as good as the event in a trace, with its owner. But a channel keeps only its newest entries, and the log does not say what it has overwritten: sockets bound before are not in it, and failures may have begun earlier. For high confidence capture a trace.";
+            "Some or all of this comes from a log of the channel Microsoft-Windows-Winsock-AFD/Operational and not from a trace. Each entry is as good as the event in a trace, and has its owner. But a channel keeps only its newest entries, and the log does not say what it has overwritten: sockets bound before are not in it, and failures may have begun earlier. For high confidence capture a trace.";
         WeakOwners = "weak_owners",
             "fewer than 95 % of the failures have an owner known from socket creation, EPROCESS, or a record header that is reliable",
-            "The process of a failure is known best from the creation of its socket, from its kernel address (EPROCESS), or from the header of a record that was logged where the header is known to be right. For more than one failure in twenty it is known only from the header of another record, which may name another process, or not at all. That ports ran out is certain all the same; whose requests failed is less so. A trace that begins before the programs do tells more.";
+            "The process of a failure is known best from the creation of its socket, from its kernel address (EPROCESS), or from the header of a record that was logged where the header is known to be right. For more than one failure in twenty it is known only from the header of another record, which may name another process, or not at all. It is still certain that ports ran out; whose requests failed is less certain. A trace that begins before the programs start shows more.";
         SingleFailure = "single_failure",
-            "one failure only",
-            "A single request failed for want of a port. One failure is enough to say that the pool was full at that moment, but it says little about how long and whom else it hit. The confidence is low. Capture for longer to see whether it comes again.";
+            "only one failure",
+            "A single request failed because no local port was free. One failure is enough to say that the pool was full at that moment, but it does not show for how long, or who else was hit. The confidence is low. Capture for longer to see whether it comes again.";
         BeganAfter = "began_after",
             "the pool was full when the trace began: hardly any bind was given a port before the first failure, and less than half of the pool is explained",
-            "The ports were taken before the capture began, so the binds of the holder are not in the trace. Holders named here are those that the trace happens to show, and the true one may be missing. List the sockets on the server (`netstat -anobq`), or capture from before the trouble.";
+            "The ports were taken before the capture began, so the binds of the holder are not in the trace. Holders named here are those that the trace happens to show, and the real one may be missing. List the sockets on the server (`netstat -anobq`), or capture before the failures begin.";
         UnexplainedPorts = "unexplained_ports",
-            "less than 70 % of the full pool is explained: a holder is not in sight",
-            "What the trace and the listings show adds up to less than 70 % of a pool that was full. Somebody else holds the rest: `unexplained` says what it may be. Do not blame the holders shown before a listing of sockets (`netstat -anobq`) confirms them.";
+            "less than 70 % of the full pool is explained, so a holder is missing here",
+            "What the trace and the listings show adds up to less than 70 % of a pool that was full. Something else holds the rest: `unexplained` lists what it may be. Do not blame the holders shown before a listing of sockets (`netstat -anobq`) confirms them.";
         NarrowerPool = "narrower_pool",
             "all ports given out lie in less than half of the default range, nearly all of them in use: the pool may be no larger",
             "The range of the pool is not known and taken to be the default, but all ports given out lie in a small part of it, which is nearly used up. Somebody may have set a narrower range. Give a listing of `netsh int ipv4 show dynamicport tcp`, or the option --pool.";
         RangeRefuted = "range_refuted",
-            "known ports lie outside of the range that a listing or --pool tells: it is of another time or machine, and nothing is counted against it",
-            "A listing, or the option --pool, tells the range of the pool, and ports are known that lie outside of it. It is the range of another time, protocol or machine, or was mistyped. Holders are counted against what the ports themselves show, and shares are approximate. Take the listing again on this server: `netsh int ipv4 show dynamicport tcp`.";
+            "known ports lie outside of the range that a listing or --pool gives: that range is from another time or machine, and nothing is counted against it",
+            "A listing, or the option --pool, gives the range of the pool, but some known ports lie outside of it. The range belongs to another time, protocol or machine, or was mistyped. Holders are counted against what the ports themselves show, and shares are approximate. Take the listing again on this server: `netsh int ipv4 show dynamicport tcp`.";
         WiderPool = "wider_pool",
-            "ports were given out that lie outside of the range: the pool is larger than it is taken to be, is not called nearly full, and no wider range is recommended",
-            "Windows gave out ports that lie outside of the range that the pool is taken to have. The range is therefore larger, and shares of it are overstated. Give a listing of `netsh int ipv4 show dynamicport tcp`, or the option --pool.";
+            "ports were given out that lie outside of the range: the pool is larger than assumed, is not called nearly full, and no wider range is recommended",
+            "Windows gave out ports that lie outside of the assumed range of the pool. The range is therefore larger, and shares of it are overstated. Give a listing of `netsh int ipv4 show dynamicport tcp`, or the option --pool.";
         NoCloseEvents = "no_close_events",
-            "ports were given out, and the session holds no close or cleanup event at all: what is still held is not known, and nobody is called a leak",
-            "Sockets got ports in the trace, and not one event tells that a socket was closed. Sessions that filter event ids look like that. Who still holds ports cannot be told then: every program looks like one that never closes. List the sockets on the server (`netstat -anobq`), or capture again without a filter of ids.";
+            "ports were given out, and the trace holds no close or cleanup event at all, so what is still held is not known, and no process is called a leak",
+            "Sockets got ports in the trace, and no event records that a socket was closed. Sessions that filter event ids look like that. The trace then cannot show who still holds ports: every program looks like one that never closes. List the sockets on the server (`netstat -anobq`), or capture again without a filter of ids.";
         HeldBeyondPool = "held_beyond_pool",
             "more ports seem to be held than the pool has: several network compartments (containers), or closes that the trace lacks",
-            "Sockets seem to hold more ports than the pool has, so something is not understood. Windows containers have network compartments with pools of their own, and Winsock-AFD's events do not tell them apart: capture with the provider Microsoft-Windows-TCPIP, which does. Closes that are missing in the trace look the same. Nobody is named as the holder.";
+            "Sockets seem to hold more ports than the pool has, so something is missing or not understood. Windows containers have network compartments with pools of their own, and the events of Winsock-AFD do not distinguish them: capture with the provider Microsoft-Windows-TCPIP, which does. Closes that are missing in the trace look the same. Nobody is named as the holder.";
         ForeignListing = "foreign_listing",
-            "a listing contradicts the trace: its PIDs are other programs, or its ports other processes'; it is of another machine or time, and not counted",
-            "A listing beside the trace was taken on another server, or at another time. Its PIDs belong to other programs in the trace, or ports that it lists are held by other processes there. It is not counted, and `side_inputs` tells which one it is. Take the listing again on this server while programs fail.";
+            "a listing contradicts the trace: its PIDs belong to other programs, or its ports to other processes; it is from another machine or time, and not counted",
+            "A listing beside the trace was taken on another server, or at another time. Its PIDs belong to other programs in the trace, or ports that it lists are held by other processes there. It is not counted, and `side_inputs` says which one it is. Take the listing again on this server while programs fail.";
         NoTcpipEvents = "no_tcpip_events",
-            "no TCPIP event: what is held is known from Winsock's sockets alone",
+            "no TCPIP event, so only Winsock's sockets show what is held",
             "The trace holds no port, bind or connection event of the provider Microsoft-Windows-TCPIP. Ports of the kernel and of connections older than the trace are then not visible. Holders may be missing: capture with that provider too, or list the sockets on the server.";
     }
 }

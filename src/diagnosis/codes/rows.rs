@@ -10,10 +10,10 @@ codes! {
             "The process holds ports of a pool. How many, how that is known and what it looks like is in `holders[]`. Holding ports is no fault while the pool is not full.";
         Kernel = "kernel",
             "PID 0 or 4",
-            "The process stands for the kernel: Idle or System. What it does is done by drivers, or in the context of whoever happened to run. It is never restarted nor blamed as an application.";
+            "The process stands for the kernel: Idle or System. What it does is done by drivers, or in the context of whoever happened to run. It is never restarted or blamed like an application.";
         Victim = "victim",
             "bind failures",
-            "A bind of this process failed for want of a port. It suffers from the shortage, which says nothing about who causes it. Connect failures make no victim: see their own column.";
+            "A bind of this process failed because no local port was free. It suffers from the shortage, which says nothing about who causes it. Connect failures make no victim: see their own column.";
     }
 }
 
@@ -22,7 +22,7 @@ codes! {
     Remark, "remark" {
         HandlesOver3000 = "handles_over_3000",
             "more than 3,000 handles",
-            "The process has more than 3,000 handles, from which on Microsoft's procedure looks at it. Each socket is a handle, but most handles are none. Compare with the sockets of the same row.";
+            "The process has more than 3,000 handles, the number from which Microsoft's procedure examines a process. Each socket is a handle, but most handles are not sockets. Compare with the sockets of the same row.";
         HandlesOver10000 = "handles_over_10000",
             "more than 10,000 handles",
             "The process has more than 10,000 handles, which Microsoft's procedure calls suspicious. A leak of sockets shows as a leak of handles. Compare with the sockets of the same row, and list again later to see whether they grow.";

@@ -103,7 +103,7 @@ fn listing_nearly_full(evidence: &VerdictEvidence) -> Option<String> {
     match nearly(evidence)? {
         (NearBy::Listing, used, usable) => Some(format!("a listing shows {used} of {usable} ports in use")),
         (NearBy::Groups, used, usable) => Some(format!(
-            "a listing shows {used} sockets for {usable} ports; it does not tell the ports of all, and some may be a server's"
+            "a listing shows {used} sockets for {usable} ports; it does not show the port of each, and some may belong to a server"
         )),
         (NearBy::Trace | NearBy::TimeWait(_), ..) => None,
     }
@@ -112,7 +112,7 @@ fn listing_nearly_full(evidence: &VerdictEvidence) -> Option<String> {
 fn time_wait_nearly_full(evidence: &VerdictEvidence) -> Option<String> {
     let (NearBy::TimeWait(seconds), used, usable) = nearly(evidence)? else { return None };
     Some(format!(
-        "{used} of {usable} ports were held or, by estimate, in TIME_WAIT at one moment, if that lasts {seconds} s"
+        "{used} of {usable} ports were held or, by estimate, in TIME_WAIT at one moment, if TIME_WAIT lasts {seconds} s"
     ))
 }
 
@@ -129,7 +129,7 @@ fn no_failures(evidence: &VerdictEvidence) -> Option<String> {
 }
 
 fn no_trace(evidence: &VerdictEvidence) -> Option<String> {
-    (evidence.traces == 0 && !evidence.by_logs).then(|| "there is no trace, only side files".to_owned())
+    (evidence.traces == 0 && !evidence.by_logs).then(|| "no trace was given, only listings and logs".to_owned())
 }
 
 /// There is a trace, and it tells nothing about binds.
@@ -170,26 +170,26 @@ fn damaged(evidence: &VerdictEvidence) -> Option<String> {
 
 fn malformed_records(evidence: &VerdictEvidence) -> Option<String> {
     let records = some(evidence.malformed, "record")?;
-    Some(format!("{records} of Winsock-AFD with less than the header promises"))
+    Some(format!("{records} of Winsock-AFD shorter than its layout"))
 }
 
 fn unknown_phases(evidence: &VerdictEvidence) -> Option<String> {
     let events = some(evidence.unknown_phases, "Winsock-AFD event")?;
-    Some(format!("{events} with an EnterExit that no source names are not counted"))
+    Some(format!("not counted: {events} with an EnterExit value that no source describes"))
 }
 
 fn unknown_versions(evidence: &VerdictEvidence) -> Option<String> {
     let events = some(evidence.unknown_versions, "event")?;
-    Some(format!("{events} about sockets or ports, of versions that nothing describes, are not read"))
+    Some(format!("not read: {events} about sockets or ports, of versions that nothing describes"))
 }
 
 fn displaced_events(evidence: &VerdictEvidence) -> Option<String> {
     let events = some(evidence.displaced, "event")?;
-    Some(format!("the time stamps of {events} are wrong: what happened before what is uncertain there"))
+    Some(format!("the time stamps of {events} are wrong, so the order of events is uncertain there"))
 }
 
 fn clock_assumed(evidence: &VerdictEvidence) -> Option<String> {
-    evidence.clock_assumed.then(|| "the header does not tell how the clock counts: times are a guess".to_owned())
+    evidence.clock_assumed.then(|| "the header does not say how the clock counts, so times are estimates".to_owned())
 }
 
 fn clock_set_back(evidence: &VerdictEvidence) -> Option<String> {
@@ -198,18 +198,18 @@ fn clock_set_back(evidence: &VerdictEvidence) -> Option<String> {
 }
 
 fn wrapped(evidence: &VerdictEvidence) -> Option<String> {
-    evidence.wrapped.then(|| "the circular log has overwritten its beginning".to_owned())
+    evidence.wrapped.then(|| "the circular log overwrote its beginning".to_owned())
 }
 
 fn not_closed(evidence: &VerdictEvidence) -> Option<String> {
-    let text = "the log was not closed by its session: its own count of losses is not final";
+    let text = "the session did not close the log, so its count of lost events is not final";
     evidence.unclosed.then(|| text.to_owned())
 }
 
 fn afd_log(evidence: &VerdictEvidence) -> Option<String> {
     evidence.by_logs.then(|| {
         let events = counted(evidence.logs.used, "event");
-        format!("{events} are from the log of Winsock-AFD's channel, which may have overwritten its beginning")
+        format!("the report takes {events} from the log of the Winsock-AFD channel, which may have overwritten its beginning")
     })
 }
 
@@ -217,37 +217,37 @@ fn weak_owners(evidence: &VerdictEvidence) -> Option<String> {
     let failures = evidence.failures();
     (failures > 0 && !evidence.is_well_owned()).then(|| {
         let weak = failures.saturating_sub(evidence.well_owned);
-        format!("the owner of {weak} of {failures} failures is known from a record header or not at all")
+        format!("the owner of {weak} of {failures} failures is known only from a record header, or not at all")
     })
 }
 
 fn single_failure(evidence: &VerdictEvidence) -> Option<String> {
-    evidence.is_single().then(|| "there is one failure only".to_owned())
+    evidence.is_single().then(|| "only one operation failed".to_owned())
 }
 
 fn began_after(evidence: &VerdictEvidence) -> Option<String> {
-    let text = "the trouble was there when the capture began: who took the ports is not in it";
+    let text = "the pool was already full when the capture began, so the trace cannot show who took the ports";
     evidence.began_after.then(|| text.to_owned())
 }
 
 fn unexplained_ports(evidence: &VerdictEvidence) -> Option<String> {
     let percent = evidence.explained_percent.filter(|percent| *percent < EXPLAINED_PERCENT)?;
-    Some(format!("only {percent} % of the full pool is explained: a holder is not in sight"))
+    Some(format!("only {percent} % of the full pool is explained, so a holder is missing here"))
 }
 
 fn narrower_pool(evidence: &VerdictEvidence) -> Option<String> {
     let (first, last) = evidence.narrower?;
     let count = u32::from(last.saturating_sub(first)) + 1;
     Some(format!(
-        "all ports given out lie in {first} to {last}, nearly all of them in use: the pool may be no larger; give a dynamicport listing, or --pool {first}:{count}"
+        "all ports that were given out lie in {first} to {last}, and nearly all of these are in use, so the pool may be no larger: give a dynamicport listing, or --pool {first}:{count}"
     ))
 }
 
 fn range_refuted(evidence: &VerdictEvidence) -> Option<String> {
     let (first, last, range) = evidence.refuted?;
     let (told, what) = match range.source {
-        RangeSource::Option => ("--pool", "it was mistyped, or is that of another pool"),
-        _ => ("the listing", "it is of another time, protocol or machine"),
+        RangeSource::Option => ("--pool", "it was mistyped, or is the range of another pool"),
+        _ => ("the listing", "it is from another time, protocol or machine"),
     };
     Some(format!(
         "ports from {first} to {last} are in use, and {told} says {} to {}: {what}, and nothing is counted against it",
@@ -257,7 +257,7 @@ fn range_refuted(evidence: &VerdictEvidence) -> Option<String> {
 }
 
 fn no_close_events(evidence: &VerdictEvidence) -> Option<String> {
-    let text = "the session holds no close or cleanup event at all: what is still held is not known, and nobody is called a leak";
+    let text = "the trace holds no close or cleanup event at all, so what is still held is not known, and no process is called a leak";
     // Where there are ports enough, nobody is looked for.
     let is_asked = evidence.is_exhausted() || evidence.nearly.is_some();
     (evidence.no_closes && is_asked).then(|| text.to_owned())
@@ -265,9 +265,9 @@ fn no_close_events(evidence: &VerdictEvidence) -> Option<String> {
 
 fn held_beyond_pool(evidence: &VerdictEvidence) -> Option<String> {
     let why = if evidence.tells_compartments {
-        "closes are missing in the trace, or a part of it is not understood"
+        "the trace lacks closes, or a part of it is not understood"
     } else {
-        "there may be several network compartments (containers), which Winsock-AFD's events do not tell apart, or closes are missing"
+        "there may be several network compartments (containers), which the events of Winsock-AFD do not distinguish, or the trace lacks closes"
     };
     match (evidence.held_beyond, evidence.given_twice) {
         (Some((held, count)), _) => {
@@ -286,19 +286,19 @@ fn were(count: u64, noun: &str) -> String {
 fn foreign_listing(evidence: &VerdictEvidence) -> Option<String> {
     let listings = some(evidence.foreign_listings, "listing")?;
     let verb = if evidence.foreign_listings == 1 { "contradicts" } else { "contradict" };
-    Some(format!("{listings} {verb} the trace, being of another machine or time: not counted"))
+    Some(format!("{listings} {verb} the trace and must be from another machine or time: not counted"))
 }
 
 fn wider_pool(evidence: &VerdictEvidence) -> Option<String> {
     let (first, last) = evidence.wider?;
     Some(format!(
-        "ports from {first} to {last} were given out: the pool is larger than it is taken to be; give a dynamicport listing"
+        "ports from {first} to {last} were given out, so the pool is larger than assumed: give a dynamicport listing"
     ))
 }
 
 fn no_tcpip_events(evidence: &VerdictEvidence) -> Option<String> {
     let is_missing = evidence.is_exhausted() && evidence.traces > 0 && evidence.tcpip_records == 0;
-    is_missing.then(|| "TCPIP events were not captured: what is held is known from Winsock's sockets alone".to_owned())
+    is_missing.then(|| "TCPIP events were not captured, so only Winsock's sockets show what is held".to_owned())
 }
 
 /// `3 binds`; `None` where there is none.

@@ -184,12 +184,12 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
         (
             near(NearBy::Groups),
             Code::ListingNearlyFull,
-            "a listing shows 14,000 sockets for 16,384 ports; it does not tell the ports of all, and some may be a server's",
+            "a listing shows 14,000 sockets for 16,384 ports; it does not show the port of each, and some may belong to a server",
         ),
         (
             near(NearBy::TimeWait(240)),
             Code::TimeWaitNearlyFull,
-            "14,000 of 16,384 ports were held or, by estimate, in TIME_WAIT at one moment, if that lasts 240 s",
+            "14,000 of 16,384 ports were held or, by estimate, in TIME_WAIT at one moment, if TIME_WAIT lasts 240 s",
         ),
         (
             VerdictEvidence { listed: Some((900, 16_384, "TCP over IPv4".to_owned())), ..none.clone() },
@@ -197,7 +197,7 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
             "a listing shows 900 of 16,384 ports in use, TCP over IPv4",
         ),
         (none.clone(), Code::NoFailures, "no bind failed with STATUS_TOO_MANY_ADDRESSES (0xC0000209)"),
-        (VerdictEvidence { traces: 0, ..none }, Code::NoTrace, "there is no trace, only side files"),
+        (VerdictEvidence { traces: 0, ..none }, Code::NoTrace, "no trace was given, only listings and logs"),
         (
             VerdictEvidence { afd_records: 0, ..blind.clone() },
             Code::NoAfdEvents,
@@ -214,27 +214,27 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
         (
             VerdictEvidence { malformed: 1, ..clean() },
             Code::MalformedRecords,
-            "1 record of Winsock-AFD with less than the header promises",
+            "1 record of Winsock-AFD shorter than its layout",
         ),
         (
             VerdictEvidence { unknown_phases: 1, ..clean() },
             Code::UnknownPhases,
-            "1 Winsock-AFD event with an EnterExit that no source names are not counted",
+            "not counted: 1 Winsock-AFD event with an EnterExit value that no source describes",
         ),
         (
             VerdictEvidence { displaced: 4, ..clean() },
             Code::DisplacedEvents,
-            "the time stamps of 4 events are wrong: what happened before what is uncertain there",
+            "the time stamps of 4 events are wrong, so the order of events is uncertain there",
         ),
         (
             VerdictEvidence { clock_assumed: true, ..clean() },
             Code::ClockAssumed,
-            "the header does not tell how the clock counts: times are a guess",
+            "the header does not say how the clock counts, so times are estimates",
         ),
         (
             VerdictEvidence { unknown_versions: 2, ..clean() },
             Code::UnknownVersions,
-            "2 events about sockets or ports, of versions that nothing describes, are not read",
+            "not read: 2 events about sockets or ports, of versions that nothing describes",
         ),
         (
             VerdictEvidence { clock_set_back: true, ..clean() },
@@ -244,73 +244,73 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
         (
             VerdictEvidence { by_logs: true, logs: LogsRead { used: 300, ..LogsRead::default() }, ..clean() },
             Code::AfdLog,
-            "300 events are from the log of Winsock-AFD's channel, which may have overwritten its beginning",
+            "the report takes 300 events from the log of the Winsock-AFD channel, which may have overwritten its beginning",
         ),
-        (VerdictEvidence { wrapped: true, ..clean() }, Code::Wrapped, "the circular log has overwritten its beginning"),
+        (VerdictEvidence { wrapped: true, ..clean() }, Code::Wrapped, "the circular log overwrote its beginning"),
         (
             VerdictEvidence { unclosed: true, ..clean() },
             Code::NotClosed,
-            "the log was not closed by its session: its own count of losses is not final",
+            "the session did not close the log, so its count of lost events is not final",
         ),
         (
             VerdictEvidence { well_owned: 18, ..clean() },
             Code::WeakOwners,
-            "the owner of 2 of 20 failures is known from a record header or not at all",
+            "the owner of 2 of 20 failures is known only from a record header, or not at all",
         ),
         (
             VerdictEvidence { bind_failures: 1, well_owned: 1, ..clean() },
             Code::SingleFailure,
-            "there is one failure only",
+            "only one operation failed",
         ),
         (
             VerdictEvidence { began_after: true, ..clean() },
             Code::BeganAfter,
-            "the trouble was there when the capture began: who took the ports is not in it",
+            "the pool was already full when the capture began, so the trace cannot show who took the ports",
         ),
         (
             VerdictEvidence { explained_percent: Some(69), ..clean() },
             Code::UnexplainedPorts,
-            "only 69 % of the full pool is explained: a holder is not in sight",
+            "only 69 % of the full pool is explained, so a holder is missing here",
         ),
         (
             VerdictEvidence { narrower: Some((50_000, 50_254)), ..clean() },
             Code::NarrowerPool,
-            "all ports given out lie in 50000 to 50254, nearly all of them in use: the pool may be no larger; give a dynamicport listing, or --pool 50000:255",
+            "all ports that were given out lie in 50000 to 50254, and nearly all of these are in use, so the pool may be no larger: give a dynamicport listing, or --pool 50000:255",
         ),
         (
             VerdictEvidence { wider: Some((1025, 60_000)), ..clean() },
             Code::WiderPool,
-            "ports from 1025 to 60000 were given out: the pool is larger than it is taken to be; give a dynamicport listing",
+            "ports from 1025 to 60000 were given out, so the pool is larger than assumed: give a dynamicport listing",
         ),
         (
             VerdictEvidence { refuted: Some((1025, 5000, option(49_152, 16_384))), ..clean() },
             Code::RangeRefuted,
-            "ports from 1025 to 5000 are in use, and --pool says 49152 to 65535: it was mistyped, or is that of another pool, and nothing is counted against it",
+            "ports from 1025 to 5000 are in use, and --pool says 49152 to 65535: it was mistyped, or is the range of another pool, and nothing is counted against it",
         ),
         (
             VerdictEvidence { no_closes: true, ..clean() },
             Code::NoCloseEvents,
-            "the session holds no close or cleanup event at all: what is still held is not known, and nobody is called a leak",
+            "the trace holds no close or cleanup event at all, so what is still held is not known, and no process is called a leak",
         ),
         (
             VerdictEvidence { held_beyond: Some((2_000, 1_000)), ..clean() },
             Code::HeldBeyondPool,
-            "2,000 ports seem to be held of 1,000: there may be several network compartments (containers), which Winsock-AFD's events do not tell apart, or closes are missing",
+            "2,000 ports seem to be held of 1,000: there may be several network compartments (containers), which the events of Winsock-AFD do not distinguish, or the trace lacks closes",
         ),
         (
             VerdictEvidence { given_twice: 40, tells_compartments: true, ..clean() },
             Code::HeldBeyondPool,
-            "40 ports were given out while sockets seemed to hold them: closes are missing in the trace, or a part of it is not understood",
+            "40 ports were given out while sockets seemed to hold them: the trace lacks closes, or a part of it is not understood",
         ),
         (
             VerdictEvidence { foreign_listings: 1, ..clean() },
             Code::ForeignListing,
-            "1 listing contradicts the trace, being of another machine or time: not counted",
+            "1 listing contradicts the trace and must be from another machine or time: not counted",
         ),
         (
             VerdictEvidence { tcpip_records: 0, ..clean() },
             Code::NoTcpipEvents,
-            "TCPIP events were not captured: what is held is known from Winsock's sockets alone",
+            "TCPIP events were not captured, so only Winsock's sockets show what is held",
         ),
     ]
 }

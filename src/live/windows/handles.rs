@@ -42,7 +42,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 static IS_STUCK: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn afd_handles() -> Result<Vec<(u32, u64)>, WhyMissing> {
-    const STUCK: &str = "a handle did not tell its name; they are not counted any more";
+    const STUCK: &str = "a handle did not give its name; handles are no longer counted";
     if IS_STUCK.load(Ordering::Relaxed) {
         return Err(STUCK.to_owned());
     }

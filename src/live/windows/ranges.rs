@@ -50,7 +50,7 @@ fn ask() -> Result<Vec<DynamicPorts>, WhyMissing> {
             found.push(DynamicPorts { source: 0, protocol, family: None, start, count });
         }
     }
-    if found.is_empty() { Err("WMI tells no dynamic port range".to_owned()) } else { Ok(found) }
+    if found.is_empty() { Err("WMI reports no dynamic port range".to_owned()) } else { Ok(found) }
 }
 
 fn connect() -> windows::core::Result<IWbemServices> {

@@ -132,4 +132,9 @@ impl Epochs {
         let epochs = (0..).zip(&self.epochs).map(|(id, epoch)| (EpochId(id), epoch));
         epochs.flat_map(|(id, epoch)| epoch.waiting.iter().map(move |(fallback, tally)| (id, *fallback, tally)))
     }
+
+    /// Everything that waits.
+    pub(super) fn all_waiting_mut(&mut self) -> impl Iterator<Item = &mut Tally> {
+        self.epochs.iter_mut().flat_map(|epoch| epoch.waiting.values_mut())
+    }
 }

@@ -27,6 +27,11 @@ impl Lives {
         &self.processes
     }
 
+    /// The same, to be changed.
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Process> {
+        self.processes.iter_mut()
+    }
+
     #[inline]
     pub(super) fn get(&self, id: ProcessId) -> Option<&Process> {
         self.processes.get(id.index())

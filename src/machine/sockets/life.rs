@@ -73,6 +73,23 @@ impl Socket {
             && !self.connect.is_under_way()
     }
 
+    /// What only an internal record told about an operation does not count.
+    pub(super) fn forget_internal(&mut self, operation: Operation) {
+        self.pending(operation).internal = None;
+    }
+
+    /// What was counted so far does not count any more. An internal record from before stands for nothing that is counted
+    /// later; a success keeps its port.
+    pub(super) fn begin_to_count(&mut self) {
+        self.failed = false;
+        for operation in [Operation::Bind, Operation::Connect] {
+            let internal = &mut self.pending(operation).internal;
+            if internal.as_ref().is_some_and(|internal| internal.event.status != Some(NtStatus::SUCCESS)) {
+                *internal = None;
+            }
+        }
+    }
+
     fn pending(&mut self, operation: Operation) -> &mut Pending {
         if operation == Operation::Bind { &mut self.bind } else { &mut self.connect }
     }
@@ -468,7 +485,7 @@ impl<W: Witness> Life<'_, W> {
             self.totals.bind_failed(key, meta.time);
             ports.is_by_address |= key.local_address.is_some_and(|ip| !ip.is_unspecified());
         }
-        ports.failed(pool, is_bind, meta.time, processes);
+        ports.failed(pool, is_bind, owner, meta.time, processes);
         ports.consider(pool, meta.time, true, processes);
         if !std::mem::replace(&mut self.socket.failed, true) {
             self.totals.failed_sockets += 1;

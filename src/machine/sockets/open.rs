@@ -220,6 +220,11 @@ impl OpenSockets {
         true
     }
 
+    /// What was counted so far does not count any more.
+    pub(super) fn begin_to_count(&mut self) {
+        self.sockets.iter_mut().for_each(|place| place.socket.begin_to_count());
+    }
+
     /// All addresses, in order.
     pub(super) fn endpoints(&self) -> Vec<u64> {
         let mut endpoints: Vec<u64> = self.places.keys().copied().collect();

@@ -35,6 +35,8 @@ pub(super) struct Totals {
     pub(super) used_by_other_process: u64,
     /// Close and cleanup events.
     pub(super) closes: u64,
+    /// Bind events of any phase, in the window.
+    pub(super) bind_events: u64,
     overflowed: bool,
 }
 
@@ -47,6 +49,18 @@ impl Totals {
         if shares_low_word_only(status) {
             self.other_low_word += 1;
         }
+    }
+
+    /// What was counted so far does not count any more; what is held stays.
+    pub(super) fn begin_to_count(&mut self) {
+        self.by_status = BoundedCounts::default();
+        self.other_low_word = 0;
+        self.failed_sockets = 0;
+        self.first_failure = None;
+        self.failures_by_trace.clear();
+        self.used_by_other_process = 0;
+        self.bind_events = 0;
+        self.addresses.iter_mut().for_each(|(_, tally)| tally.begin_to_count());
     }
 
     /// The number of an address; `None` where there are too many.
@@ -97,7 +111,7 @@ impl Totals {
         }
     }
 
-    /// A bind of this address failed for want of a port.
+    /// A bind of this address failed because no local port was free.
     pub(super) fn bind_failed(&mut self, key: AddressKey, time: FileTime) {
         let id = self.address(key);
         let Some(tally) = self.tally(id) else { return };
@@ -150,6 +164,7 @@ impl Totals {
             failures_by_trace: self.failures_by_trace,
             used_by_other_process: self.used_by_other_process,
             close_events: self.closes,
+            bind_events: self.bind_events,
             overflowed: self.overflowed || overflowed,
             held,
         }

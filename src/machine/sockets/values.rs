@@ -91,6 +91,15 @@ pub struct AddressTally {
 }
 
 impl AddressTally {
+    /// What was counted so far does not count any more; what is held stays.
+    pub(super) fn begin_to_count(&mut self) {
+        self.bind_failures = 0;
+        self.failure_span = None;
+        self.ports_held_peak = self.ports_held;
+        self.at_failure.clear();
+        self.next_at = 0;
+    }
+
     pub(super) fn hold(&mut self, owner: Owner) {
         self.ports_held += 1;
         self.ports_held_peak = self.ports_held_peak.max(self.ports_held);
@@ -144,6 +153,8 @@ pub struct SocketTable {
     pub used_by_other_process: u64,
     /// Close and cleanup events of sockets.
     pub close_events: u64,
+    /// Bind events of sockets of any phase, in the window.
+    pub bind_events: u64,
     /// Some sockets or addresses were not followed, since too many were already.
     pub overflowed: bool,
     /// Ports held at the end.

@@ -14,7 +14,7 @@ impl Page<'_, '_> {
         let report = self.report;
         for trace in &report.traces {
             let mut line = trace.path.clone();
-            for part in [Some(machine(trace)), span(trace)].into_iter().flatten() {
+            for part in [Some(machine(trace)), span(trace, report.zone)].into_iter().flatten() {
                 if line.width() + 3 + part.width() <= self.layout.width {
                     line.push_str(" · ");
                     line.push_str(&part);
@@ -24,6 +24,9 @@ impl Page<'_, '_> {
                 }
             }
             self.line(&line)?;
+        }
+        if let Some(counted) = report.counted_sentence() {
+            self.paragraph(&counted)?;
         }
         if report.traces.is_empty() {
             let mut used: Vec<String> =

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Page;
+use super::{NETWORK_MONITOR_FILTER, Page};
 use crate::diagnosis::alternatives::{Alternative, Standing};
 use crate::diagnosis::state::State;
 use crate::event::base_name;
@@ -93,7 +93,7 @@ impl Page<'_, '_> {
                 "first failure: {place}event {} ({name}), endpoint {}",
                 evidence.event_id, evidence.endpoint
             ))?;
-            self.paragraph("the same in Network Monitor: Wscore_MicrosoftWindowsWinsockAFD.AFD_EVENT_BIND.Status.LENTStatus.Code == 0x209")?;
+            self.paragraph(&format!("the same in Network Monitor: {NETWORK_MONITOR_FILTER}"))?;
         }
         if !report.traces.is_empty() {
             self.what_was_read()?;

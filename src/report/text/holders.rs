@@ -4,7 +4,7 @@ use std::io;
 
 use super::Page;
 use crate::report::summary::{PoolHolders, evidence_name, look_phrase};
-use crate::report::wording::{name as name_of, percent_of, pid};
+use crate::report::wording::{name as name_of, per_minute, percent_of, pid};
 use crate::time::FileTime;
 use crate::words::shown;
 use crate::words::table::{Align, Table};
@@ -78,7 +78,7 @@ impl Page<'_, '_> {
             return Ok(());
         }
         let samples = report.trends.iter().map(|trend| trend.samples).max().unwrap_or(0);
-        self.heading("TREND", &format!("sockets in {samples} listings, those first that change most"))?;
+        self.heading("TREND", &format!("sockets in {samples} listings, those that change most first"))?;
         let mut table = Table::new(&[
             ("process", Align::Left),
             ("PID", Align::Right),
@@ -93,7 +93,7 @@ impl Page<'_, '_> {
             let waits = trend.state.as_deref() == Some("TIME_WAIT");
             let process = match row {
                 Some(row) => name_of(row),
-                None if waits => "(no owner any more)".to_owned(),
+                None if waits => "(no longer owned)".to_owned(),
                 None => "(name unknown)".to_owned(),
             };
             table.row(vec![
@@ -116,7 +116,7 @@ impl Page<'_, '_> {
 }
 
 /// An age in its largest unit.
-fn age_text(age_100ns: i64) -> String {
+pub(in crate::report) fn age_text(age_100ns: i64) -> String {
     let seconds = age_100ns / FileTime::SECOND;
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -124,8 +124,4 @@ fn age_text(age_100ns: i64) -> String {
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} d", seconds / 86_400),
     }
-}
-
-fn per_minute(rate: f64) -> String {
-    if rate.abs() >= 10.0 { format!("{rate:+.0}") } else { format!("{rate:+.1}") }
 }

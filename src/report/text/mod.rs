@@ -3,9 +3,9 @@
 mod answer;
 mod closing;
 mod destinations;
-mod holders;
+pub(super) mod holders;
 mod people;
-mod procedure;
+pub(super) mod procedure;
 mod when;
 
 use std::io::{self, Write};
@@ -19,6 +19,10 @@ use crate::words::table::{Table, command_line, wrap};
 
 /// Widest line of sentences, unless asked for another.
 pub const DEFAULT_WIDTH: usize = 100;
+
+/// What finds the failures in Network Monitor.
+pub(super) const NETWORK_MONITOR_FILTER: &str =
+    "Wscore_MicrosoftWindowsWinsockAFD.AFD_EVENT_BIND.Status.LENTStatus.Code == 0x209";
 
 /// How the text is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,6 @@ use crate::diagnosis::StatusMeaning;
 use crate::report::ProcessRow;
 use crate::report::wording::{known_by, name, percent, pid};
 use crate::status::NtStatus;
-use crate::time::{FileTime, ShownTime as _};
 use crate::words::shown;
 use crate::words::table::{Align, Table};
 use crate::words::{counted, grouped};
@@ -20,7 +19,7 @@ impl Page<'_, '_> {
         if sufferers.is_empty() {
             return Ok(());
         }
-        self.heading("WHO SUFFERED", "none of these is to blame for that alone")?;
+        self.heading("WHO SUFFERED", "failing does not make a process the cause")?;
         let connects = report.failures.connects > 0;
         let mut columns = vec![("process", Align::Left), ("PID", Align::Right)];
         let services = sufferers.iter().any(|row| !row.services.is_empty());
@@ -45,8 +44,8 @@ impl Page<'_, '_> {
             if connects {
                 cells.push(grouped(row.connect_failures));
             }
-            cells.push(row.first_failure.map(FileTime::to_clock).unwrap_or_default());
-            cells.push(row.last_failure.map(FileTime::to_clock).unwrap_or_default());
+            cells.push(row.first_failure.map(|time| report.zone.clock(time)).unwrap_or_default());
+            cells.push(row.last_failure.map(|time| report.zone.clock(time)).unwrap_or_default());
             cells.push(known_by(row));
             table.row(cells);
         }
@@ -66,7 +65,7 @@ impl Page<'_, '_> {
         if others.is_empty() {
             return Ok(());
         }
-        self.heading("OTHER FAILURES", "not port exhaustion, counted apart")?;
+        self.heading("OTHER FAILURES", "not port exhaustion, counted separately")?;
         let mut table = Table::new(&[
             ("status", Align::Left),
             ("", Align::Left),

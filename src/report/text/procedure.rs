@@ -15,7 +15,7 @@ impl Page<'_, '_> {
         if rows.is_empty() {
             return Ok(());
         }
-        self.heading("AS THE CLASSIC PROCEDURE LOOKS", "sockets by state, and handles, when last listed")?;
+        self.heading("NETSTAT VIEW", "at the last listing: sockets by state, and handles")?;
         let mut columns = vec![
             ("process", Align::Left),
             ("PID", Align::Right),
@@ -63,16 +63,16 @@ impl Page<'_, '_> {
     }
 }
 
-fn process(row: &ProcedureRow) -> String {
+pub(in crate::report) fn process(row: &ProcedureRow) -> String {
     match (&row.image, row.pid) {
         (Some(image), None) if !row.services.is_empty() => {
             format!("{} ({})", shown(image), shown(&row.services.join(", ")))
         }
         (Some(image), _) => shown(image),
-        (None, Some(0)) if row.time_wait > 0 => "(no owner any more)".to_owned(),
+        (None, Some(0)) if row.time_wait > 0 => "(no longer owned)".to_owned(),
         (None, Some(4)) => "(System)".to_owned(),
         (None, Some(_)) => "(name unknown)".to_owned(),
-        (None, None) => "(owner not told)".to_owned(),
+        (None, None) => "(owner not listed)".to_owned(),
     }
 }
 

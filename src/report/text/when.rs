@@ -6,7 +6,6 @@ use super::Page;
 use crate::diagnosis::state::State;
 use crate::report::TimelineStep;
 use crate::report::wording::who;
-use crate::time::ShownTime as _;
 use crate::words::{counted, grouped};
 
 /// Heights of one column, in eighths.
@@ -28,9 +27,8 @@ impl Page<'_, '_> {
         if columns < 3 || (!has_failures && report.pools.is_empty()) {
             return self.outages();
         }
-        let start = first.start.to_clock();
-        let start = start.split('.').next().unwrap_or_default();
-        self.heading("WHEN", &format!("one column is {}, from {start} UTC", step_text(first.seconds)))?;
+        let (start, zone) = (report.zone.second(first.start), report.zone.name());
+        self.heading("WHEN", &format!("one column is {}, from {start} {zone}", step_text(first.seconds)))?;
         let fits = self.layout.width.saturating_sub(LABEL + PEAK).max(10);
         let of_steps = |value: fn(&TimelineStep) -> u64| -> Vec<u64> { report.timeline.iter().map(value).collect() };
         let occupied: Option<Vec<u64>> = report.timeline.iter().map(|step| step.occupied.map(u64::from)).collect();
@@ -71,7 +69,8 @@ impl Page<'_, '_> {
             return Ok(());
         }
         for outage in outages.iter().take(OUTAGES_SHOWN) {
-            let (first, last) = (outage.first.to_clock(), outage.last.to_clock());
+            let zone = self.report.zone;
+            let (first, last) = (zone.clock(outage.first), zone.clock(outage.last));
             let when = if first == last { format!("at {first}") } else { format!("{first} – {last}") };
             let pool =
                 self.report.pools.get(outage.pool).map(|pool| format!(" of {}", pool.name())).unwrap_or_default();

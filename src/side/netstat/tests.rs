@@ -231,6 +231,7 @@ fn names_of_hosts_and_ports_without_n() {
         (None, None, None, None, Some(78)),
     ];
     assert_eq!(rows, want);
+    assert_eq!(parse(text).unwrap().named, 3);
     assert_eq!(parse("  TCP    host:139   other:0   ALLOWED  4\n"), None);
 }
 
@@ -247,4 +248,13 @@ fn each_row_has_its_owner_without_o() {
     };
     assert_eq!(listing.images, [owner("a.exe", &[]), owner("svchost.exe", &["BITS"])]);
     assert!(listing.owners.is_empty());
+}
+
+#[test]
+fn a_number_below_a_row_without_pid_is_no_component() {
+    let text = "  UDP  0.0.0.0:49206  *:*\n4\n iphlpsvc\n [svchost.exe]\n  UDP  0.0.0.0:49207  *:*\n";
+    let netstat = parse(text).unwrap();
+    assert_eq!(netstat.rows, RowCount { rows: 1, not_understood: 1, first_not_understood: Some(2) });
+    let listing = &netstat.listings[0];
+    assert_eq!((listing.sockets.len(), listing.images.len()), (1, 0));
 }

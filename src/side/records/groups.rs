@@ -140,7 +140,7 @@ impl Groups {
         if listing.sockets.is_empty() {
             return;
         }
-        (listing.taken, listing.asked) = (context.clock.take(), command.asked());
+        (listing.taken, listing.asked, listing.host) = (context.clock.take(), command.asked(), context.host.name());
         if is_udp { found.udp.push(listing) } else { found.tcp.push(listing) }
     }
 }

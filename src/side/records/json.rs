@@ -3,34 +3,42 @@
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{Builder, Context, Found};
-use crate::side::columns::{Column, Record};
-use crate::side::facts::RowCount;
+use super::objects::Objects;
+use super::{Context, Found};
 use crate::side::lines::Lines;
 
 /// Lines that may stand before the first bracket: a prompt, a title.
 const MAX_LINES_BEFORE: usize = 20;
 
-/// Reads the first array or object of a text; `false` where there is none that is known.
-pub(super) fn read(text: &str, context: &mut Context, found: &mut Found) -> bool {
-    let mut lines = Lines::new(text);
+/// Reads the arrays and objects that a text begins with; gives the lines behind them, `None` where there is none that is known.
+pub(super) fn read<'t>(mut lines: Lines<'t>, context: &mut Context, found: &mut Found) -> Option<Lines<'t>> {
     for _ in 0..MAX_LINES_BEFORE {
-        let rest = lines.rest();
-        let Some(line) = lines.next() else { return false };
+        let before = lines;
+        let line = lines.next()?;
         if line.text.trim_start().starts_with(['[', '{']) {
-            let mut objects = Objects { context, found, current: None, count: RowCount::default() };
-            let mut from = serde_json::Deserializer::from_str(rest.trim_start_matches('\u{feff}'));
-            // What was read before the text turned out to be damaged stands.
-            let is_whole = is_json(rest) && (&mut objects).deserialize(&mut from).is_ok();
-            let is_known = objects.end();
-            if is_known && !is_whole {
-                found.note("the JSON text ends too early");
-            }
-            return is_known;
+            return values(before, context, found);
         }
         context.see(line.trimmed());
     }
-    false
+    None
+}
+
+/// One value behind the other, as a script writes an object in each line.
+fn values<'t>(mut lines: Lines<'t>, context: &mut Context, found: &mut Found) -> Option<Lines<'t>> {
+    let mut objects = Reader(Objects::new(lines, context, found));
+    let mut is_whole = true;
+    while is_whole && is_json(lines.rest()) {
+        let mark = lines.rest().len() - lines.rest().trim_start_matches('\u{feff}').len();
+        lines = lines.behind(1, 1 + mark);
+        let mut from = serde_json::Deserializer::from_str(lines.rest());
+        is_whole = (&mut objects).deserialize(&mut from).is_ok();
+        // Something else may stand behind it; nothing does behind a text that is damaged.
+        lines = match from.end() {
+            Err(behind) if is_whole => lines.behind(behind.line(), behind.column()),
+            _ => lines.behind(usize::MAX, 0),
+        };
+    }
+    objects.0.end(is_whole, "JSON").then_some(lines)
 }
 
 /// A quick look: `[svchost.exe]` is no array.
@@ -39,44 +47,14 @@ fn is_json(text: &str) -> bool {
     text.strip_prefix('{').is_some_and(|text| text.trim_start().starts_with(['"', '}']))
 }
 
-/// Takes objects one by one.
-struct Objects<'c> {
-    context: &'c mut Context,
-    found: &'c mut Found,
-    current: Option<(Vec<Column>, Builder)>,
-    count: RowCount,
-}
+/// Takes the objects of an array.
+struct Reader<'c>(Objects<'c>);
 
-impl Objects<'_> {
+impl Reader<'_> {
     fn object(&mut self, object: &Map<String, Value>) {
-        let columns: Vec<Column> = object.keys().map(|name| Column::named(name)).collect();
         let cells: Vec<String> = object.values().map(cell).collect();
         let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
-        if self.current.as_ref().is_none_or(|(known, _)| *known != columns) {
-            let Some(builder) = Builder::of(&columns, self.context) else { return };
-            self.finish();
-            self.current = Some((columns.clone(), builder));
-        }
-        let record = Record { columns: &columns, cells: &cells, is_exact: true };
-        if self.current.as_mut().is_some_and(|(_, builder)| builder.row(&record, 1)) {
-            self.count.read();
-        } else {
-            // Objects have no lines.
-            self.count.not_understood = self.count.not_understood.saturating_add(1);
-        }
-    }
-
-    fn finish(&mut self) {
-        let count = std::mem::take(&mut self.count);
-        if let Some((_, mut builder)) = self.current.take() {
-            builder.end(count, self.context, self.found);
-        }
-    }
-
-    fn end(mut self) -> bool {
-        let is_known = self.current.is_some();
-        self.finish();
-        is_known
+        self.0.object(object.keys().map(String::as_str), &cells);
     }
 }
 
@@ -85,16 +63,18 @@ fn cell(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
-        Value::Object(object) => match object.get("IPAddressToString").or_else(|| object.get("Value")) {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Number(number)) => number.to_string(),
-            _ => object.get("CimClassName").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        },
+        Value::Object(object) => {
+            match ["IPAddressToString", "Value", "value"].iter().find_map(|name| object.get(*name)) {
+                Some(Value::String(text)) => text.clone(),
+                Some(Value::Number(number)) => number.to_string(),
+                _ => object.get("CimClassName").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Array(_) => String::new(),
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &mut Objects<'_> {
+impl<'de> DeserializeSeed<'de> for &mut Reader<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -102,7 +82,7 @@ impl<'de> DeserializeSeed<'de> for &mut Objects<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Objects<'_> {
+impl<'de> Visitor<'de> for &mut Reader<'_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -113,6 +93,9 @@ impl<'de> Visitor<'de> for &mut Objects<'_> {
         while let Some(value) = objects.next_element::<Value>()? {
             if let Value::Object(object) = value {
                 self.object(&object);
+            }
+            if self.0.is_stopped {
+                return Err(serde::de::Error::custom("stopped"));
             }
         }
         Ok(())

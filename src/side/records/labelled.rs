@@ -4,6 +4,7 @@ use super::{Builder, Context, Found};
 use crate::side::columns::{Column, Record, number};
 use crate::side::facts::RowCount;
 use crate::side::lines::{Line, Lines};
+use crate::side::tasklist::is_image;
 
 /// A label is no longer than this.
 const MAX_LABEL: usize = 48;
@@ -125,8 +126,10 @@ fn block<'t>(line: Line<'t>, lines: &mut Lines<'t>) -> Option<Block<'t>> {
 fn as_tasks(labels: &[&str], columns: &mut [Column], cells: &[std::borrow::Cow<'_, str>]) {
     let is_pid = labels.get(1).is_some_and(|label| label.eq_ignore_ascii_case("pid"));
     let has_number = cells.get(1).is_some_and(|cell| number::<u32>(cell).is_some());
+    // Lists of services have a PID behind numbers of other kinds.
+    let is_image = cells.first().is_some_and(|cell| is_image(cell));
     let [first, pid, third, rest @ ..] = columns else { return };
-    if !is_pid || !has_number {
+    if !is_pid || !has_number || !is_image {
         return;
     }
     (*first, *pid) = (Column::ProcessName, Column::Pid);
@@ -142,7 +145,12 @@ fn labelled(line: &str) -> Option<(&str, &str)> {
     if !line.starts_with(char::is_alphabetic) {
         return None;
     }
-    let (label, value) = line.split_once([':', '：'])?;
+    let (label, value) = line.split_once([':', '：', '='])?;
+    // `HandleCount=18422` of `wmic /value`: the name of a property, without blanks.
+    let is_value = line.get(label.len()..).is_some_and(|rest| rest.starts_with('='));
+    if is_value && !label.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return None;
+    }
     let label = label.trim_end();
     let is_label = label.len() <= MAX_LABEL
         && !label.contains("  ")

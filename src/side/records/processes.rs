@@ -6,7 +6,7 @@ use super::Found;
 use crate::side::columns::{Column, Record, number};
 use crate::side::facts::{HandleCount, ProcessName, RowCount};
 use crate::side::handles::is_afd;
-use crate::side::tasklist::{Task, is_module, split_services};
+use crate::side::tasklist::{Task, forget_placeholder, is_module, split_services};
 
 /// Processes with their names, and how many handles each has.
 #[derive(Debug, Default)]
@@ -118,6 +118,7 @@ impl Tasks {
         if self.modules {
             self.tasks.iter_mut().for_each(|task| task.services.clear());
         }
+        forget_placeholder(&mut self.tasks);
         found.task_rows.add(count);
         found.tasks.append(&mut self.tasks);
     }

@@ -25,11 +25,13 @@ struct Part {
     listing: SocketListing,
     images: HashMap<ListedOwner, u32>,
     rows: u64,
+    named: u64,
 }
 
 impl Part {
     fn push(&mut self, mut socket: ListedSocket, owner: ListedOwner) {
         self.rows = self.rows.saturating_add(1);
+        self.named = self.named.saturating_add(u64::from(socket.local.is_none() && socket.port_alone.is_none()));
         if let Some(pid) = socket.pid.filter(|pid| *pid != 0) {
             if owner.image.is_some() || !owner.services.is_empty() {
                 self.listing.owners.entry(pid).or_insert(owner);
@@ -53,7 +55,7 @@ impl Sockets {
     pub(super) fn new(columns: &[Column], context: &Context) -> Self {
         let has = |column| columns.contains(&column);
         let names = |word: &str| context.command.names(word) || context.name.contains(word);
-        let protocol = match (names("tcpconnection"), names("udpendpoint")) {
+        let protocol = match (names("tcpconnection"), names("udpendpoint") || names("udpconnection")) {
             (true, false) => Some(Protocol::Tcp),
             (false, true) => Some(Protocol::Udp),
             _ => (has(Column::State) || has(Column::RemotePort)).then_some(Protocol::Tcp),
@@ -72,21 +74,22 @@ impl Sockets {
 
     pub(super) fn end(&mut self, count: RowCount, context: &mut Context, found: &mut Found) {
         let taken = context.clock.take();
-        let asked = context.command.asked();
+        let (asked, host) = (context.command.asked(), context.host.name());
         let mut left = RowCount { rows: 0, ..count };
         for (part, listings, counts) in [
             (&mut self.tcp, &mut found.tcp, &mut found.socket_rows),
             (&mut self.udp, &mut found.udp, &mut found.udp_rows),
         ] {
-            let Part { listing, rows, .. } = std::mem::take(part);
+            let Part { listing, rows, named, .. } = std::mem::take(part);
             if listing.sockets.is_empty() {
                 continue;
             }
+            found.named = found.named.saturating_add(named);
             counts.add(RowCount { rows, ..std::mem::take(&mut left) });
-            listings.push(SocketListing { taken: taken.clone(), asked: asked.clone(), ..listing });
+            listings.push(SocketListing { taken: taken.clone(), asked: asked.clone(), host: host.clone(), ..listing });
         }
         if self.protocol.is_none() && count.rows == 0 && count.not_understood > 0 {
-            found.note("a list of ports does not say whether they are of TCP or of UDP, not used");
+            found.note("a list of ports does not say whether it is of TCP or UDP, not used");
             found.socket_rows.add(left);
         }
         found.has_sockets |= count.rows > 0;

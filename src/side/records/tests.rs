@@ -5,7 +5,7 @@ use crate::net::{Protocol, SocketAddress};
 use crate::side::facts::{ListedSocket, TcpState};
 
 fn parse(text: &str) -> Found {
-    super::parse(text, "x.txt")
+    super::parse(Lines::new(text), "x.txt")
 }
 
 fn socket_of(protocol: Protocol, local: (&str, u16), state: Option<TcpState>, pid: u32) -> ListedSocket {
@@ -307,7 +307,11 @@ fn settings_tell_the_range_of_their_protocol() {
     let list = "SettingName : Automatic\nDynamicPortRangeStartPort : \nDynamicPortRangeNumberOfPorts : \n\n\
         SettingName : Internet\nDynamicPortRangeStartPort : 1025\nDynamicPortRangeNumberOfPorts : 5000\n";
     let ranges = |text: &str, name: &str| -> Vec<_> {
-        super::parse(text, name).dynamic.iter().map(|ports| (ports.protocol, ports.start, ports.count)).collect()
+        super::parse(Lines::new(text), name)
+            .dynamic
+            .iter()
+            .map(|ports| (ports.protocol, ports.start, ports.count))
+            .collect()
     };
     assert_eq!(ranges(list, "x.txt"), [(Protocol::Tcp, 1025, 5000)]);
     let udp = "DynamicPortRangeStartPort     : 49152\nDynamicPortRangeNumberOfPorts : 16384\n";

@@ -158,7 +158,8 @@ fn language(text: &str) -> i64 {
     i64::try_from(best).unwrap_or(0).saturating_sub(i64::try_from(foreign).unwrap_or(0).saturating_mul(2))
 }
 
-/// A capital behind a small letter, or a small letter between capitals.
+/// A capital behind a small letter, or a small letter between capitals, as in the names of states.
 fn breaks_case(before: char, character: char, after: char) -> bool {
-    if character.is_uppercase() { before.is_lowercase() } else { before.is_uppercase() && after.is_uppercase() }
+    let is_of_capitals = |near: char| near.is_uppercase() || near == '_';
+    if character.is_uppercase() { before.is_lowercase() } else { before.is_uppercase() && is_of_capitals(after) }
 }

@@ -172,7 +172,7 @@ impl FromStr for NamedEncoding {
             Encoding::for_label(windows.as_bytes())
         });
         web.map(|encoding| Self(CodePage::Web(encoding.name(), encoding))).ok_or_else(|| {
-            format!("`{name}` is no encoding that is known: give a code page such as 850, 852, 866, 936 or 1252, or utf-8 or utf-16le")
+            format!("`{name}` is not a known encoding: give a code page such as 850, 852, 866, 936 or 1252, or utf-8 or utf-16le")
         })
     }
 }
@@ -240,6 +240,7 @@ mod tests {
             ("tr", CodePage::Web("1254", WINDOWS_1254), "Etkin Bağlantılar\r\n  Başlangıç Bağlantı Noktası\r\n"),
             ("ru", CodePage::Web("1251", WINDOWS_1251), "Активные подключения\r\n  Имя    Локальный адрес\r\n"),
             ("ru", CodePage::Web("866", IBM866), "Активные подключения\r\n  Имя    Локальный адрес\r\n"),
+            ("hu", CodePage::Oem("852", 852), "Aktív kapcsolatok\r\nHelyi cím  Állapot\r\nIDŐ_VÁRAKOZÁS\r\n"),
             ("hu", CodePage::Oem("852", 852), "Külső cím      Állapot  Kezdő port\r\n"),
         ] {
             let bytes = bytes(text, page);

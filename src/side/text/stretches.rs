@@ -113,6 +113,11 @@ fn end_of_narrow(bytes: &[u8]) -> usize {
         let line = bytes.get(..zero).unwrap_or_default();
         // In UTF-16BE the byte before the line end is a zero, and it would have been found.
         let start = line.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        // A blank line in front of the zero is one in UTF-16LE, which is far more usual than the other order.
+        let is_line_end = start == zero && start > 1;
+        if is_line_end && is_wide(bytes.get(start - 1..).unwrap_or_default(), UTF_16LE) {
+            return start - 1;
+        }
         let rest = bytes.get(start..).unwrap_or_default();
         let is_marked = rest.starts_with(b"\xff\xfe") || rest.starts_with(b"\xfe\xff");
         if start > 0 && (is_marked || wide_here(rest).is_some()) {

@@ -148,7 +148,7 @@ pub fn checked(report: &Report) -> Vec<u8> {
     let foreign = |c: char| c.is_control() && !matches!(c, '\n' | '\u{1b}');
     assert!(!page.contains(foreign), "{page:?}");
     let mut rows = Vec::new();
-    report::csv::write(report, &mut rows).expect("memory");
+    report.write(report::Format::Csv, &mut rows).expect("memory");
     let rows = String::from_utf8(rows).expect("UTF-8");
     assert!(!rows.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r')), "{rows:?}");
     document

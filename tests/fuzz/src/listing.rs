@@ -3,7 +3,7 @@
 use etl_parser::Trace;
 use outofports::NoProgress;
 use outofports::case::InputKind;
-use outofports::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, TextWriter};
+use outofports::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, Paths, TextWriter};
 use outofports::info::{self, Beside};
 use outofports::report::json;
 use outofports::side::facts::SideFacts;
@@ -18,7 +18,7 @@ pub fn check(bytes: &[u8]) {
         return;
     }
     let traces = Trace::segments(bytes).expect("checked before");
-    let paths = vec!["trace".to_owned(); traces.len()];
+    let paths = Paths::new(vec!["trace".to_owned(); traces.len()], &[]);
     let (count, objects) = list(&traces, 1, &mut NdjsonWriter { paths: paths.clone() });
     assert_eq!((count, &objects), (count, &list(&traces, 2, &mut NdjsonWriter { paths: paths.clone() }).1));
     check_objects(&objects, count);

@@ -1,0 +1,250 @@
+//! Pools and failures step by step, as the timeline has them: who held how much when, and who failed when.
+
+use std::collections::BTreeMap;
+
+use super::forecast::level;
+use super::grounds::Grounds;
+use super::holders::Subject;
+use super::images::{ImageOutcome, name_of};
+use super::outages::OutageOutcome;
+use super::outcome::PoolOutcome;
+use super::pools::PoolFinding;
+use super::state::State;
+use super::suspect::Suspect;
+use crate::machine::owner::Owner;
+use crate::machine::timeline::{Step, Steps};
+use crate::time::FileTime;
+
+/// Pools that are told step by step.
+const MAX_POOLS: usize = 6;
+
+/// Holders that are told apart in a pool.
+const MAX_HOLDERS: usize = 5;
+
+/// Processes whose ports are told.
+const MAX_PROCESSES: usize = 8;
+
+/// Processes whose failures are told.
+const MAX_VICTIMS: usize = 20;
+
+/// A pool without failures is of interest from this part of it on (one in ten).
+const NOTABLE_SHARE: u32 = 10;
+
+/// A pool over time: a number for each step of the timeline, at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolOverTime {
+    /// Index into the pools.
+    pub pool: usize,
+    /// Distinct ports that sockets held.
+    pub held: Vec<u32>,
+    /// Ports in TIME_WAIT, by estimate with the shorter length.
+    pub time_wait: Vec<u32>,
+    /// Ports that TCP/IP's own events show, and no socket: of connections older than the trace, and of the kernel.
+    pub transport: Vec<u32>,
+    /// Ports that are excluded or reserved, and that no socket holds; the same at all times.
+    pub set_aside: u32,
+    /// Where the pool was out of ports: those that nothing of this shows. Else 0.
+    pub not_visible: Vec<u32>,
+    /// Failures of binds and connects in each step.
+    pub failures: Vec<u64>,
+    /// Who held most of `held`, by the most at one time: images where one speaks for the case, else processes.
+    pub holders: Vec<HolderOverTime>,
+    /// Of `held`, ports of all others; 0 where ports are shared and these seem to be more than all.
+    pub others: Vec<u32>,
+    /// Processes that held most of `held`, by the most at one time.
+    pub processes: Vec<HolderOverTime>,
+}
+
+/// Ports that somebody held, step by step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HolderOverTime {
+    /// Who.
+    pub holder: HolderIndex,
+    /// Ports at the end of each step.
+    pub ports: Vec<u32>,
+}
+
+/// Who holds: a process, or all processes of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HolderIndex {
+    /// Index into the images.
+    Image(usize),
+    /// Index into the processes.
+    Process(usize),
+}
+
+/// Failures of a process, step by step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VictimOverTime {
+    /// Index into the processes.
+    pub process: usize,
+    /// Failures of binds and connects in each step.
+    pub failures: Vec<u64>,
+}
+
+/// What pools over time are drawn from.
+pub(super) struct Course<'a> {
+    /// Steps.
+    pub(super) timeline: &'a Steps,
+    /// Traces and processes.
+    pub(super) grounds: &'a Grounds<'a>,
+    /// Pools.
+    pub(super) pools: &'a [PoolOutcome],
+    /// Images.
+    pub(super) images: &'a [ImageOutcome],
+    /// Outages.
+    pub(super) outages: &'a [OutageOutcome],
+    /// Index of the pool that speaks for the case.
+    pub(super) speaking: Option<usize>,
+    /// Who is named for it.
+    pub(super) suspect: Suspect,
+}
+
+impl Course<'_> {
+    /// The pools that matter, the one that speaks first. Pools of one local address are told with those of all: the timeline
+    /// does not tell them apart.
+    pub(super) fn pools(&self) -> Vec<PoolOverTime> {
+        let whole = |index: usize| {
+            let key = self.pools.get(index)?.finding.key;
+            self.pools.iter().position(|pool| pool.finding.key == key && pool.finding.local_address.is_none())
+        };
+        let speaking = self.speaking.and_then(whole);
+        let mut told: Vec<usize> = (0..self.pools.len()).filter(|index| whole(*index) == Some(*index)).collect();
+        told.sort_by_key(|index| Some(*index) != speaking);
+        let all: Vec<PoolOverTime> = told.into_iter().filter_map(|index| self.pool(index)).collect();
+        let peak = |pool: &PoolOverTime| pool.occupied().max().unwrap_or(0);
+        let matters = |pool: &&PoolOverTime| {
+            let outcome = self.pools.get(pool.pool);
+            outcome.is_some_and(|outcome| {
+                matches!(outcome.state, State::Exhausted | State::Near)
+                    || peak(pool).saturating_mul(NOTABLE_SHARE) >= outcome.finding.range.count
+            })
+        };
+        let mut kept: Vec<PoolOverTime> = all.iter().filter(matters).take(MAX_POOLS).cloned().collect();
+        if kept.is_empty() {
+            // The first of equals: `max_by_key` would give the last.
+            kept.extend(all.iter().rev().max_by_key(|pool| peak(pool)).cloned());
+        }
+        kept
+    }
+
+    fn pool(&self, index: usize) -> Option<PoolOverTime> {
+        let finding = &self.pools.get(index)?.finding;
+        let level = |step: &Step| level(step, finding.key).map(|level| (level.held, level.time_wait, level.occupied));
+        let levels: Vec<(u32, u32, u32)> =
+            self.timeline.steps.iter().map(|step| level(step).unwrap_or_default()).collect();
+        let failures: Vec<u64> =
+            self.timeline.steps.iter().map(|step| step.failed_in.get(&finding.key).copied().unwrap_or(0)).collect();
+        if levels.iter().all(|(_, _, occupied)| *occupied == 0) && failures.iter().all(|count| *count == 0) {
+            return None;
+        }
+        let is_image = matches!(self.suspect, Suspect::Image(image) if self.images.get(image).is_some_and(|image| image.pool == index));
+        let of_process = |row: usize| Some(HolderIndex::Process(row));
+        let of_image = |row: usize| self.image_of(index, row).map(HolderIndex::Image).or(of_process(row));
+        let mut told = PoolOverTime {
+            pool: index,
+            held: levels.iter().map(|(held, ..)| *held).collect(),
+            time_wait: levels.iter().map(|(_, time_wait, _)| *time_wait).collect(),
+            transport: levels
+                .iter()
+                .map(|(held, waits, all)| all.saturating_sub(held.saturating_add(*waits)))
+                .collect(),
+            set_aside: finding.idle.min(finding.range.count),
+            not_visible: Vec::new(),
+            failures,
+            holders: if is_image { self.series(finding, of_image) } else { self.series(finding, of_process) },
+            others: Vec::new(),
+            processes: self.series(finding, of_process),
+        };
+        told.holders.truncate(MAX_HOLDERS);
+        told.others = told.others();
+        told.processes.truncate(MAX_PROCESSES);
+        told.not_visible = self.not_visible(index, finding, &told);
+        Some(told)
+    }
+
+    /// Where the pool had no port left, all are taken, whoever has them.
+    fn not_visible(&self, index: usize, finding: &PoolFinding, told: &PoolOverTime) -> Vec<u32> {
+        let is_counted = finding.refuted.is_none() && !finding.is_not_understood();
+        let length = self.timeline.seconds.saturating_mul(FileTime::SECOND);
+        let mut end = self.timeline.start;
+        let mut is_full_at_next_end = || {
+            end = FileTime(end.0.saturating_add(length));
+            let goes_on = |outage: &&OutageOutcome| outage.first <= end && (outage.last >= end || outage.lasts);
+            is_counted && self.outages.iter().filter(|outage| outage.pool == index).any(|outage| goes_on(&outage))
+        };
+        told.occupied()
+            .map(|occupied| if is_full_at_next_end() { finding.range.count.saturating_sub(occupied) } else { 0 })
+            .collect()
+    }
+
+    /// Ports of each holder, those with most at one time first.
+    fn series(&self, finding: &PoolFinding, of: impl Fn(usize) -> Option<HolderIndex>) -> Vec<HolderOverTime> {
+        let mut series: BTreeMap<HolderIndex, Vec<u32>> = BTreeMap::new();
+        for (number, step) in self.timeline.steps.iter().enumerate() {
+            for (owner, ports) in level(step, finding.key).map(|level| level.largest.as_slice()).unwrap_or_default() {
+                if let Some(holder) = self.row(*owner).and_then(&of) {
+                    let of_holder = series.entry(holder).or_insert_with(|| vec![0; self.timeline.steps.len()]);
+                    if let Some(sum) = of_holder.get_mut(number) {
+                        *sum = sum.saturating_add(*ports);
+                    }
+                }
+            }
+        }
+        let mut series: Vec<HolderOverTime> =
+            series.into_iter().map(|(holder, ports)| HolderOverTime { holder, ports }).collect();
+        series.sort_by_key(|one| std::cmp::Reverse(one.ports.iter().copied().max()));
+        series
+    }
+
+    /// The row of whoever an owner turned out to be.
+    fn row(&self, owner: Owner) -> Option<usize> {
+        let Grounds { findings, rows, .. } = *self.grounds;
+        rows.index.get(&Subject::of(owner, &findings.world.processes)).copied()
+    }
+
+    /// The image of a process that speaks for its processes in a pool.
+    fn image_of(&self, pool: usize, row: usize) -> Option<usize> {
+        let (name, services) = name_of(self.grounds.rows.rows.get(row)?)?;
+        let is_it = |image: &ImageOutcome| {
+            image.pool == pool && image.image.to_lowercase() == name && image.services == services
+        };
+        self.images.iter().position(is_it)
+    }
+
+    /// Failures of those who suffered most.
+    pub(super) fn victims(&self, sufferers: &[usize]) -> Vec<VictimOverTime> {
+        let told = sufferers.get(..MAX_VICTIMS).unwrap_or(sufferers);
+        let none = || vec![0_u64; self.timeline.steps.len()];
+        let mut victims: Vec<VictimOverTime> =
+            told.iter().map(|process| VictimOverTime { process: *process, failures: none() }).collect();
+        for (number, step) in self.timeline.steps.iter().enumerate() {
+            for (owner, failures) in &step.failed_by {
+                let row = self.row(*owner);
+                let victim = victims.iter_mut().find(|victim| Some(victim.process) == row);
+                if let Some(sum) = victim.and_then(|victim| victim.failures.get_mut(number)) {
+                    *sum += failures;
+                }
+            }
+        }
+        victims.retain(|victim| victim.failures.iter().any(|count| *count > 0));
+        victims
+    }
+}
+
+impl PoolOverTime {
+    fn others(&self) -> Vec<u32> {
+        let of_holders = |step: usize| self.holders.iter().filter_map(move |holder| holder.ports.get(step));
+        let rest =
+            |(step, held): (usize, &u32)| of_holders(step).fold(*held, |rest, ports| rest.saturating_sub(*ports));
+        self.held.iter().enumerate().map(rest).collect()
+    }
+
+    /// What is known to be in use at the end of each step.
+    fn occupied(&self) -> impl Iterator<Item = u32> {
+        let sum = |((held, waits), transport): ((&u32, &u32), &u32)| {
+            held.saturating_add(*waits).saturating_add(*transport).saturating_add(self.set_aside)
+        };
+        self.held.iter().zip(&self.time_wait).zip(&self.transport).map(sum)
+    }
+}

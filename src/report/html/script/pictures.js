@@ -1,0 +1,96 @@
+// A hair line in each picture over time, with the values at that moment: by pointer, and by arrow keys.
+{
+  const SVG = "http://www.w3.org/2000/svg";
+
+  const follow = (figure) => {
+    const drawings = [...figure.querySelectorAll("svg[data-plot]")];
+    const table = figure.querySelector("table");
+    if (drawings.length === 0 || !table) {
+      return;
+    }
+    const names = [...table.tHead.rows[0].cells].map((heading) => heading.innerText.replace(/\s+/gu, " ").trim());
+    // The rows in the order of time, however the table is sorted later.
+    const rows = [...table.tBodies[0].rows];
+    let step = rows.length - 1;
+
+    const told = document.createElement("p");
+    told.className = "told";
+    told.tabIndex = 0;
+    told.setAttribute("role", "slider");
+    told.setAttribute("aria-label", `Moment: ${figure.querySelector("figcaption").textContent}`);
+    told.setAttribute("aria-valuemin", "0");
+    told.setAttribute("aria-valuemax", String(rows.length - 1));
+    told.setAttribute("aria-valuenow", String(step));
+    told.setAttribute("aria-valuetext", "Arrow keys move through time");
+    told.textContent = "Point at the picture, or use the arrow keys here, to read the values of a moment.";
+    drawings.at(-1).closest(".picture").after(told);
+
+    const lines = drawings.map((drawing) => {
+      const line = document.createElementNS(SVG, "line");
+      line.setAttribute("class", "hair");
+      line.setAttribute("visibility", "hidden");
+      drawing.append(line);
+      return line;
+    });
+
+    const tell = () => {
+      const zone = table.querySelector(".zone")?.textContent ?? "";
+      const cells = [...rows[step].cells].map((cell) => cell.textContent.trim());
+      const values = cells.slice(1).map((value, column) => `${names[column + 1]}: ${value}`);
+      const text = `From ${cells[0]} ${zone}: ${values.join(" · ")}`;
+      told.textContent = text;
+      told.setAttribute("aria-valuenow", String(step));
+      told.setAttribute("aria-valuetext", text);
+    };
+
+    const move = (to) => {
+      step = Math.min(Math.max(to, 0), rows.length - 1);
+      drawings.forEach((drawing, index) => {
+        const [left, top, width, height, steps] = drawing.dataset.plot.split(" ").map(Number);
+        const x = String(left + (width * (step + 0.5)) / steps);
+        const line = lines[index];
+        line.setAttribute("x1", x);
+        line.setAttribute("x2", x);
+        line.setAttribute("y1", String(top));
+        line.setAttribute("y2", String(top + height));
+        line.setAttribute("visibility", "visible");
+      });
+      tell();
+    };
+
+    for (const drawing of drawings) {
+      drawing.addEventListener("pointermove", (event) => {
+        const [left, , width, , steps] = drawing.dataset.plot.split(" ").map(Number);
+        const box = drawing.getBoundingClientRect();
+        const x = ((event.clientX - box.left) / box.width) * drawing.viewBox.baseVal.width;
+        move(Math.floor(((x - left) / width) * steps));
+      });
+    }
+    const keys = {
+      ArrowLeft: () => step - 1,
+      ArrowDown: () => step - 1,
+      ArrowRight: () => step + 1,
+      ArrowUp: () => step + 1,
+      PageDown: () => step - 10,
+      PageUp: () => step + 10,
+      Home: () => 0,
+      End: () => rows.length - 1,
+    };
+    told.addEventListener("keydown", (event) => {
+      const to = keys[event.key];
+      if (to && !event.ctrlKey && !event.altKey && !event.metaKey) {
+        event.preventDefault();
+        move(to());
+      }
+    });
+    document.addEventListener("zone", () => {
+      if (lines[0].getAttribute("visibility") === "visible") {
+        tell();
+      }
+    });
+  };
+
+  for (const figure of document.querySelectorAll("figure")) {
+    follow(figure);
+  }
+}
