@@ -177,6 +177,7 @@ impl Observer for Watched<'_> {
         }
     }
 
+    #[inline]
     fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
         self.follower.observe(meta, event);
     }
