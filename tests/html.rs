@@ -126,7 +126,7 @@ fn prints(text: &str, value: &Value, time: Option<&str>) -> bool {
         Value::Number(number) => {
             let number = number.as_f64().unwrap();
             let text = text.replace(',', "");
-            is_percent_of(&text, number) || text == format!("{number:+.0}") || text == format!("{number:+.1}")
+            is_percent_of(&text, number) || text == format!("{:+}", number.round()) || text == format!("{number:+.1}")
         }
         Value::String(string) => {
             text == shown(string)

@@ -245,7 +245,7 @@ fn a_folder_names_its_files_that_hold_nothing_known_in_one_line() {
     let named: Vec<_> =
         told.iter().filter(|note| note.contains("settings.json") || note.contains("readme.md")).collect();
     assert_eq!(named.len(), 1, "{told:#?}");
-    assert!(named[0].starts_with("2 files hold nothing that is known here; not used: "), "{named:?}");
+    assert!(named[0].starts_with("2 files hold nothing that this program knows; not used: "), "{named:?}");
     let sides = report["side_inputs"].as_array().unwrap();
     for name in listings {
         assert!(sides.iter().any(|side| side["path"].as_str().unwrap().ends_with(name)), "{name}: {sides:#?}");
