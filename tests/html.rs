@@ -126,7 +126,10 @@ fn prints(text: &str, value: &Value, time: Option<&str>) -> bool {
         Value::Number(number) => {
             let number = number.as_f64().unwrap();
             let text = text.replace(',', "");
-            is_percent_of(&text, number) || text == format!("{:+}", number.round()) || text == format!("{number:+.1}")
+            // Rates are rounded, large ones to whole numbers.
+            let step = if number.abs() >= 10.0 { 1.0 } else { 0.1 };
+            let is_rate = text.strip_prefix('+').unwrap_or(&text).parse::<f64>();
+            is_percent_of(&text, number) || is_rate.is_ok_and(|rate| (rate - number).abs() <= step / 2.0 + 1e-9)
         }
         Value::String(string) => {
             text == shown(string)

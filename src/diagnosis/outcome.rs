@@ -29,7 +29,7 @@ pub struct PoolOutcome {
     pub known_by: Option<HolderEvidence>,
     /// When it will be full; `None` where it does not fill, or nothing tells well enough.
     pub forecast: Option<Forecast>,
-    /// Ports left at the end; `None` where much of it is not visible.
+    /// Ports left at the end; `None` where much of it is not visible, or events were lost.
     pub left_at_end: Option<u32>,
 }
 
@@ -113,7 +113,7 @@ pub(super) fn pools(
             // Ports in TIME_WAIT have no owner any more.
             .or_else(|| (pool.listed_time_wait > 0).then_some(HolderEvidence::A)),
         forecast: forecast(pool),
-        left_at_end: left_at_end(pool, timeline),
+        left_at_end: left_at_end(pool, timeline).filter(|_| !evidence.has_gaps()),
     };
     conclusion.pools.iter().enumerate().map(outcome).collect()
 }

@@ -255,7 +255,7 @@ pub struct PoolRow {
     /// When holders were counted, UTC: the failure with most ports held, or the peak.
     pub moment: Option<FileTime>,
     /// Ports left at the end of the traces, or by the listings alone, by what is known to be in use then; 0 where it was out of
-    /// ports to the end. `None` where much of it is not visible.
+    /// ports to the end. `None` where much of it is not visible, or events were lost.
     pub left_at_end: Option<u32>,
     /// When it will be full; `None` where it does not fill, or nothing tells well enough.
     pub forecast: Option<Forecast>,

@@ -96,7 +96,7 @@ impl Figures {
 }
 
 /// Whether failures would have been seen: only then is none an answer.
-fn tells_failures(report: &Report) -> bool {
+pub(super) fn tells_failures(report: &Report) -> bool {
     report.verdict.state != State::CannotTell && report.traces.iter().any(|trace| trace.speaks)
 }
 

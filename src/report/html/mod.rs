@@ -75,6 +75,8 @@ struct Page {
     outages: Option<Table>,
     holds: Vec<Holds>,
     sufferers: Option<Table>,
+    /// Whether failures would have been seen.
+    tells_failures: bool,
     failed: Option<Figure>,
     destinations: Option<Figure>,
     pool_table: Option<Table>,
@@ -164,6 +166,7 @@ impl Page {
             outages: tables::outages(report),
             holds: report.pool_holders().iter().map(|of_pool| holds(report, of_pool)).collect(),
             sufferers: tables::sufferers(report),
+            tells_failures: band::tells_failures(report),
             failed: picture::victims(report),
             destinations: picture::destinations(report),
             pool_table: tables::pools(report),

@@ -109,6 +109,7 @@ test("values are read from the picture with arrow keys, and are those of its tab
   for (const [text, row] of [[first, rows[0]], [second, rows[1]]]) {
     assert.ok(text.startsWith(`From ${row[0]} UTC`), text);
     assert.ok(row.slice(1).every((value) => text.includes(`: ${value}`)), text);
+    assert.ok(text.includes("Failed: ") && text.includes(`MeterSync.Agent.exe (PID 7312): ${row[2]} ports`), text);
   }
   // By pointer: the right end of the picture is its last step.
   const box = await (await page.$("#pool-0 .wide svg")).boundingBox();
@@ -215,6 +216,19 @@ test("nothing lies beside the page on the narrowest screen", async () => {
       }),
     );
     assert.deepEqual(cut, [], `${name}: labels lie in their picture`);
+    await page.close();
+  }
+});
+
+test("a name of 4,096 letters widens nothing", async () => {
+  const text = readFileSync(new URL(address("leak")), "utf8").replaceAll("w3wp.exe", "n".repeat(4096));
+  for (const width of [320, 1280]) {
+    const page = await browser.newPage();
+    await page.setViewport({ width, height: 900 });
+    await page.setContent(text);
+    await page.$$eval("details", (all) => all.forEach((one) => (one.open = true)));
+    const wide = await page.$$eval("html, .scroll", (all) => all.map((one) => one.scrollWidth - one.clientWidth));
+    assert.ok(Math.max(...wide) < 400, `${wide} at ${width} pixels`);
     await page.close();
   }
 });

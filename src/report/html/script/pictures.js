@@ -8,7 +8,12 @@
     if (drawings.length === 0 || !table) {
       return;
     }
-    const names = [...table.tHead.rows[0].cells].map((heading) => heading.innerText.replace(/\s+/gu, " ").trim());
+    // What stands in a folded table has no innerText.
+    const columns = [...table.tHead.rows[0].cells].map((heading) => {
+      const unit = heading.querySelector("small")?.textContent ?? "";
+      const text = heading.textContent.replace(/\s+/gu, " ").trim();
+      return { name: unit && text.endsWith(unit) ? text.slice(0, -unit.length).trim() : text, unit };
+    });
     // The rows in the order of time, however the table is sorted later.
     const rows = [...table.tBodies[0].rows];
     let step = rows.length - 1;
@@ -36,7 +41,7 @@
     const tell = () => {
       const zone = table.querySelector(".zone")?.textContent ?? "";
       const cells = [...rows[step].cells].map((cell) => cell.textContent.trim());
-      const values = cells.slice(1).map((value, column) => `${names[column + 1]}: ${value}`);
+      const values = columns.slice(1).map(({ name, unit }, index) => `${name}: ${cells[index + 1]} ${unit}`.trim());
       const text = `From ${cells[0]} ${zone}: ${values.join(" · ")}`;
       told.textContent = text;
       told.setAttribute("aria-valuenow", String(step));
