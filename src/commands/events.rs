@@ -7,8 +7,10 @@ use super::writing::{refuse_to_overwrite, stream_output, tell_speed, warn};
 use super::{Failure, Outcome, case_of};
 use crate::case::Error;
 use crate::case::{Contents, Opened};
-use crate::cli::{EventFormat, Events};
-use crate::events::{self, Beyond, CsvWriter, EventWriter, Filter, NdjsonWriter, Paths, TextWriter, Walked};
+use crate::cli::{EventFormat, EventProfile, Events};
+use crate::events::{
+    self, Beyond, CsvWriter, EventWriter, Filter, NdjsonWriter, Paths, Profile, ProfileWriter, TextWriter, Walked,
+};
 use crate::pipeline::Threads;
 use crate::terminal::with_bar;
 use crate::words::counted;
@@ -42,10 +44,20 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     });
     let learned = learned.map_err(Error::from)?;
     let choice = learned.choose(&filter).map_err(|ambiguous| Failure::Usage(ambiguous.to_string()))?;
-    let mut writer: Box<dyn EventWriter> = match options.format {
-        EventFormat::Text => Box::new(TextWriter),
-        EventFormat::Ndjson => Box::new(NdjsonWriter { paths }),
-        EventFormat::Csv => Box::new(CsvWriter { paths }),
+    let mut writer: Box<dyn EventWriter> = match (options.profile, options.format) {
+        (Some(_), Some(EventFormat::Text | EventFormat::Csv)) => {
+            return Err(Failure::Usage("--profile writes one JSON object per line: leave -f out".to_owned()));
+        }
+        (Some(profile), _) => {
+            let profile = match profile {
+                EventProfile::Timesketch => Profile::Timesketch,
+                EventProfile::Ecs => Profile::Ecs,
+            };
+            Box::new(ProfileWriter { profile, paths, without_time: 0 })
+        }
+        (None, None | Some(EventFormat::Text)) => Box::new(TextWriter),
+        (None, Some(EventFormat::Ndjson)) => Box::new(NdjsonWriter { paths }),
+        (None, Some(EventFormat::Csv)) => Box::new(CsvWriter { paths }),
     };
     let walked = stream_output(&options.output, |out| {
         writer.begin(out)?;
@@ -57,6 +69,10 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
         for remark in remarks(&filter, &walked, learned.owners.as_ref().map(|owners| owners.beyond), not_listed) {
             let _ = writeln!(io::stderr(), "outofports: {remark}");
         }
+    }
+    if writer.left_out() > 0 && !common.quiet {
+        let count = counted(writer.left_out(), "event");
+        let _ = writeln!(io::stderr(), "outofports: {count} without a time: left out");
     }
     let damaged = walked.damaged;
     let bytes = traces.iter().map(|trace| trace.bytes().len() as u64).sum();

@@ -7,6 +7,7 @@
 
 mod filter;
 mod owners;
+mod profiles;
 mod providers;
 mod write;
 
@@ -30,6 +31,7 @@ use crate::time::FileTime;
 
 pub use self::filter::{Filter, ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
 pub use self::owners::{Beyond, OwnerSource, Owners, RecordOwner};
+pub use self::profiles::{Profile, ProfileWriter};
 pub use self::providers::{Ambiguous, Providers};
 pub use self::write::{CsvWriter, EventWriter, NdjsonWriter, Paths, TextWriter};
 

@@ -33,6 +33,11 @@ pub trait EventWriter {
     ///
     /// What writing says.
     fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()>;
+
+    /// How many events this form has no place for: those without a time.
+    fn left_out(&self) -> u64 {
+        0
+    }
 }
 
 /// For people: time, processor, process and thread, owner, provider, id, name, fields.
