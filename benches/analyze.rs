@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use common::Sample;
+use common::{Kind, Sample};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 fn measure(c: &mut Criterion, name: &str, sample: &Sample, units: &[(&str, Throughput)]) {
@@ -33,6 +33,13 @@ fn afd_dense(c: &mut Criterion) {
     let sample = common::afd(common::trace_bytes(), false);
     let events = Throughput::Elements(sample.expected.afd_records);
     measure(c, "afd", &sample, &[("bytes", Throughput::Bytes(sample.bytes)), ("events", events)]);
+}
+
+/// Each socket has an address of its own: what is kept of closed ones must be little.
+fn churn(c: &mut Criterion) {
+    let sample = common::churn(common::trace_bytes());
+    let events = Throughput::Elements(sample.expected.afd_records);
+    measure(c, "churn", &sample, &[("bytes", Throughput::Bytes(sample.bytes)), ("events", events)]);
 }
 
 /// Throughput is that of decompressed data.
@@ -65,7 +72,7 @@ fn many_small(c: &mut Criterion) {
     std::fs::create_dir_all(&folder).unwrap();
     let sample = |number: u64| {
         let path = folder.join(format!("{number:04}.etl"));
-        let sample = common::written(&path, BYTES, 1000, false);
+        let sample = common::written(&path, BYTES, Kind::Afd, false);
         postpone(&path, 2 * number as i64);
         sample
     };
@@ -90,5 +97,5 @@ fn settings() -> Criterion {
     Criterion::default().sample_size(10)
 }
 
-criterion_group! { name = benches; config = settings(); targets = packet_heavy, afd_dense, compressed, many_small }
+criterion_group! { name = benches; config = settings(); targets = packet_heavy, afd_dense, churn, compressed, many_small }
 criterion_main!(benches);

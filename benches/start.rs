@@ -16,7 +16,7 @@ fn run(arguments: &[&OsStr]) -> Vec<u8> {
 }
 
 fn start_up(c: &mut Criterion) {
-    let sample = common::written(&common::folder().join("100KiB.etl"), 100 << 10, 1000, false);
+    let sample = common::written(&common::folder().join("100KiB.etl"), 100 << 10, common::Kind::Afd, false);
     c.bench_function("start/help", |b| b.iter(|| assert!(run(&["--help".as_ref()]).starts_with(b"Finds out"))));
     let arguments = ["analyze".as_ref(), sample.path.as_os_str(), "-f".as_ref(), "json".as_ref()];
     c.bench_function("start/100KiB", |b| {

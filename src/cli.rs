@@ -128,6 +128,10 @@ pub struct Analyze {
     #[arg(long)]
     pub fail_on_verdict: bool,
 
+    /// What is replaced.
+    #[command(flatten)]
+    pub redaction: Redaction,
+
     /// Options of all commands.
     #[command(flatten)]
     pub common: Common,
@@ -239,6 +243,10 @@ pub struct Events {
     #[command(flatten)]
     pub output: Output,
 
+    /// What is replaced.
+    #[command(flatten)]
+    pub redaction: Redaction,
+
     /// Options of all commands.
     #[command(flatten)]
     pub common: Common,
@@ -267,6 +275,10 @@ pub struct Info {
     /// Where output goes.
     #[command(flatten)]
     pub output: Output,
+
+    /// What is replaced.
+    #[command(flatten)]
+    pub redaction: Redaction,
 
     /// Options of all commands.
     #[command(flatten)]
@@ -365,6 +377,28 @@ None of this changes the server.
 Examples:
   outofports collect --out case.zip
   outofports analyze case.zip";
+
+/// What is replaced before anything is written.
+#[derive(Debug, Args)]
+pub struct Redaction {
+    /// Replace names of hosts, users, files and services that are not Windows', IP and MAC addresses, SIDs and texts by names
+    /// that stand for them; ports, counts, times, builds and image names stay. --redact=images replaces image names too
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "names")]
+    pub redact: Option<Redact>,
+
+    /// Derive the names of --redact from the bytes of FILE, so that they are the same in every run with that file
+    #[arg(long, value_name = "FILE", requires = "redact")]
+    pub redact_key: Option<PathBuf>,
+}
+
+/// How much is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Redact {
+    /// All but image names
+    Names,
+    /// Image names too
+    Images,
+}
 
 /// How the text report looks.
 #[derive(Debug, Args)]

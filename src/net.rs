@@ -1,6 +1,7 @@
 //! Socket addresses, protocols and families, as Winsock numbers them.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -90,12 +91,26 @@ impl SocketKind {
 }
 
 /// An IP address and a port, from a `SOCKADDR`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SocketAddress {
     /// IP address.
     pub ip: IpAddr,
     /// Port; 0 asks for any.
     pub port: u16,
+}
+
+/// In one or two numbers: the derived one hashes part by part, for each connect.
+impl Hash for SocketAddress {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self.ip {
+            IpAddr::V4(ip) => state.write_u64(u64::from(self.port) << 32 | u64::from(ip.to_bits())),
+            IpAddr::V6(ip) => {
+                state.write_u128(ip.to_bits());
+                state.write_u16(self.port);
+            }
+        }
+    }
 }
 
 impl SocketAddress {

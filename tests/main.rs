@@ -32,6 +32,7 @@ mod outputs;
 mod owners;
 mod posted;
 mod profiles;
+mod redaction;
 mod reports;
 mod robustness;
 mod scenarios;

@@ -16,6 +16,17 @@ use synth::bulk::{self, Bulk};
 /// Size of a trace where the environment does not tell: small enough for every day.
 const DEFAULT_MIB: u64 = 64;
 
+/// What is in a trace.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    /// Packets with a few AFD events among them.
+    Packets,
+    /// AFD events alone.
+    Afd,
+    /// The same, each socket with an address of its own.
+    Churn,
+}
+
 /// A trace and what is in it.
 pub struct Sample {
     pub path: PathBuf,
@@ -39,18 +50,25 @@ pub fn folder() -> PathBuf {
 /// Packets with a few AFD events among them.
 pub fn packets(bytes: u64, compressed: bool) -> Sample {
     let name = if compressed { "packets-compressed.etl" } else { "packets.etl" };
-    written(&folder().join(name), bytes, 20, compressed)
+    written(&folder().join(name), bytes, Kind::Packets, compressed)
 }
 
 /// AFD events alone.
 pub fn afd(bytes: u64, compressed: bool) -> Sample {
     let name = if compressed { "afd-compressed.etl" } else { "afd.etl" };
-    written(&folder().join(name), bytes, 1000, compressed)
+    written(&folder().join(name), bytes, Kind::Afd, compressed)
+}
+
+/// AFD events of sockets with an address each.
+pub fn churn(bytes: u64) -> Sample {
+    written(&folder().join("churn.etl"), bytes, Kind::Churn, false)
 }
 
 /// One trace at `path`.
-pub fn written(path: &Path, bytes: u64, afd_per_mille: u64, compressed: bool) -> Sample {
-    let bulk = Bulk { size: bytes, afd_per_mille, processors: 8, compressed, seed: 1 };
+pub fn written(path: &Path, bytes: u64, kind: Kind, compressed: bool) -> Sample {
+    let afd_per_mille = if matches!(kind, Kind::Packets) { 20 } else { 1000 };
+    let new_addresses = matches!(kind, Kind::Churn);
+    let bulk = Bulk { size: bytes, afd_per_mille, new_addresses, processors: 8, compressed, seed: 1 };
     let out = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
     let done = bulk::write(out, &bulk).unwrap();
     let bytes = std::fs::metadata(path).unwrap().len();

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use super::writing::{refuse_to_overwrite, stream_output, tell_speed, warn};
-use super::{Failure, Outcome, case_of};
+use super::{Failure, Outcome, case_of, redaction};
 use crate::case::Error;
 use crate::case::{Contents, Opened};
 use crate::cli::{EventFormat, EventProfile, Events};
 use crate::events::{
-    self, Beyond, CsvWriter, EventWriter, Filter, NdjsonWriter, Paths, Profile, ProfileWriter, TextWriter, Walked,
+    self, Beyond, CsvWriter, EventWriter, Filter, Names, NdjsonWriter, Profile, ProfileWriter, TextWriter, Walked,
 };
 use crate::pipeline::Threads;
 use crate::terminal::with_bar;
@@ -19,6 +19,7 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
     refuse_to_overwrite(&options.output.output, &options.inputs)?;
+    let pseudonyms = redaction::names(&options.redaction)?;
     let threads = Threads::start(common.threads()).map_err(Error::from)?;
     let case = case_of(&options.inputs, Vec::new());
     let contents = with_bar(common.is_silent(), |progress| Contents::open(&case, progress)).map_err(Error::from)?;
@@ -27,7 +28,7 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
         return Err(Error::NothingToRead { unusable, notes }.into());
     }
     let (paths, traces): (Vec<_>, Vec<_>) = opened.into_iter().map(|opened| (opened.path, opened.trace)).unzip();
-    let paths = Paths::new(paths, &contents.side_inputs);
+    let names = Names::new(paths, &contents.side_inputs, pseudonyms);
     let filter = Filter {
         all: options.all,
         providers: options.provider.clone(),
@@ -53,11 +54,11 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
                 EventProfile::Timesketch => Profile::Timesketch,
                 EventProfile::Ecs => Profile::Ecs,
             };
-            Box::new(ProfileWriter { profile, paths, without_time: 0 })
+            Box::new(ProfileWriter { profile, names, without_time: 0 })
         }
-        (None, None | Some(EventFormat::Text)) => Box::new(TextWriter),
-        (None, Some(EventFormat::Ndjson)) => Box::new(NdjsonWriter { paths }),
-        (None, Some(EventFormat::Csv)) => Box::new(CsvWriter { paths }),
+        (None, None | Some(EventFormat::Text)) => Box::new(TextWriter { names }),
+        (None, Some(EventFormat::Ndjson)) => Box::new(NdjsonWriter { names }),
+        (None, Some(EventFormat::Csv)) => Box::new(CsvWriter { names }),
     };
     let walked = stream_output(&options.output, |out| {
         writer.begin(out)?;
@@ -68,6 +69,9 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
         let not_listed = contents.side.afd_logs.iter().map(|log| log.entries.saturating_sub(log.used)).sum();
         for remark in remarks(&filter, &walked, learned.owners.as_ref().map(|owners| owners.beyond), not_listed) {
             let _ = writeln!(io::stderr(), "outofports: {remark}");
+        }
+        if let Some(redacted) = writer.redacted() {
+            let _ = writeln!(io::stderr(), "outofports: {redacted}");
         }
     }
     if writer.left_out() > 0 && !common.quiet {

@@ -6,6 +6,7 @@ mod explain;
 mod failure;
 mod info;
 mod live;
+mod redaction;
 mod shell;
 mod writing;
 

@@ -1,6 +1,7 @@
 //! Where the sockets of the case are connected to, as listings and connects tell; and how many ports scripts count at each
 //! local address.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -64,6 +65,11 @@ pub(super) fn destinations(findings: &Findings, side: &SideFacts) -> Vec<CaseDes
         *connects.entry(remote).or_default() += count;
     }
     let mut connects: Vec<(SocketAddress, u64)> = connects.into_iter().collect();
+    if connects.len() > MAX_DESTINATIONS {
+        let first = |(remote, connects): &(SocketAddress, u64)| (Reverse(*connects), *remote);
+        connects.select_nth_unstable_by_key(MAX_DESTINATIONS, first);
+        connects.truncate(MAX_DESTINATIONS);
+    }
     connects.sort_unstable();
     let of_listings = sockets.into_iter().map(|((remote, port, state), sockets)| CaseDestination {
         remote,
@@ -81,7 +87,7 @@ pub(super) fn destinations(findings: &Findings, side: &SideFacts) -> Vec<CaseDes
     });
     let mut all: Vec<CaseDestination> = of_listings.chain(of_traces).collect();
     // Stable: equals stay in the order of their addresses.
-    all.sort_by_key(|row| std::cmp::Reverse(row.sockets.max(row.connects)));
+    all.sort_by_key(|row| Reverse(row.sockets.max(row.connects)));
     all.truncate(MAX_DESTINATIONS);
     all
 }
@@ -127,6 +133,6 @@ pub(super) fn address_use(side: &SideFacts) -> Vec<AddressUse> {
             })
         })
         .collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.last));
+    rows.sort_by_key(|row| Reverse(row.last));
     rows
 }

@@ -117,6 +117,8 @@ pub struct PoolOutage {
     pub failures: u64,
     /// It goes on when the trace ends.
     pub lasts: bool,
+    /// It goes on when the trace ends, and nothing tells of a port that was free since its last failure.
+    pub is_full_at_end: bool,
     /// Who held ports then, most first.
     pub holders: Vec<(Subject, u32)>,
 }

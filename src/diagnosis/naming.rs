@@ -1,5 +1,6 @@
 //! The rows of processes: those of the trace, and those that listings alone know; names joined from all sources.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
@@ -15,6 +16,7 @@ use crate::machine::owner::is_kernel;
 use crate::machine::processes::Process;
 use crate::machine::tally::OwnerSource;
 use crate::machine::tally::Tally;
+use crate::net::SocketAddress;
 use crate::side::facts::{HandleCount, SideFacts, SocketListing};
 use crate::side::tasklist::{IMAGE_CUT_AT, Task};
 use crate::time::FileTime;
@@ -271,7 +273,7 @@ fn services(listings: &[SocketListing]) -> BTreeMap<u32, Vec<(&str, u64)>> {
     for ((pid, service), count) in counts {
         services.entry(pid).or_default().push((service, count));
     }
-    services.values_mut().for_each(|of_pid| of_pid.sort_by_key(|(_, count)| std::cmp::Reverse(*count)));
+    services.values_mut().for_each(|of_pid| of_pid.sort_by_key(|(_, count)| Reverse(*count)));
     services
 }
 
@@ -341,7 +343,7 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
         row.roles.sort_unstable();
     }
     rows.sort_by(|(a_subject, a), (b_subject, b)| {
-        let key = |row: &ProcessRow| (std::cmp::Reverse(row.bind_failures), std::cmp::Reverse(row.ports_held_end));
+        let key = |row: &ProcessRow| (Reverse(row.bind_failures), Reverse(row.ports_held_end));
         let pid = |row: &ProcessRow| (row.pid.is_none(), row.pid);
         key(a).cmp(&key(b)).then(pid(a).cmp(&pid(b))).then(a_subject.cmp(b_subject))
     });
@@ -376,20 +378,23 @@ fn oldest_holds(findings: &Findings) -> HashMap<Option<usize>, FileTime> {
 
 /// The remote addresses that each process connected to most.
 fn destinations(findings: &Findings) -> HashMap<Option<usize>, Vec<Destination>> {
-    let mut counts: FastMap<(Option<usize>, crate::net::SocketAddress), u64> = FastMap::default();
-    for ((owner, remote), count) in findings.world.ports.destinations.iter() {
+    let all = &findings.world.ports.destinations;
+    let mut counts: FastMap<(Option<usize>, SocketAddress), u64> = FastMap::default();
+    counts.reserve(all.len());
+    for ((owner, remote), count) in all.iter() {
         *counts.entry((findings.world.processes.settled(owner), remote)).or_default() += count;
     }
-    let mut sorted: Vec<_> = counts.into_iter().collect();
-    sorted.sort_unstable_by_key(|((process, remote), count)| (*process, std::cmp::Reverse(*count), *remote));
-    let mut top: HashMap<Option<usize>, Vec<Destination>> = HashMap::new();
-    for ((process, remote), connects) in sorted {
+    let mut top: HashMap<Option<usize>, Vec<(Reverse<u64>, SocketAddress)>> = HashMap::new();
+    for ((process, remote), count) in counts {
         let list = top.entry(process).or_default();
-        if list.len() < TOP_DESTINATIONS {
-            list.push(Destination { remote: remote.to_string(), connects });
+        let place = list.partition_point(|known| *known < (Reverse(count), remote));
+        if place < TOP_DESTINATIONS {
+            list.truncate(TOP_DESTINATIONS - 1);
+            list.insert(place, (Reverse(count), remote));
         }
     }
-    top
+    let shown = |(Reverse(connects), remote): (_, SocketAddress)| Destination { remote: remote.to_string(), connects };
+    top.into_iter().map(|(process, list)| (process, list.into_iter().map(shown).collect())).collect()
 }
 
 fn process_row(process: &Process) -> ProcessRow {

@@ -9,6 +9,7 @@ mod filter;
 mod owners;
 mod profiles;
 mod providers;
+mod redact;
 mod write;
 
 use std::io;
@@ -33,7 +34,7 @@ pub use self::filter::{Filter, ProviderFilter, StatusFilter, parse_provider, par
 pub use self::owners::{Beyond, OwnerSource, Owners, RecordOwner};
 pub use self::profiles::{Profile, ProfileWriter};
 pub use self::providers::{Ambiguous, Providers};
-pub use self::write::{CsvWriter, EventWriter, NdjsonWriter, Paths, TextWriter};
+pub use self::write::{CsvWriter, EventWriter, Names, NdjsonWriter, TextWriter};
 
 /// An event, ready to be written.
 #[derive(Debug)]

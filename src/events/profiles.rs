@@ -8,8 +8,9 @@ use etw_schema::{NtStatus, Value};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::write::{EventWriter, Paths};
-use super::{Event, Origin, id_of};
+use super::write::{EventWriter, Fields, Names, Row};
+use super::{Event, Origin};
+use crate::event::Phase;
 use crate::providers::{afd, process, tcpip};
 use crate::report::json::spelled_out;
 use crate::time::FileTime;
@@ -31,8 +32,8 @@ const ECS_VERSION: &str = "9.4.0";
 pub struct ProfileWriter {
     /// The tool.
     pub profile: Profile,
-    /// What to call traces and logs.
-    pub paths: Paths,
+    /// What to call traces and logs, and what is in them.
+    pub names: Names,
     /// Events without a time so far.
     pub without_time: u64,
 }
@@ -43,7 +44,7 @@ impl EventWriter for ProfileWriter {
             self.without_time += 1;
             return Ok(());
         };
-        let told = Told::of(event, &self.paths);
+        let told = Told::of(event, self.names.row(event));
         let document = match self.profile {
             Profile::Timesketch => told.timesketch(&time),
             Profile::Ecs => told.ecs(&time),
@@ -53,6 +54,10 @@ impl EventWriter for ProfileWriter {
         out.write_all(&spelled_out(line))
     }
 
+    fn redacted(&self) -> Option<String> {
+        self.names.redacted()
+    }
+
     fn left_out(&self) -> u64 {
         self.without_time
     }
@@ -60,18 +65,15 @@ impl EventWriter for ProfileWriter {
 
 /// What an event tells, without the form of any tool.
 struct Told<'e> {
-    event: &'e Event<'e>,
-    id: Option<u16>,
-    version: Option<u8>,
-    header_pid: Option<u32>,
-    thread: Option<u32>,
+    /// As it may be told.
+    row: Row<'e>,
+    provider: Option<Guid>,
+    has_owner: bool,
     status: Option<NtStatus>,
     /// Its operation is finished: the status is that of its end.
     is_finished: bool,
     source: Option<SocketAddr>,
     destination: Option<SocketAddr>,
-    file: Option<&'e str>,
-    fields: Vec<(String, String)>,
 }
 
 /// Ids of Winsock-AFD whose address is the local one, and of those whose address is the remote one.
@@ -79,72 +81,50 @@ const LOCAL: [u16; 4] = [2, 3, 40, 1030];
 const REMOTE: [u16; 4] = [4, 5, 1018, 1021];
 
 impl<'e> Told<'e> {
-    fn of(event: &'e Event<'e>, paths: &'e Paths) -> Self {
-        let none = Self {
-            event,
-            id: None,
-            version: None,
-            header_pid: None,
-            thread: None,
-            status: None,
-            is_finished: true,
-            source: None,
-            destination: None,
-            file: None,
-            fields: Vec::new(),
+    fn of(event: &Event<'_>, row: Row<'e>) -> Self {
+        let (provider, id) = (event.provider, row.id);
+        let of_afd = provider == Some(afd::PROVIDER);
+        let is_one = |ids: &[u16]| of_afd && id.is_some_and(|id| ids.contains(&id));
+        let field = |name: &str| match &row.fields {
+            Some(Fields::Decoded(fields)) => fields.get(name),
+            _ => None,
         };
-        match &event.origin {
-            Origin::Record { trace, record, decoded } => {
-                let fields = decoded.as_ref().ok().map(|decoded| &decoded.payload.fields);
-                let field = |name: &str| fields.and_then(|fields| fields.get(name));
-                let address = |name: &str| match field(name) {
-                    Some(Value::SocketAddress(address)) => Some(*address),
-                    _ => None,
-                };
-                let number = |name: &str| field(name).and_then(Value::integer);
-                let id = id_of(record);
-                let is_afd =
-                    |ids: &[u16]| event.provider == Some(afd::PROVIDER) && id.is_some_and(|id| ids.contains(&id));
-                let of_afd = address("Address");
-                let phase = if event.provider == Some(afd::PROVIDER) { number("EnterExit") } else { None };
-                Self {
-                    id,
-                    version: record.version(),
-                    header_pid: record.process_id(),
-                    thread: record.thread_id(),
-                    status: number("Status").and_then(|status| u32::try_from(status).ok()).map(NtStatus),
-                    is_finished: phase != Some(0),
-                    source: address("LocalAddress").or(of_afd.filter(|_| is_afd(&LOCAL))),
-                    destination: address("RemoteAddress").or(of_afd.filter(|_| is_afd(&REMOTE))),
-                    file: paths.traces.get(*trace).map(String::as_str),
-                    fields: fields
-                        .map(|fields| fields.iter().map(|(name, value)| (name.to_owned(), value.to_string())).collect())
-                        .unwrap_or_default(),
-                    ..none
-                }
+        let address = |name: &str| match field(name) {
+            Some(Value::SocketAddress(address)) => Some(*address),
+            _ => None,
+        };
+        let number = |name: &str| field(name).and_then(Value::integer);
+        let (status, is_finished) = match &event.origin {
+            Origin::Record { .. } => {
+                let status = number("Status").and_then(|status| u32::try_from(status).ok()).map(NtStatus);
+                (status, !of_afd || number("EnterExit") != Some(0))
             }
-            Origin::Entry(entry) => Self {
-                id: Some(entry.id),
-                version: Some(entry.version),
-                header_pid: entry.header_pid,
-                status: entry.event.status,
-                is_finished: entry.event.phase != crate::event::Phase::Enter,
-                file: paths.side_inputs.get(entry.entry.source).map(String::as_str),
-                fields: entry.fields.to_vec(),
-                ..none
-            },
-        }
+            Origin::Entry(entry) => (entry.event.status, entry.event.phase != Phase::Enter),
+        };
+        let (source, destination) = (
+            address("LocalAddress").or(address("Address").filter(|_| is_one(&LOCAL))),
+            address("RemoteAddress").or(address("Address").filter(|_| is_one(&REMOTE))),
+        );
+        Self { provider, has_owner: event.owner.is_some(), status, is_finished, source, destination, row }
     }
 
     fn pid(&self) -> Option<u32> {
-        match &self.event.owner {
-            Some(owner) => owner.pid,
-            None => self.header_pid,
-        }
+        if self.has_owner { self.row.owner_pid } else { self.row.pid }
     }
 
-    fn image(&self) -> Option<&str> {
-        self.event.owner.and_then(|owner| owner.image)
+    fn file(&self) -> Option<&str> {
+        self.row.trace.or(self.row.log)
+    }
+
+    /// Names and values of its payload.
+    fn fields(&self) -> Vec<(String, String)> {
+        match &self.row.fields {
+            Some(Fields::Decoded(fields)) => {
+                fields.iter().map(|(name, value)| (name.to_owned(), value.to_string())).collect()
+            }
+            Some(Fields::Shown(fields)) => fields.to_vec(),
+            None => Vec::new(),
+        }
     }
 
     /// `success`, `failure`, or `unknown` while it goes on; `None` for an event without a status.
@@ -164,19 +144,19 @@ impl<'e> Told<'e> {
 
     /// What it is, as people read it: provider, id and name, how it ended, whose it is.
     fn message(&self) -> String {
-        let provider = self.event.provider_name().unwrap_or("unknown provider");
-        let mut text = match self.id {
+        let provider = self.row.provider.unwrap_or("unknown provider");
+        let mut text = match self.row.id {
             Some(id) => format!("{provider}/{id}"),
             None => provider.to_owned(),
         };
-        if let Some(name) = self.event.name() {
+        if let Some(name) = self.row.name.as_deref() {
             text.push_str(&format!(" {name}"));
         }
         if let Some(status) = self.error() {
             let name = status.name().map(|name| format!("{name} ")).unwrap_or_default();
             text.push_str(&format!(": {name}{status}"));
         }
-        match (self.image(), self.pid()) {
+        match (self.row.owner_image.as_deref(), self.pid()) {
             (Some(image), Some(pid)) => text.push_str(&format!(", {image} (PID {pid})")),
             (None, Some(pid)) => text.push_str(&format!(", PID {pid}")),
             _ => {}
@@ -187,39 +167,38 @@ impl<'e> Told<'e> {
     fn timesketch(&self, time: &str) -> Json {
         // Timesketch counts in microseconds.
         let datetime = time.get(..26).map_or_else(|| time.to_owned(), |cut| format!("{cut}+00:00"));
-        let owner = self.event.owner;
-        let fields: Vec<String> = self.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let fields: Vec<String> = self.fields().iter().map(|(name, value)| format!("{name}={value}")).collect();
         without_null(json!({
             "message": self.message(),
             "datetime": datetime,
             "timestamp_desc": "Event Logged",
             "data_type": "windows:etw:event",
-            "provider": self.event.provider_name(),
-            "provider_guid": self.event.provider.map(|guid| guid.to_string()),
-            "event_identifier": self.id,
-            "event_version": self.version,
-            "event_name": self.event.name(),
-            "pid": self.header_pid,
-            "tid": self.thread,
-            "owner_pid": owner.and_then(|owner| owner.pid),
-            "owner_image": owner.and_then(|owner| owner.image),
-            "owner_source": owner.map(|owner| owner.source.as_str()),
+            "provider": self.row.provider,
+            "provider_guid": self.row.guid.as_deref(),
+            "event_identifier": self.row.id,
+            "event_version": self.row.version,
+            "event_name": self.row.name.as_deref(),
+            "pid": self.row.pid,
+            "tid": self.row.tid,
+            "owner_pid": self.row.owner_pid,
+            "owner_image": self.row.owner_image,
+            "owner_source": self.row.owner_source,
             "status": self.status.map(|status| status.to_string()),
             "status_name": self.status.and_then(NtStatus::name),
             "outcome": self.outcome(),
             "source_address": self.source.map(|address| address.to_string()),
             "destination_address": self.destination.map(|address| address.to_string()),
             "fields": fields.join("; "),
-            "file": self.file,
+            "file": self.file(),
         }))
     }
 
     /// Categories and types of ECS; none for an event to which no value that ECS allows applies.
     fn categories(&self) -> (Option<[&'static str; 1]>, Option<Vec<&'static str>>) {
-        let is_of = |provider: Guid| self.event.provider == Some(provider);
-        match self.id {
+        let is_of = |provider: Guid| self.provider == Some(provider);
+        match self.row.id {
             _ if is_of(afd::PROVIDER) => {
-                let more = match self.id {
+                let more = match self.row.id {
                     Some(1 | 1000) => Some("start"),
                     Some(13 | 14 | 1001 | 1002) => Some("end"),
                     _ => None,
@@ -241,7 +220,6 @@ impl<'e> Told<'e> {
 
     fn ecs(&self, time: &str) -> Json {
         let (category, kind) = self.categories();
-        let owner = self.event.owner;
         let end = |address: Option<SocketAddr>| {
             address.map(|address| {
                 let port = Some(address.port()).filter(|port| *port != 0);
@@ -250,7 +228,7 @@ impl<'e> Told<'e> {
         };
         let ip = self.source.or(self.destination).map(|address| if address.is_ipv4() { "ipv4" } else { "ipv6" });
         let data: Map<String, Json> =
-            self.fields.iter().map(|(name, value)| (name.clone(), Json::from(value.clone()))).collect();
+            self.fields().into_iter().map(|(name, value)| (name, Json::from(value))).collect();
         without_null(json!({
             "@timestamp": time,
             "message": self.message(),
@@ -259,9 +237,9 @@ impl<'e> Told<'e> {
                 "kind": "event",
                 "module": "outofports",
                 "dataset": "outofports.events",
-                "provider": self.event.provider_name(),
-                "code": self.id.map(|id| id.to_string()),
-                "action": self.event.name(),
+                "provider": self.row.provider,
+                "code": self.row.id.map(|id| id.to_string()),
+                "action": self.row.name.as_deref(),
                 "category": category,
                 "type": kind,
                 "outcome": self.outcome(),
@@ -270,20 +248,20 @@ impl<'e> Told<'e> {
                 "code": self.error().map(|status| status.to_string()),
                 "message": self.error().and_then(NtStatus::name),
             },
-            "process": { "pid": self.pid(), "name": self.image() },
+            "process": { "pid": self.pid(), "name": self.row.owner_image.as_deref() },
             "source": end(self.source),
             "destination": end(self.destination),
             "network": { "type": ip },
-            "log": { "file": { "path": self.file } },
+            "log": { "file": { "path": self.file() } },
             "winlog": {
-                "provider_name": self.event.provider_name(),
-                "provider_guid": self.event.provider.map(|guid| guid.to_string()),
-                "event_id": self.id.map(|id| id.to_string()),
-                "version": self.version,
-                "process": { "pid": self.header_pid, "thread": { "id": self.thread } },
+                "provider_name": self.row.provider,
+                "provider_guid": self.row.guid.as_deref(),
+                "event_id": self.row.id.map(|id| id.to_string()),
+                "version": self.row.version,
+                "process": { "pid": self.row.pid, "thread": { "id": self.row.tid } },
                 "event_data": data,
             },
-            "outofports": { "owner_source": owner.map(|owner| owner.source.as_str()) },
+            "outofports": { "owner_source": self.row.owner_source },
         }))
     }
 }

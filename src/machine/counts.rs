@@ -31,6 +31,16 @@ impl<K: Hash + Eq + Copy, const MAX: usize> BoundedCounts<K, MAX> {
         }
     }
 
+    /// How many things are counted.
+    pub fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// Whether nothing is counted.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (K, u64)> {
         self.counts.iter().map(|(key, count)| (*key, *count))

@@ -1,5 +1,7 @@
 //! Whose something is: processes by number, and EPROCESS addresses that stand for one.
 
+use std::hash::{Hash, Hasher};
+
 /// Process ids that stand for the kernel: Idle and System.
 pub fn is_kernel(pid: u32) -> bool {
     matches!(pid, 0 | 4)
@@ -20,7 +22,7 @@ impl ProcessId {
 }
 
 /// Who an event belongs to, as far as it is known when it comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
     /// A process.
     Process(ProcessId),
@@ -28,6 +30,21 @@ pub enum Owner {
     Eprocess(EpochId, Fallback),
     /// Nobody is known.
     Unknown,
+}
+
+/// In one number: the derived one hashes part by part, for each bind.
+impl Hash for Owner {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(match *self {
+            Self::Unknown => u64::MAX,
+            Self::Process(process) => process.0.into(),
+            Self::Eprocess(epoch, fallback) => {
+                let fallback = fallback.map_or(u32::MAX, |process| process.0);
+                u64::from(epoch.0 + 1) << 32 | u64::from(fallback)
+            }
+        });
+    }
 }
 
 /// To whom the events of an EPROCESS address belong, once that is known.

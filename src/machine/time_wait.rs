@@ -95,10 +95,10 @@ impl TimeWait {
         }
         self.counts.0 += 1;
         self.counts.1 += 1;
-        self.releases.push_back(Release { time: now, number: self.released, owner, port });
-        if self.releases.len() > MAX_RELEASES {
+        if self.releases.len() >= MAX_RELEASES {
             self.forget_overtaken();
         }
+        self.releases.push_back(Release { time: now, number: self.released, owner, port });
     }
 
     /// A port is in use again.
@@ -133,6 +133,8 @@ impl TimeWait {
     pub fn owners(&mut self, now: FileTime, most: u32) -> Vec<(Owner, u32)> {
         self.expire(now);
         let mut counts: FastMap<Owner, u32> = FastMap::default();
+        // Releases of one owner often follow each other.
+        let mut run = (Owner::Unknown, 0);
         let mut too_many = self.counts.0.saturating_sub(most);
         for release in self.releases.iter().skip(self.past_short) {
             if too_many > 0 && release.port.is_none() {
@@ -140,10 +142,15 @@ impl TimeWait {
                 continue;
             }
             if is_current(&self.current, release) {
-                *counts.entry(release.owner).or_default() += 1;
+                if release.owner != run.0 {
+                    *counts.entry(run.0).or_default() += run.1;
+                    run = (release.owner, 0);
+                }
+                run.1 += 1;
             }
         }
-        let mut counts: Vec<(Owner, u32)> = counts.into_iter().collect();
+        *counts.entry(run.0).or_default() += run.1;
+        let mut counts: Vec<(Owner, u32)> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
         counts.sort_unstable();
         counts
     }
@@ -181,13 +188,13 @@ impl TimeWait {
         }
     }
 
-    /// Drops what is not current; and of the rest the oldest, of which there can only be too many where port numbers are
-    /// not known.
+    /// Before another one comes, drops what is not current; and of the rest the oldest, of which there can only be too many
+    /// where port numbers are not known.
     fn forget_overtaken(&mut self) {
         let first_short = self.releases.get(self.past_short).map_or(u64::MAX, |release| release.number);
         self.releases.retain(|release| is_current(&self.current, release));
         self.past_short = self.releases.partition_point(|release| release.number < first_short);
-        while self.releases.len() > MAX_RELEASES / 2 {
+        while self.releases.len() >= MAX_RELEASES / 2 {
             self.drop_first();
         }
     }

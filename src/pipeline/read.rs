@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use etl_parser::{Buffer, BufferInfo, ErrorKind, EventHead, Record, RecordKind, Trace};
+use etl_parser::{Buffer, BufferInfo, ErrorKind, EventHead, HeaderType, Record, RecordKind, Trace};
 
 use crate::event::{EventMeta, NetEvent, Phase, Place, SocketEvent};
 use crate::pipeline::coverage::Coverage;
@@ -88,21 +88,7 @@ pub fn read_events(
         coverage.buffers_after_loss += 1;
     }
     let mut records = buffer.records();
-    while let Some(item) = records.next() {
-        let record = match item {
-            Ok(record) => record,
-            Err(error) => {
-                let bytes = records.remaining_bytes() as u64;
-                if info.is_truncated() && error.kind == ErrorKind::Truncated {
-                    // The index has told that the file ends in this buffer.
-                    coverage.bytes_skipped += bytes;
-                } else {
-                    coverage.buffers_damaged += u64::from(!info.is_truncated());
-                    coverage.damage(error, bytes);
-                }
-                break;
-            }
-        };
+    while let Some(record) = records.next_whole() {
         coverage.records += 1;
         look(&record);
         if let Some(head) = record.event_head() {
@@ -130,6 +116,16 @@ pub fn read_events(
         if let Some(event) = decoded(record, embedded, &mut coverage) {
             let stamp = (record.ticks(), record.process_id(), record.pos(), record.id().unwrap_or(0));
             kept.add(stamp, event);
+        }
+    }
+    if let Some(error) = records.take_damage() {
+        let bytes = records.remaining_bytes() as u64;
+        if info.is_truncated() && error.kind == ErrorKind::Truncated {
+            // The index has told that the file ends in this buffer.
+            coverage.bytes_skipped += bytes;
+        } else {
+            coverage.buffers_damaged += u64::from(!info.is_truncated());
+            coverage.damage(error, bytes);
         }
     }
     let Kept { span, displaced, mut events, .. } = kept;
@@ -186,8 +182,8 @@ impl<W: Fn(&NetEvent) -> bool> Kept<'_, W> {
 /// The event of a record of Winsock-AFD that is as nearly all are; `None` for all others, which [`decoded`] reads.
 #[inline(always)]
 fn plain_socket_event(record: &Record<'_>, head: EventHead<'_>) -> Option<SocketEvent> {
-    let payload = record.bytes().get(EventHead::BYTES..)?;
-    providers::afd::plain(head.id(), payload, record.pointer_size()?)
+    let payload = record.bytes().get(EventHead::BYTES..).filter(|_| record.header_type() == HeaderType::EVENT64)?;
+    providers::afd::plain(head.id(), payload)
 }
 
 /// Decodes a record of any kind, and counts what became of it.

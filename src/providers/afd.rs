@@ -75,9 +75,9 @@ pub fn is_header_reliable(id: u16, phase: Phase, location: u32) -> bool {
 /// Decodes one event as nearly all are: of later systems than Windows Server 2008, of 64 bits, whole, and one that the
 /// analysis uses. `None` for all others: [`decode`] says what they are.
 #[inline(always)]
-pub(crate) fn plain(id: u16, payload: &[u8], pointer_size: PointerSize) -> Option<SocketEvent> {
-    match (id, pointer_size) {
-        (1000..=1002 | 1017 | 1018 | 1020 | 1021 | 1029 | 1030, PointerSize::Eight) => modern::<8>(id, payload),
+pub(crate) fn plain(id: u16, payload: &[u8]) -> Option<SocketEvent> {
+    match id {
+        1000..=1002 | 1017 | 1018 | 1020 | 1021 | 1029 | 1030 => modern::<8>(id, payload),
         _ => None,
     }
 }

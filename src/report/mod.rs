@@ -8,6 +8,7 @@ mod first_screen_tests;
 pub mod html;
 pub mod json;
 pub mod markdown;
+mod redact;
 mod rows;
 pub mod schema;
 pub mod summary;
@@ -414,7 +415,8 @@ pub struct StepHolderRow {
     pub ports: u32,
 }
 
-/// A pool over time: lists with a number for each step of the timeline. What they count is distinct ports at the end of the step.
+/// A pool over time: lists with a number for each step of the timeline. What they count is distinct ports at the end of the step,
+/// or where more were in use then, at a failure in it.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PoolOverTimeRow {
@@ -448,7 +450,7 @@ pub struct HolderOverTimeRow {
     pub process: Option<usize>,
     /// Index into `images`; `None` for a process.
     pub image: Option<usize>,
-    /// Ports at the end of each step.
+    /// Ports in each step.
     pub ports: Vec<u32>,
 }
 

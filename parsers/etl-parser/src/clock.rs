@@ -87,22 +87,24 @@ impl Clock {
     /// When `ticks` was; saturates at the range of [`FileTime`].
     #[inline]
     pub fn file_time(&self, ticks: i64) -> FileTime {
+        // The counter of Windows 10 and later counts as file times do: no division.
+        if let Mode::Scaled { multiply, divide, .. } = self.mode
+            && multiply == divide
+            && let Some(elapsed) = ticks.checked_sub(self.reference_ticks)
+            && let Some(time) = self.start_file_time.checked_add(elapsed)
+        {
+            return FileTime(time);
+        }
         FileTime(self.scaled(ticks))
     }
 
-    #[inline]
+    #[inline(never)]
     fn scaled(&self, ticks: i64) -> i64 {
         match self.mode {
             Mode::FileTime { .. } => ticks,
             Mode::Scaled { multiply, divide, .. } => {
                 // 64 bits do for a day at 10 MHz, and cost much less.
                 let elapsed = ticks.checked_sub(self.reference_ticks);
-                if multiply == divide
-                    && let Some(time) = elapsed.and_then(|elapsed| self.start_file_time.checked_add(elapsed))
-                {
-                    // The counter of Windows 10 and later: no division.
-                    return time;
-                }
                 if let Some(scaled) = elapsed.and_then(|elapsed| elapsed.checked_mul(multiply))
                     && let Some(time) = self.start_file_time.checked_add(scaled.div_euclid(divide))
                 {

@@ -109,7 +109,8 @@ struct Creator {
 /// The operation that is under way on a socket, or the one that just ended.
 #[derive(Debug, Default)]
 struct Pending {
-    enter: Option<Enter>,
+    /// Its request. Boxed: large, and there for a moment.
+    enter: Option<Box<Enter>>,
     /// The internal record that counts where the operation shows no completion of its own: the first that says there was
     /// no port, else the last. Boxed: large, and not there for most.
     internal: Option<Box<Internal>>,
@@ -206,7 +207,7 @@ impl<W: Witness> Life<'_, W> {
             address,
             time: meta.time,
         };
-        *self.socket.pending(operation) = Pending { enter: Some(enter), ..Pending::default() };
+        *self.socket.pending(operation) = Pending { enter: Some(Box::new(enter)), ..Pending::default() };
         given
     }
 
@@ -282,7 +283,7 @@ impl<W: Witness> Life<'_, W> {
         let given = address(event);
         self.totals.count_status(operation, status);
         // The request is answered: a later completion without one of its own must not take its address or process.
-        let enter = self.socket.pending(operation).enter.take();
+        let enter = self.socket.pending(operation).enter.take().map(|enter| *enter);
         let asked = enter.and_then(|enter| enter.address);
         self.socket.user = Some(owner);
         let mut taken = None;
@@ -576,7 +577,7 @@ impl<W: Witness> Life<'_, W> {
         if let Some(creator) = self.socket.creator {
             return (Owner::Process(creator.process), KnownBy::Creation);
         }
-        let enter = self.socket.pending(operation).enter;
+        let enter = self.socket.pending(operation).enter.as_deref().copied();
         let fallback = header_process(meta, event, enter, self.world);
         let by_header = || match fallback {
             Some((process, true)) => (Owner::Process(process), KnownBy::Location),
@@ -605,7 +606,7 @@ impl<W: Witness> Life<'_, W> {
         if self.socket.closed.is_some() {
             self.witness.lingered(endpoint, now);
         } else {
-            let from = self.socket.pending(operation).enter.map_or(now, |enter| enter.time);
+            let from = self.socket.pending(operation).enter.as_ref().map_or(now, |enter| enter.time);
             self.witness.owned(endpoint, from, now, whose);
         }
         whose

@@ -10,11 +10,13 @@ use crate::time::FileTime;
 /// Sockets that are followed at once. A machine has 65,536 ports for each of four pools, and sockets without one.
 const MAX_SOCKETS: usize = 1 << 20;
 
-/// So many closed sockets are remembered, however long ago that was, for what still comes of them: the cleanup, or a
-/// completion.
+/// So many closed sockets, of which a cleanup or a completion is still to come, are remembered however long ago that was.
 const REMEMBERED: usize = 1 << 12;
 
-/// Further ones, of which a cleanup or a completion is still to come, are remembered for so long...
+/// So many are remembered that are closed and cleaned up: events of one operation come out of order by milliseconds.
+const FINISHED: usize = 1 << 14;
+
+/// Further ones are remembered for so long...
 const REMEMBERED_100NS: i64 = 60 * FileTime::SECOND;
 
 /// ...and no more than this. A server that opens 10,000 sockets a second closes so many in six seconds.
@@ -59,6 +61,7 @@ pub(super) struct OpenSockets {
     max: usize,
     /// Closed ones that are remembered.
     remembered: usize,
+    max_finished: usize,
     /// Stands for each socket that there is no room for, and for no longer than one event.
     passing: Socket,
     /// There was no room for a socket.
@@ -67,7 +70,7 @@ pub(super) struct OpenSockets {
 
 impl Default for OpenSockets {
     fn default() -> Self {
-        Self::with_limits(REMEMBERED, MAX_SOCKETS)
+        Self::with_limits(REMEMBERED, FINISHED, MAX_SOCKETS)
     }
 }
 
@@ -78,7 +81,7 @@ fn recent_place(endpoint: u64) -> usize {
 }
 
 impl OpenSockets {
-    fn with_limits(remembered: usize, max: usize) -> Self {
+    fn with_limits(remembered: usize, max_finished: usize, max: usize) -> Self {
         Self {
             places: FastMap::default(),
             sockets: Vec::new(),
@@ -88,6 +91,7 @@ impl OpenSockets {
             finished: VecDeque::new(),
             max,
             remembered,
+            max_finished,
             passing: Socket::default(),
             overflowed: false,
         }
@@ -176,7 +180,7 @@ impl OpenSockets {
 
     /// Forgets closed sockets beyond what is remembered.
     fn forget(&mut self, now: FileTime) {
-        while self.finished.len() > self.remembered
+        while self.finished.len() > self.max_finished
             && let Some(closed) = self.finished.pop_front()
         {
             self.remove(closed);
@@ -234,7 +238,7 @@ impl OpenSockets {
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self { overflowed: self.overflowed, ..Self::with_limits(self.remembered, self.max) };
+        *self = Self { overflowed: self.overflowed, ..Self::with_limits(self.remembered, self.max_finished, self.max) };
     }
 }
 
@@ -245,7 +249,7 @@ mod tests {
     const MAX: u64 = 1 << 10;
 
     fn open() -> OpenSockets {
-        OpenSockets::with_limits(1 << 6, MAX as usize)
+        OpenSockets::with_limits(1 << 6, 1 << 6, MAX as usize)
     }
 
     fn close(open: &mut OpenSockets, endpoint: u64, now: FileTime, is_finished: bool) {

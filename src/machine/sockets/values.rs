@@ -1,6 +1,7 @@
 //! What the operations of sockets are counted by, and what they came to.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use crate::event::{EventMeta, Phase};
@@ -35,7 +36,7 @@ impl Operation {
 }
 
 /// What is asked of one local address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AddressKey {
     /// Family, where known.
     pub family: Option<Family>,
@@ -43,6 +44,22 @@ pub struct AddressKey {
     pub local_address: Option<IpAddr>,
     /// Protocol, where the create event was seen.
     pub protocol: Option<Protocol>,
+}
+
+/// In one or two numbers: the derived one hashes part by part, for each bind.
+impl Hash for AddressKey {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let pool = self.pool().kind() as u64;
+        match self.local_address {
+            None => state.write_u64(pool << 1),
+            Some(IpAddr::V4(ip)) => state.write_u64(u64::from(ip.to_bits()) << 8 | pool << 1 | 1),
+            Some(IpAddr::V6(ip)) => {
+                state.write_u64(pool);
+                state.write_u128(ip.to_bits());
+            }
+        }
+    }
 }
 
 impl AddressKey {
@@ -86,7 +103,12 @@ impl AddressTally {
     pub(super) fn hold(&mut self, owner: Owner) {
         self.ports_held += 1;
         self.ports_held_peak = self.ports_held_peak.max(self.ports_held);
-        *self.owners.entry(owner).or_default() += 1;
+        match self.owners.get_mut(&owner) {
+            Some(count) => *count += 1,
+            None => {
+                self.owners.insert(owner, 1);
+            }
+        }
     }
 
     pub(super) fn release(&mut self, owner: Owner) {

@@ -10,7 +10,7 @@ mod walk;
 pub use fields::EventHead;
 pub use headers::{ClassicHeader, EventHeader, InstanceHeader, MessageHeader, PerfinfoHeader, SystemHeader};
 pub use kind::{HeaderType, PointerSize, RecordHeader, RecordKind};
-pub(crate) use shape::Dialect;
+pub(crate) use shape::{Dialect, Shape};
 pub use walk::Records;
 pub(crate) use walk::peek_ticks;
 

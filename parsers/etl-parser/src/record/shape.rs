@@ -11,7 +11,7 @@ pub(crate) struct Dialect {
 }
 
 /// How the first word of a record is read.
-pub(super) struct Shape {
+pub(crate) struct Shape {
     pub(super) header_type: HeaderType,
     pub(super) kind: RecordKind,
     /// Bytes of the record, without padding.
@@ -25,24 +25,14 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// `word`: the first of the record at `pos`.
+    /// Bytes of a record that begins with this word, where it is an event, as most records of most traces are.
     #[inline]
-    pub(super) fn read(word: u32, bytes: &[u8], pos: usize, dialect: Dialect) -> Option<Self> {
-        // Most records of most traces.
-        if word & 0xC0FE_0000 == 0xC012_0000 {
-            return Some(Self {
-                header_type: HeaderType((word >> 16) as u8),
-                kind: RecordKind::EventHeader,
-                size: (word & 0xFFFF) as usize,
-                fixed: 0x50,
-                name: "event header",
-                unsure: false,
-            });
-        }
-        Self::read_other(word, bytes, pos, dialect)
+    pub(crate) fn event_size(word: u32) -> Option<usize> {
+        (word & 0xC0FE_0000 == 0xC012_0000).then_some((word & 0xFFFF) as usize)
     }
 
-    fn read_other(word: u32, bytes: &[u8], pos: usize, dialect: Dialect) -> Option<Self> {
+    /// `word`: the first of the record at `pos`.
+    pub(super) fn read(word: u32, bytes: &[u8], pos: usize, dialect: Dialect) -> Option<Self> {
         let [low0, low1, header_type, high] = word.to_le_bytes();
         let low = usize::from(u16::from_le_bytes([low0, low1]));
         let shape = |header_type: u8, kind, size, fixed, name| Self {

@@ -3,6 +3,7 @@
 use super::Trace;
 use crate::buffer::BUFFER_HEADER_BYTES;
 use crate::bytes::align8;
+use crate::record::Shape;
 
 /// Steps after which records are looked at: where they are small, the processor has fetched them anyway.
 const TRIAL_STEPS: usize = 8;
@@ -36,6 +37,9 @@ impl Walk<'_> {
 #[inline]
 fn size_of_record(head: &[u8; NEEDED]) -> usize {
     let [low0, low1, header_type, high, size0, size1, ..] = *head;
+    if let Some(size) = Shape::event_size(u32::from_le_bytes([low0, low1, header_type, high])) {
+        return align8(size);
+    }
     // The size of kernel records stands behind the marker.
     let is_kernel = high >= 0xC0 && matches!(header_type, 0x01..=0x04 | 0x10 | 0x11);
     let size = u16::from_le_bytes(if is_kernel { [size0, size1] } else { [low0, low1] });
