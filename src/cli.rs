@@ -193,9 +193,13 @@ pub struct Events {
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
 
-    /// Write each event as FORMAT
-    #[arg(short, long, value_enum, default_value_t = EventFormat::Text)]
-    pub format: EventFormat,
+    /// Write each event as FORMAT (default: text)
+    #[arg(short, long, value_enum)]
+    pub format: Option<EventFormat>,
+
+    /// Write one JSON object per line in the form of another tool
+    #[arg(long, value_enum, value_name = "TOOL")]
+    pub profile: Option<EventProfile>,
 
     /// Print all events, not only the bind and connect failures that analyze counts
     #[arg(long)]
@@ -252,7 +256,9 @@ const EVENTS_HELP: &str = "\
 Examples:
   outofports events server.etl
   outofports events server.etl --provider afd --process agent.exe -f csv
-  outofports events server.etl --all --since 2026-11-14T09:14:00Z -f ndjson | head";
+  outofports events server.etl --all --since 2026-11-14T09:14:00Z -f ndjson | head
+  outofports events server.etl --profile timesketch -o server.jsonl
+  outofports events server.etl --provider afd --profile ecs";
 
 /// `info`.
 #[derive(Debug, Args)]
@@ -640,6 +646,15 @@ pub enum EventFormat {
     Ndjson,
     /// For spreadsheets
     Csv,
+}
+
+/// Tools that events are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EventProfile {
+    /// Timesketch: flat, with message, datetime and timestamp_desc
+    Timesketch,
+    /// Elastic Common Schema
+    Ecs,
 }
 
 /// Formats of `info`.

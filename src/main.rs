@@ -25,7 +25,8 @@ fn main() -> ExitCode {
 /// The arguments; those of Windows with patterns such as `*.etl` replaced by the files that they match.
 fn arguments() -> Vec<OsString> {
     #[cfg(windows)]
-    return wild::args_os().collect();
+    let all = wild::args_os();
     #[cfg(not(windows))]
-    std::env::args_os().collect()
+    let all = std::env::args_os();
+    all.collect()
 }

@@ -141,6 +141,9 @@ fn no_face_tells_whose_machine_it_is() {
         faces.push(of(&["events", "--all", "-f", &format]));
         faces.push(of(&["events", "-f", &format]));
     }
+    for profile in values("events", "--profile") {
+        faces.push(of(&["events", "--all", "--profile", &profile]));
+    }
     for format in values("info", "--format") {
         faces.push(of(&["info", "-f", &format]));
     }

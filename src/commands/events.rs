@@ -7,8 +7,10 @@ use super::writing::{refuse_to_overwrite, stream_output, tell_speed, warn};
 use super::{Failure, Outcome, case_of, redaction};
 use crate::case::Error;
 use crate::case::{Contents, Opened};
-use crate::cli::{EventFormat, Events};
-use crate::events::{self, Beyond, CsvWriter, EventWriter, Filter, Names, NdjsonWriter, TextWriter, Walked};
+use crate::cli::{EventFormat, EventProfile, Events};
+use crate::events::{
+    self, Beyond, CsvWriter, EventWriter, Filter, Names, NdjsonWriter, Profile, ProfileWriter, TextWriter, Walked,
+};
 use crate::pipeline::Threads;
 use crate::terminal::with_bar;
 use crate::words::counted;
@@ -43,10 +45,20 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     });
     let learned = learned.map_err(Error::from)?;
     let choice = learned.choose(&filter).map_err(|ambiguous| Failure::Usage(ambiguous.to_string()))?;
-    let mut writer: Box<dyn EventWriter> = match options.format {
-        EventFormat::Text => Box::new(TextWriter { names }),
-        EventFormat::Ndjson => Box::new(NdjsonWriter { names }),
-        EventFormat::Csv => Box::new(CsvWriter { names }),
+    let mut writer: Box<dyn EventWriter> = match (options.profile, options.format) {
+        (Some(_), Some(EventFormat::Text | EventFormat::Csv)) => {
+            return Err(Failure::Usage("--profile writes one JSON object per line: leave -f out".to_owned()));
+        }
+        (Some(profile), _) => {
+            let profile = match profile {
+                EventProfile::Timesketch => Profile::Timesketch,
+                EventProfile::Ecs => Profile::Ecs,
+            };
+            Box::new(ProfileWriter { profile, names, without_time: 0 })
+        }
+        (None, None | Some(EventFormat::Text)) => Box::new(TextWriter { names }),
+        (None, Some(EventFormat::Ndjson)) => Box::new(NdjsonWriter { names }),
+        (None, Some(EventFormat::Csv)) => Box::new(CsvWriter { names }),
     };
     let walked = stream_output(&options.output, |out| {
         writer.begin(out)?;
@@ -61,6 +73,10 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
         if let Some(redacted) = writer.redacted() {
             let _ = writeln!(io::stderr(), "outofports: {redacted}");
         }
+    }
+    if writer.left_out() > 0 && !common.quiet {
+        let count = counted(writer.left_out(), "event");
+        let _ = writeln!(io::stderr(), "outofports: {count} without a time: left out");
     }
     let damaged = walked.damaged;
     let bytes = traces.iter().map(|trace| trace.bytes().len() as u64).sum();

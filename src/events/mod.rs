@@ -7,6 +7,7 @@
 
 mod filter;
 mod owners;
+mod profiles;
 mod providers;
 mod redact;
 mod write;
@@ -31,6 +32,7 @@ use crate::time::FileTime;
 
 pub use self::filter::{Filter, ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
 pub use self::owners::{Beyond, OwnerSource, Owners, RecordOwner};
+pub use self::profiles::{Profile, ProfileWriter};
 pub use self::providers::{Ambiguous, Providers};
 pub use self::write::{CsvWriter, EventWriter, Names, NdjsonWriter, TextWriter};
 

@@ -35,6 +35,11 @@ pub trait EventWriter {
     /// What writing says.
     fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()>;
 
+    /// How many events this form has no place for: those without a time.
+    fn left_out(&self) -> u64 {
+        0
+    }
+
     /// What was replaced and what was kept, as a sentence; `None` where nothing was to be.
     fn redacted(&self) -> Option<String> {
         None
@@ -140,7 +145,7 @@ pub struct Names {
 }
 
 impl Names {
-    fn redacted(&self) -> Option<String> {
+    pub(super) fn redacted(&self) -> Option<String> {
         self.pseudonyms.as_ref().map(Pseudonyms::account)
     }
 
@@ -154,7 +159,7 @@ impl Names {
     }
 
     /// An event as it is to be written.
-    fn row<'p>(&'p mut self, event: &'p Event<'_>) -> Row<'p> {
+    pub(super) fn row<'p>(&'p mut self, event: &'p Event<'_>) -> Row<'p> {
         let Self { traces, side_inputs, pseudonyms } = self;
         let (trace, log) = match &event.origin {
             Origin::Record { trace, .. } => (traces.get(*trace), None),
@@ -286,7 +291,7 @@ fn joined<'f>(fields: impl Iterator<Item = (&'f str, impl Display)>) -> String {
 
 /// The fields of an event.
 #[derive(Debug)]
-enum Fields<'e> {
+pub(super) enum Fields<'e> {
     /// Of a payload.
     Decoded(Cow<'e, FieldValues>),
     /// As a log shows them.
@@ -322,22 +327,22 @@ fn write_row<const N: usize>(out: &mut dyn Write, cells: [Cow<'_, str>; N]) -> i
 
 /// An event as programs see it. Described in `SCHEMA.md` of the reports.
 #[derive(Debug, Default, Serialize)]
-struct Row<'e> {
+pub(super) struct Row<'e> {
     time: Option<FileTime>,
-    trace: Option<&'e str>,
+    pub(super) trace: Option<&'e str>,
     cpu: Option<u16>,
-    pid: Option<u32>,
-    tid: Option<u32>,
-    owner_pid: Option<u32>,
-    owner_image: Option<Cow<'e, str>>,
-    owner_source: Option<&'static str>,
+    pub(super) pid: Option<u32>,
+    pub(super) tid: Option<u32>,
+    pub(super) owner_pid: Option<u32>,
+    pub(super) owner_image: Option<Cow<'e, str>>,
+    pub(super) owner_source: Option<&'static str>,
     kind: &'static str,
-    provider: Option<&'e str>,
-    guid: Option<String>,
-    id: Option<u16>,
-    version: Option<u8>,
-    name: Option<String>,
-    fields: Option<Fields<'e>>,
+    pub(super) provider: Option<&'e str>,
+    pub(super) guid: Option<String>,
+    pub(super) id: Option<u16>,
+    pub(super) version: Option<u8>,
+    pub(super) name: Option<String>,
+    pub(super) fields: Option<Fields<'e>>,
     leftover_bytes: Option<usize>,
     missing: Option<String>,
     /// Where the schema is from, or why there is none.
@@ -352,7 +357,7 @@ struct Row<'e> {
     offset: Option<u64>,
     /// The log, and the number of the entry in it; absent where a trace tells of the event.
     #[serde(skip_serializing_if = "Option::is_none")]
-    log: Option<&'e str>,
+    pub(super) log: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log_record: Option<u64>,
 }

@@ -10,6 +10,7 @@ use super::wording::{known_by, machine, name, per_minute, percent, percent_of, p
 use super::{ProcessRow, Report};
 use crate::diagnosis::alternatives::Standing;
 use crate::event::base_name;
+use crate::net::Protocol;
 use crate::words::{counted, grouped, shown};
 
 /// How much is written.
@@ -28,6 +29,15 @@ impl Default for Extent {
     }
 }
 
+/// Fewer sockets or connects than this to one address are nothing to look at first.
+const NOTABLE: u64 = 100;
+
+/// Destinations shown.
+const DESTINATIONS: usize = 10;
+
+/// Holders of an outage that are named.
+const HOLDERS_OF_OUTAGE: usize = 3;
+
 /// Room for the sentence that says what was left out.
 const CLOSING_BYTES: usize = 1_000;
 
@@ -37,12 +47,35 @@ const CLOSING_BYTES: usize = 1_000;
 ///
 /// What writing says.
 pub fn write(report: &Report, extent: Extent, out: &mut dyn Write) -> io::Result<()> {
-    let page = Page { report, top: extent.top.max(1) };
+    out.write_all(document(report, extent).as_bytes())
+}
+
+fn document(report: &Report, extent: Extent) -> String {
+    let room = extent.bytes.saturating_sub(CLOSING_BYTES);
+    let mut top = extent.top.max(1);
+    let mut page = Page { report, top };
     let mut document = page.open();
+    // Fewer rows rather than none of what comes behind them.
+    while document.len() > room && top > 1 {
+        top /= 2;
+        page = Page { report, top };
+        document = page.open();
+    }
     let mut left_out = Vec::new();
+    if document.len() > room {
+        let end = document.get(..room).or_else(|| document.get(..room.saturating_sub(3)));
+        let lines = end.and_then(|part| part.rfind("\n\n")).unwrap_or(0);
+        document.truncate(lines);
+        // What was cut may have been within a block of code.
+        if document.matches("\n   ```").count() % 2 == 1 {
+            document.push_str("\n   ```");
+        }
+        document.push('\n');
+        left_out.push("the rest of the steps");
+    }
     for (title, body) in page.folded() {
         let part = format!("\n<details>\n<summary>{title}</summary>\n\n{body}\n</details>\n");
-        if document.len() + part.len() + CLOSING_BYTES <= extent.bytes {
+        if document.len() + part.len() <= room {
             document.push_str(&part);
         } else {
             left_out.push(title);
@@ -53,8 +86,11 @@ pub fn write(report: &Report, extent: Extent, out: &mut dyn Write) -> io::Result
         document.push_str(&format!("\nLeft out for its length: {what}. The JSON report has it.\n"));
     }
     let tool = &report.tool;
-    document.push_str(&format!("\n{} {}\n", tool.name, tool.version));
-    out.write_all(document.as_bytes())
+    document.push_str(&format!(
+        "\n{} {}. `{} explain CODE` says what a status, an error, an event id or a code of the JSON report means.\n",
+        tool.name, tool.version, tool.name
+    ));
+    document
 }
 
 struct Page<'r> {
@@ -82,7 +118,8 @@ impl Page<'_> {
             text.push_str(&format!("- But {}\n", plain(doubt)));
         }
         for hint in self.report.hints().0 {
-            text.push_str(&format!("- Known: {}. Source: {}\n", plain(&hint.text), plain(&hint.sources.join(", "))));
+            let sources: Vec<String> = hint.sources.iter().map(|source| link(source)).collect();
+            text.push_str(&format!("- Known: {}. Source: {}\n", plain(&hint.text), sources.join(", ")));
         }
         text.push('\n');
         for trace in &self.report.traces {
@@ -94,7 +131,13 @@ impl Page<'_> {
         }
         self.who_holds(&mut text);
         self.who_suffered(&mut text);
-        self.pools(&mut text);
+        // Where to, or when: whichever the inputs tell.
+        let third = self.destinations().filter(|_| self.has_notable_destination());
+        let third = third.map(|table| ("Connected to", table));
+        let third = third.or_else(|| self.outages().map(|table| ("When it was out of ports", table)));
+        if let Some((title, table)) = third {
+            text.push_str(&format!("## {title}\n\n{table}"));
+        }
         self.next(&mut text);
         text
     }
@@ -178,12 +221,58 @@ impl Page<'_> {
         table.write(sufferers.len(), text);
     }
 
-    fn pools(&self, text: &mut String) {
-        let pools = &self.report.pools;
-        if pools.is_empty() {
-            return;
+    /// Whether so many sockets or connects go to one address that it is a trace of the cause.
+    fn has_notable_destination(&self) -> bool {
+        self.report.destinations.iter().any(|row| row.sockets.max(row.connects) >= NOTABLE)
+    }
+
+    /// Remote addresses, those of most sockets and connects first.
+    fn destinations(&self) -> Option<String> {
+        let rows = &self.report.destinations;
+        let mut table =
+            Table::new(&["Remote address", "-Port", "State", "-Sockets (last listing)", "-Connects (trace)"]);
+        for row in rows.iter().take(self.top.min(DESTINATIONS)) {
+            table.row(&[
+                row.remote.map_or_else(|| "any".to_owned(), |remote| code(&remote.to_string())),
+                row.port.map_or_else(|| "any".to_owned(), |port| port.to_string()),
+                row.state.as_deref().map(plain).unwrap_or_default(),
+                grouped(row.sockets),
+                grouped(row.connects),
+            ]);
         }
-        text.push_str("## Pools\n\n");
+        table.finished(rows.len())
+    }
+
+    /// Spans without a free port, each with its largest holder.
+    fn outages(&self) -> Option<String> {
+        let (report, zone) = (self.report, self.report.zone);
+        let name_of_zone = zone.name();
+        let mut table = Table::new(&[
+            &format!("First ({name_of_zone})"),
+            &format!("Last ({name_of_zone})"),
+            "Pool",
+            "-Failures",
+            "Largest holders",
+        ]);
+        for outage in report.outages.iter().take(self.top) {
+            let holders = outage.holders.iter().take(HOLDERS_OF_OUTAGE).filter_map(|holder| {
+                let row = self.process(holder.process)?;
+                Some(format!("{} (PID {}): {}", code(&name(row)), pid(row), counted(holder.ports.into(), "port")))
+            });
+            let holders: Vec<String> = holders.collect();
+            table.row(&[
+                zone.date_and_time(outage.first),
+                format!("{}{}", zone.date_and_time(outage.last), if outage.lasts { ", to the end" } else { "" }),
+                report.pools.get(outage.pool).map(|pool| plain(&pool.name())).unwrap_or_default(),
+                grouped(outage.failures),
+                holders.join(", "),
+            ]);
+        }
+        table.finished(report.outages.len())
+    }
+
+    fn pools(&self) -> Option<String> {
+        let pools = &self.report.pools;
         let mut table =
             Table::new(&["Pool", "Ports", "-Size", "-In use at most", "-Explained", "-Failed binds", "State"]);
         for pool in pools.iter().take(self.top) {
@@ -197,7 +286,39 @@ impl Page<'_> {
                 state_word(pool.state).to_owned(),
             ]);
         }
-        table.write(pools.len(), text);
+        table.finished(pools.len())
+    }
+
+    /// What failed and what is held at local addresses.
+    fn addresses(&self) -> Option<String> {
+        let rows = &self.report.addresses;
+        let mut table = Table::new(&["Local address", "Protocol", "-Failed binds", "-Ports held at the end"]);
+        for row in rows.iter().take(self.top) {
+            table.row(&[
+                row.local_address.as_deref().map_or_else(|| "not told".to_owned(), code),
+                row.protocol.map(Protocol::name).unwrap_or_default().to_owned(),
+                grouped(row.bind_failures),
+                grouped(row.ports_held),
+            ]);
+        }
+        table.finished(rows.len())
+    }
+
+    /// Dynamic ports in use at local addresses, as a script counted them.
+    fn address_use(&self) -> Option<String> {
+        let rows = &self.report.address_use;
+        let mut table = Table::new(&["Local address", "-Counts", "-First", "-Last", "-Peak", "-Of"]);
+        for row in rows.iter().take(self.top) {
+            table.row(&[
+                code(&row.local_address.to_string()),
+                row.samples.to_string(),
+                grouped(row.first.into()),
+                grouped(row.last.into()),
+                grouped(row.peak.into()),
+                grouped(row.max.into()),
+            ]);
+        }
+        table.finished(rows.len())
     }
 
     fn next(&self, text: &mut String) {
@@ -240,12 +361,6 @@ impl Page<'_> {
             let lines = report.ruled_out.iter().filter(|alternative| alternative.standing == standing);
             add(title, lines.map(|alternative| plain(&shown(&alternative.text))).collect());
         }
-        let outages = report.outages.iter().map(|outage| {
-            let zone = report.zone;
-            let (first, last) = (zone.date_and_time(outage.first), zone.date_and_time(outage.last));
-            format!("{first} to {last} {}: {}", zone.name(), counted(outage.failures, "failure"))
-        });
-        add("When", outages.collect());
         add("Evidence", self.evidence());
         let files = report.side_inputs.iter().map(|side| {
             let used = if side.used { "" } else { ", not used" };
@@ -253,6 +368,17 @@ impl Page<'_> {
             format!("{} ({}{used}){note}", code(base_name(&side.path)), side.kind)
         });
         add("Side files", files.collect());
+        let tables = [
+            ("Pools", self.pools()),
+            ("Connected to", self.destinations().filter(|_| !self.has_notable_destination())),
+            ("When it was out of ports", self.outages().filter(|_| self.has_notable_destination())),
+            ("Local addresses", self.addresses()),
+            ("In use by local address", self.address_use()),
+        ];
+        let tables = tables.into_iter().filter_map(|(title, table)| Some((title, table?)));
+        // Behind what speaks for and against the verdict.
+        let at = parts.iter().take_while(|(title, _)| *title == "How sure").count();
+        parts.splice(at..at, tables);
         parts
     }
 
@@ -305,6 +431,13 @@ impl Table {
         self.rows += 1;
     }
 
+    /// The table, and how many of `all` rows it does not show; `None` where there is none.
+    fn finished(self, all: usize) -> Option<String> {
+        let mut text = String::new();
+        self.write(all, &mut text);
+        (all > 0).then_some(text)
+    }
+
     /// Writes the table, and how many of `all` rows it does not show.
     fn write(self, all: usize, text: &mut String) {
         if self.rows > 0 {
@@ -318,9 +451,25 @@ impl Table {
     }
 }
 
+/// An address of the program's own tables, as a link; what is none stays text.
+fn link(source: &str) -> String {
+    if source.starts_with("https://") && !source.contains(['<', '>', ' ']) {
+        format!("<{source}>")
+    } else {
+        plain(source)
+    }
+}
+
+/// Characters of a name that are shown.
+const NAME_CHARACTERS: usize = 200;
+
 /// A code span, whatever is in the text: no link, no markup, no end before its end.
 fn code(text: &str) -> String {
-    let text = shown(text);
+    let mut text = shown(text);
+    if let Some((end, _)) = text.char_indices().nth(NAME_CHARACTERS) {
+        text.truncate(end);
+        text.push('…');
+    }
     if text.trim().is_empty() {
         return String::new();
     }
@@ -347,7 +496,7 @@ const BREAK: &str = "<!-- -->";
 
 /// A sentence in which nothing is markup: signs are escaped, and what readers turn into links is broken.
 fn plain(text: &str) -> String {
-    let text = shown(text);
+    let text = shown(text.trim_start());
     let mut safe = String::with_capacity(text.len() + 16);
     for (at, character) in text.char_indices() {
         match character {
@@ -370,9 +519,14 @@ fn plain(text: &str) -> String {
             _ => safe.push(character),
         }
     }
-    // A list or a heading begins at the start alone.
-    match safe.chars().next() {
-        Some('-' | '+' | '=') => format!("\\{safe}"),
+    // A list or a heading begins at the start alone; a list with numbers too.
+    let digits = safe.chars().take_while(char::is_ascii_digit).count();
+    match (safe.chars().next(), safe.get(digits..).and_then(|rest| rest.chars().next())) {
+        (Some('-' | '+' | '='), _) => format!("\\{safe}"),
+        (_, Some('.' | ')')) if digits > 0 => {
+            safe.insert(digits, '\\');
+            safe
+        }
         _ => safe,
     }
 }
@@ -390,6 +544,8 @@ mod tests {
         assert_eq!(plain("https://a.b"), "https:<!-- -->//a.b");
         assert_eq!(plain("see www.a.b, @team #12"), "see www<!-- -->.a.b, @<!-- -->team #<!-- -->12");
         assert_eq!(plain("- a"), "\\- a");
+        assert_eq!((plain("1. a"), plain("12) a"), plain("12 a")), ("1\\. a".into(), "12\\) a".into(), "12 a".into()));
+        assert_eq!(code(&"x".repeat(4000)).chars().count(), NAME_CHARACTERS + 3);
         let mut table = Table::new(&["a"]);
         table.row(&[code("a|b")]);
         assert!(table.text.ends_with("| `a\\|b` |\n"));
