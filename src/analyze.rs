@@ -60,6 +60,8 @@ pub struct Analyzed {
     pub unusable: Vec<NotUsed>,
     /// Everything could be used: nothing is unusable, no trace is damaged.
     pub is_complete: bool,
+    /// Files that sentences of the report may name: inputs, traces, and what was not used.
+    pub names: Vec<String>,
     /// Traces read.
     pub traces: usize,
     /// Their size, unpacked, in bytes.
@@ -137,7 +139,7 @@ fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progr
         logs,
         notes,
     }));
-    Ok(Analyzed { report, unusable, is_complete, traces: count, bytes })
+    Ok(Analyzed { report, unusable, is_complete, names: contents.names(), traces: count, bytes })
 }
 
 /// The state of the machine, and the providers that each trace names.

@@ -1,9 +1,10 @@
 //! Options and help texts. Touches no file.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::case::NamedSideFile;
 use crate::events::{ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
@@ -32,11 +33,14 @@ Exit codes:
   10, 11, 20  with --fail-on-verdict: ports were exhausted, nearly so, the inputs cannot tell
 
 Examples:
-  outofports analyze server.etl
+  outofports server.etl
   outofports analyze nettrace.cab -f json -o report.json
   outofports analyze case-folder/ --tasklist tasklist.txt
   outofports events server.etl -f ndjson
-  outofports info server.etl";
+  outofports info server.etl
+  outofports explain 10055
+
+A subcommand left out before an existing file means analyze.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -51,11 +55,31 @@ pub enum Command {
     Live(Live),
     /// Collect a trace and what a trace cannot tell into one archive, to analyze elsewhere; needs an administrator
     Collect(Collect),
+    /// Say what a code, a status, a Winsock error or an event id means and what to do about it; without CODE, list them
+    Explain(Explain),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man(Man),
+}
+
+impl Cli {
+    /// The arguments with the subcommand `analyze` before the first, where that is a file and no subcommand.
+    pub fn with_subcommand(mut arguments: Vec<OsString>) -> Vec<OsString> {
+        let Some(first) = arguments.get(1) else { return arguments };
+        let is_named =
+            |command: &clap::Command| command.get_name_and_visible_aliases().iter().any(|name| first == *name);
+        let is_known = first == "help" || Self::command().get_subcommands().any(is_named);
+        if !is_known && !first.to_string_lossy().starts_with('-') && Path::new(first).exists() {
+            arguments.insert(1, "analyze".into());
+        }
+        arguments
+    }
 }
 
 /// `analyze`.
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = ANALYZE_HELP)]
 pub struct Analyze {
     /// Traces (.etl, also .gz and .zst), report cabinets (.cab), .zip archives, folders and side files of one case; - for
     /// standard input
@@ -74,6 +98,10 @@ pub struct Analyze {
     /// Write the table NAME as CSV (default: processes)
     #[arg(long, value_enum, value_name = "NAME")]
     pub table: Option<CsvTable>,
+
+    /// Write JSON in one line
+    #[arg(long)]
+    pub compact: bool,
 
     /// Side files by name.
     #[command(flatten)]
@@ -100,10 +128,25 @@ pub struct Analyze {
     #[arg(long)]
     pub fail_on_verdict: bool,
 
+    /// What is replaced.
+    #[command(flatten)]
+    pub redaction: Redaction,
+
     /// Options of all commands.
     #[command(flatten)]
     pub common: Common,
 }
+
+const ANALYZE_HELP: &str = "\
+Exit codes: 0 report complete, 1 report written but some input could not be used, 2 no report
+
+Examples:
+  outofports analyze server.etl
+  outofports analyze case-folder/ -o report.txt -o report.json -o report.md
+  outofports analyze server.etl --netstat netstat.txt --tasklist tasklist.txt --tz server
+  outofports analyze server.etl --since 2026-11-14T09:10:00Z --until 2026-11-14T09:20:00Z
+  outofports analyze server.etl -f csv --table holders
+  outofports analyze server.etl -f json --compact >> reports.ndjson";
 
 /// Side files by name. Inputs are recognised too; a file that is named here must hold what the option says.
 #[derive(Debug, Args)]
@@ -196,6 +239,10 @@ pub struct Events {
     #[command(flatten)]
     pub output: Output,
 
+    /// What is replaced.
+    #[command(flatten)]
+    pub redaction: Redaction,
+
     /// Options of all commands.
     #[command(flatten)]
     pub common: Common,
@@ -209,6 +256,7 @@ Examples:
 
 /// `info`.
 #[derive(Debug, Args)]
+#[command(after_help = INFO_HELP)]
 pub struct Info {
     /// Traces (.etl, also .gz and .zst), report cabinets (.cab), .zip archives or folders; - for standard input
     #[arg(value_name = "INPUT", required = true)]
@@ -222,10 +270,20 @@ pub struct Info {
     #[command(flatten)]
     pub output: Output,
 
+    /// What is replaced.
+    #[command(flatten)]
+    pub redaction: Redaction,
+
     /// Options of all commands.
     #[command(flatten)]
     pub common: Common,
 }
+
+const INFO_HELP: &str = "\
+Examples:
+  outofports info server.etl
+  outofports info nettrace.cab -f json -o info.json
+  outofports info case-folder/";
 
 /// `live`.
 #[derive(Debug, Args)]
@@ -314,6 +372,28 @@ Examples:
   outofports collect --out case.zip
   outofports analyze case.zip";
 
+/// What is replaced before anything is written.
+#[derive(Debug, Args)]
+pub struct Redaction {
+    /// Replace names of hosts, users, files and services that are not Windows', IP and MAC addresses, SIDs and texts by names
+    /// that stand for them; ports, counts, times, builds and image names stay. --redact=images replaces image names too
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "names")]
+    pub redact: Option<Redact>,
+
+    /// Derive the names of --redact from the bytes of FILE, so that they are the same in every run with that file
+    #[arg(long, value_name = "FILE", requires = "redact")]
+    pub redact_key: Option<PathBuf>,
+}
+
+/// How much is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Redact {
+    /// All but image names
+    Names,
+    /// Image names too
+    Images,
+}
+
 /// How the text report looks.
 #[derive(Debug, Args)]
 pub struct Look {
@@ -372,6 +452,70 @@ fn parse_zone(text: &str) -> Result<TimeZone, String> {
 
 /// The narrowest text report, in columns.
 pub const NARROWEST: usize = 60;
+
+/// `explain`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_HELP)]
+pub struct Explain {
+    /// A code of a report, an NTSTATUS (0xC0000209, STATUS_TOO_MANY_ADDRESSES), a Winsock error (10055) or an event id (4231)
+    #[arg(value_name = "CODE", allow_negative_numbers = true)]
+    pub codes: Vec<String>,
+
+    /// Print the JSON Schema of the report that analyze -f json writes
+    #[arg(long, conflicts_with_all = ["codes", "format"])]
+    pub schema: bool,
+
+    /// Write as FORMAT
+    #[arg(short, long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub format: ExplainFormat,
+
+    /// Where output goes.
+    #[command(flatten)]
+    pub output: Output,
+
+    /// Color the text output
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+const EXPLAIN_HELP: &str = "\
+Exit codes: 0 everything is explained, 2 no report has such a code
+
+Examples:
+  outofports explain
+  outofports explain 10055
+  outofports explain unexplained_ports 4231 -f markdown
+  outofports explain --schema -o schema.json";
+
+/// `completions`.
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS_HELP)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  outofports completions bash > ~/.local/share/bash-completion/completions/outofports
+  outofports completions zsh > ~/.zfunc/_outofports
+  outofports completions fish > ~/.config/fish/completions/outofports.fish
+  outofports completions powershell >> $PROFILE";
+
+/// `man`.
+#[derive(Debug, Args)]
+#[command(after_help = MAN_HELP)]
+pub struct Man {
+    /// Write all pages to files in DIR: outofports.1, and one for each subcommand
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+const MAN_HELP: &str = "\
+Examples:
+  outofports man | man -l -
+  outofports man --out ~/.local/share/man/man1";
 
 /// Where output goes, of commands that write one.
 #[derive(Debug, Args)]
@@ -504,6 +648,17 @@ pub enum InfoFormat {
     /// For people
     Text,
     /// For programs
+    Json,
+}
+
+/// Formats of `explain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For people
+    Text,
+    /// For tickets and pages
+    Markdown,
+    /// For programs: an array of objects
     Json,
 }
 

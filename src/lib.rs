@@ -8,7 +8,7 @@
 //! 4. [`pipeline`] reads buffers on all threads and puts their events into one order by time.
 //! 5. [`machine`] follows processes, sockets and ports through the events.
 //! 6. [`diagnosis`] says what that means: verdict, holders, other causes, what to do next.
-//! 7. [`report`] turns the diagnosis into plain data and prints it: text, JSON, CSV. [`info`] does so for what a file holds.
+//! 7. [`report`] turns the diagnosis into plain data and prints it: text, Markdown, HTML, JSON, CSV. [`info`] does so for what a file holds.
 //! 8. `etw-schema` decodes any event whose schema is known, [`events`] lists events one by one.
 //! 9. [`live`] takes events from a session on the running machine instead of a file, and asks the machine what no trace tells.
 //!

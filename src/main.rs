@@ -1,5 +1,6 @@
 //! The `outofports` program: see the library of the same name.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -9,7 +10,7 @@ use outofports::commands::{self, Failure};
 
 fn main() -> ExitCode {
     outofports::foreign::install_hook();
-    match commands::run(&Cli::parse()) {
+    match commands::run(&Cli::parse_from(Cli::with_subcommand(arguments()))) {
         Ok(outcome) => ExitCode::from(outcome.exit_code()),
         Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -19,4 +20,12 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The arguments; those of Windows with patterns such as `*.etl` replaced by the files that they match.
+fn arguments() -> Vec<OsString> {
+    #[cfg(windows)]
+    return wild::args_os().collect();
+    #[cfg(not(windows))]
+    std::env::args_os().collect()
 }

@@ -425,6 +425,7 @@ fn what_lies_around_a_trace_changes_its_report_by_notes_alone() {
         let told = notes(report);
         assert!(told.iter().any(|note| parts.iter().all(|part| note.contains(part))), "{parts:?}: {told:#?}");
     };
+    println!("as a folder:\n{}", notes(&report).join("\n"));
     has(&report, &["closed: ", "denied", "not used"]);
     has(&report, &["secret.zip/server.etl: is encrypted"]);
     has(&report, &["WindowsUpdate.etl: the session lost 1,000 events and 7 buffers"]);
@@ -452,6 +453,7 @@ fn what_lies_around_a_trace_changes_its_report_by_notes_alone() {
     let zip = root.path().join("case.zip");
     std::fs::write(&zip, crate::inputs::zip(&packed)).unwrap();
     let report = json_of(&[&zip], 0);
+    println!("as a zip:\n{}", notes(&report).join("\n"));
     is_alike(&report);
     has(&report, &["is encrypted"]);
     has(&report, &["WindowsUpdate.etl: the session lost 1,000 events and 7 buffers"]);

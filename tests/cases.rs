@@ -327,15 +327,19 @@ fn a_report_does_not_replace_its_trace() {
 }
 
 #[test]
-fn a_list_without_a_trace_is_a_report_that_cannot_tell_and_no_information() {
+fn a_list_without_a_trace_is_a_report_that_cannot_tell_and_has_no_events() {
     let folder = scratch();
     write_scenario("names-tasklist", folder.path());
     let list = folder.path().join("tasklist.txt");
     let ran = run(["analyze".as_ref(), list.as_os_str(), "-f".as_ref(), "json".as_ref()]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(ran.json()["verdict"]["reasons"][0]["code"], "no_trace");
-    let ran = run(["info".as_ref(), list.as_os_str()]);
+    let ran = run(["events".as_ref(), list.as_os_str()]);
     assert_eq!((ran.code, ran.stderr.contains("no trace among the inputs")), (2, true), "{ran:?}");
+    let ran = run(["info".as_ref(), list.as_os_str(), "-f".as_ref(), "json".as_ref()]);
+    let answers = &ran.json()["answers"];
+    let told = ["bind_failures", "process_names", "holders"].map(|name| answers[name]["answer"].clone());
+    assert_eq!((ran.code, told), (0, ["no", "yes", "no"].map(Value::from)), "{ran:?}");
 }
 
 #[test]

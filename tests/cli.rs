@@ -211,6 +211,9 @@ fn help_texts_are_reviewed() {
         ("help-info", "info --help"),
         ("help-live", "live --help"),
         ("help-collect", "collect --help"),
+        ("help-explain", "explain --help"),
+        ("help-completions", "completions --help"),
+        ("help-man", "man --help"),
     ] {
         insta::assert_snapshot!(name, command_columns(arguments));
     }

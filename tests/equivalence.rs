@@ -7,7 +7,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
     let folder = scratch();
     for name in ["shuffled-64cpu", "compressed", "multi-provider"] {
         let (trace, _) = write_scenario(name, folder.path());
-        for format in ["json", "csv", "text"] {
+        for format in ["json", "csv", "text", "html"] {
             let with = |threads: &str| {
                 let arguments = ["analyze".as_ref(), trace.as_os_str(), "-f".as_ref(), format.as_ref()];
                 let ran = run(arguments.into_iter().chain(["--threads".as_ref(), threads.as_ref()]));

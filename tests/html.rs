@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use outofports::report::Report;
+use outofports::time::{FileTime, Zone};
 use outofports::words::{grouped, shown};
 use outofports::{Case, Format, NoProgress, Options};
 use scraper::{ElementRef, Html, Selector};
 use serde_json::Value;
 
 /// Cases of each kind of verdict and of each kind of table.
-const CASES: [&str; 18] = [
+const CASES: [&str; 19] = [
     "leak",
     "farm",
     "five-hundred",
@@ -26,6 +27,7 @@ const CASES: [&str; 18] = [
     "churn-time-wait",
     "one-local-address",
     "two-pools-two-outages",
+    "twelve-outages",
     "heavy-load",
     "handles-only",
     "listing-alone-leak",
@@ -123,7 +125,8 @@ fn prints(text: &str, value: &Value, time: Option<&str>) -> bool {
         }
         Value::Number(number) => {
             let number = number.as_f64().unwrap();
-            is_percent_of(text, number) || text == format!("{number:+.0}") || text == format!("{number:+.1}")
+            let text = text.replace(',', "");
+            is_percent_of(&text, number) || text == format!("{number:+.0}") || text == format!("{number:+.1}")
         }
         Value::String(string) => {
             text == shown(string)
@@ -208,6 +211,7 @@ fn it_says_what_the_text_report_says() {
         let page = Html::parse_document(&written(report, Format::Html));
         let body = text_of(page.select(&select("body")).next().unwrap());
         let mut told = report.answer();
+        told.extend(report.counted_sentence());
         told.extend(report.first_doubts().into_iter().map(str::to_owned));
         for step in report.first_steps().into_iter().chain(report.next_steps()) {
             told.extend([step.text]);
@@ -245,6 +249,28 @@ fn links_lead_somewhere_and_every_code_is_explained() {
             }
         }
     }
+}
+
+#[test]
+fn times_are_in_the_zone_asked_for() {
+    let mut report = REPORTS["twelve-outages"].clone();
+    report.zone = Zone::ahead(-90).unwrap();
+    report.traces[0].time_zone_bias_minutes = Some(-60);
+    let page = Html::parse_document(&written(&report, Format::Html));
+    let html = page.root_element();
+    assert_eq!((html.attr("data-zone"), html.attr("data-server")), (Some("-90"), Some("60")));
+    for time in page.select(&select("time")) {
+        let (exact, text) = (time.attr("datetime").unwrap(), text_of(time));
+        let told: FileTime = report.timeline[0].start;
+        if exact == told.to_string() {
+            assert!([report.zone.clock(told), report.zone.date_and_time(told)].contains(&text), "{exact}: {text}");
+        }
+    }
+    let zones: BTreeSet<String> = page.select(&select(".zone")).map(text_of).collect();
+    assert_eq!(zones, BTreeSet::from(["UTC-1:30".to_owned()]));
+    assert!(page.select(&select("text[data-form=minute]")).any(|label| text_of(label) == "08:00"));
+    let body = text_of(page.select(&select("body")).next().unwrap());
+    assert!(report.answer().iter().all(|sentence| body.contains(sentence)));
 }
 
 /// Names as an attacker would choose them.

@@ -85,10 +85,10 @@ fn a_large_listing_stops_in_the_middle_of_its_lines() {
     let head = "<table><tr><th>LocalPort</th><th>State</th><th>OwningProcess</th></tr>";
     let zipped = crate::inputs::zip(&[("netstat.txt", listing.as_bytes())]);
     for (name, bytes, least) in [
-        ("netstat.txt", listing.clone().into_bytes(), 60),
+        ("netstat.txt", listing.clone().into_bytes(), 40),
         ("sockets.json", format!("[{}]", objects.join(",\n")).into_bytes(), 20),
         ("sockets.html", format!("{head}{}</table>", cells.join("\n")).into_bytes(), 20),
-        ("case.zip", zipped, 60),
+        ("case.zip", zipped, 40),
     ] {
         let case = outofports::Case::from_bytes(name, bytes);
         let analyze = |progress: &StopAfter| outofports::analyze(&case, &outofports::Options::default(), progress);

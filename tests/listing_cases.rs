@@ -1,5 +1,5 @@
 //! Listings that people posted, rebuilt: where the folder of cases is at hand, what the report says of each is held against what
-//! is right, and written as a table to `target/tmp/side-cases.md`.
+//! is right, and written as a table to `target/tmp/side-cases.md`; traces that were read wrong to `target/tmp/trace-cases.md`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -202,6 +202,7 @@ fn what_people_posted_is_read_right() {
             wrong.push(format!("{name}: missing {missing:?}, surplus {surplus:?}: {said}"));
         }
     }
+    println!("{table}");
     std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("side-cases.md"), table).unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -224,5 +225,97 @@ fn every_file_of_the_cases_is_named_by_a_test() {
     for entry in std::fs::read_dir(&folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(named.iter().any(|known| known.split('/').next() == Some(&name)), "{name} is compared with nothing");
+    }
+}
+
+#[test]
+fn a_folder_names_its_files_that_hold_nothing_known_in_one_line() {
+    let Some(folder) = folder() else { return };
+    let scratch = crate::common::scratch();
+    std::fs::copy(crate::common::fixtures().join("synthetic/leak.etl"), scratch.path().join("leak.etl")).unwrap();
+    let listings = ["62-handle-v.csv", "66-SRV01_TCP_EndPointViewer.csv", "71-System.csv"];
+    for name in listings {
+        std::fs::copy(folder.join(name), scratch.path().join(name)).unwrap();
+    }
+    for name in ["settings.json", "readme.md"] {
+        std::fs::write(scratch.path().join(name), "{\"a\": 1}\n").unwrap();
+    }
+    let (report, _) = analyze(&[scratch.path().to_owned()]).unwrap();
+    let told = crate::traces::notes(&report);
+    let named: Vec<_> =
+        told.iter().filter(|note| note.contains("settings.json") || note.contains("readme.md")).collect();
+    assert_eq!(named.len(), 1, "{told:#?}");
+    assert!(named[0].starts_with("2 files hold nothing that is known here; not used: "), "{named:?}");
+    let sides = report["side_inputs"].as_array().unwrap();
+    for name in listings {
+        assert!(sides.iter().any(|side| side["path"].as_str().unwrap().ends_with(name)), "{name}: {sides:#?}");
+        assert!(!told.iter().any(|note| note.contains(name)), "{name}: {told:#?}");
+    }
+}
+
+#[test]
+fn a_process_with_few_ports_is_no_holder_on_the_first_screen() {
+    let Some(folder) = folder() else { return };
+    let (report, text) = analyze(&[folder.join("04-netstat-ano-pl-852-timewait.txt")]).unwrap();
+    let holder = &report["holders"][0];
+    assert!(holder["share_of_pool"].as_f64().unwrap() < 0.001, "{holder}");
+    let screen = text.split("WHO HOLDS").next().unwrap();
+    assert!(screen.contains("TIME_WAIT") && !screen.contains("2840"), "{screen}");
+}
+
+/// What a report says of traces, in one line: verdict, doubts, each trace, what could not be read, processes with images.
+fn summary_of_traces(report: &Value) -> String {
+    let verdict = &report["verdict"];
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let mut said = format!("{} {}", text(&verdict["state"]), text(&verdict["confidence"]));
+    for reason in verdict["reasons"].as_array().unwrap() {
+        let _ = write!(said, ", {}", text(&reason["code"]));
+    }
+    for trace in report["traces"].as_array().unwrap() {
+        let name = text(&trace["path"]);
+        let (wrapped, closed) = (&trace["wrapped"], &trace["closed_cleanly"]);
+        let _ = write!(said, "; {} wrapped {wrapped} closed {closed}", name.rsplit('/').next().unwrap_or(&name));
+    }
+    let _ = write!(said, "; malformed {}", report["coverage"]["records_malformed"]);
+    for process in report["processes"].as_array().unwrap().iter().filter(|process| !process["image"].is_null()) {
+        let _ = write!(said, "; {} {}", process["pid"], text(&process["image"]));
+    }
+    for note in report["coverage"]["notes"].as_array().unwrap() {
+        let note = text(note);
+        let _ = write!(said, "; {}", note.rsplit('/').next().unwrap_or(&note));
+    }
+    said
+}
+
+const TRACES: &[Known] = &[
+    Known("s15-tcpip-tracelogging-1195.etl", &["not_seen", "no_failures"], &["exhausted", "tcpip_refusals"]),
+    Known("s9-live-circular.etl", &["wrapped false closed false", "not_closed"], &["wrapped true", "overwritten"]),
+    Known("s2-end-before-start.etl", &["closed true", "clock_set_back", "set back"], &["not_closed", "not closed"]),
+    Known("s8-short-string.etl", &["malformed 0", "1234 leaky.exe", "1236 odd.exe"], &[]),
+    Known("suffixed", &["NetTrace.etl.001", "other.etl", "exhausted high"], &["not used"]),
+];
+
+#[test]
+fn traces_that_were_read_wrong_are_read_right() {
+    let Some(folder) = folder().map(|folder| folder.with_file_name("traces")) else { return };
+    let mut table = "| file | what the report says | right |\n| --- | --- | --- |\n".to_owned();
+    let mut wrong = Vec::new();
+    for Known(name, must, must_not) in TRACES {
+        let ran =
+            crate::common::run(["analyze".as_ref(), "-f".as_ref(), "json".as_ref(), folder.join(name).as_os_str()]);
+        assert_eq!(ran.code, 0, "{name}: {}", ran.stderr);
+        let said = summary_of_traces(&ran.json());
+        let is_right = must.iter().all(|part| said.contains(part)) && !must_not.iter().any(|part| said.contains(part));
+        let _ = writeln!(table, "| {name} | {said} | {} |", if is_right { "yes" } else { "no" });
+        if !is_right {
+            wrong.push(format!("{name}: {said}"));
+        }
+    }
+    println!("{table}");
+    std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("trace-cases.md"), table).unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(TRACES.iter().any(|Known(known, ..)| *known == name), "{name} is compared with nothing");
     }
 }

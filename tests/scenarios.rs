@@ -77,7 +77,10 @@ fn agree_over_time(name: &str, report: &Value) {
         for (number, step) in steps.iter().enumerate() {
             let occupied = parts.iter().map(|part| part[number]).sum::<u64>() + set_aside;
             if place == 0 && report["verdict"]["pool"] == index {
-                assert_eq!(step["occupied"], occupied.min(count), "{name}: step {number}");
+                let at_end = step["occupied"].as_u64().unwrap();
+                let failed = numbers(&told["failures"])[number] > 0;
+                let is_right = if failed { occupied.min(count) >= at_end } else { occupied.min(count) == at_end };
+                assert!(is_right, "{name}: step {number}: {occupied} and {at_end}");
             }
             assert!(hidden[number] == 0 || hidden[number] + occupied == count, "{name}: step {number}");
         }

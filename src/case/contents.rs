@@ -71,6 +71,8 @@ pub struct Contents {
     pub unusable: Vec<NotUsed>,
     /// What else is to be known about the inputs, a sentence each.
     pub notes: Vec<String>,
+    /// Files that the notes name, as they name them.
+    pub named_in_notes: Vec<String>,
     pub(super) inputs: Vec<Named>,
 }
 
@@ -101,6 +103,14 @@ enum Use {
 }
 
 impl Contents {
+    /// Every name of a file that a report may say: inputs, traces, what was not used, and what notes name.
+    pub fn names(&self) -> Vec<String> {
+        let inputs = self.inputs.iter().map(|input| &input.label);
+        let traces = self.traces.iter().map(|trace| &trace.path);
+        let unusable = self.unusable.iter().map(|not_used| &not_used.path);
+        inputs.chain(traces).chain(unusable).chain(&self.named_in_notes).cloned().collect()
+    }
+
     /// Opens everything that a case names. What cannot be used is noted.
     ///
     /// # Errors
@@ -177,6 +187,7 @@ impl Opening<'_> {
             self.not_usable(path, reason);
         } else if reason != Reason::Stopped {
             self.contents.notes.push(format!("{path}: {reason}; not used"));
+            self.contents.named_in_notes.push(path);
         }
     }
 
@@ -194,6 +205,7 @@ impl Opening<'_> {
         self.contents
             .notes
             .push(format!("{count} {holds} nothing that this program knows; not used: {}{more}", names.join(", ")));
+        self.contents.named_in_notes.extend(names);
     }
 
     fn add_file(&mut self, path: &Path, kind: InputKind, named: bool) -> Result<Use, Reason> {
@@ -375,6 +387,7 @@ impl Opening<'_> {
             self.contents
                 .notes
                 .push(format!("{}: only the first {most} files and folders in it were looked at", label(folder)));
+            self.contents.named_in_notes.push(label(folder));
         }
         if before == (self.contents.traces.len(), self.useful_side_files()) {
             return Err(Reason::EmptyFolder);

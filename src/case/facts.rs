@@ -8,6 +8,7 @@ use crate::time::FileTime;
 
 /// One trace, as its header and its buffers tell it.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TraceSummary {
     /// As it is named in the report: the path, for a member of an archive behind that of the archive.
     pub path: String,

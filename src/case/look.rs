@@ -163,7 +163,14 @@ fn text_start(start: &[u8]) -> Vec<u8> {
 /// A brace or bracket that something of JSON follows: a name, a number, another bracket.
 fn looks_like_json(text: &[u8]) -> bool {
     let behind = text.get(1..).unwrap_or_default().trim_ascii_start();
-    matches!(behind.first(), Some(b'"' | b'{' | b'[' | b']' | b'}' | b'0'..=b'9' | b'-'))
+    // `[14:03] somebody said` is a line of a chat.
+    let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
+    let after = behind.iter().find(|byte| !is_part(byte) && !byte.is_ascii_whitespace());
+    match behind.first() {
+        Some(b'"' | b'{' | b'[' | b']' | b'}') => true,
+        Some(b'0'..=b'9' | b'-') => matches!(after, Some(b',' | b']') | None),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -181,6 +188,8 @@ mod tests {
         assert_eq!(of(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), Some(Look::Image));
         assert_eq!(of(b"{\"state\": \"exhausted\"}"), Some(Look::Json));
         assert_eq!(of(b"[the server hangs]"), Some(Look::Text));
+        assert_eq!(of(b"[14:03] bob: the server hangs"), Some(Look::Text));
+        assert_eq!(of(b"[1, 2]"), Some(Look::Json));
         assert_eq!(of(b"  <?xml version=\"1.0\"?><a/>"), Some(Look::Xml));
         assert_eq!(
             of(&utf16("<?xml version=\"1.0\"?><WindowsPerformanceRecorder Version=\"1\"/>")),

@@ -33,6 +33,7 @@ pub(crate) const COLLECTED: &str = "collected.log";
 
 /// What an input is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum InputKind {

@@ -66,6 +66,7 @@ pub(super) fn expected(kind: Kind) -> &'static str {
 
 /// A side file: what it is, and whether it could be used. A file that holds several kinds has an entry for each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SideInput {
     /// Path.
     pub path: String,
@@ -218,8 +219,9 @@ impl Opening<'_> {
         let found = bytes.recognise(path, self.encoding, self.progress);
         let promised = Kind::promised_by(path);
         if found.is_empty() {
+            let Some(kind) = promised else { return false };
             let why = self.why_not(bytes, &found);
-            return promised.is_some_and(|kind| self.tell_promised(path, &Reason::NotOfKind(kind, why).to_string()));
+            return self.tell_promised(path, &Reason::NotOfKind(kind, why).to_string());
         }
         // Folders hold logs of all kinds.
         let says_something = |found: &Recognised| {
@@ -249,6 +251,7 @@ impl Opening<'_> {
         match self.used.files.entry(bytes.fingerprint(path)) {
             Entry::Occupied(same) => {
                 self.contents.notes.push(format!("{path}: the same as {}; read once", same.get()));
+                self.contents.named_in_notes.extend([path.to_owned(), same.get().clone()]);
                 self.used.copies += 1;
                 return;
             }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::writing::{Target, refuse_to_overwrite, set_zone, tell, tell_speed, warn, write_reports};
-use super::{Failure, Outcome, case_of};
+use super::{Failure, Outcome, case_of, redaction};
 use crate::Options;
 use crate::cli::Analyze;
 use crate::diagnosis::state::State;
@@ -13,11 +13,12 @@ use crate::terminal::with_bar;
 pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
-    let targets = Target::all(&options.output, options.format, options.table)?;
+    let targets = Target::all(&options.output, options.format, options.table, options.compact)?;
     let side = options.side.named();
     let named = side.iter().map(|side| side.path.clone());
     refuse_to_overwrite(&options.output, &options.inputs.iter().cloned().chain(named).collect::<Vec<_>>())?;
     targets.iter().try_for_each(Target::check_writable)?;
+    let names = redaction::names(&options.redaction)?;
     let case = case_of(&options.inputs, side).with_encoding(options.side.encoding);
     let window = Window { since: options.since, until: options.until };
     if window.since.zip(window.until).is_some_and(|(since, until)| since > until) {
@@ -25,6 +26,9 @@ pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
     }
     let how = Options { threads: common.threads(), pool: options.pool, window };
     let mut analyzed = with_bar(common.is_silent(), |progress| crate::analyze(&case, &how, progress))?;
+    if let Some(mut names) = names {
+        analyzed.report.redact(&mut names, &analyzed.names);
+    }
     let remark = set_zone(&mut analyzed.report, options.look.tz);
     write_reports(&targets, common.color, &options.look, &analyzed.report)?;
     warn(common, &analyzed.unusable);

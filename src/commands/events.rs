@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use super::writing::{refuse_to_overwrite, stream_output, tell_speed, warn};
-use super::{Failure, Outcome, case_of};
+use super::{Failure, Outcome, case_of, redaction};
 use crate::case::Error;
 use crate::case::{Contents, Opened};
 use crate::cli::{EventFormat, Events};
-use crate::events::{self, Beyond, CsvWriter, EventWriter, Filter, NdjsonWriter, Paths, TextWriter, Walked};
+use crate::events::{self, Beyond, CsvWriter, EventWriter, Filter, Names, NdjsonWriter, TextWriter, Walked};
 use crate::pipeline::Threads;
 use crate::terminal::with_bar;
 use crate::words::counted;
@@ -17,6 +17,7 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
     refuse_to_overwrite(&options.output.output, &options.inputs)?;
+    let pseudonyms = redaction::names(&options.redaction)?;
     let threads = Threads::start(common.threads()).map_err(Error::from)?;
     let case = case_of(&options.inputs, Vec::new());
     let contents = with_bar(common.is_silent(), |progress| Contents::open(&case, progress)).map_err(Error::from)?;
@@ -25,7 +26,7 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
         return Err(Error::NothingToRead { unusable, notes }.into());
     }
     let (paths, traces): (Vec<_>, Vec<_>) = opened.into_iter().map(|opened| (opened.path, opened.trace)).unzip();
-    let paths = Paths::new(paths, &contents.side_inputs);
+    let names = Names::new(paths, &contents.side_inputs, pseudonyms);
     let filter = Filter {
         all: options.all,
         providers: options.provider.clone(),
@@ -43,9 +44,9 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     let learned = learned.map_err(Error::from)?;
     let choice = learned.choose(&filter).map_err(|ambiguous| Failure::Usage(ambiguous.to_string()))?;
     let mut writer: Box<dyn EventWriter> = match options.format {
-        EventFormat::Text => Box::new(TextWriter),
-        EventFormat::Ndjson => Box::new(NdjsonWriter { paths }),
-        EventFormat::Csv => Box::new(CsvWriter { paths }),
+        EventFormat::Text => Box::new(TextWriter { names }),
+        EventFormat::Ndjson => Box::new(NdjsonWriter { names }),
+        EventFormat::Csv => Box::new(CsvWriter { names }),
     };
     let walked = stream_output(&options.output, |out| {
         writer.begin(out)?;
@@ -56,6 +57,9 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
         let not_listed = contents.side.afd_logs.iter().map(|log| log.entries.saturating_sub(log.used)).sum();
         for remark in remarks(&filter, &walked, learned.owners.as_ref().map(|owners| owners.beyond), not_listed) {
             let _ = writeln!(io::stderr(), "outofports: {remark}");
+        }
+        if let Some(redacted) = writer.redacted() {
+            let _ = writeln!(io::stderr(), "outofports: {redacted}");
         }
     }
     let damaged = walked.damaged;

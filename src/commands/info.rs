@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::writing::{refuse_to_overwrite, sentence_width, tell_speed, warn, write_output};
-use super::{Failure, Outcome, case_of};
+use super::{Failure, Outcome, case_of, redaction};
 use crate::case::Error;
 use crate::case::{Contents, Input, Opened};
 use crate::cli::{Info, InfoFormat};
@@ -16,6 +16,7 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
     refuse_to_overwrite(&options.output.output, &options.inputs)?;
+    let mut pseudonyms = redaction::names(&options.redaction)?;
     let threads = Threads::start(common.threads()).map_err(Error::from)?;
     let case = case_of(&options.inputs, Vec::new());
     let contents = with_bar(common.is_silent(), |progress| Contents::open(&case, progress)).map_err(Error::from)?;
@@ -25,7 +26,10 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
             return Err(Error::NothingToRead { unusable, notes }.into());
         }
         let names: Vec<String> = case.inputs.iter().map(Input::label).collect();
-        let document = info::WithoutTrace::new(&names, &contents.side_inputs, &contents.side, notes);
+        let mut document = info::WithoutTrace::new(&names, &contents.side_inputs, &contents.side, notes);
+        if let Some(pseudonyms) = &mut pseudonyms {
+            document.redact(pseudonyms, &contents.names());
+        }
         write_output(&options.output, common.color, options.format == InfoFormat::Text, |out, columns| match options
             .format
         {
@@ -42,8 +46,11 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
         };
         traces.iter().map(read).collect::<Result<Vec<_>, _>>()
     });
-    let (documents, coverages): (Vec<_>, Vec<_>) = read.map_err(Error::from)?.into_iter().unzip();
+    let (mut documents, coverages): (Vec<_>, Vec<_>) = read.map_err(Error::from)?.into_iter().unzip();
     let is_complete = unusable.is_empty() && coverages.iter().all(crate::pipeline::coverage::Coverage::is_whole);
+    if let Some(pseudonyms) = &mut pseudonyms {
+        documents.iter_mut().for_each(|document: &mut info::Info| document.redact(pseudonyms, &contents.names()));
+    }
     write_output(&options.output, common.color, options.format == InfoFormat::Text, |out, columns| {
         match options.format {
             InfoFormat::Text => documents.iter().enumerate().try_for_each(|(number, document)| {

@@ -20,7 +20,7 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
         poll: !options.no_poll,
     };
     let outputs: Vec<PathBuf> = options.output.output.iter().cloned().collect();
-    let targets = Target::all(&outputs, options.format, None)?;
+    let targets = Target::all(&outputs, options.format, None, false)?;
     // Better now than after the capture.
     targets.iter().try_for_each(Target::check_writable)?;
     let is_silent = options.common.is_silent();

@@ -2,9 +2,12 @@
 
 mod analyze;
 mod events;
+mod explain;
 mod failure;
 mod info;
 mod live;
+mod redaction;
+mod shell;
 mod writing;
 
 use std::path::PathBuf;
@@ -50,6 +53,9 @@ pub fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Command::Info(options) => info::info(options),
         Command::Live(options) => live::live(options),
         Command::Collect(options) => live::collect(options),
+        Command::Explain(options) => explain::explain(options),
+        Command::Completions(options) => shell::completions(options),
+        Command::Man(options) => shell::man(options),
     }
 }
 

@@ -48,9 +48,11 @@ impl Target {
         paths: &[PathBuf],
         format: Option<ReportFormat>,
         table: Option<CsvTable>,
+        compact: bool,
     ) -> Result<Vec<Self>, Failure> {
         let report_format = |format| match (report_format(format), table) {
             (Format::Csv, Some(table)) => Format::CsvTable(table.of_report()),
+            (Format::Json, _) if compact => Format::JsonLine,
             (format, _) => format,
         };
         let named = |path: &PathBuf| {
@@ -67,6 +69,11 @@ impl Target {
         }
         if table.is_some() && !targets.iter().any(Self::is_csv) {
             return Err(Failure::Usage("--table is for CSV: add -f csv, or an --output that ends in .csv".to_owned()));
+        }
+        if compact && !targets.iter().any(|target| target.format == Format::JsonLine) {
+            return Err(Failure::Usage(
+                "--compact is for JSON: add -f json, or an --output that ends in .json".to_owned(),
+            ));
         }
         Ok(targets)
     }

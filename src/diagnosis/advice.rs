@@ -29,6 +29,7 @@ pub use situation::{Accused, Named, NamedHolder, NamedImage, Situation};
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Recommendation {
     /// Which.
     pub code: RecommendationCode,

@@ -12,6 +12,7 @@ pub use symptoms::{OtherFailures, Symptoms};
 
 /// What is known about another cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// It is not the cause.
@@ -24,6 +25,7 @@ pub enum Standing {
 
 /// Another cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Alternative {
     /// Which.
     pub code: AlternativeCode,

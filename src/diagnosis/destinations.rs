@@ -18,6 +18,7 @@ const MAX_DESTINATIONS: usize = 20;
 
 /// What sockets are connected to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CaseDestination {
     /// Remote address; `None` where a listing is grouped by port alone.
     pub remote: Option<IpAddr>,
@@ -93,6 +94,7 @@ pub(super) fn destinations(findings: &Findings, side: &SideFacts) -> Vec<CaseDes
 
 /// Dynamic ports in use at one local address, over the counts of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AddressUse {
     /// Index into the side files.
     pub source: SourceId,

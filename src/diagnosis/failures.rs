@@ -8,6 +8,7 @@ use crate::status::{NtStatus, shares_low_word_only};
 
 /// Failures in numbers.
 #[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Failures {
     /// Bind completions with 0xC0000209; the sum over all processes.
     pub binds: u64,
@@ -30,6 +31,7 @@ pub struct Failures {
 
 /// One status that operations failed with.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StatusRow {
     /// The status, never success nor pending.
     pub status: NtStatus,

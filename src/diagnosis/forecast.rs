@@ -15,6 +15,7 @@ use crate::time::FileTime;
 
 /// A pool that fills: how much is left, and until when at the present rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Forecast {
     /// Ports left when the trace ended.
     pub free: u32,

@@ -28,6 +28,7 @@ use crate::time::FileTime;
 
 /// How it is known that a process holds ports (`E`, failures alone, names no holder and is never used here).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum HolderEvidence {
     /// A listing of sockets.
     A,
@@ -116,6 +117,8 @@ pub struct PoolOutage {
     pub failures: u64,
     /// It goes on when the trace ends.
     pub lasts: bool,
+    /// It goes on when the trace ends, and nothing tells of a port that was free since its last failure.
+    pub is_full_at_end: bool,
     /// Who held ports then, most first.
     pub holders: Vec<(Subject, u32)>,
 }

@@ -25,6 +25,7 @@ use crate::time::FileTime;
 
 /// How well a known cause is founded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
     /// Microsoft documents it.
@@ -48,6 +49,7 @@ impl Trust {
 
 /// A known cause that fits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Known {
     /// Which, as the table has it.
     pub code: &'static str,
@@ -59,7 +61,34 @@ pub struct Known {
     pub trust: Trust,
     /// Where it is from: addresses, or names of pages.
     #[serde(serialize_with = "joined")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub source: Vec<&'static str>,
+}
+
+/// An entry of the table as it can be read without a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownCause {
+    /// Stable.
+    pub code: &'static str,
+    /// What others saw.
+    pub text: &'static str,
+    /// What helped.
+    pub fix: &'static str,
+    /// How well that is founded.
+    pub trust: Trust,
+    /// Addresses, or names of pages.
+    pub sources: &'static [&'static str],
+}
+
+/// All entries of the table.
+pub fn known_table() -> impl Iterator<Item = KnownCause> {
+    CAUSES.iter().map(|cause| KnownCause {
+        code: cause.code,
+        text: cause.text,
+        fix: cause.fix,
+        trust: cause.trust,
+        sources: cause.sources,
+    })
 }
 
 /// As one text.

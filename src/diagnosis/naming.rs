@@ -24,6 +24,7 @@ use crate::words::shown;
 
 /// One process: a PID and a life span.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProcessRow {
     /// Process id; `None` for what belongs to nobody known.
     pub pid: Option<u32>,
@@ -101,6 +102,7 @@ impl ProcessRow {
 
 /// A remote address that a process connected to.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Destination {
     /// Address and port, as `192.0.2.7:443` or `[2001:db8::7]:443`.
     pub remote: String,

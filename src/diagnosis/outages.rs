@@ -18,6 +18,8 @@ pub struct OutageOutcome {
     pub failures: u64,
     /// It goes on when the trace ends.
     pub lasts: bool,
+    /// It goes on when the trace ends, and nothing tells of a port that was free since its last failure.
+    pub is_full_at_end: bool,
     /// Who held ports then, most first, five at most.
     pub holders: Vec<OutageHolder>,
 }
@@ -47,6 +49,7 @@ pub(super) fn outages(conclusion: &Conclusion, rows: &Rows) -> Vec<OutageOutcome
             last: outage.last,
             failures: outage.failures,
             lasts: outage.lasts,
+            is_full_at_end: outage.is_full_at_end,
             holders: outage.holders.iter().filter_map(holder).collect(),
         }
     };

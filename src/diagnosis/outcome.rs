@@ -120,7 +120,7 @@ pub(super) fn pools(
 
 /// Ports that a pool has left at the end of the traces, or where there is none, by the listings.
 fn left_at_end(pool: &PoolFinding, timeline: &Steps) -> Option<u32> {
-    if pool.outage.is_some_and(|outage| outage.lasts) {
+    if pool.outage.is_some_and(|outage| outage.is_full_at_end) {
         return Some(0);
     }
     let is_hidden = pool.state == Some(State::Exhausted) && !pool.is_explained();

@@ -1,4 +1,7 @@
 //! Pools and failures step by step, as the timeline has them: who held how much when, and who failed when.
+//!
+//! A pool is told as it was at the end of a step, or where it was fuller then, at a failure in it: an outage is shorter than
+//! many a step.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +14,9 @@ use super::outcome::PoolOutcome;
 use super::pools::PoolFinding;
 use super::state::State;
 use super::suspect::Suspect;
+use crate::machine::levels::Level;
 use crate::machine::owner::Owner;
+use crate::machine::pool_key::PoolKey;
 use crate::machine::timeline::{Step, Steps};
 use crate::time::FileTime;
 
@@ -30,7 +35,7 @@ const MAX_VICTIMS: usize = 20;
 /// A pool without failures is of interest from this part of it on (one in ten).
 const NOTABLE_SHARE: u32 = 10;
 
-/// A pool over time: a number for each step of the timeline, at its end.
+/// A pool over time: a number for each step of the timeline, at its end, or where it was fuller then, at a failure in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolOverTime {
     /// Index into the pools.
@@ -130,9 +135,9 @@ impl Course<'_> {
 
     fn pool(&self, index: usize) -> Option<PoolOverTime> {
         let finding = &self.pools.get(index)?.finding;
-        let level = |step: &Step| level(step, finding.key).map(|level| (level.held, level.time_wait, level.occupied));
+        let one = |step: &Step| fullest(step, finding.key).map(|level| (level.held, level.time_wait, level.occupied));
         let levels: Vec<(u32, u32, u32)> =
-            self.timeline.steps.iter().map(|step| level(step).unwrap_or_default()).collect();
+            self.timeline.steps.iter().map(|step| one(step).unwrap_or_default()).collect();
         let failures: Vec<u64> =
             self.timeline.steps.iter().map(|step| step.failed_in.get(&finding.key).copied().unwrap_or(0)).collect();
         if levels.iter().all(|(_, _, occupied)| *occupied == 0) && failures.iter().all(|count| *count == 0) {
@@ -168,21 +173,22 @@ impl Course<'_> {
         let is_counted = finding.refuted.is_none() && !finding.is_not_understood();
         let length = self.timeline.seconds.saturating_mul(FileTime::SECOND);
         let mut end = self.timeline.start;
-        let mut is_full_at_next_end = || {
+        let of_step = |(step, occupied): (&Step, u32)| {
+            let start = end;
             end = FileTime(end.0.saturating_add(length));
-            let goes_on = |outage: &&OutageOutcome| outage.first <= end && (outage.last >= end || outage.lasts);
-            is_counted && self.outages.iter().filter(|outage| outage.pool == index).any(|outage| goes_on(&outage))
+            let until = if is_at_failure(step, finding.key) { start } else { end };
+            let is_in = |outage: &OutageOutcome| outage.first <= end && (outage.last >= until || outage.is_full_at_end);
+            let is_full = is_counted && self.outages.iter().filter(|outage| outage.pool == index).any(is_in);
+            if is_full { finding.range.count.saturating_sub(occupied) } else { 0 }
         };
-        told.occupied()
-            .map(|occupied| if is_full_at_next_end() { finding.range.count.saturating_sub(occupied) } else { 0 })
-            .collect()
+        self.timeline.steps.iter().zip(told.occupied()).map(of_step).collect()
     }
 
     /// Ports of each holder, those with most at one time first.
     fn series(&self, finding: &PoolFinding, of: impl Fn(usize) -> Option<HolderIndex>) -> Vec<HolderOverTime> {
         let mut series: BTreeMap<HolderIndex, Vec<u32>> = BTreeMap::new();
         for (number, step) in self.timeline.steps.iter().enumerate() {
-            for (owner, ports) in level(step, finding.key).map(|level| level.largest.as_slice()).unwrap_or_default() {
+            for (owner, ports) in fullest(step, finding.key).map(|level| level.largest.as_slice()).unwrap_or_default() {
                 if let Some(holder) = self.row(*owner).and_then(&of) {
                     let of_holder = series.entry(holder).or_insert_with(|| vec![0; self.timeline.steps.len()]);
                     if let Some(sum) = of_holder.get_mut(number) {
@@ -232,6 +238,17 @@ impl Course<'_> {
     }
 }
 
+/// How full a pool was at the end of a step, or at a failure in it.
+fn fullest(step: &Step, pool: PoolKey) -> Option<&Level> {
+    if is_at_failure(step, pool) { step.level_at_failure(pool) } else { level(step, pool) }
+}
+
+/// Whether a pool was no less full at a failure in a step than at its end.
+fn is_at_failure(step: &Step, pool: PoolKey) -> bool {
+    let at_end = level(step, pool).map_or(0, |level| level.occupied);
+    step.level_at_failure(pool).is_some_and(|level| level.occupied >= at_end)
+}
+
 impl PoolOverTime {
     fn others(&self) -> Vec<u32> {
         let of_holders = |step: usize| self.holders.iter().filter_map(move |holder| holder.ports.get(step));
@@ -240,7 +257,7 @@ impl PoolOverTime {
         self.held.iter().enumerate().map(rest).collect()
     }
 
-    /// What is known to be in use at the end of each step.
+    /// What is known to be in use in each step.
     fn occupied(&self) -> impl Iterator<Item = u32> {
         let sum = |((held, waits), transport): ((&u32, &u32), &u32)| {
             held.saturating_add(*waits).saturating_add(*transport).saturating_add(self.set_aside)

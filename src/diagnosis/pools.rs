@@ -87,6 +87,8 @@ pub struct SpeakingOutage {
     pub failures: u64,
     /// It goes on when the trace ends.
     pub lasts: bool,
+    /// It goes on when the trace ends, and nothing tells of a port that was free since its last failure.
+    pub is_full_at_end: bool,
 }
 
 /// Of 100 ports of a full pool so many must be explained, or holders are missing (field.md §3.3: about 70).
@@ -310,7 +312,7 @@ mod tests {
         PoolFinding {
             state: Some(State::Exhausted),
             explained,
-            outage: Some(SpeakingOutage { first: at(first), last: at(last), failures, lasts }),
+            outage: Some(SpeakingOutage { first: at(first), last: at(last), failures, lasts, is_full_at_end: lasts }),
             ..PoolFinding::new(PoolKey::new(Protocol::Tcp, family), DEFAULT_RANGE)
         }
     }

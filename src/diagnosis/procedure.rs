@@ -18,6 +18,7 @@ use crate::side::facts::{HandleCount, ListedOwner, SideFacts, SocketListing, Tcp
 /// Sockets by state, and handles, of one process as the last listing of each file shows them; where several files list a
 /// process, the larger counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProcedureRow {
     /// Process id; `None` for sockets whose owner is not listed.
     pub pid: Option<u32>,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// The verdict's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// At least one bind or connect failed because no local port was free.
@@ -20,6 +21,7 @@ pub enum State {
 
 /// How far to trust the state. The order is from more to less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     /// Direct evidence, nothing lost or damaged, owners known from socket creation, EPROCESS, or a reliable record header.

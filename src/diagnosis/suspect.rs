@@ -33,6 +33,7 @@ pub enum Suspect {
 
 /// Ports in TIME_WAIT, as the first screen tells of them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Waiting {
     /// Index into the pools.
     pub pool: usize,
@@ -48,6 +49,7 @@ pub struct Waiting {
 
 /// Sockets of a process whose ports nothing tells.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SocketsOnly {
     /// Index into the processes.
     pub process: usize,
@@ -66,6 +68,7 @@ impl SocketsOnly {
 
 /// What counts sockets whose ports nothing tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CountedBy {
     /// `handle -a afd`: handles to AFD.

@@ -9,6 +9,7 @@ use crate::time::FileTime;
 
 /// An entry of an event log.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SystemEventRow {
     /// When it was logged, UTC.
     pub time: FileTime,

@@ -9,6 +9,7 @@ use super::pools::{PoolFinding, share};
 
 /// Ports of a full pool that nothing explains.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UnexplainedRow {
     /// Index into the pools.
     pub pool: usize,

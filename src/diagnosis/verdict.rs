@@ -13,6 +13,7 @@ pub use rules::{EXPLAINED_PERCENT, RULES, Rule};
 
 /// Why the verdict is what it is: a stable code, and a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reason {
     /// The code, from [`RULES`].
     pub code: ReasonCode,

@@ -8,6 +8,7 @@
 mod filter;
 mod owners;
 mod providers;
+mod redact;
 mod write;
 
 use std::io;
@@ -31,7 +32,7 @@ use crate::time::FileTime;
 pub use self::filter::{Filter, ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
 pub use self::owners::{Beyond, OwnerSource, Owners, RecordOwner};
 pub use self::providers::{Ambiguous, Providers};
-pub use self::write::{CsvWriter, EventWriter, NdjsonWriter, Paths, TextWriter};
+pub use self::write::{CsvWriter, EventWriter, Names, NdjsonWriter, TextWriter};
 
 /// An event, ready to be written.
 #[derive(Debug)]

@@ -8,12 +8,13 @@ use etl_parser::{ExtendedItem, ExtendedValue, Record};
 use etw_schema::{DecodedEvent, FieldValues, NotDecoded, Sid, hexadecimal};
 use serde::{Serialize, Serializer};
 
-use super::{Event, Origin, RecordOwner, id_of, kind_name};
+use super::{Event, Origin, id_of, kind_name, redact};
 use crate::case::SideInput;
 use crate::event::LoggedEvent;
 use crate::report::csv::cell;
 use crate::report::json::spelled_out;
 use crate::time::FileTime;
+use crate::words::pseudonyms::Pseudonyms;
 use crate::words::shown;
 
 /// Writes events, one line each.
@@ -33,15 +34,27 @@ pub trait EventWriter {
     ///
     /// What writing says.
     fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()>;
+
+    /// What was replaced and what was kept, as a sentence; `None` where nothing was to be.
+    fn redacted(&self) -> Option<String> {
+        None
+    }
 }
 
 /// For people: time, processor, process and thread, owner, provider, id, name, fields.
 #[derive(Debug, Default)]
-pub struct TextWriter;
+pub struct TextWriter {
+    /// What to call traces and logs, and what is in them.
+    pub names: Names,
+}
 
 impl EventWriter for TextWriter {
+    fn redacted(&self) -> Option<String> {
+        self.names.redacted()
+    }
+
     fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let row = Row::new(event);
+        let row = self.names.row(event);
         let time = event.time.map_or_else(|| "(no time)".to_owned(), |time| time.to_string());
         let id = |id: Option<u32>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
         write!(out, "{time} ")?;
@@ -51,13 +64,13 @@ impl EventWriter for TextWriter {
             (None, None) => {}
         }
         write!(out, "PID {} TID {} ", id(row.pid), id(row.tid))?;
-        match &event.owner {
-            Some(RecordOwner { pid: Some(pid), image, source }) => {
-                let image = image.map(|image| format!(" {}", quoted(image))).unwrap_or_default();
-                write!(out, "OWNER {pid}{image} ({}) ", source.as_str())?;
+        match (row.owner_source, row.owner_pid) {
+            (Some(source), Some(pid)) => {
+                let image = row.owner_image.as_ref().map(|image| format!(" {}", quoted(image))).unwrap_or_default();
+                write!(out, "OWNER {pid}{image} ({source}) ")?;
             }
-            Some(_) => write!(out, "OWNER unknown ")?,
-            None => {}
+            (Some(_), None) => write!(out, "OWNER unknown ")?,
+            (None, _) => {}
         }
         match (row.provider.or(row.guid.as_deref()), row.id) {
             (Some(provider), Some(id)) => write!(out, "{}/{id}", printed(provider))?,
@@ -67,14 +80,14 @@ impl EventWriter for TextWriter {
         if let Some(name) = &row.name {
             write!(out, " {}", printed(name))?;
         }
-        match row.fields {
+        match &row.fields {
             Some(Fields::Decoded(fields)) => {
                 for (name, value) in fields.iter() {
                     write!(out, " {}={}", printed(name), quoted(&value.to_string()))?;
                 }
             }
             Some(Fields::Shown(fields)) => {
-                for (name, value) in fields {
+                for (name, value) in fields.iter() {
                     write!(out, " {}={}", printed(name), quoted(value))?;
                 }
             }
@@ -115,41 +128,60 @@ fn table_cell(text: &str) -> Cow<'_, str> {
 /// Bytes that a line has beside its fields, about.
 const LINE_BYTES: usize = 512;
 
-/// The names of what tells of events.
+/// What to call what tells of events, and what events name.
 #[derive(Debug, Clone, Default)]
-pub struct Paths {
+pub struct Names {
     /// Of the traces, by number.
-    pub traces: Vec<String>,
+    traces: Vec<String>,
     /// Of the side inputs, by number.
-    pub side_inputs: Vec<String>,
+    side_inputs: Vec<String>,
+    /// What stands for names where these must not be told.
+    pseudonyms: Option<Pseudonyms>,
 }
 
-impl Paths {
-    /// Of these traces and side inputs.
-    pub fn new(traces: Vec<String>, side_inputs: &[SideInput]) -> Self {
-        Self { traces, side_inputs: side_inputs.iter().map(|input| input.path.clone()).collect() }
+impl Names {
+    fn redacted(&self) -> Option<String> {
+        self.pseudonyms.as_ref().map(Pseudonyms::account)
     }
 
-    /// Adds them to a row.
-    fn name<'p>(&'p self, event: &'p Event<'_>) -> Row<'p> {
+    /// Of these traces and side inputs, all of which `pseudonyms` replaces.
+    pub fn new(mut traces: Vec<String>, side_inputs: &[SideInput], mut pseudonyms: Option<Pseudonyms>) -> Self {
+        let mut side_inputs: Vec<String> = side_inputs.iter().map(|input| input.path.clone()).collect();
+        if let Some(pseudonyms) = &mut pseudonyms {
+            traces.iter_mut().chain(&mut side_inputs).for_each(|path| *path = pseudonyms.path(path));
+        }
+        Self { traces, side_inputs, pseudonyms }
+    }
+
+    /// An event as it is to be written.
+    fn row<'p>(&'p mut self, event: &'p Event<'_>) -> Row<'p> {
+        let Self { traces, side_inputs, pseudonyms } = self;
         let (trace, log) = match &event.origin {
-            Origin::Record { trace, .. } => (self.traces.get(*trace), None),
-            Origin::Entry(entry) => (None, self.side_inputs.get(entry.entry.source)),
+            Origin::Record { trace, .. } => (traces.get(*trace), None),
+            Origin::Entry(entry) => (None, side_inputs.get(entry.entry.source)),
         };
-        Row { trace: trace.map(String::as_str), log: log.map(String::as_str), ..Row::new(event) }
+        let mut row = Row { trace: trace.map(String::as_str), log: log.map(String::as_str), ..Row::new(event) };
+        if let Some(pseudonyms) = pseudonyms {
+            row.redact(pseudonyms);
+        }
+        row
     }
 }
 
 /// One JSON object on each line.
 #[derive(Debug, Default)]
 pub struct NdjsonWriter {
-    /// What to call traces and logs.
-    pub paths: Paths,
+    /// What to call traces and logs, and what is in them.
+    pub names: Names,
 }
 
 impl EventWriter for NdjsonWriter {
+    fn redacted(&self) -> Option<String> {
+        self.names.redacted()
+    }
+
     fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let row = self.paths.name(event);
+        let row = self.names.row(event);
         let bytes = match &event.origin {
             Origin::Record { record, .. } => record.bytes().len(),
             Origin::Entry(_) => 0,
@@ -164,8 +196,8 @@ impl EventWriter for NdjsonWriter {
 /// One row for each event, its fields in one column.
 #[derive(Debug, Default)]
 pub struct CsvWriter {
-    /// What to call traces and logs.
-    pub paths: Paths,
+    /// What to call traces and logs, and what is in them.
+    pub names: Names,
 }
 
 const COLUMNS: [&str; 21] = [
@@ -193,12 +225,16 @@ const COLUMNS: [&str; 21] = [
 ];
 
 impl EventWriter for CsvWriter {
+    fn redacted(&self) -> Option<String> {
+        self.names.redacted()
+    }
+
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
         write_row(out, COLUMNS.map(Cow::from))
     }
 
     fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let row = self.paths.name(event);
+        let row = self.names.row(event);
         let number = |number: Option<u64>| Cow::from(number.map(|number| number.to_string()).unwrap_or_default());
         let text = |text: Option<&str>| Cow::from(table_cell(text.unwrap_or_default()).into_owned());
         let fields = row.fields.as_ref().map(in_one_cell);
@@ -211,7 +247,7 @@ impl EventWriter for CsvWriter {
                 number(row.pid.map(u64::from)),
                 number(row.tid.map(u64::from)),
                 number(row.owner_pid.map(u64::from)),
-                text(row.owner_image),
+                text(row.owner_image.as_deref()),
                 row.owner_source.unwrap_or_default().into(),
                 text(row.provider),
                 row.guid.as_deref().unwrap_or_default().into(),
@@ -252,9 +288,9 @@ fn joined<'f>(fields: impl Iterator<Item = (&'f str, impl Display)>) -> String {
 #[derive(Debug)]
 enum Fields<'e> {
     /// Of a payload.
-    Decoded(&'e FieldValues),
+    Decoded(Cow<'e, FieldValues>),
     /// As a log shows them.
-    Shown(&'e [(String, String)]),
+    Shown(Cow<'e, [(String, String)]>),
 }
 
 impl Serialize for Fields<'_> {
@@ -293,7 +329,7 @@ struct Row<'e> {
     pid: Option<u32>,
     tid: Option<u32>,
     owner_pid: Option<u32>,
-    owner_image: Option<&'e str>,
+    owner_image: Option<Cow<'e, str>>,
     owner_source: Option<&'static str>,
     kind: &'static str,
     provider: Option<&'e str>,
@@ -343,6 +379,25 @@ enum Extended {
 }
 
 impl Extended {
+    /// Replaces what tells whose machine it is; counters, keys of one start of a machine and addresses of code may stay.
+    fn redact(&mut self, names: &mut Pseudonyms) {
+        match self {
+            Self::Sid(sid) => *sid = names.sentence(sid),
+            Self::ContainerId(id) | Self::ControlGuid(id) | Self::PsmKey(id) => *id = names.text(id),
+            Self::Other { data, .. } => *data = redact::length(data.len() / 2),
+            Self::RelatedActivityId(_)
+            | Self::SessionId(_)
+            | Self::Instance { .. }
+            | Self::Stack { .. }
+            | Self::PebsIndex(_)
+            | Self::PmcCounters(_)
+            | Self::EventKey(_)
+            | Self::ProcessStartKey(_)
+            | Self::QpcDelta(_)
+            | Self::StackKey { .. } => {}
+        }
+    }
+
     fn new(item: &ExtendedItem<'_>) -> Option<Self> {
         Some(match item.value() {
             ExtendedValue::TraceLoggingSchema(_) | ExtendedValue::ProviderTraits(_) => return None,
@@ -379,12 +434,36 @@ impl<'e> Row<'e> {
         Self {
             time: event.time,
             owner_pid: event.owner.and_then(|owner| owner.pid),
-            owner_image: event.owner.and_then(|owner| owner.image),
+            owner_image: event.owner.and_then(|owner| owner.image).map(Cow::Borrowed),
             owner_source: event.owner.map(|owner| owner.source.as_str()),
             provider: event.provider_name(),
             guid: event.provider.map(|guid| guid.to_string()),
             name: event.name(),
             ..row
+        }
+    }
+
+    /// Replaces what tells whose machine it is.
+    fn redact(&mut self, names: &mut Pseudonyms) {
+        if let Some(image) = &mut self.owner_image {
+            *image = names.image(image).into();
+        }
+        match &mut self.fields {
+            Some(Fields::Decoded(fields)) => *fields = Cow::Owned(redact::fields(fields, names)),
+            Some(Fields::Shown(fields)) => {
+                let redacted = fields.iter().map(|(name, value)| (name.clone(), redact::text(value, names)));
+                *fields = Cow::Owned(redacted.collect());
+            }
+            None => {}
+        }
+        if let Some(payload) = &mut self.payload {
+            *payload = redact::length(payload.len() / 2);
+        }
+        for problem in self.missing.iter_mut().chain(&mut self.problem) {
+            *problem = names.sentence(problem);
+        }
+        for item in &mut self.extended {
+            item.redact(names);
         }
     }
 
@@ -398,7 +477,7 @@ impl<'e> Row<'e> {
             kind: kind_name(record.kind()),
             id: id_of(record),
             version: record.version(),
-            fields: payload.map(|payload| Fields::Decoded(&payload.fields)),
+            fields: payload.map(|payload| Fields::Decoded(Cow::Borrowed(&payload.fields))),
             leftover_bytes: payload.map(|payload| payload.leftover_bytes),
             missing: payload.and_then(|payload| payload.missing.as_ref()).map(ToString::to_string),
             schema: decoded.as_ref().ok().map(|decoded| decoded.schema.source.name()),
@@ -417,7 +496,7 @@ impl<'e> Row<'e> {
             kind: "log_entry",
             id: Some(entry.id),
             version: Some(entry.version),
-            fields: Some(Fields::Shown(&entry.fields)),
+            fields: Some(Fields::Shown(Cow::Borrowed(&entry.fields))),
             schema: Some("event_log"),
             log_record: Some(entry.entry.record),
             ..Self::default()

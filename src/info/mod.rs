@@ -4,6 +4,7 @@ mod answers;
 mod beside;
 mod decoded;
 mod read;
+mod redact;
 mod text;
 mod without_trace;
 

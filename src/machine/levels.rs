@@ -22,8 +22,17 @@ pub struct Level {
     pub largest: Vec<(Owner, u32)>,
 }
 
+impl Level {
+    /// Somebody holds so many ports of it.
+    pub(super) fn add(&mut self, owner: Owner, ports: u32) {
+        if ports > 0 {
+            insert_largest(&mut self.largest, owner, ports);
+        }
+    }
+}
+
 /// The largest of several, most first; of equals the first owner.
-pub(super) fn insert_largest(largest: &mut Vec<(Owner, u32)>, owner: Owner, ports: u32) {
+fn insert_largest(largest: &mut Vec<(Owner, u32)>, owner: Owner, ports: u32) {
     let before = |known: &(Owner, u32)| (known.1, std::cmp::Reverse(known.0)) > (ports, std::cmp::Reverse(owner));
     let at = largest.partition_point(before);
     if at < LARGEST {

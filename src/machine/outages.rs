@@ -95,6 +95,11 @@ impl Outages {
         }
     }
 
+    /// Whether no port was given out since the last failure, when the pool has given out `given` ports.
+    pub(super) fn gave_none_since(&self, given: u64) -> bool {
+        self.last().is_some_and(|outage| outage.given == given)
+    }
+
     /// Whether the last one goes on at `end`, when the pool has given out `given` ports: the last failure is no more than a
     /// minute old, or in the ten minutes since no port was given out.
     pub fn lasts(&self, end: FileTime, given: u64) -> bool {
@@ -123,6 +128,7 @@ mod tests {
         assert_eq!(spans, [(at(0), at(400), 3), (at(470), at(471), 2)]);
         assert!(outages.lasts(at(1_000), 11) && !outages.lasts(at(1_100), 11));
         assert!(outages.lasts(at(500), 12) && !outages.lasts(at(540), 12));
+        assert!(outages.gave_none_since(11) && !outages.gave_none_since(12));
     }
 
     #[test]

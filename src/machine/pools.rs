@@ -44,6 +44,8 @@ pub struct Pool {
     pub given_twice_at_failure: u64,
     /// Gives since the last failure.
     gives_in_a_row: u32,
+    /// A port came back since the last failure.
+    released_since_failure: bool,
     /// The end of the trace.
     pub end: Option<Moment>,
 }
@@ -103,6 +105,7 @@ impl Pool {
             }
         };
         self.held = self.held.saturating_sub(u32::from(change.of_pool));
+        self.released_since_failure |= change.of_pool;
         if waits && change.of_pool {
             self.time_wait.released(port, owner, now);
         }
@@ -117,8 +120,15 @@ impl Pool {
         }
         self.failure_span = joined(self.failure_span, Some((time, time)));
         self.gives_in_a_row = 0;
+        self.released_since_failure = false;
         self.given_twice_at_failure = self.given_twice;
         self.outages.failed(time, self.binds_ok + taken);
+    }
+
+    /// Whether nothing tells of a port that was free since the last failure: none was given out, and none came back. `taken`
+    /// ports have been acquired so far below the sockets.
+    pub fn is_still_full(&self, taken: u64) -> bool {
+        !self.released_since_failure && self.outages.gave_none_since(self.binds_ok + taken)
     }
 
     /// Notes which port a bind that asked for any was given.

@@ -3,7 +3,7 @@
 use super::counts::BoundedCounts;
 use super::hold::Hold;
 use super::holding::Change;
-use super::levels::{Level, insert_largest};
+use super::levels::Level;
 use super::owner::{Owner, ProcessId};
 use super::pool_key::{Compartment, Compartments, POOLS, PoolKey};
 use super::pools::Pool;
@@ -192,6 +192,30 @@ impl Ports {
         }
         let what = if is_bind { Happening::BindFailure(owner, key) } else { Happening::ConnectFailure(owner, key) };
         self.count(what, time, processes);
+        if self.timeline.wants_failure(key) {
+            self.note_failure(key, time, processes);
+        }
+    }
+
+    /// Notes how full a pool is at a failure.
+    #[cold]
+    fn note_failure(&mut self, key: PoolKey, now: FileTime, processes: &ProcessTable) {
+        if let Some(mut level) = self.level(key, now) {
+            for (owner, tally) in processes.tallies().filter(|(_, tally)| tally.ports_held > 0) {
+                level.add(owner, tally.in_pool(key).ports);
+            }
+            self.timeline.note_failure(level);
+        }
+    }
+
+    /// How full a pool is, without its owners.
+    fn level(&mut self, key: PoolKey, now: FileTime) -> Option<Level> {
+        let range = self.range(key);
+        let added = self.transport.added(key, range, &self.pools);
+        let pool = self.pool(key)?;
+        let (held, time_wait) = (pool.held(), pool.time_wait.counts(now).0);
+        let occupied = held.saturating_add(time_wait).saturating_add(added);
+        Some(Level { pool: key, occupied, held, time_wait, largest: Vec::new() })
     }
 
     /// Connections and endpoints of processes that have ended are gone.
@@ -203,6 +227,12 @@ impl Ports {
     pub fn lasts(&self, key: PoolKey, end: FileTime) -> bool {
         let taken = self.transport.taken(key);
         self.get(key).is_some_and(|pool| pool.outages.lasts(end, pool.binds_ok + taken))
+    }
+
+    /// Whether the last outage of a pool goes on at the end, and nothing tells of a port that was free since its last failure.
+    pub fn is_full_at_end(&self, key: PoolKey, end: FileTime) -> bool {
+        let taken = self.transport.taken(key);
+        self.lasts(key, end) && self.get(key).is_some_and(|pool| pool.is_still_full(taken))
     }
 
     /// The trace tells how long a closed connection keeps its port.
@@ -226,21 +256,11 @@ impl Ports {
     fn end_step(&mut self, now: FileTime, processes: &ProcessTable) {
         let mut levels = Vec::new();
         for key in self.keys() {
-            let range = self.range(key);
-            let added = self.transport.added(key, range, &self.pools);
-            let Some(pool) = self.pool(key) else { continue };
-            let (held, time_wait) = (pool.held(), pool.time_wait.counts(now).0);
-            let occupied = held.saturating_add(time_wait).saturating_add(added);
-            if occupied > 0 {
-                levels.push(Level { pool: key, occupied, held, time_wait, largest: Vec::new() });
-            }
+            levels.extend(self.level(key, now).filter(|level| level.occupied > 0));
         }
         for (owner, tally) in processes.tallies().filter(|(_, tally)| tally.ports_held > 0) {
             for level in &mut levels {
-                let ports = tally.in_pool(level.pool).ports;
-                if ports > 0 {
-                    insert_largest(&mut level.largest, owner, ports);
-                }
+                level.add(owner, tally.in_pool(level.pool).ports);
             }
         }
         self.timeline.end_step(levels);

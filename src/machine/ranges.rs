@@ -8,6 +8,7 @@ use crate::side::facts::DynamicPorts;
 
 /// Where the range of a pool is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RangeSource {
     /// A listing of `netsh int ... show dynamicport`.

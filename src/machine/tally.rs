@@ -12,6 +12,7 @@ use crate::time::FileTime;
 
 /// For how many failures the owner is known in which way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OwnerSource {
     /// The process recorded when the socket was created.
     pub created_socket: u64,

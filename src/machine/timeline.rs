@@ -36,6 +36,8 @@ pub struct Step {
     held: Option<u64>,
     /// How full the pools were at its end; `None` where nothing happened in it.
     levels: Option<Vec<Level>>,
+    /// How full each pool of which a request failed was at the first failure.
+    at_failure: Vec<Level>,
 }
 
 impl Step {
@@ -59,11 +61,23 @@ impl Step {
         if later.levels.is_some() {
             self.levels.clone_from(&later.levels);
         }
+        for level in &later.at_failure {
+            match self.at_failure.iter_mut().find(|known| known.pool == level.pool) {
+                Some(known) if known.occupied >= level.occupied => {}
+                Some(known) => known.clone_from(level),
+                None => self.at_failure.push(level.clone()),
+            }
+        }
     }
 
     /// How full the pools were at the end of the step; those that are empty are left out.
     pub fn levels(&self) -> &[Level] {
         self.levels.as_deref().unwrap_or_default()
+    }
+
+    /// How full a pool was at a failure in the step: the first one, or of several steps that became one, that of the fullest.
+    pub fn level_at_failure(&self, pool: PoolKey) -> Option<&Level> {
+        self.at_failure.iter().find(|level| level.pool == pool)
     }
 
     /// Ports held at the end of the step.
@@ -166,6 +180,18 @@ impl Timeline {
     pub fn end_step(&mut self, levels: Vec<Level>) {
         if let Some(step) = self.steps.get_mut(self.latest.1) {
             step.levels = Some(levels);
+        }
+    }
+
+    /// Whether it is not yet told how full this pool was at a failure in the step that was counted in last.
+    pub fn wants_failure(&self, pool: PoolKey) -> bool {
+        self.steps.get(self.latest.1).is_some_and(|step| step.level_at_failure(pool).is_none())
+    }
+
+    /// Notes how full a pool was at a failure in the step that was counted in last.
+    pub fn note_failure(&mut self, level: Level) {
+        if let Some(step) = self.steps.get_mut(self.latest.1) {
+            step.at_failure.push(level);
         }
     }
 
@@ -272,6 +298,24 @@ mod tests {
         assert_eq!(steps.steps[9].ports_held(), 0);
         assert_eq!(steps.steps[20].ports_held(), 3);
         assert_eq!(steps.steps[59].ports_held(), 3);
+    }
+
+    #[test]
+    fn steps_that_become_one_keep_the_fullest_failure() {
+        let level =
+            |occupied| Level { pool: PoolKey::default(), occupied, held: occupied, time_wait: 0, largest: Vec::new() };
+        let mut timeline = Timeline::new(None);
+        for second in 0..200 {
+            timeline.count(Happening::BindFailure(Owner::Unknown, PoolKey::default()), at(second), 0);
+            assert_eq!(timeline.wants_failure(PoolKey::default()), second < 128 || second % 2 == 0, "{second}");
+            if timeline.wants_failure(PoolKey::default()) {
+                timeline.note_failure(level(u32::try_from(second % 50).unwrap()));
+            }
+        }
+        let steps = timeline.finish().steps;
+        let fullest = |step: &Step| step.level_at_failure(PoolKey::default()).map(|level| level.occupied);
+        assert_eq!((fullest(&steps[0]), steps[0].levels().len()), (Some(3), 0));
+        assert_eq!(fullest(&steps[12]), Some(49));
     }
 
     #[test]

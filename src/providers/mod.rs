@@ -107,6 +107,12 @@ impl EventId {
         }
     }
 
+    /// Whether the analysis uses events of this provider with this id.
+    #[cfg(test)]
+    pub(crate) fn is_used(provider: Provider, id: u16) -> bool {
+        Self { provider, id, version: 0, header_pid: None }.newest_version().is_some()
+    }
+
     /// Whether the analysis uses the event, and no table describes this version of it.
     #[inline]
     pub fn is_of_unknown_version(self) -> bool {

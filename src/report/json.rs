@@ -16,6 +16,17 @@ pub fn write(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(&spelled_out(text))
 }
 
+/// Writes `document` in one line, with a line feed at its end: what programs take that read line by line.
+///
+/// # Errors
+///
+/// As [`write`].
+pub fn write_line(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let mut text = serde_json::to_vec(document)?;
+    text.push(b'\n');
+    out.write_all(&spelled_out(text))
+}
+
 /// JSON in which no terminal finds a command: DEL and the control characters U+0080 to U+009F, which JSON allows as they
 /// are, become escapes. They stand in strings only.
 pub(crate) fn spelled_out(json: Vec<u8>) -> Vec<u8> {

@@ -1,13 +1,16 @@
 #![doc = include_str!("SCHEMA.md")]
 
 pub mod csv;
+pub mod explain;
 mod first_screen;
 #[cfg(test)]
 mod first_screen_tests;
 pub mod html;
 pub mod json;
 pub mod markdown;
+mod redact;
 mod rows;
+pub mod schema;
 pub mod summary;
 pub mod text;
 pub(crate) mod wording;
@@ -44,6 +47,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// A triage report: plain data, owned and sorted; the only thing that writers look at. What JSON leaves out is there for the
 /// faces that are sentences, and follows from the rest.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -118,6 +122,7 @@ pub struct Report {
 
 /// The program.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Tool {
     /// Name.
     pub name: &'static str,
@@ -127,6 +132,7 @@ pub struct Tool {
 
 /// The span of time in which failures, binds, closes and peaks were counted; both ends are in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CountedSpan {
     /// From when on, UTC; `None`: from the beginning.
     pub since: Option<FileTime>,
@@ -136,6 +142,7 @@ pub struct CountedSpan {
 
 /// The verdict.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verdict {
     /// State.
     pub state: State,
@@ -151,6 +158,7 @@ pub struct Verdict {
     pub last_failure: Option<FileTime>,
     /// Who is named for the pool that speaks.
     #[serde(serialize_with = "suspect_row")]
+    #[cfg_attr(test, schemars(with = "SuspectRow"))]
     pub suspect: Suspect,
     /// What speaks for the verdict beside the reasons.
     #[serde(skip)]
@@ -159,6 +167,7 @@ pub struct Verdict {
 
 /// A suspect, in the form of the document.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SuspectRow {
     kind: &'static str,
     holder: Option<usize>,
@@ -183,6 +192,7 @@ fn suspect_row<S: serde::Serializer>(suspect: &Suspect, serializer: S) -> Result
 
 /// What happened at one local address.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AddressRow {
     /// Family, where known.
     pub family: Option<Family>,
@@ -198,6 +208,7 @@ pub struct AddressRow {
 
 /// One pool. All counts of ports are of distinct ports.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PoolRow {
     /// Protocol; `None` where the create event of a socket was not seen.
     pub protocol: Option<Protocol>,
@@ -286,6 +297,7 @@ impl PoolRow {
 
 /// A range of ports, and who tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RangeRow {
     /// First port.
     pub start: u16,
@@ -297,6 +309,7 @@ pub struct RangeRow {
 
 /// A process that holds ports of a pool.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HolderRow {
     /// Index into `processes`.
     pub process: usize,
@@ -333,6 +346,7 @@ pub struct HolderRow {
 
 /// A process that used sockets which another one created: a broker's client, or one that inherited or was given a handle.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UserRow {
     /// Index into `processes`.
     pub process: usize,
@@ -342,6 +356,7 @@ pub struct UserRow {
 
 /// Processes of one image that hold ports of a pool together; of svchost.exe those with the same services.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ImageRow {
     /// Base name of the image.
     pub image: String,
@@ -368,6 +383,7 @@ pub struct ImageRow {
 
 /// One step of the timeline.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TimelineStep {
     /// Its start, UTC.
     pub start: FileTime,
@@ -391,6 +407,7 @@ pub struct TimelineStep {
 
 /// Ports that a process held at the end of a step.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StepHolderRow {
     /// Index into `processes`.
     pub process: usize,
@@ -398,8 +415,10 @@ pub struct StepHolderRow {
     pub ports: u32,
 }
 
-/// A pool over time: lists with a number for each step of the timeline. What they count is distinct ports at the end of the step.
+/// A pool over time: lists with a number for each step of the timeline. What they count is distinct ports at the end of the step,
+/// or where more were in use then, at a failure in it.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PoolOverTimeRow {
     /// Index into `pools`.
     pub pool: usize,
@@ -425,17 +444,19 @@ pub struct PoolOverTimeRow {
 
 /// Ports that a process, or all processes of an image, held over time.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HolderOverTimeRow {
     /// Index into `processes`; `None` for an image.
     pub process: Option<usize>,
     /// Index into `images`; `None` for a process.
     pub image: Option<usize>,
-    /// Ports at the end of each step.
+    /// Ports in each step.
     pub ports: Vec<u32>,
 }
 
 /// Failures of a process over time.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VictimOverTimeRow {
     /// Index into `processes`.
     pub process: usize,
@@ -453,6 +474,7 @@ impl TimelineStep {
 /// A span of time in which a pool was out of ports: failures no more than a minute apart, or without a port given out in
 /// between.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OutageRow {
     /// Index into `pools`.
     pub pool: usize,
@@ -470,6 +492,7 @@ pub struct OutageRow {
 
 /// Who held ports of a pool in an outage.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OutageHolderRow {
     /// Index into `processes`.
     pub process: usize,
@@ -481,6 +504,7 @@ pub struct OutageHolderRow {
 
 /// How the sockets of one process in one state changed over the listings of a file.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TrendRow {
     /// Index into `side_inputs`.
     pub source: usize,
@@ -506,6 +530,7 @@ pub struct TrendRow {
 
 /// A dynamic port range as a listing tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DynamicRow {
     /// Protocol.
     pub protocol: Protocol,
@@ -519,6 +544,7 @@ pub struct DynamicRow {
 
 /// A port range that is excluded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ExcludedRow {
     /// Protocol.
     pub protocol: Protocol,
@@ -534,6 +560,7 @@ pub struct ExcludedRow {
 
 /// Where the first failure stands in its trace, to be found again by hand.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FirstFailure {
     /// Index into `traces`; `None` for an entry of an event log.
     pub trace: Option<usize>,
@@ -563,6 +590,7 @@ pub struct FirstFailure {
 
 /// What was read and what was not, over all traces.
 #[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CoverageSummary {
     /// Records that became events.
     pub records_decoded: u64,
@@ -591,6 +619,7 @@ pub struct CoverageSummary {
 
 /// Events that the analysis uses, in a version that nothing describes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UnknownVersionRow {
     /// Provider: its name, or its GUID where that is not known.
     pub provider: String,
@@ -614,6 +643,8 @@ pub enum Format {
     Html,
     /// One document.
     Json,
+    /// The same in one line.
+    JsonLine,
     /// One row for each process.
     Csv,
     /// The rows of a table.
@@ -644,6 +675,7 @@ impl Report {
             }
             Format::Html => html::write(self, out),
             Format::Json => json::write(self, out),
+            Format::JsonLine => json::write_line(self, out),
             Format::Csv => csv::write(self, csv::Table::Processes, out),
             Format::CsvTable(table) => csv::write(self, table, out),
         }

@@ -1,5 +1,9 @@
 //! Columns of tables, lists and objects by their names, in the usual spellings.
 
+use std::sync::LazyLock;
+
+use crate::hash::FastMap;
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Column {
@@ -113,6 +117,9 @@ const NAMES: [(Column, &[&str]); 24] = [
     (Column::EventId, &["eventid", "eventcode", "instanceid"]),
 ];
 
+static BY_NAME: LazyLock<FastMap<&str, Column>> =
+    LazyLock::new(|| NAMES.iter().flat_map(|(column, names)| names.iter().map(|name| (*name, *column))).collect());
+
 /// Names of event logs' columns for who wrote an entry.
 const SOURCES: [&str; 3] = ["source", "providername", "sourcename"];
 
@@ -129,8 +136,7 @@ impl Column {
         if SOURCES.contains(&letters.as_str()) {
             return Self::EventSource;
         }
-        let found = NAMES.iter().find(|(_, names)| names.contains(&letters.as_str()));
-        found.map_or(Self::Other, |(column, _)| *column)
+        BY_NAME.get(letters.as_str()).copied().unwrap_or(Self::Other)
     }
 }
 

@@ -44,7 +44,7 @@ const MAX_AFD_ENTRIES: usize = 1 << 18;
 /// Tcpip: 4226 too many connects half open, 4227 reuse of a port too early, 4228 window scaling restricted, 4229 and 4230
 /// memory pressure, 4231 and 4266 no ports left for TCP and UDP, 4265 limit of UDP endpoints. The others are what suffers:
 /// logons, policies, names.
-const KNOWN: [(&str, &[u32]); 4] = [
+pub(crate) const KNOWN: [(&str, &[u32]); 4] = [
     ("Tcpip", &[4226, 4227, 4228, 4229, 4230, 4231, 4265, 4266]),
     ("NETLOGON", &[5719]),
     ("Microsoft-Windows-GroupPolicy", &[1129]),

@@ -119,6 +119,9 @@ fn unwrapped(line: &str, numbered: Option<char>) -> &str {
 
 /// A line without a fence of Markdown, which may stand on the first and the last line of what it holds.
 fn unfenced(line: &str) -> &str {
+    if !line.contains('`') {
+        return line;
+    }
     let line = line.trim_end().strip_suffix("```").unwrap_or(line);
     match line.trim_start().strip_prefix("```") {
         // The name of a language.

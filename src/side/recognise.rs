@@ -3,7 +3,7 @@
 use super::facts::{RowCount, SideFacts, SocketListing};
 use super::lines::Lines;
 use super::text::is_marked_or_utf16;
-use super::text::{EncodingBy, NamedEncoding, decode_text_as};
+use super::text::{EncodingBy, NamedEncoding, decode_text_as, plain};
 use super::{decode_text, event_log, event_text, handles, netsh, netstat, records, tasklist};
 use crate::progress::{NoProgress, Progress};
 
@@ -149,7 +149,12 @@ pub fn recognise_as(
     let mut told = records.notes.clone();
     told.extend(named(records.named));
     told.extend(left_out(records.omissions));
-    let (mut tasks, mut task_rows) = tasklist::read(lines).unwrap_or_default();
+    // What each reader cannot do without; most texts of a folder have nothing of it.
+    let has_any = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    let names_protocols = has_any(&["TCP", "tcp", "UDP", "udp", "Tcp", "Udp"]);
+    let has_tasks = has_any(&["===", "\",\""]);
+    let tasklist = has_tasks.then(|| tasklist::read(lines)).flatten();
+    let (mut tasks, mut task_rows) = tasklist.unwrap_or_default();
     tasks.extend(records.tasks);
     task_rows.add(records.task_rows);
     if !tasks.is_empty() {
@@ -160,7 +165,7 @@ pub fn recognise_as(
         let told = "its listings are of different machines: by their names, or without a local address in common";
         listings.windows(2).any(is_other).then(|| told.to_owned())
     };
-    if let Some(netstat) = netstat::read(lines) {
+    if let Some(netstat) = names_protocols.then(|| netstat::read(lines)).flatten() {
         let kind = if netstat.listings.len() > 1 { Kind::NetstatLoop } else { Kind::Netstat };
         let told = named(netstat.named).into_iter().chain(left_out(netstat.omissions));
         let told: Vec<String> = told.chain(of_machines(&netstat.listings)).collect();
@@ -182,7 +187,7 @@ pub fn recognise_as(
         let facts = SideFacts { listings: records.udp, ..SideFacts::default() };
         add(Kind::NetUdpEndpoint, facts, records.udp_rows, &std::mem::take(&mut told));
     }
-    let handles = handles::read(lines).unwrap_or_default();
+    let handles = has_any(&["Afd", "afd", "AFD"]).then(|| handles::read(lines)).flatten().unwrap_or_default();
     let (mut afd_handles, mut rows) = (handles.counts, handles.rows);
     afd_handles.extend(records.afd_handles);
     rows.add(records.handle_rows);
@@ -193,7 +198,7 @@ pub fn recognise_as(
         let facts = SideFacts { handles: records.handles, names: records.names, ..SideFacts::default() };
         add(Kind::Processes, facts, records.process_rows, &std::mem::take(&mut told));
     }
-    let ranges = netsh::read(lines, name);
+    let ranges = if names_protocols { netsh::read(lines, name) } else { Default::default() };
     let mut dynamic_ports = ranges.dynamic;
     dynamic_ports.extend(records.dynamic);
     let mut rows = ranges.dynamic_rows;
@@ -269,6 +274,10 @@ fn counted(count: u64, noun: &str) -> String {
 /// Whether the bytes may be text: control characters other than those of lines are rare, UTF-16's zeros aside.
 pub fn is_text(bytes: &[u8]) -> bool {
     let bytes = bytes.get(..SHOWN_BYTES).unwrap_or(bytes);
+    if let Some(text) = plain(bytes) {
+        let is_control = |byte: &u8| matches!(byte, 1..=8 | 0xB | 0xE..=0x19 | 0x1B..=0x1F | 0x7F);
+        return !text.is_empty() && bytes.iter().filter(|byte| is_control(byte)).count() <= bytes.len() / 100;
+    }
     // In all other encodings these bytes are controls, and there are no more characters than bytes: traces, of which
     // there may be thousands, need not be decoded.
     let is_control = |byte: &&u8| matches!(byte, 0..=8 | 0xB | 0xE..=0x19 | 0x1B..=0x1F);

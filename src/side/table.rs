@@ -133,7 +133,9 @@ fn known(columns: &[Column]) -> usize {
 /// A quick look: most lines of most files are no heading.
 fn may_be_heading(line: &str) -> bool {
     let line = line.trim_start_matches(['"', '|', ' ', '\t']);
+    // Rows of numbers, and lines of a few words, are most of all lines.
     line.starts_with(|c: char| c.is_alphabetic() || c == '#')
+        && line.contains([' ', ',', ';', '|', '\t'])
         && [
             "ort", "PID", "Pid", "pid", "Id", "ID", "Count", "COUNT", "count", "andle", "rocess", "Use", "Setting",
             "etting", "roto",

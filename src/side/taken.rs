@@ -22,7 +22,7 @@ impl Clock {
     /// Looks at a line that is no row; `true` where it holds a time of day.
     pub(super) fn see(&mut self, line: &str) -> bool {
         self.age = self.age.saturating_add(1);
-        if line.chars().nth(MAX_LINE_CHARACTERS).is_some() {
+        if !line.contains(|c: char| c.is_ascii_digit()) || line.chars().nth(MAX_LINE_CHARACTERS).is_some() {
             return false;
         }
         let day = day_in(line);
@@ -93,16 +93,16 @@ fn is_date(word: &str) -> bool {
 fn time_in(line: &str, has_date: bool) -> Option<u32> {
     let mut words = line.split(|c: char| c.is_whitespace() || c == 'T').filter(|word| !word.is_empty()).peekable();
     let alone = line.split_whitespace().nth(1).is_none();
-    let mut before: Option<bool> = None;
-    while let Some(word) = words.next() {
-        let half = words.peek().copied().and_then(half_of_day).or(before);
-        // In front of the time stand words of other scripts; `Sa` is a day, too.
-        before = half_of_day(word).filter(|_| !word.is_ascii()).or_else(|| half_in_front(word));
-        let word = word.trim_start_matches(|c: char| c.is_alphabetic() && !c.is_ascii());
-        if let Some((hour, rest, has_seconds)) = clock(word)
-            && (has_seconds || has_date || alone || half.is_some())
-        {
-            let half = half.or(before);
+    // In front of the time stand words of other scripts; `Sa` is a day, too.
+    let in_front = |word: &str| half_of_day(word).filter(|_| !word.is_ascii()).or_else(|| half_in_front(word));
+    let mut before: Option<&str> = None;
+    while let Some(whole) = words.next() {
+        let last = before.replace(whole);
+        let word = whole.trim_start_matches(|c: char| c.is_alphabetic() && !c.is_ascii());
+        let Some((hour, rest, has_seconds)) = clock(word) else { continue };
+        let half = words.peek().copied().and_then(half_of_day).or_else(|| last.and_then(in_front));
+        if has_seconds || has_date || alone || half.is_some() {
+            let half = half.or_else(|| in_front(whole));
             let hour = match half {
                 Some(afternoon) if (1..=12).contains(&hour) => hour % 12 + if afternoon { 12 } else { 0 },
                 _ => hour,

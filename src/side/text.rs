@@ -23,6 +23,7 @@ const MAX_NAMED: usize = 8;
 
 /// How the encoding of a text is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EncodingBy {
     /// A byte order mark says so.
@@ -65,6 +66,9 @@ pub fn decode_text_as(bytes: &[u8], encoding: Option<NamedEncoding>) -> Decoded<
             by: EncodingBy::Option,
         };
     }
+    if let Some(text) = plain(bytes) {
+        return Decoded { text: text.into(), note: None, encoding: "ASCII".to_owned(), by: EncodingBy::Guessed };
+    }
     let mut pieces: Vec<Piece<'_>> = Vec::new();
     for stretch in stretches(bytes) {
         pieces.extend(decode_stretch(&stretch, encoding));
@@ -79,6 +83,12 @@ pub fn decode_text_as(bytes: &[u8], encoding: Option<NamedEncoding>) -> Decoded<
         },
         _ => joined(pieces),
     }
+}
+
+/// Text in ASCII, as most is: the bytes of UTF-16 are ASCII too, with zeros among them.
+pub(super) fn plain(bytes: &[u8]) -> Option<&str> {
+    let is_plain = bytes.is_ascii() && !bytes.contains(&0);
+    std::str::from_utf8(bytes).ok().filter(|_| is_plain)
 }
 
 /// A stretch in one encoding.

@@ -1,6 +1,8 @@
 //! What all faces print alike: text that is safe to show, numbers, tables, what the system says.
 
+pub mod pseudonyms;
 pub mod table;
+pub mod windows_services;
 
 use std::io;
 
@@ -66,9 +68,13 @@ pub fn windows_name(build: u32) -> Option<&'static str> {
     })
 }
 
-/// `1 bind`, `2 binds`, `1,234 binds`.
+/// `1 bind`, `2 binds`, `1,234 binds`, `2 addresses`.
 pub fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
+    let plural = match count {
+        1 => "",
+        _ if noun.ends_with('s') => "es",
+        _ => "s",
+    };
     format!("{} {noun}{plural}", grouped(count))
 }
 

@@ -110,6 +110,21 @@ impl fmt::Display for FileTime {
     }
 }
 
+/// As it is serialized.
+#[cfg(feature = "schemars")]
+impl schemars::JsonSchema for FileTime {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "FileTime".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": ["string", "null"],
+            "description": "A time in UTC: RFC 3339 with seven decimals, or null where the number is no date.",
+        })
+    }
+}
+
 /// As RFC 3339, or `null` where the number is no date.
 #[cfg(feature = "serde")]
 impl serde::Serialize for FileTime {

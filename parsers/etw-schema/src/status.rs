@@ -91,6 +91,21 @@ impl fmt::Display for NtStatus {
     }
 }
 
+#[cfg(feature = "schemars")]
+impl schemars::JsonSchema for NtStatus {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NtStatus".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^0x[0-9A-F]{8}$",
+            "description": "An NTSTATUS, in hexadecimal.",
+        })
+    }
+}
+
 #[cfg(feature = "serde")]
 impl serde::Serialize for NtStatus {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -96,6 +96,19 @@ macro_rules! codes {
             }
         }
 
+        #[cfg(test)]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let code = |code: &Self| serde_json::json!({ "const": code.as_str(), "description": code.meaning() });
+                let codes: Vec<_> = Self::ALL.iter().map(code).collect();
+                schemars::json_schema!({ "oneOf": codes })
+            }
+        }
+
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())

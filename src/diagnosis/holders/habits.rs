@@ -9,6 +9,7 @@ use crate::time::FileTime;
 
 /// What the use of ports looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Pattern {
     /// Binds, hardly ever closes, and still grows.

@@ -151,6 +151,7 @@ impl Book<'_> {
             last: outage.last,
             failures: outage.failures,
             lasts,
+            is_full_at_end: self.is_full_at_end(key),
         };
         (outage, outage.map(speaking))
     }
@@ -159,9 +160,13 @@ impl Book<'_> {
         self.findings.span.is_some_and(|(_, end)| self.findings.world.ports.lasts(key, end))
     }
 
+    fn is_full_at_end(&self, key: PoolKey) -> bool {
+        self.findings.span.is_some_and(|(_, end)| self.findings.world.ports.is_full_at_end(key, end))
+    }
+
     fn outages(&self, key: PoolKey, pool: &Pool, index: usize, conclusion: &mut Conclusion) {
         let all = pool.outages.all();
-        let lasts = self.lasts(key);
+        let (lasts, is_full) = (self.lasts(key), self.is_full_at_end(key));
         for (number, outage) in all.iter().enumerate() {
             let subjects = self.subjects(outage.moment.as_ref());
             let mut holders: Vec<(Subject, u32)> = subjects
@@ -177,6 +182,7 @@ impl Book<'_> {
                 last: outage.last,
                 failures: outage.failures,
                 lasts: lasts && number + 1 == all.len(),
+                is_full_at_end: is_full && number + 1 == all.len(),
                 holders,
             });
         }

@@ -47,6 +47,7 @@ impl Band {
             used.dedup();
             inputs.push(format!("no trace; side files: {}", used.join(", ")));
         }
+        inputs.extend(report.counted_sentence());
         let first = report.traces.first().map(|trace| trace.path.as_str());
         let name = first.map(|path| format!(" – {}", shown(crate::event::base_name(path)))).unwrap_or_default();
         let hints = report.hints().0;
@@ -119,8 +120,8 @@ fn when(report: &Report) -> Number {
     let verdict = &report.verdict;
     let cells = match (verdict.first_failure, verdict.last_failure) {
         (Some(first), Some(last)) => vec![
-            Cell::clock(Some(first)).at("/verdict/first_failure"),
-            Cell::clock(Some(last)).at("/verdict/last_failure"),
+            Cell::clock(Some(first), report.zone).at("/verdict/first_failure"),
+            Cell::clock(Some(last), report.zone).at("/verdict/last_failure"),
         ],
         _ => vec![Cell::text(if tells_failures(report) { "none" } else { NOT_TOLD })],
     };
@@ -148,7 +149,10 @@ fn holder(report: &Report) -> Number {
         Suspect::Nobody => process(0),
         Suspect::Sockets(_) | Suspect::NotShown => None,
     };
-    let (cell, note) = told.unwrap_or_else(|| (Cell::text("not shown"), String::new()));
+    let (cell, note) = told.unwrap_or_else(|| {
+        let is_none = report.verdict.state == State::NotSeen && report.holders.is_empty();
+        (Cell::text(if is_none { "nobody" } else { "not shown" }), String::new())
+    });
     Number { title: "Largest holder's share", cells: vec![cell], note, link: "#holds" }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::report::ProcessRow;
 use crate::report::wording::{name, percent, percent_of, pid, sentence_start};
-use crate::time::{FileTime, ShownTime as _};
+use crate::time::{FileTime, Zone};
 use crate::words::{grouped, shown};
 
 /// A table.
@@ -53,7 +53,9 @@ pub(super) struct Column {
     /// Heading.
     pub(super) title: String,
     /// Unit, behind the heading; of times the zone.
-    pub(super) unit: &'static str,
+    pub(super) unit: String,
+    /// Whether it holds times.
+    pub(super) is_time: bool,
     /// Whether it holds numbers.
     pub(super) is_number: bool,
     /// What the pointers of all its cells have beside that of their row: behind it, or, with a slash at its beginning, before it.
@@ -62,25 +64,17 @@ pub(super) struct Column {
 
 impl Column {
     pub(super) fn text(title: impl Into<String>) -> Self {
-        Self { title: title.into(), unit: "", is_number: false, pointer: String::new() }
+        Self { title: title.into(), unit: String::new(), is_time: false, is_number: false, pointer: String::new() }
     }
 
-    pub(super) fn number(title: impl Into<String>, unit: &'static str) -> Self {
-        Self { title: title.into(), unit, is_number: true, pointer: String::new() }
+    pub(super) fn number(title: impl Into<String>, unit: &str) -> Self {
+        Self { is_number: true, unit: unit.to_owned(), ..Self::text(title) }
     }
 
-    pub(super) fn time(title: impl Into<String>) -> Self {
-        Self { title: title.into(), unit: ZONE, is_number: false, pointer: String::new() }
-    }
-
-    /// Whether it holds times.
-    pub(super) fn is_time(&self) -> bool {
-        self.unit == ZONE
+    pub(super) fn time(title: impl Into<String>, zone: Zone) -> Self {
+        Self { is_time: true, unit: zone.name(), ..Self::text(title) }
     }
 }
-
-/// The zone of all times, until somebody switches it.
-const ZONE: &str = "UTC";
 
 /// A row.
 #[derive(Debug, Default)]
@@ -138,16 +132,16 @@ impl Cell {
     }
 
     /// A time of day; the day is in `datetime`.
-    pub(super) fn clock(time: Option<FileTime>) -> Self {
-        Self::timed(time, FileTime::to_clock)
+    pub(super) fn clock(time: Option<FileTime>, zone: Zone) -> Self {
+        Self::timed(time, |time| zone.clock(time))
     }
 
     /// A time with its day.
-    pub(super) fn day_and_time(time: Option<FileTime>) -> Self {
-        Self::timed(time, FileTime::to_date_and_time)
+    pub(super) fn day_and_time(time: Option<FileTime>, zone: Zone) -> Self {
+        Self::timed(time, |time| zone.date_and_time(time))
     }
 
-    fn timed(time: Option<FileTime>, text: fn(FileTime) -> String) -> Self {
+    fn timed(time: Option<FileTime>, text: impl Fn(FileTime) -> String) -> Self {
         Self { text: time.map(text).unwrap_or_default(), time: time.map(|time| time.to_string()), ..Self::default() }
     }
 

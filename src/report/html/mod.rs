@@ -24,8 +24,9 @@ use super::summary::{NextStep, PoolHolders};
 use super::wording::{place, sentence_start};
 use crate::diagnosis::alternatives::Standing;
 use crate::diagnosis::codes::AlternativeCode;
+use crate::diagnosis::suspect::Suspect;
 use crate::event::base_name;
-use crate::time::ShownTime as _;
+use crate::time::Zone;
 use crate::words::{counted, grouped, shown};
 
 /// Tables, copying, zones of time.
@@ -63,10 +64,14 @@ struct Page {
     script: &'static str,
     band: Band,
     figures: Figures,
-    /// UTC is the server's time and so many minutes.
-    bias: Option<i32>,
+    /// Minutes that the times of the page are ahead of UTC.
+    ahead: i32,
+    /// The same of the server's clock.
+    server_ahead: Option<i32>,
     pools: Vec<Figure>,
     held: Vec<Figure>,
+    /// Pictures over time would show next to nothing.
+    is_too_short: bool,
     outages: Option<Table>,
     holds: Vec<Holds>,
     sufferers: Option<Table>,
@@ -92,6 +97,8 @@ struct Holds {
     explanation: String,
     images: Option<Table>,
     processes: Option<Table>,
+    /// An image speaks for its processes.
+    is_folded: bool,
     rest: Vec<String>,
 }
 
@@ -149,9 +156,11 @@ impl Page {
             script: SCRIPT,
             band: Band::new(report),
             figures: Figures::new(report),
-            bias: report.failing_trace().or(report.traces.first()).and_then(|trace| trace.time_zone_bias_minutes),
+            ahead: report.zone.ahead_minutes(),
+            server_ahead: report.server_zone().map(Zone::ahead_minutes),
             pools: picture::pools(report),
             held: picture::holders(report),
+            is_too_short: !picture::is_long_enough(report) && !report.pools_over_time.is_empty(),
             outages: tables::outages(report),
             holds: report.pool_holders().iter().map(|of_pool| holds(report, of_pool)).collect(),
             sufferers: tables::sufferers(report),
@@ -186,10 +195,10 @@ impl Page {
 fn margin(report: &Report) -> String {
     let first = report.traces.first();
     let name = first.map(|trace| trace.path.as_str()).or(report.side_inputs.first().map(|side| side.path.as_str()));
-    let day = first.and_then(|trace| trace.started).map(|time| time.to_date()).unwrap_or_default();
+    let day = first.and_then(|trace| trace.started).map(|time| report.zone.date(time)).unwrap_or_default();
     let name: String = shown(base_name(name.unwrap_or(""))).chars().take(80).collect();
     let text = policy::css_string(&format!("{name}  {day}"));
-    format!("@page {{ @bottom-left {{ content: {text}; }} }}")
+    format!("@page {{ @bottom-left {{ content: {text}; font: 9pt system-ui, sans-serif; }} }}")
 }
 
 fn holds(report: &Report, of_pool: &PoolHolders) -> Holds {
@@ -198,6 +207,7 @@ fn holds(report: &Report, of_pool: &PoolHolders) -> Holds {
         explanation: sentence_start(&of_pool.explanation),
         images: tables::images(report, of_pool),
         processes: tables::holders(report, of_pool),
+        is_folded: matches!(report.verdict.suspect, Suspect::Image(_)) && report.verdict.pool == Some(of_pool.pool),
         rest: of_pool.rest.iter().map(|text| sentence_start(text)).collect(),
     }
 }

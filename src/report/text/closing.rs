@@ -11,6 +11,10 @@ use crate::report::wording;
 use crate::words::shown;
 use crate::words::{counted, grouped};
 
+/// How to read what stands in a report as a number or a code.
+const LOOK_UP: &str =
+    "what a status, an error, an event id or a code of the JSON report means: outofports explain CODE";
+
 /// Entries of event logs listed one by one.
 const EVENTS_SHOWN: usize = 5;
 
@@ -109,7 +113,7 @@ impl Page<'_, '_> {
             }
             self.paragraph(&text)?;
         }
-        Ok(())
+        self.paragraph(LOOK_UP)
     }
 
     /// Port ranges that listings told, and the ports excluded from them.

@@ -78,11 +78,13 @@ type Block<'t> = (Vec<Column>, Vec<std::borrow::Cow<'t, str>>);
 fn block<'t>(line: Line<'t>, lines: &mut Lines<'t>) -> Option<Block<'t>> {
     let (mut columns, mut cells): Block<'t> = (Vec::new(), Vec::new());
     let mut labels: Vec<&str> = Vec::new();
+    let mut is_of_values = false;
     if let Some((protocol, image)) = of_tcpvcon(line.trimmed()) {
         columns.extend([Column::Protocol, Column::ProcessName]);
         cells.extend([protocol.into(), image.into()]);
     } else {
         let (label, value) = labelled(line.text)?;
+        is_of_values = line.text.trim_start().get(label.len()..).is_some_and(|rest| rest.starts_with('='));
         labels.push(label);
         columns.push(Column::named(label));
         cells.push(value.into());
@@ -117,6 +119,10 @@ fn block<'t>(line: Line<'t>, lines: &mut Lines<'t>) -> Option<Block<'t>> {
             None => break,
         }
         *lines = ahead;
+    }
+    // `wmic /value` names a process so; other texts have names and values, too.
+    if is_of_values && !labels.contains(&"ProcessId") {
+        return None;
     }
     as_tasks(&labels, &mut columns, &cells);
     (columns.len() >= 2).then_some((columns, cells))

@@ -83,8 +83,11 @@ fn clixml(text: &str, mut objects: Objects<'_>) -> bool {
             Ok(Event::End(element)) => match element.local_name().as_ref() {
                 "Obj" => {
                     let Some(object) = open.pop() else { continue };
+                    // What a property holds is of no list: the threads of a process have an id, too.
+                    let is_of_property = open.iter().any(|around| around.name.is_some());
                     match (object.name, open.last_mut()) {
                         (Some(name), Some(around)) => around.push(name, object.text),
+                        _ if is_of_property => {}
                         _ => take(&mut objects, object.values, object.text),
                     }
                 }
@@ -254,6 +257,11 @@ mod tests {
         let found = parse(Lines::new(&text[..text.rfind("10.20").unwrap()]), "x.xml");
         assert_eq!(sockets(&found), (vec![row], 1));
         assert_eq!(found.notes, ["the Clixml text ends too early"]);
+        // What belongs to an object is none of the list.
+        let text = "<Objs><Obj RefId=\"0\"><Props><I32 N=\"HandleCount\">18422</I32><I32 N=\"Id\">7312</I32><S N=\"ProcessName\">app</S>\
+             <Obj N=\"Threads\" RefId=\"1\"><LST><Obj RefId=\"2\"><Props><I32 N=\"Id\">9</I32><S N=\"Name\">x.exe</S></Props></Obj></LST></Obj></Props></Obj></Objs>";
+        let found = parse(Lines::new(text), "x.xml");
+        assert_eq!((found.handles.len(), found.names.len(), found.process_rows.rows), (1, 0, 1));
         for text in ["<Objs></Objs>", "<Objs><Obj RefId=\"0\"><S N=\"Id\">7</S></Obj></Objs>", "<a><Objs"] {
             assert_eq!(parse(Lines::new(text), "x.xml"), Found::default(), "{text}");
         }

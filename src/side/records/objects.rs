@@ -3,10 +3,13 @@
 use super::{Builder, Context, Found};
 use crate::side::columns::{Column, Record};
 use crate::side::facts::RowCount;
-use crate::side::lines::Lines;
+use crate::side::lines::{Command, Lines};
 
 /// Objects between two looks at whether the job goes on.
 const OBJECTS_BETWEEN_LOOKS: u64 = 1 << 10;
+
+/// Lists of names that are told apart: those of sockets of TCP and of UDP, with values that are left out where there are none.
+const MAX_KINDS: usize = 64;
 
 /// Takes objects one by one.
 pub(super) struct Objects<'c> {
@@ -17,24 +20,21 @@ pub(super) struct Objects<'c> {
     pub(super) is_stopped: bool,
     context: &'c mut Context,
     found: &'c mut Found,
-    current: Option<(Vec<Column>, Builder)>,
+    kinds: Vec<Kind>,
+    /// The kind of the last object.
+    last: usize,
+}
+
+/// Objects with the same names.
+struct Kind {
+    columns: Vec<Column>,
+    builder: Builder,
     count: RowCount,
-    /// An object was of a kind that is known.
-    is_known: bool,
 }
 
 impl<'c> Objects<'c> {
     pub(super) fn new(lines: Lines<'c>, context: &'c mut Context, found: &'c mut Found) -> Self {
-        Self {
-            lines,
-            taken: 0,
-            is_stopped: false,
-            context,
-            found,
-            current: None,
-            count: RowCount::default(),
-            is_known: false,
-        }
+        Self { lines, taken: 0, is_stopped: false, context, found, kinds: Vec::new(), last: 0 }
     }
 
     /// Takes an object by its names and values.
@@ -42,33 +42,42 @@ impl<'c> Objects<'c> {
         self.taken += 1;
         self.is_stopped |= self.taken.is_multiple_of(OBJECTS_BETWEEN_LOOKS) && self.lines.should_stop();
         let columns: Vec<Column> = names.map(Column::named).collect();
-        if self.current.as_ref().is_none_or(|(known, _)| *known != columns) {
-            let Some(builder) = Builder::of(&columns, self.context) else { return };
-            self.finish();
-            self.current = Some((columns.clone(), builder));
-            self.is_known = true;
+        if self.kinds.get(self.last).is_none_or(|kind| kind.columns != columns) {
+            let Some(kind) = self.kind_of(&columns) else { return };
+            self.last = kind;
         }
+        let Some(kind) = self.kinds.get_mut(self.last) else { return };
         let record = Record { columns: &columns, cells, is_exact: true };
-        if self.current.as_mut().is_some_and(|(_, builder)| builder.row(&record, 1)) {
-            self.count.read();
+        if kind.columns == columns && kind.builder.row(&record, 1) {
+            kind.count.read();
         } else {
-            self.count.not_understood = self.count.not_understood.saturating_add(1);
+            kind.count.not_understood = kind.count.not_understood.saturating_add(1);
         }
     }
 
-    fn finish(&mut self) {
-        let count = std::mem::take(&mut self.count);
-        if let Some((_, mut builder)) = self.current.take() {
-            builder.end(count, self.context, self.found);
+    /// The number of the kind with these columns; `None` where nothing is known of such objects.
+    fn kind_of(&mut self, columns: &[Column]) -> Option<usize> {
+        if let Some(known) = self.kinds.iter().position(|kind| kind.columns == columns) {
+            return Some(known);
         }
+        let builder = Builder::of(columns, self.context)?;
+        if self.kinds.len() < MAX_KINDS {
+            self.kinds.push(Kind { columns: columns.to_vec(), builder, count: RowCount::default() });
+        }
+        self.kinds.len().checked_sub(1)
     }
 
-    /// Ends the last kind of objects; whether any was known. What was read before the text turned out to be damaged stands.
-    pub(super) fn end(mut self, is_whole: bool, of: &str) -> bool {
-        self.finish();
-        if self.is_known && !is_whole {
+    /// Ends the list; whether any object was known. What was read before the text turned out to be damaged stands.
+    pub(super) fn end(self, is_whole: bool, of: &str) -> bool {
+        let is_known = !self.kinds.is_empty();
+        for mut kind in self.kinds {
+            kind.builder.end(kind.count, self.context, self.found);
+            // What one command gave is one moment, however its objects differ.
+            self.context.command = Command::default();
+        }
+        if is_known && !is_whole {
             self.found.note(&format!("the {of} text ends too early"));
         }
-        self.is_known
+        is_known
     }
 }

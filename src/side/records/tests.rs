@@ -346,3 +346,23 @@ fn ports_in_use_by_local_address_and_whose_they_are() {
     assert_eq!(listing.taken.as_ref().unwrap().second_of_day, 14 * 3600 + 4 * 60 + 11);
     assert_eq!(parse(owners), Found::default(), "what it counts, nothing tells");
 }
+
+#[test]
+fn objects_of_one_command_are_one_moment() {
+    let object = |more: &str| format!("{{\"LocalPort\": 50000, \"OwningProcess\": 7312, \"State\": 8{more}}}");
+    let objects = [object(""), object(", \"RemotePort\": 443"), object(""), object(", \"RemotePort\": 443")];
+    let text = format!("PS C:\\> Get-NetTCPConnection | ConvertTo-Json\n[{}]\n", objects.join(",\n"));
+    let found = parse(&text);
+    let asked: Vec<_> = found.tcp.iter().map(|listing| (listing.asked.is_some(), listing.sockets.len())).collect();
+    assert_eq!(asked, [(true, 2), (false, 2)]);
+    assert_eq!(found.socket_rows.rows, 4);
+}
+
+#[test]
+fn names_and_values_of_other_texts_are_no_processes() {
+    for text in ["[Process]\nName=app.exe\nId=7\n", "Id=7\nName=app.exe\n"] {
+        assert_eq!(parse(text), Found::default(), "{text}");
+    }
+    let found = parse("\nName=app.exe\nProcessId=7\n");
+    assert_eq!(found.names.iter().map(|name| name.pid).collect::<Vec<_>>(), [7]);
+}

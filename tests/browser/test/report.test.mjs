@@ -1,6 +1,7 @@
 // The HTML report as its readers use it.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 
 import { address, launch, open, violations } from "./browser.mjs";
@@ -119,29 +120,25 @@ test("values are read from the picture with arrow keys, and are those of its tab
 });
 
 test("times switch to the server's and back", async () => {
-  const { page, troubles } = await open(browser, "no-afd");
-  const bias = await page.$eval("html", (html) => html.dataset.bias);
-  await page.close();
-  assert.ok(bias === "0" || bias === undefined, "the simulated server keeps UTC");
-  const moved = await browser.newPage();
-  moved.on("pageerror", (error) => troubles.push(error.message));
-  // The same report of a server an hour ahead.
-  const { readFileSync } = await import("node:fs");
-  const text = readFileSync(new URL(address("leak")), "utf8").replace(/data-bias="0"/u, 'data-bias="-60"');
-  await moved.setContent(text);
-  const failure = () => moved.$eval(".numbers time", (time) => time.textContent);
-  const tick = () => moved.$eval("text[data-form='minute']", (label) => label.textContent);
+  // The simulated server keeps UTC: here is the report of one that is an hour ahead.
+  const text = readFileSync(new URL(address("leak")), "utf8").replace('data-server="0"', 'data-server="60"');
+  const page = await browser.newPage();
+  const troubles = [];
+  page.on("pageerror", (error) => troubles.push(error.message));
+  await page.setContent(text);
+  const failure = () => page.$eval(".numbers time", (time) => time.textContent);
+  const tick = () => page.$eval("text[data-form='minute']", (label) => label.textContent);
   const utc = [await failure(), await tick()];
-  const button = await moved.$(".zone-button");
-  assert.match(await button.evaluate((element) => element.textContent), /UTC\+1:00/u);
+  const button = await page.$(".zone-button");
+  assert.match(await button.evaluate((element) => element.textContent), /the server's time, UTC\+1:00/u);
   await button.click();
   const hour = (time) => `${String((Number(time.slice(0, 2)) + 1) % 24).padStart(2, "0")}${time.slice(2)}`;
   assert.deepEqual([await failure(), await tick()], utc.map(hour));
-  assert.ok(await moved.$$eval(".zone", (names) => names.every((name) => name.textContent === "UTC+1:00")));
+  assert.ok(await page.$$eval(".zone", (names) => names.every((name) => name.textContent === "UTC+1:00")));
   await button.click();
   assert.deepEqual([await failure(), await tick()], utc);
   assert.deepEqual(troubles, []);
-  await moved.close();
+  await page.close();
 });
 
 test("everything is reached by Tab, and seen where it is", async () => {
@@ -172,6 +169,17 @@ test("everything is reached by Tab, and seen where it is", async () => {
     assert.deepEqual(troubles, []);
     await page.close();
   }
+});
+
+test("axe-core finds what is wrong", async () => {
+  const { page } = await open(browser, "no-afd");
+  await page.$eval("h1", (heading) => {
+    heading.style.color = "#ddd";
+    heading.parentElement.setAttribute("role", "nonsense");
+  });
+  const found = await violations(page);
+  assert.deepEqual(found.map((line) => line.split(":")[0]).sort(), ["aria-roles", "color-contrast"]);
+  await page.close();
 });
 
 for (const name of ["leak", "five-hundred", "no-afd", "listing-alone-leak"]) {
@@ -212,7 +220,7 @@ test("nothing lies beside the page on the narrowest screen", async () => {
 });
 
 test("labels of pictures lie in them, and do not cover each other", async () => {
-  for (const name of ["leak", "farm", "two-pools-two-outages", "five-hundred", "range-narrowed"]) {
+  for (const name of ["leak", "farm", "two-pools-two-outages", "twelve-outages", "five-hundred", "range-narrowed"]) {
     for (const width of [1280, 400]) {
       const { page } = await open(browser, name, { width });
       const wrong = await page.$$eval("figure svg[data-plot]", (all) =>

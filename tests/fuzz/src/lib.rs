@@ -147,6 +147,15 @@ pub fn checked(report: &Report) -> Vec<u8> {
     let page = String::from_utf8(page).expect("UTF-8");
     let foreign = |c: char| c.is_control() && !matches!(c, '\n' | '\u{1b}');
     assert!(!page.contains(foreign), "{page:?}");
+    let mut page = Vec::new();
+    report.write(report::Format::Html, &mut page).expect("memory");
+    let page = String::from_utf8(page).expect("UTF-8");
+    assert!(!page.contains(|c: char| c.is_control() && c != '\n'), "{page:?}");
+    // No name is markup: these are the page's own, and there is no other way to run anything.
+    assert_eq!(
+        (page.matches("<script").count(), page.matches("</script").count(), page.matches("<style").count()),
+        (1, 1, 2)
+    );
     let mut rows = Vec::new();
     report.write(report::Format::Csv, &mut rows).expect("memory");
     let rows = String::from_utf8(rows).expect("UTF-8");

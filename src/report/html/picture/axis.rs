@@ -1,8 +1,8 @@
 //! Axes with round numbers and round times.
 
 use super::{At, Label, Shape, Size, Stairs};
-use crate::report::TimelineStep;
-use crate::time::{FileTime, ShownTime as _};
+use crate::report::Report;
+use crate::time::{FileTime, Zone};
 use crate::words::grouped;
 
 /// Steps between marks of a time axis, in seconds.
@@ -17,15 +17,17 @@ pub(super) struct TimeAxis {
     span: i64,
     pub(super) left: f64,
     pub(super) width: f64,
+    zone: Zone,
 }
 
 impl TimeAxis {
     /// The time of a timeline; `None` without steps.
-    pub(super) fn new(timeline: &[TimelineStep], left: f64, width: f64) -> Option<Self> {
+    pub(super) fn new(report: &Report, left: f64, width: f64) -> Option<Self> {
+        let timeline = &report.timeline;
         let first = timeline.first()?;
         let steps = i64::try_from(timeline.len()).ok()?;
         let span = first.seconds.checked_mul(steps)?.checked_mul(FileTime::SECOND).filter(|span| *span > 0)?;
-        Some(Self { start: first.start, span, left, width })
+        Some(Self { start: first.start, span, left, width, zone: report.zone })
     }
 
     /// Where a time lies; at an edge where it lies outside.
@@ -53,7 +55,8 @@ impl TimeAxis {
         };
         let interval = INTERVALS.iter().find(fits).copied().unwrap_or(seconds.max(1)).saturating_mul(FileTime::SECOND);
         let kind = if interval < 60 * FileTime::SECOND { "second" } else { "minute" };
-        let before = self.start.0.rem_euclid(interval);
+        // Round in the zone that is shown.
+        let before = self.zone.shifted(self.start).0.rem_euclid(interval);
         let mut at = if before == 0 { self.start.0 } else { self.start.0.saturating_add(interval - before) };
         let mut day = String::new();
         // No more than the labels that fit: the interval says so.
@@ -64,11 +67,10 @@ impl TimeAxis {
             }
             let x = self.x(time);
             shapes.push(Shape::Line { path: format!("M{} {}V{}", At(x), At(top), At(bottom + 4.0)), class: "grid" });
-            let clock =
-                if kind == "second" { time.to_clock().get(..8).map(str::to_owned) } else { Some(time.to_minute()) };
-            let label = Label::new(x, bottom + size.line + 2.0, "middle", "tick", clock.unwrap_or_default());
+            let clock = if kind == "second" { self.zone.second(time) } else { self.zone.minute(time) };
+            let label = Label::new(x, bottom + size.line + 2.0, "middle", "tick", clock);
             labels.push(Label { time: Some((time.to_string(), kind)), ..label });
-            let date = time.to_date();
+            let date = self.zone.date(time);
             if date != day {
                 let label = Label::new(x, bottom + 2.0 * size.line + 2.0, "middle", "tick", date.clone());
                 labels.push(Label { time: Some((time.to_string(), "day")), ..label });
@@ -77,7 +79,7 @@ impl TimeAxis {
             at = at.saturating_add(interval);
         }
         let right = self.left + self.width;
-        labels.push(Label::new(right, bottom + 2.0 * size.line + 2.0, "end", "tick zone", "UTC"));
+        labels.push(Label::new(right, bottom + 2.0 * size.line + 2.0, "end", "tick zone", self.zone.name()));
     }
 }
 

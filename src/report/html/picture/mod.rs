@@ -12,6 +12,7 @@ pub(super) use pool::pools;
 pub(super) use strips::{destinations, holders, victims};
 
 use super::cell::{SPARK_HEIGHT, SPARK_WIDTH, Spark, Table};
+use crate::report::Report;
 
 /// A picture in both sizes, and the table of its values.
 #[derive(Debug)]
@@ -105,6 +106,14 @@ impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", (self.0 * 10.0).round() / 10.0)
     }
+}
+
+/// Fewer steps show no course.
+const LEAST_STEPS: usize = 3;
+
+/// Whether there are steps enough to see a course.
+pub(super) fn is_long_enough(report: &Report) -> bool {
+    report.timeline.len() >= LEAST_STEPS
 }
 
 /// How large a picture is drawn.
@@ -222,6 +231,9 @@ impl Stairs {
 
 /// A small drawing of levels: an area from 0 to their peak; `None` where all are 0.
 pub(super) fn level_spark(values: &[u32]) -> Option<Spark> {
+    if values.len() < LEAST_STEPS {
+        return None;
+    }
     let peak = values.iter().copied().max().filter(|peak| *peak > 0)?;
     let top = |value: &u32| 1.0 + (SPARK_HEIGHT - 1.0) * (1.0 - f64::from(*value) / f64::from(peak));
     let stairs = Stairs::new(0.0, SPARK_WIDTH, values.len());
@@ -289,7 +301,7 @@ mod tests {
 
     #[test]
     fn nothing_has_no_drawing() {
-        assert!(level_spark(&[0, 0]).is_none() && count_spark(&[]).is_none());
+        assert!(level_spark(&[0, 0, 0]).is_none() && level_spark(&[5]).is_none() && count_spark(&[]).is_none());
         assert_eq!(count_spark(&[0, 4]).unwrap().path, "M60 22h60v-21h-60z");
     }
 }

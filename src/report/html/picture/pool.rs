@@ -1,12 +1,12 @@
 //! A pool over time: who has its ports, stacked against its size, and when requests failed.
 
 use super::axis::{NumberAxis, TimeAxis};
-use super::{At, Figure, Label, Picture, Plot, SIZES, Shape, Size, spread};
+use super::{At, Figure, Label, Picture, Plot, SIZES, Shape, Size, is_long_enough, spread};
 use crate::diagnosis::codes::ReasonCode;
 use crate::report::html::cell::{Cell, Column, Row, Table};
 use crate::report::wording::{name, who};
 use crate::report::{HolderOverTimeRow, OutageRow, PoolOverTimeRow, PoolRow, Report};
-use crate::time::{FileTime, ShownTime as _, duration_text};
+use crate::time::{FileTime, duration_text};
 use crate::words::{counted, grouped, shown};
 
 /// Fills of holders, largest first.
@@ -32,7 +32,7 @@ struct Series<'r> {
 
 /// A picture for each pool that matters.
 pub(in crate::report::html) fn pools(report: &Report) -> Vec<Figure> {
-    let told = report.pools_over_time.iter().enumerate();
+    let told = report.pools_over_time.iter().enumerate().filter(|_| is_long_enough(report));
     told.filter_map(|(place, told)| Some(Drawing::new(report, place, told)?.figure())).collect()
 }
 
@@ -121,7 +121,7 @@ impl<'r> Drawing<'r> {
         };
         let parts: Vec<String> = self.series.iter().map(last).collect();
         format!(
-            "At the end, of {}: {}. {} in all. The table of values says the same for each step.",
+            "In the last step, of {}: {}. {} in all. The table of values says the same for each step.",
             counted(self.pool.count.into(), "port"),
             if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") },
             counted(failures, "failure")
@@ -133,7 +133,7 @@ impl<'r> Drawing<'r> {
         let lane = 2.0 * size.line + 8.0;
         let top = lane + LANE + 8.0;
         let bottom = top + size.plot;
-        let axis = TimeAxis::new(timeline, size.left, size.inner())?;
+        let axis = TimeAxis::new(self.report, size.left, size.inner())?;
         let count = f64::from(self.pool.count);
         let numbers = NumberAxis::new(count * 1.07, top, bottom);
         let (mut shapes, mut labels) = (Vec::new(), Vec::new());
@@ -192,8 +192,9 @@ impl<'r> Drawing<'r> {
             named.extend(middle.map(|(y, x)| (series, y, x)));
             base = above;
         }
-        // From the top of the picture down.
-        named.reverse();
+        // From the top of the picture down. Of areas side by side, the one that ends first has the lowest name, so that no
+        // leader crosses another.
+        named.sort_by(|one, other| one.1.total_cmp(&other.1).then(other.2.total_cmp(&one.2)));
         let wanted: Vec<f64> = named.iter().map(|(_, y, _)| *y).collect();
         let gap = 2.0 * size.line + 2.0;
         let heights = spread(&wanted, gap, (numbers.top + size.line, numbers.bottom - size.line + 4.0));
@@ -241,7 +242,7 @@ impl<'r> Drawing<'r> {
             class: "pool",
         });
         labels.push(Label::new(size.left - 6.0, y + 4.0, "end", "tick strong", grouped(self.pool.count.into())));
-        labels.push(Label::new(size.left + 6.0, y - 5.0, "start", "halo strong", "size of the pool"));
+        labels.push(Label::new(size.left + 6.0, y - 7.0, "start", "halo strong", "size of the pool"));
     }
 
     fn outages(
@@ -253,18 +254,18 @@ impl<'r> Drawing<'r> {
         labels: &mut Vec<Label>,
     ) {
         let mut longest: Vec<(FileTime, f64, f64, String)> = Vec::new();
-        let end = |outage: &OutageRow| if outage.lasts { axis.left + axis.width } else { axis.x(outage.last) };
         for outage in &self.outages {
-            let (from, to) = (axis.x(outage.first), end(outage));
+            let (from, to) = (axis.x(outage.first), axis.x(outage.last));
             let length = duration_text(outage.last.since(outage.first));
-            let clock = (outage.first.to_clock(), outage.last.to_clock());
+            let zone = self.report.zone;
+            let (first, last) = (zone.clock(outage.first), zone.clock(outage.last));
             shapes.push(Shape::Box {
                 x: At(from),
                 y: At(top),
                 width: At((to - from).max(1.5)),
                 height: At(bottom - top),
                 class: "outage",
-                name: format!("out of ports from {} to {} UTC ({length})", clock.0, clock.1),
+                name: format!("out of ports from {first} to {last} {} ({length})", zone.name()),
             });
             longest.push((outage.first, from, to, length));
         }
@@ -345,14 +346,14 @@ impl<'r> Drawing<'r> {
 
     /// The values of each step.
     fn table(&self) -> Table {
-        let mut columns = vec![Column::time("Step from"), Column::number("Failed", "")];
+        let mut columns = vec![Column::time("Step from", self.report.zone), Column::number("Failed", "")];
         for series in &self.series {
             let detail = if series.detail.is_empty() { String::new() } else { format!(" ({})", series.detail) };
             columns.push(Column::number(format!("{}{detail}", series.name), "ports"));
         }
         let row = |(number, step): (usize, &crate::report::TimelineStep)| {
             let mut cells = vec![
-                Cell::clock(Some(step.start)).at(format!("/timeline/{number}/start")),
+                Cell::clock(Some(step.start), self.report.zone).at(format!("/timeline/{number}/start")),
                 Cell::optional(self.told.failures.get(number).copied())
                     .at(format!("/pools_over_time/{}/failures/{number}", self.place)),
             ];
@@ -364,7 +365,10 @@ impl<'r> Drawing<'r> {
         };
         Table {
             id: format!("values-{}", self.place),
-            caption: format!("{}: ports at the end of each step, and failures in it", self.pool.name()),
+            caption: format!(
+                "{}: ports at the end of each step, or where it was fuller then, at a failure in it; and failures",
+                self.pool.name()
+            ),
             columns,
             rows: self.report.timeline.iter().enumerate().map(row).collect(),
             left_out: None,

@@ -2,7 +2,7 @@
 
 use super::axis::TimeAxis;
 use super::pool::holder_name;
-use super::{At, Figure, Label, Picture, Plot, SIZES, Shape, Size, bars};
+use super::{At, Figure, Label, Picture, Plot, SIZES, Shape, Size, bars, is_long_enough};
 use crate::report::html::cell::{Cell, Column, Row, Table};
 use crate::report::wording::who;
 use crate::report::{PoolOverTimeRow, Report};
@@ -95,13 +95,13 @@ struct Rows {
 impl Rows {
     /// `None` where there is nothing to show.
     fn figure(&self, report: &Report) -> Option<Figure> {
-        if self.strips.is_empty() || report.timeline.is_empty() {
+        if self.strips.is_empty() || !is_long_enough(report) {
             return None;
         }
-        let mut columns = vec![Column::time("Step from")];
+        let mut columns = vec![Column::time("Step from", report.zone)];
         columns.extend(self.strips.iter().map(|strip| Column::number(strip.label.as_str(), self.unit)));
         let row = |(number, step): (usize, &crate::report::TimelineStep)| {
-            let mut cells = vec![Cell::clock(Some(step.start)).at(format!("/timeline/{number}/start"))];
+            let mut cells = vec![Cell::clock(Some(step.start), report.zone).at(format!("/timeline/{number}/start"))];
             let cell = |strip: &Strip| strip.course.cell(number).at(format!("{}/{number}", strip.pointer));
             cells.extend(self.strips.iter().map(cell));
             Row { pointer: number.to_string(), cells }
@@ -124,7 +124,7 @@ impl Rows {
 
     fn picture(&self, size: Size, report: &Report) -> Option<Picture> {
         let steps = report.timeline.len();
-        let axis = TimeAxis::new(&report.timeline, size.left, size.width - size.left - EDGE)?;
+        let axis = TimeAxis::new(report, size.left, size.width - size.left - EDGE)?;
         let stairs = axis.stairs(steps);
         let (mut shapes, mut labels) = (Vec::new(), Vec::new());
         let mut y = 4.0;

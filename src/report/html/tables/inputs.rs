@@ -15,8 +15,8 @@ pub(in crate::report::html) fn traces(report: &Report) -> Option<Table> {
         let cells = vec![
             Cell::text(&trace.path).at(at("path")),
             Cell::text(machine(trace)),
-            Cell::day_and_time(trace.started).at(at("started")),
-            Cell::day_and_time(trace.ended).at(at("ended")),
+            Cell::day_and_time(trace.started, report.zone).at(at("started")),
+            Cell::day_and_time(trace.ended, report.zone).at(at("ended")),
             Cell::number(trace.bytes).at(at("bytes")),
             Cell::number(trace.buffers).at(at("buffers")),
             Cell::number(trace.buffers_damaged).at(at("buffers_damaged")),
@@ -32,8 +32,8 @@ pub(in crate::report::html) fn traces(report: &Report) -> Option<Table> {
         columns: vec![
             Column::text("Trace"),
             Column::text("System"),
-            Column::time("Started"),
-            Column::time("Ended"),
+            Column::time("Started", report.zone),
+            Column::time("Ended", report.zone),
             Column::number("Size", "bytes"),
             Column::number("Buffers", ""),
             Column::number("Damaged", "buffers"),

@@ -139,8 +139,8 @@ pub(in crate::report::html) fn sufferers(report: &Report) -> Option<Table> {
         columns.push(Column::number("Failed connects", ""));
     }
     columns.extend([
-        Column::time("First"),
-        Column::time("Last"),
+        Column::time("First", report.zone),
+        Column::time("Last", report.zone),
         Column::text("Owner known by"),
         Column::text("Over time"),
     ]);
@@ -158,8 +158,8 @@ pub(in crate::report::html) fn sufferers(report: &Report) -> Option<Table> {
         }
         let course = report.failures_over_time.iter().find(|told| told.process == index);
         cells.extend([
-            Cell::clock(process.first_failure).at(at("first_failure")),
-            Cell::clock(process.last_failure).at(at("last_failure")),
+            Cell::clock(process.first_failure, report.zone).at(at("first_failure")),
+            Cell::clock(process.last_failure, report.zone).at(at("last_failure")),
             Cell::text(known_by(process)).at(at("owner_source")),
             Cell::drawn(course.and_then(|told| count_spark(&told.failures))),
         ]);
@@ -181,8 +181,8 @@ pub(in crate::report::html) fn outages(report: &Report) -> Option<Table> {
         let count = report.pools.get(outage.pool).map_or(0, |pool| pool.count);
         let share = top.map(|holder| format!("{} ({})", grouped(holder.ports.into()), percent_of(holder.ports, count)));
         let cells = vec![
-            Cell::day_and_time(Some(outage.first)).at(at("first")),
-            Cell::day_and_time(Some(outage.last)).at(at("last")),
+            Cell::day_and_time(Some(outage.first), report.zone).at(at("first")),
+            Cell::day_and_time(Some(outage.last), report.zone).at(at("last")),
             Cell::text(if outage.lasts { "to the end" } else { "" }),
             Cell::text(pool),
             Cell::number(outage.failures).at(at("failures")),
@@ -195,8 +195,8 @@ pub(in crate::report::html) fn outages(report: &Report) -> Option<Table> {
         id: "outages".to_owned(),
         caption: "spans of time in which a pool was out of ports".to_owned(),
         columns: vec![
-            Column::time("First failure"),
-            Column::time("Last failure"),
+            Column::time("First failure", report.zone),
+            Column::time("Last failure", report.zone),
             Column::text("Lasts"),
             Column::text("Pool"),
             Column::number("Failures", ""),
@@ -254,8 +254,8 @@ pub(in crate::report::html) fn all_processes(report: &Report) -> Option<Table> {
     let services = report.processes.iter().any(|row| !row.services.is_empty());
     let mut columns = process_columns(services);
     columns.extend([
-        Column::time("Started"),
-        Column::time("Ended"),
+        Column::time("Started", report.zone),
+        Column::time("Ended", report.zone),
         Column::number("Failed binds", ""),
         Column::number("Failed connects", ""),
         Column::number("Binds that succeeded", ""),
@@ -268,8 +268,8 @@ pub(in crate::report::html) fn all_processes(report: &Report) -> Option<Table> {
         let at = |field: &str| format!("{pointer}/{field}");
         let mut cells = process_cells(index, process, services);
         cells.extend([
-            Cell::day_and_time(process.started).at(at("started")),
-            Cell::day_and_time(process.ended).at(at("ended")),
+            Cell::day_and_time(process.started, report.zone).at(at("started")),
+            Cell::day_and_time(process.ended, report.zone).at(at("ended")),
             Cell::number(process.bind_failures).at(at("bind_failures")),
             Cell::number(process.connect_failures).at(at("connect_failures")),
             Cell::number(process.binds_ok).at(at("binds_ok")),

@@ -1,0 +1,139 @@
+//! The words of a report that are values of its fields: verdicts, suspects, patterns, evidence.
+
+use super::{Explanation, Kind};
+
+/// Kind, code, meaning, explanation.
+type Word = (Kind, &'static str, &'static str, &'static str);
+
+const WORDS: [Word; 21] = [
+    (
+        Kind::Verdict,
+        "exhausted",
+        "a pool ran out of ports",
+        "At least one bind or connect failed because no local port was free, TCP/IP's own events say so, or the System log does (Tcpip 4231, 4266). One failure is enough: the pool belongs to the machine, not to the program that failed. See `holders` for who has the ports.",
+    ),
+    (
+        Kind::Verdict,
+        "near",
+        "a pool was nearly full, and nothing failed",
+        "80 % or more of a pool was held or in TIME_WAIT at some moment, by trace, listing or estimate, and no request failed. The next peak can use up the rest. Look at the holders, and whether they grow.",
+    ),
+    (
+        Kind::Verdict,
+        "not_seen",
+        "binds were seen, and none failed for want of a port",
+        "The trace holds Winsock-AFD bind events, none of them failed with 0xC0000209, and nothing was lost or damaged that could hide one. That rules out exhaustion for the time of the trace alone. If programs failed at another time, capture again while they fail.",
+    ),
+    (
+        Kind::Verdict,
+        "cannot_tell",
+        "the inputs cannot tell whether ports ran out",
+        "The trace holds no bind events, has losses that could hide failures, or there are only listings that show neither. This is no \"no\". The recommendation `capture` has the commands for a trace that can tell.",
+    ),
+    (
+        Kind::Suspect,
+        "process",
+        "one process has the ports",
+        "One process holds more of the pool than any other, and a quarter of it or more, or of what a steady holder leaves. It is named with the evidence for it. Failing does not make a process the suspect.",
+    ),
+    (
+        Kind::Suspect,
+        "image",
+        "all processes of one image together have the ports",
+        "The processes of one image hold a quarter or more of the pool together, and none of them does alone. Find what starts so many of them.",
+    ),
+    (
+        Kind::Suspect,
+        "time_wait",
+        "closed connections have the ports",
+        "Connections that were closed shortly before hold a quarter of the pool or more in TIME_WAIT, and no process is known for as much. Reusing connections helps more than a shorter TIME_WAIT.",
+    ),
+    (
+        Kind::Suspect,
+        "sockets",
+        "a process has many sockets whose ports nothing tells",
+        "A listing of handles, or one that is grouped by process, counts many sockets of a process. It is the likely holder, but nothing shows which ports these sockets have. A netstat listing with -q shows them.",
+    ),
+    (
+        Kind::Suspect,
+        "not_shown",
+        "somebody has the ports, and the inputs do not show who",
+        "The pool was full, and what the trace and the listings show explains less than needed to name anybody. See `unexplained` for what may be behind it, and `capture` for how to see it.",
+    ),
+    (
+        Kind::Suspect,
+        "nobody",
+        "nobody is seen to hold ports of a full pool",
+        "No pool was full or nearly full, or nobody is seen to hold ports of it.",
+    ),
+    (
+        Kind::Pattern,
+        "leak",
+        "it takes ports and does not give them back",
+        "The process still grows when the pool is full, and closes few or none of the sockets that it opened. A restart frees its ports and confirms it. Its vendor needs the report: see `vendor`.",
+    ),
+    (
+        Kind::Pattern,
+        "load",
+        "it needs many ports at once, and gives them back",
+        "The process opens and closes sockets, and has many at a time. It may be as busy as it should be: fewer connections at once, reuse of connections, or a larger pool helps.",
+    ),
+    (
+        Kind::Pattern,
+        "churn",
+        "it makes many short connections",
+        "The process opens and closes connections faster than their ports come back from TIME_WAIT. Reuse connections; where it connects to several addresses, ports can be shared.",
+    ),
+    (
+        Kind::Pattern,
+        "steady",
+        "it took its ports early and has not grown since",
+        "The process holds many ports, but did not take any lately. It narrows the pool for all, and is not what fills it: who grows into the failure goes before it.",
+    ),
+    (
+        Kind::Pattern,
+        "reservation",
+        "it has a range of ports reserved",
+        "The process, or a program that has ended, reserved a range of the pool. Windows gives such ports to nobody else. See `reservations`.",
+    ),
+    (
+        Kind::Evidence,
+        "A",
+        "a listing of sockets shows it",
+        "A netstat or Get-NetTCPConnection listing shows the ports with their owner. It is the strongest evidence, for the moment when the listing was taken.",
+    ),
+    (
+        Kind::Evidence,
+        "B",
+        "TCP/IP's list of connections shows it",
+        "The TCPIP provider lists the connections that were there when the trace began (event 1300), with their process.",
+    ),
+    (
+        Kind::Evidence,
+        "C",
+        "binds minus closes in the trace",
+        "The process was given ports in the trace, and did not close so many sockets. Lost events make it less certain.",
+    ),
+    (
+        Kind::Evidence,
+        "D",
+        "closed connections in TIME_WAIT, by estimate",
+        "The process closed connections whose ports stay in TIME_WAIT for a while. Only the side that closes first waits, and the trace does not tell which side that was: the number is an upper bound.",
+    ),
+    (
+        Kind::Evidence,
+        "E",
+        "failures alone",
+        "Only failures are known, and these show no holder. Nobody is named for failing.",
+    ),
+    (
+        Kind::Suspect,
+        "kernel",
+        "the kernel has the ports, on behalf of a driver",
+        "TCP/IP's events show ports whose owner is the kernel. It works for a driver or a service within it: see `find_driver`. System cannot be restarted alone.",
+    ),
+];
+
+pub(super) fn all() -> Vec<Explanation> {
+    WORDS.iter().map(|(kind, code, meaning, explanation)| Explanation::new(*kind, code, meaning, explanation)).collect()
+}
