@@ -88,34 +88,30 @@ pub fn read_events(
         coverage.buffers_after_loss += 1;
     }
     let mut records = buffer.records();
-    while let Some(record) = records.next_whole() {
-        coverage.records += 1;
-        look(&record);
-        if let Some(head) = record.event_head() {
+    loop {
+        if let Some((head, record)) = records.next_event() {
+            coverage.records += 1;
+            look(&record);
             match Provider::of(head.provider()) {
                 // Most records of most traces: events of which the analysis has no use.
-                None => {
-                    coverage.skipped += 1;
-                    continue;
+                None => coverage.skipped += 1,
+                Some(Provider::Afd) if let Some(event) = plain_socket_event(&record, head) => {
+                    coverage.decoded += 1;
+                    coverage.port_records += 1;
+                    coverage.afd_records += 1;
+                    coverage.bind_records += u64::from(providers::afd::is_bind(head.id()));
+                    coverage.unknown_phases += u64::from(has_unknown_phase(&event));
+                    let stamp = (Some(head.ticks()), head.process_id(), record.pos(), head.id());
+                    kept.add(stamp, NetEvent::Socket(event));
                 }
-                Some(Provider::Afd) if head.version() == 0 && !head.has_extended_items() => {
-                    if let Some(event) = plain_socket_event(&record, head) {
-                        coverage.decoded += 1;
-                        coverage.port_records += 1;
-                        coverage.afd_records += 1;
-                        coverage.bind_records += u64::from(providers::afd::is_bind(head.id()));
-                        coverage.unknown_phases += u64::from(has_unknown_phase(&event));
-                        let (ticks, pid) = (head.ticks(), head.process_id());
-                        kept.add((Some(ticks), pid, record.pos(), head.id()), NetEvent::Socket(event));
-                        continue;
-                    }
-                }
-                Some(_) => {}
+                Some(_) => kept.decode(record, embedded, &mut coverage),
             }
-        }
-        if let Some(event) = decoded(record, embedded, &mut coverage) {
-            let stamp = (record.ticks(), record.process_id(), record.pos(), record.id().unwrap_or(0));
-            kept.add(stamp, event);
+        } else if let Some(record) = records.next_whole() {
+            coverage.records += 1;
+            look(&record);
+            kept.decode(record, embedded, &mut coverage);
+        } else {
+            break;
         }
     }
     if let Some(error) = records.take_damage() {
@@ -170,6 +166,14 @@ impl<W: Fn(&NetEvent) -> bool> Kept<'_, W> {
         }
     }
 
+    /// Adds the event of a record of any kind, where it is one.
+    #[inline(never)]
+    fn decode(&mut self, record: Record<'_>, embedded: &Embedded, coverage: &mut Coverage) {
+        if let Some(event) = decoded(record, embedded, coverage) {
+            self.add((record.ticks(), record.process_id(), record.pos(), record.id().unwrap_or(0)), event);
+        }
+    }
+
     /// The time by which an event is ordered whose own is another.
     #[cold]
     fn out_of_order(&mut self, time: FileTime) -> FileTime {
@@ -182,12 +186,12 @@ impl<W: Fn(&NetEvent) -> bool> Kept<'_, W> {
 /// The event of a record of Winsock-AFD that is as nearly all are; `None` for all others, which [`decoded`] reads.
 #[inline(always)]
 fn plain_socket_event(record: &Record<'_>, head: EventHead<'_>) -> Option<SocketEvent> {
-    let payload = record.bytes().get(EventHead::BYTES..).filter(|_| record.header_type() == HeaderType::EVENT64)?;
+    let is_plain = head.version() == 0 && !head.has_extended_items() && record.header_type() == HeaderType::EVENT64;
+    let payload = record.bytes().get(EventHead::BYTES..).filter(|_| is_plain)?;
     providers::afd::plain(head.id(), payload)
 }
 
 /// Decodes a record of any kind, and counts what became of it.
-#[inline(never)]
 fn decoded(record: Record<'_>, embedded: &Embedded, coverage: &mut Coverage) -> Option<NetEvent> {
     let id = EventId::of(&record);
     if id.is_none() && record.kind() == RecordKind::EventHeader {

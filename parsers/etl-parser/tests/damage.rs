@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use etl_parser::{Consequence, Error, ErrorKind, FileTime, Trace};
-use synth::record::{Origin, Record};
+use synth::record::{Descriptor, Extended, Origin, Record};
 use synth::{TraceBuilder, TraceOptions};
 
 /// An uncompressed trace of many equal buffers, records of which carry their number.
@@ -69,6 +69,61 @@ fn a_size_that_leads_to_another_buffer_is_not_believed_where_buffers_are_equal()
         assert_eq!((read, kinds(&damage)), (records, vec![ErrorKind::IrregularBufferSize]), "{wrong:#x}");
         assert_eq!(damage[0].consequence, Consequence::Nothing);
     }
+}
+
+#[test]
+fn events_first_or_record_by_record_the_walk_is_the_same() {
+    let mut builder = TraceBuilder::new(TraceOptions { buffer_size: 0x1000, ..TraceOptions::default() });
+    let t0 = builder.options().t0;
+    let items = [Extended::ProcessStartKey(5)];
+    for step in 0..120_u16 {
+        let (origin, payload) = (Origin::new(8, 12), &[7; 40][..usize::from(step % 40)]);
+        let (provider, activity) = (synth::Guid::new(step.into(), 2, 3, [4; 8]), synth::Guid::default());
+        let descriptor = Descriptor { id: step, ..Descriptor::default() };
+        let extended = if step % 5 == 0 { &items[..] } else { &[] };
+        let record = match step % 3 {
+            0 => Record::System { origin, hook: 0x0F2E, version: 2, payload },
+            _ => Record::Event { origin, provider, descriptor, activity, extended, payload },
+        };
+        builder.record(step % 2, t0 + i64::from(step) * 100, &record);
+    }
+    let whole = builder.finish();
+    let (mut events, mut damaged) = (0, 0);
+    for at in (0..whole.len()).step_by(19) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x80 | at as u8;
+        let Ok(trace) = Trace::new(&bytes) else { continue };
+        for position in 0..trace.buffers().len() {
+            let mut scratch = Vec::new();
+            let Ok(buffer) = trace.buffer(position, &mut scratch) else { continue };
+            let facts = |record: etl_parser::Record<'_>| (record.pos(), record.index(), record.kind(), record.bytes().len());
+            let (mut one_by_one, mut damage) = (Vec::new(), None);
+            for item in buffer.records() {
+                match item {
+                    Ok(record) => one_by_one.push(facts(record)),
+                    Err(error) => damage = Some(error),
+                }
+            }
+            let (mut records, mut events_first) = (buffer.records(), Vec::new());
+            loop {
+                if let Some((head, record)) = records.next_event() {
+                    assert_eq!((Some(head.id()), Some(head.ticks())), (record.id(), record.ticks()));
+                    assert_eq!((head.process_id(), Some(head.provider())), (record.process_id(), record.provider()));
+                    assert_eq!(Some(head.version()), record.version());
+                    events += 1;
+                    events_first.push(facts(record));
+                } else if let Some(record) = records.next_whole() {
+                    events_first.push(facts(record));
+                } else {
+                    break;
+                }
+            }
+            assert_eq!(events_first, one_by_one);
+            damaged += u64::from(damage.is_some());
+            assert_eq!(records.take_damage(), damage);
+        }
+    }
+    assert!(events > 100 && damaged > 10, "{events} events, {damaged} damaged buffers");
 }
 
 #[test]

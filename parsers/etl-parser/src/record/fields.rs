@@ -7,7 +7,7 @@ use crate::{Guid, HookId};
 /// The header of an event of a manifest or TraceLogging provider, read where it stands: for loops over many records, which
 /// look at several of its fields. Its length was checked when the record was found.
 #[derive(Debug, Clone, Copy)]
-pub struct EventHead<'a>(&'a [u8; EventHead::BYTES]);
+pub struct EventHead<'a>(pub(super) &'a [u8; EventHead::BYTES]);
 
 impl EventHead<'_> {
     /// Bytes of the header.
@@ -54,14 +54,6 @@ impl EventHead<'_> {
     pub fn version(self) -> u8 {
         let [version] = self.at::<0x2A, 1>();
         version
-    }
-}
-
-impl<'a> Record<'a> {
-    /// The header, where it is one of [`RecordKind::EventHeader`].
-    #[inline]
-    pub fn event_head(&self) -> Option<EventHead<'a>> {
-        self.bytes.first_chunk().filter(|_| self.facts.kind == RecordKind::EventHeader).map(EventHead)
     }
 }
 

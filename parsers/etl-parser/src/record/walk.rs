@@ -8,7 +8,7 @@ use crate::error::{Consequence, Error, ErrorKind};
 
 /// Walks the records of a buffer. Advances by at least 8 bytes a step; after an error it has ended.
 ///
-/// An iterator over `Result`s; in a loop over very many records [`Records::next_whole`] costs less.
+/// An iterator over `Result`s; in a loop over very many records [`Records::next_event`] costs less.
 #[derive(Debug, Clone)]
 #[must_use = "records are read as the iterator advances"]
 pub struct Records<'a> {
@@ -58,10 +58,44 @@ impl<'a> Records<'a> {
         self.buffer.info.offset.saturating_add(within)
     }
 
-    /// The next record; `None` where the buffer ends, or where it is damaged: [`Records::take_damage`] then tells.
+    /// The next record and its header, where it is an event ([`RecordKind::EventHeader`]) that is whole, as most records are;
+    /// `None` for everything else, and nothing is passed over: [`Records::next_whole`] tells.
     // Always: what a loop does not look at of a record is then not worked out either.
     #[inline(always)]
+    pub fn next_event(&mut self) -> Option<(EventHead<'a>, Record<'a>)> {
+        if self.done || self.pos >= self.buffer.end {
+            return None;
+        }
+        let behind = self.buffer.bytes.get(self.pos..)?;
+        let head: &[u8; EventHead::BYTES] = behind.first_chunk()?;
+        let [low0, low1, header_type, high, ..] = *head;
+        let size = Shape::event_size(u32::from_le_bytes([low0, low1, header_type, high]))?;
+        let bytes = behind.get(..size).filter(|_| size >= EventHead::BYTES)?;
+        let record = self.record(bytes, HeaderType(header_type), RecordKind::EventHeader, EventHead::BYTES as u8);
+        Some((EventHead(head), record))
+    }
+
+    /// The next record; `None` where the buffer ends, or where it is damaged: [`Records::take_damage`] then tells.
+    #[inline]
     pub fn next_whole(&mut self) -> Option<Record<'a>> {
+        match self.next_event() {
+            Some((_, record)) => Some(record),
+            None => self.next_other(),
+        }
+    }
+
+    /// The record at hand, behind which the walk goes on.
+    #[inline]
+    fn record(&mut self, bytes: &'a [u8], header_type: HeaderType, kind: RecordKind, fixed: u8) -> Record<'a> {
+        let facts = Facts { pos: self.pos as u32, index: self.index, header_type, kind, fixed, ..self.facts };
+        self.pos += align8(bytes.len());
+        self.index = self.index.wrapping_add(1);
+        Record { bytes, facts }
+    }
+
+    /// The next record, of any kind.
+    #[inline(never)]
+    fn next_other(&mut self) -> Option<Record<'a>> {
         if self.done || self.pos >= self.buffer.end {
             return None;
         }
@@ -70,27 +104,6 @@ impl<'a> Records<'a> {
             self.end();
             return None;
         };
-        if let Some(size) = Shape::event_size(word).filter(|size| *size >= EventHead::BYTES)
-            && let Some(record) = behind.get(..size)
-        {
-            let header_type = HeaderType((word >> 16) as u8);
-            return Some(self.record(record, header_type, RecordKind::EventHeader, EventHead::BYTES as u8));
-        }
-        self.next_other(word)
-    }
-
-    /// The record at hand, behind which the walk goes on.
-    #[inline(always)]
-    fn record(&mut self, bytes: &'a [u8], header_type: HeaderType, kind: RecordKind, fixed: u8) -> Record<'a> {
-        let facts = Facts { pos: self.pos as u32, index: self.index, header_type, kind, fixed, ..self.facts };
-        self.pos += align8(bytes.len());
-        self.index = self.index.wrapping_add(1);
-        Record { bytes, facts }
-    }
-
-    /// A record of any kind that begins with this word.
-    #[inline(never)]
-    fn next_other(&mut self, word: u32) -> Option<Record<'a>> {
         let Some(shape) = Shape::read(word, self.buffer.bytes, self.pos, self.buffer.dialect) else {
             self.fail(ErrorKind::UnknownMarker, "record marker", 0, word as usize);
             return None;
@@ -99,7 +112,6 @@ impl<'a> Records<'a> {
             self.fail(ErrorKind::RecordTooShort, shape.name, shape.fixed.into(), shape.size);
             return None;
         }
-        let behind = self.buffer.bytes.get(self.pos..).unwrap_or(&[]);
         let Some(record) = behind.get(..shape.size) else {
             self.too_long(&shape);
             return None;
