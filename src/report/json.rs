@@ -20,7 +20,7 @@ pub fn write(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn write_line(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut text = serde_json::to_vec(document)?;
     text.push(b'\n');
