@@ -28,7 +28,7 @@ pub struct Step {
     pub connect_failures: u64,
     /// Ports that came back.
     pub closes: u64,
-    /// Whose binds and connects failed: how many, of [`MAX_FAILED`] owners.
+    /// Whose binds and connects failed: how many, of 1,024 owners at most.
     pub failed_by: BTreeMap<Owner, u64>,
     /// Of which pools they were.
     pub failed_in: BTreeMap<PoolKey, u64>,
