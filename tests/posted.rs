@@ -20,9 +20,9 @@ fn said(name: &str, bytes: &[u8]) -> String {
             said.push_str(" unused");
         }
         say(&found.facts, &mut said);
-        if let Some(note) =
-            found.note.filter(|note| !note.starts_with("its code page") && !note.contains("not understood"))
-        {
+        if let Some(note) = found.note.filter(|note| {
+            !note.starts_with("the file does not declare its code page") && !note.contains("not understood")
+        }) {
             let _ = write!(said, " [{note}]");
         }
     }
