@@ -96,7 +96,8 @@ fn events_first_or_record_by_record_the_walk_is_the_same() {
         for position in 0..trace.buffers().len() {
             let mut scratch = Vec::new();
             let Ok(buffer) = trace.buffer(position, &mut scratch) else { continue };
-            let facts = |record: etl_parser::Record<'_>| (record.pos(), record.index(), record.kind(), record.bytes().len());
+            let facts =
+                |record: etl_parser::Record<'_>| (record.pos(), record.index(), record.kind(), record.bytes().len());
             let (mut one_by_one, mut damage) = (Vec::new(), None);
             for item in buffer.records() {
                 match item {
