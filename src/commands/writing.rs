@@ -128,7 +128,8 @@ pub(super) fn check_writable(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    tempfile::Builder::new().prefix(".outofports-").tempfile_in(folder_of(path)).map(drop)
+    // Without a name where the system has such files: an interrupt leaves nothing then.
+    tempfile::tempfile_in(folder_of(path)).map(drop)
 }
 
 /// Writes one report to each target: the files appear together, when all are whole.

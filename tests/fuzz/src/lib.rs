@@ -1,5 +1,6 @@
 //! A report from bytes, without the program around it, and what must hold for every report.
 
+pub mod faces;
 pub mod listing;
 pub mod rows;
 

@@ -3,10 +3,11 @@
 use etl_parser::Trace;
 use outofports::NoProgress;
 use outofports::case::InputKind;
-use outofports::events::{self, CsvWriter, EventWriter, Filter, NdjsonWriter, Paths, TextWriter};
+use outofports::events::{self, CsvWriter, EventWriter, Filter, Names, NdjsonWriter, TextWriter};
 use outofports::info::{self, Beside};
 use outofports::report::json;
 use outofports::side::facts::SideFacts;
+use outofports::words::pseudonyms::Pseudonyms;
 
 /// Above this much announced data, nothing new is seen.
 const MAX_LISTED_BYTES: u64 = 1 << 18;
@@ -18,12 +19,15 @@ pub fn check(bytes: &[u8]) {
         return;
     }
     let traces = Trace::segments(bytes).expect("checked before");
-    let paths = Paths::new(vec!["trace".to_owned(); traces.len()], &[]);
-    let (count, objects) = list(&traces, 1, &mut NdjsonWriter { paths: paths.clone() });
-    assert_eq!((count, &objects), (count, &list(&traces, 2, &mut NdjsonWriter { paths: paths.clone() }).1));
-    check_objects(&objects, count);
-    check_table(&list(&traces, 1, &mut CsvWriter { paths }).1, count);
-    check_lines(&list(&traces, 1, &mut TextWriter).1, count);
+    // As they are, and with names that stand for others.
+    for pseudonyms in [None, Some(Pseudonyms::new(true, None))] {
+        let names = || Names::new(vec!["trace".to_owned(); traces.len()], &[], pseudonyms.clone());
+        let (count, objects) = list(&traces, 1, &mut NdjsonWriter { names: names() });
+        assert_eq!((count, &objects), (count, &list(&traces, 2, &mut NdjsonWriter { names: names() }).1));
+        check_objects(&objects, count);
+        check_table(&list(&traces, 1, &mut CsvWriter { names: names() }).1, count);
+        check_lines(&list(&traces, 1, &mut TextWriter { names: names() }).1, count);
+    }
     traces.iter().for_each(check_info);
 }
 
