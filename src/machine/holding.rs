@@ -18,10 +18,15 @@ struct Slot {
 
 const FREE: Slot = Slot { endpoint: 0, owner: Owner::Unknown, sockets: 0, is_shared: false };
 
-/// The ports of a pool whose numbers are known; allocated once one is.
+/// Neighbouring ports, allocated together: most machines use few of all ports.
+type Block = Box<[Slot; BLOCK_PORTS]>;
+
+const BLOCK_PORTS: usize = 1 << 8;
+
+/// The ports of a pool whose numbers are known.
 #[derive(Debug, Default)]
 pub(super) struct Holding {
-    slots: Vec<Slot>,
+    blocks: Vec<Option<Block>>,
     /// Sockets of each owner on ports of several sockets.
     shared: FastMap<(u16, Owner), u32>,
 }
@@ -37,7 +42,8 @@ pub struct Change {
 
 impl Holding {
     fn slot(&self, port: u16) -> Slot {
-        self.slots.get(usize::from(port)).copied().unwrap_or(FREE)
+        let block = self.blocks.get(usize::from(port) / BLOCK_PORTS).and_then(Option::as_ref);
+        block.and_then(|block| block.get(usize::from(port) % BLOCK_PORTS)).copied().unwrap_or(FREE)
     }
 
     /// Whether any socket holds the port.
@@ -52,10 +58,12 @@ impl Holding {
 
     /// A socket takes the port.
     pub(super) fn take(&mut self, port: u16, owner: Owner, endpoint: u64) -> Change {
-        if self.slots.is_empty() {
-            self.slots = vec![FREE; 1 << 16];
+        if self.blocks.is_empty() {
+            self.blocks.resize_with((1 << 16) / BLOCK_PORTS, || None);
         }
-        let Some(slot) = self.slots.get_mut(usize::from(port)) else {
+        let block = self.blocks.get_mut(usize::from(port) / BLOCK_PORTS);
+        let block = block.map(|block| block.get_or_insert_with(|| Box::new([FREE; BLOCK_PORTS])));
+        let Some(slot) = block.and_then(|block| block.get_mut(usize::from(port) % BLOCK_PORTS)) else {
             return Change { of_pool: false, of_owner: false };
         };
         if slot.sockets == 0 {
@@ -76,7 +84,9 @@ impl Holding {
     /// A socket of this owner gives the port back.
     pub(super) fn give_back(&mut self, port: u16, owner: Owner) -> Change {
         let nothing = Change { of_pool: false, of_owner: false };
-        let Some(slot) = self.slots.get_mut(usize::from(port)).filter(|slot| slot.sockets > 0) else { return nothing };
+        let block = self.blocks.get_mut(usize::from(port) / BLOCK_PORTS).and_then(Option::as_mut);
+        let slot = block.and_then(|block| block.get_mut(usize::from(port) % BLOCK_PORTS));
+        let Some(slot) = slot.filter(|slot| slot.sockets > 0) else { return nothing };
         slot.sockets -= 1;
         let of_pool = slot.sockets == 0;
         if !slot.is_shared {
