@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::holders::Subject;
 use super::naming::Rows;
 use super::pools::PoolFinding;
 use crate::machine::Findings;
@@ -93,13 +92,12 @@ const STEP_HOLDERS: usize = 5;
 /// How full a pool was at the end of each step; nothing without a pool.
 pub(super) fn levels(timeline: &Steps, pool: Option<&PoolFinding>, findings: &Findings, rows: &Rows) -> Vec<StepLevel> {
     let Some(pool) = pool else { return Vec::new() };
-    let processes = &findings.world.processes;
     let one = |step: &Step| {
         let Some(level) = level(step, pool.key) else { return StepLevel::default() };
         let mut held: BTreeMap<usize, u32> = BTreeMap::new();
         for (owner, ports) in &level.largest {
-            if let Some(row) = rows.index.get(&Subject::of(*owner, processes)) {
-                *held.entry(*row).or_default() += ports;
+            if let Some(row) = rows.of_owner(*owner, findings) {
+                *held.entry(row).or_default() += ports;
             }
         }
         let mut by_holder: Vec<(usize, u32)> = held.into_iter().collect();

@@ -59,7 +59,7 @@ use self::listings::{Trend, trends};
 use self::naming::Rows;
 use self::outages::OutageOutcome;
 use self::outcome::{HolderOutcome, PoolOutcome};
-use self::over_time::{Course, PoolOverTime, VictimOverTime};
+use self::over_time::{Course, PoolOverTimeRow, VictimOverTimeRow};
 use self::pools::{PoolFinding, fill_by_event_log, speaking_pool};
 use self::suspect::{Candidates, CountedBy, SocketsOnly, Suspect};
 use self::system_events::{pool_full_events, system_events};
@@ -133,9 +133,9 @@ pub struct Diagnosis {
     /// How full the pool was at the end of each step that speaks for the case, or without one the pool that was fullest.
     pub levels: Vec<StepLevel>,
     /// The pools that matter over time, the one that speaks first.
-    pub pools_over_time: Vec<PoolOverTime>,
+    pub pools_over_time: Vec<PoolOverTimeRow>,
     /// Failures over time of those who suffered most.
-    pub failures_over_time: Vec<VictimOverTime>,
+    pub failures_over_time: Vec<VictimOverTimeRow>,
     /// Changes over the listings of loop files, each with the index of its process.
     pub trends: Vec<(Trend, Option<usize>)>,
     /// Where sockets are connected to.

@@ -12,7 +12,7 @@ use super::listings::images_without_pid;
 use crate::event::base_name;
 use crate::hash::FastMap;
 use crate::machine::Findings;
-use crate::machine::owner::is_kernel;
+use crate::machine::owner::{Owner, is_kernel};
 use crate::machine::processes::Process;
 use crate::machine::tally::OwnerSource;
 use crate::machine::tally::Tally;
@@ -146,6 +146,11 @@ impl Rows {
             let age = row.held_since.zip(end).map(|(since, end)| end.since(since));
             row.oldest_port_100ns = age.filter(|age| *age >= 0);
         }
+    }
+
+    /// The row of whoever an owner turned out to be.
+    pub(crate) fn of_owner(&self, owner: Owner, findings: &Findings) -> Option<usize> {
+        self.index.get(&Subject::of(owner, &findings.world.processes)).copied()
     }
 
     /// The label of a subject: `name.exe (PID 7312)`.

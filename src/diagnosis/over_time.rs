@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::forecast::level;
 use super::grounds::Grounds;
-use super::holders::Subject;
 use super::images::{ImageOutcome, name_of};
 use super::outages::OutageOutcome;
 use super::outcome::PoolOutcome;
@@ -15,7 +16,6 @@ use super::pools::PoolFinding;
 use super::state::State;
 use super::suspect::Suspect;
 use crate::machine::levels::Level;
-use crate::machine::owner::Owner;
 use crate::machine::pool_key::PoolKey;
 use crate::machine::timeline::{Step, Steps};
 use crate::time::FileTime;
@@ -35,56 +35,62 @@ const MAX_VICTIMS: usize = 20;
 /// A pool without failures is of interest from this part of it on (one in ten).
 const NOTABLE_SHARE: u32 = 10;
 
-/// A pool over time: a number for each step of the timeline, at its end, or where it was fuller then, at a failure in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PoolOverTime {
-    /// Index into the pools.
+/// A pool over time: lists with a number for each step of the timeline. What they count is distinct ports at the end of the step,
+/// or where more were in use then, at a failure in it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PoolOverTimeRow {
+    /// Index into `pools`.
     pub pool: usize,
-    /// Distinct ports that sockets held.
+    /// Ports that sockets held.
     pub held: Vec<u32>,
     /// Ports in TIME_WAIT, by estimate with the shorter length.
     pub time_wait: Vec<u32>,
     /// Ports that TCP/IP's own events show, and no socket: of connections older than the trace, and of the kernel.
     pub transport: Vec<u32>,
-    /// Ports that are excluded or reserved, and that no socket holds; the same at all times.
+    /// Ports that are excluded or reserved and that no socket holds; the same at all times.
     pub set_aside: u32,
-    /// Where the pool was out of ports: those that nothing of this shows. Else 0.
+    /// Where the pool was out of ports, those that the trace does not show; else 0.
     pub not_visible: Vec<u32>,
-    /// Failures of binds and connects in each step.
+    /// Binds and connects that failed with 0xC0000209 in each step, at whatever local address.
     pub failures: Vec<u64>,
-    /// Who held most of `held`, by the most at one time: images where one speaks for the case, else processes.
-    pub holders: Vec<HolderOverTime>,
+    /// Who held most of `held`, five at most, by the most at one time: images where one speaks for the case, else processes.
+    pub holders: Vec<HolderOverTimeRow>,
     /// Of `held`, ports of all others; 0 where ports are shared and these seem to be more than all.
     pub others: Vec<u32>,
-    /// Processes that held most of `held`, by the most at one time.
-    pub processes: Vec<HolderOverTime>,
+    /// The processes that held most of `held`, eight at most, by the most at one time.
+    pub processes: Vec<HolderOverTimeRow>,
 }
 
-/// Ports that somebody held, step by step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HolderOverTime {
-    /// Who.
-    pub holder: HolderIndex,
-    /// Ports at the end of each step.
+/// Ports that a process, or all processes of an image, held over time.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct HolderOverTimeRow {
+    /// Index into `processes`; `None` for an image.
+    pub process: Option<usize>,
+    /// Index into `images`; `None` for a process.
+    pub image: Option<usize>,
+    /// Ports in each step.
     pub ports: Vec<u32>,
+}
+
+/// Failures of a process over time.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct VictimOverTimeRow {
+    /// Index into `processes`.
+    pub process: usize,
+    /// Binds and connects that failed with 0xC0000209 in each step.
+    pub failures: Vec<u64>,
 }
 
 /// Who holds: a process, or all processes of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum HolderIndex {
+enum HolderIndex {
     /// Index into the images.
     Image(usize),
     /// Index into the processes.
     Process(usize),
-}
-
-/// Failures of a process, step by step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VictimOverTime {
-    /// Index into the processes.
-    pub process: usize,
-    /// Failures of binds and connects in each step.
-    pub failures: Vec<u64>,
 }
 
 /// What pools over time are drawn from.
@@ -108,7 +114,7 @@ pub(super) struct Course<'a> {
 impl Course<'_> {
     /// The pools that matter, the one that speaks first. Pools of one local address are told with those of all: the timeline
     /// does not tell them apart.
-    pub(super) fn pools(&self) -> Vec<PoolOverTime> {
+    pub(super) fn pools(&self) -> Vec<PoolOverTimeRow> {
         let whole = |index: usize| {
             let key = self.pools.get(index)?.finding.key;
             self.pools.iter().position(|pool| pool.finding.key == key && pool.finding.local_address.is_none())
@@ -116,16 +122,16 @@ impl Course<'_> {
         let speaking = self.speaking.and_then(whole);
         let mut told: Vec<usize> = (0..self.pools.len()).filter(|index| whole(*index) == Some(*index)).collect();
         told.sort_by_key(|index| Some(*index) != speaking);
-        let all: Vec<PoolOverTime> = told.into_iter().filter_map(|index| self.pool(index)).collect();
-        let peak = |pool: &PoolOverTime| pool.occupied().max().unwrap_or(0);
-        let matters = |pool: &&PoolOverTime| {
+        let all: Vec<PoolOverTimeRow> = told.into_iter().filter_map(|index| self.pool(index)).collect();
+        let peak = |pool: &PoolOverTimeRow| pool.occupied().max().unwrap_or(0);
+        let matters = |pool: &&PoolOverTimeRow| {
             let outcome = self.pools.get(pool.pool);
             outcome.is_some_and(|outcome| {
                 matches!(outcome.state, State::Exhausted | State::Near)
                     || peak(pool).saturating_mul(NOTABLE_SHARE) >= outcome.finding.range.count
             })
         };
-        let mut kept: Vec<PoolOverTime> = all.iter().filter(matters).take(MAX_POOLS).cloned().collect();
+        let mut kept: Vec<PoolOverTimeRow> = all.iter().filter(matters).take(MAX_POOLS).cloned().collect();
         if kept.is_empty() {
             // The first of equals: `max_by_key` would give the last.
             kept.extend(all.iter().rev().max_by_key(|pool| peak(pool)).cloned());
@@ -133,7 +139,7 @@ impl Course<'_> {
         kept
     }
 
-    fn pool(&self, index: usize) -> Option<PoolOverTime> {
+    fn pool(&self, index: usize) -> Option<PoolOverTimeRow> {
         let finding = &self.pools.get(index)?.finding;
         let one = |step: &Step| fullest(step, finding.key).map(|level| (level.held, level.time_wait, level.occupied));
         let levels: Vec<(u32, u32, u32)> =
@@ -146,7 +152,7 @@ impl Course<'_> {
         let is_image = matches!(self.suspect, Suspect::Image(image) if self.images.get(image).is_some_and(|image| image.pool == index));
         let of_process = |row: usize| Some(HolderIndex::Process(row));
         let of_image = |row: usize| self.image_of(index, row).map(HolderIndex::Image).or(of_process(row));
-        let mut told = PoolOverTime {
+        let mut told = PoolOverTimeRow {
             pool: index,
             held: levels.iter().map(|(held, ..)| *held).collect(),
             time_wait: levels.iter().map(|(_, time_wait, _)| *time_wait).collect(),
@@ -169,7 +175,7 @@ impl Course<'_> {
     }
 
     /// Where the pool had no port left, all are taken, whoever has them.
-    fn not_visible(&self, index: usize, finding: &PoolFinding, told: &PoolOverTime) -> Vec<u32> {
+    fn not_visible(&self, index: usize, finding: &PoolFinding, told: &PoolOverTimeRow) -> Vec<u32> {
         let is_counted = finding.refuted.is_none() && !finding.is_not_understood();
         let length = self.timeline.seconds.saturating_mul(FileTime::SECOND);
         let mut end = self.timeline.start;
@@ -185,11 +191,11 @@ impl Course<'_> {
     }
 
     /// Ports of each holder, those with most at one time first.
-    fn series(&self, finding: &PoolFinding, of: impl Fn(usize) -> Option<HolderIndex>) -> Vec<HolderOverTime> {
+    fn series(&self, finding: &PoolFinding, of: impl Fn(usize) -> Option<HolderIndex>) -> Vec<HolderOverTimeRow> {
         let mut series: BTreeMap<HolderIndex, Vec<u32>> = BTreeMap::new();
         for (number, step) in self.timeline.steps.iter().enumerate() {
             for (owner, ports) in fullest(step, finding.key).map(|level| level.largest.as_slice()).unwrap_or_default() {
-                if let Some(holder) = self.row(*owner).and_then(&of) {
+                if let Some(holder) = self.grounds.rows.of_owner(*owner, self.grounds.findings).and_then(&of) {
                     let of_holder = series.entry(holder).or_insert_with(|| vec![0; self.timeline.steps.len()]);
                     if let Some(sum) = of_holder.get_mut(number) {
                         *sum = sum.saturating_add(*ports);
@@ -197,16 +203,13 @@ impl Course<'_> {
                 }
             }
         }
-        let mut series: Vec<HolderOverTime> =
-            series.into_iter().map(|(holder, ports)| HolderOverTime { holder, ports }).collect();
+        let row = |(holder, ports)| match holder {
+            HolderIndex::Process(process) => HolderOverTimeRow { process: Some(process), image: None, ports },
+            HolderIndex::Image(image) => HolderOverTimeRow { process: None, image: Some(image), ports },
+        };
+        let mut series: Vec<HolderOverTimeRow> = series.into_iter().map(row).collect();
         series.sort_by_key(|one| std::cmp::Reverse(one.ports.iter().copied().max()));
         series
-    }
-
-    /// The row of whoever an owner turned out to be.
-    fn row(&self, owner: Owner) -> Option<usize> {
-        let Grounds { findings, rows, .. } = *self.grounds;
-        rows.index.get(&Subject::of(owner, &findings.world.processes)).copied()
     }
 
     /// The image of a process that speaks for its processes in a pool.
@@ -219,14 +222,14 @@ impl Course<'_> {
     }
 
     /// Failures of those who suffered most.
-    pub(super) fn victims(&self, sufferers: &[usize]) -> Vec<VictimOverTime> {
+    pub(super) fn victims(&self, sufferers: &[usize]) -> Vec<VictimOverTimeRow> {
         let told = sufferers.get(..MAX_VICTIMS).unwrap_or(sufferers);
         let none = || vec![0_u64; self.timeline.steps.len()];
-        let mut victims: Vec<VictimOverTime> =
-            told.iter().map(|process| VictimOverTime { process: *process, failures: none() }).collect();
+        let mut victims: Vec<VictimOverTimeRow> =
+            told.iter().map(|process| VictimOverTimeRow { process: *process, failures: none() }).collect();
         for (number, step) in self.timeline.steps.iter().enumerate() {
             for (owner, failures) in &step.failed_by {
-                let row = self.row(*owner);
+                let row = self.grounds.rows.of_owner(*owner, self.grounds.findings);
                 let victim = victims.iter_mut().find(|victim| Some(victim.process) == row);
                 if let Some(sum) = victim.and_then(|victim| victim.failures.get_mut(number)) {
                     *sum += failures;
@@ -249,7 +252,7 @@ fn is_at_failure(step: &Step, pool: PoolKey) -> bool {
     step.level_at_failure(pool).is_some_and(|level| level.occupied >= at_end)
 }
 
-impl PoolOverTime {
+impl PoolOverTimeRow {
     fn others(&self) -> Vec<u32> {
         let of_holders = |step: usize| self.holders.iter().filter_map(move |holder| holder.ports.get(step));
         let rest =

@@ -20,6 +20,7 @@ use std::io;
 use serde::Serialize;
 
 pub use crate::case::facts::TraceSummary;
+pub use crate::diagnosis::over_time::{HolderOverTimeRow, PoolOverTimeRow, VictimOverTimeRow};
 pub use crate::diagnosis::{
     AddressUse, Assurance, CaseDestination, Destination, Failures, ProcedureRow, ProcessRow, StatusRow, SystemEventRow,
     UnexplainedRow,
@@ -413,55 +414,6 @@ pub struct StepHolderRow {
     pub process: usize,
     /// Ports; not 0.
     pub ports: u32,
-}
-
-/// A pool over time: lists with a number for each step of the timeline. What they count is distinct ports at the end of the step,
-/// or where more were in use then, at a failure in it.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct PoolOverTimeRow {
-    /// Index into `pools`.
-    pub pool: usize,
-    /// Ports that sockets held.
-    pub held: Vec<u32>,
-    /// Ports in TIME_WAIT, by estimate with the shorter length.
-    pub time_wait: Vec<u32>,
-    /// Ports that TCP/IP's own events show, and no socket: of connections older than the trace, and of the kernel.
-    pub transport: Vec<u32>,
-    /// Ports that are excluded or reserved and that no socket holds; the same at all times.
-    pub set_aside: u32,
-    /// Where the pool was out of ports, those that the trace does not show; else 0.
-    pub not_visible: Vec<u32>,
-    /// Binds and connects that failed with 0xC0000209 in each step, at whatever local address.
-    pub failures: Vec<u64>,
-    /// Who held most of `held`, five at most, by the most at one time: images where one speaks for the case, else processes.
-    pub holders: Vec<HolderOverTimeRow>,
-    /// Of `held`, ports of all others; 0 where ports are shared and these seem to be more than all.
-    pub others: Vec<u32>,
-    /// The processes that held most of `held`, eight at most, by the most at one time.
-    pub processes: Vec<HolderOverTimeRow>,
-}
-
-/// Ports that a process, or all processes of an image, held over time.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct HolderOverTimeRow {
-    /// Index into `processes`; `None` for an image.
-    pub process: Option<usize>,
-    /// Index into `images`; `None` for a process.
-    pub image: Option<usize>,
-    /// Ports in each step.
-    pub ports: Vec<u32>,
-}
-
-/// Failures of a process over time.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct VictimOverTimeRow {
-    /// Index into `processes`.
-    pub process: usize,
-    /// Binds and connects that failed with 0xC0000209 in each step.
-    pub failures: Vec<u64>,
 }
 
 impl TimelineStep {

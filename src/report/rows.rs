@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use etl_parser::Guid;
 
 use super::{
-    AddressRow, CountedSpan, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderOverTimeRow, HolderRow,
-    ImageRow, OutageHolderRow, OutageRow, PoolOverTimeRow, PoolRow, RangeRow, Report, SCHEMA_VERSION, StepHolderRow,
-    TimelineStep, Tool, TrendRow, UnknownVersionRow, UserRow, Verdict, VictimOverTimeRow,
+    AddressRow, CountedSpan, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, ImageRow,
+    OutageHolderRow, OutageRow, PoolRow, RangeRow, Report, SCHEMA_VERSION, StepHolderRow, TimelineStep, Tool, TrendRow,
+    UnknownVersionRow, UserRow, Verdict,
 };
 use crate::case::facts::TraceFacts;
 use crate::diagnosis::Diagnosis;
@@ -16,7 +16,6 @@ use crate::diagnosis::images::ImageOutcome;
 use crate::diagnosis::listings::Trend;
 use crate::diagnosis::outages::{OutageHolder, OutageOutcome};
 use crate::diagnosis::outcome::{HolderOutcome, PoolOutcome};
-use crate::diagnosis::over_time::{HolderIndex, HolderOverTime, PoolOverTime, VictimOverTime};
 use crate::machine::sockets::SocketTable;
 use crate::machine::timeline::Steps;
 use crate::machine::window::Window;
@@ -52,8 +51,8 @@ impl Report {
             images: diagnosis.images.iter().map(image_row).collect(),
             unexplained: diagnosis.unexplained,
             timeline: timeline(&diagnosis.timeline, &diagnosis.levels),
-            pools_over_time: diagnosis.pools_over_time.into_iter().map(pool_over_time).collect(),
-            failures_over_time: diagnosis.failures_over_time.into_iter().map(victim_over_time).collect(),
+            pools_over_time: diagnosis.pools_over_time,
+            failures_over_time: diagnosis.failures_over_time,
             outages: diagnosis.outages.iter().map(outage_row).collect(),
             addresses: address_rows(&diagnosis.findings.sockets),
             trends: diagnosis.trends.into_iter().map(trend_row).collect(),
@@ -164,33 +163,6 @@ fn timeline(timeline: &Steps, levels: &[StepLevel]) -> Vec<TimelineStep> {
 
 fn by_holder(level: &StepLevel) -> Vec<StepHolderRow> {
     level.by_holder.iter().map(|(process, ports)| StepHolderRow { process: *process, ports: *ports }).collect()
-}
-
-fn pool_over_time(told: PoolOverTime) -> PoolOverTimeRow {
-    PoolOverTimeRow {
-        pool: told.pool,
-        held: told.held,
-        time_wait: told.time_wait,
-        transport: told.transport,
-        set_aside: told.set_aside,
-        not_visible: told.not_visible,
-        failures: told.failures,
-        holders: told.holders.into_iter().map(holder_over_time).collect(),
-        others: told.others,
-        processes: told.processes.into_iter().map(holder_over_time).collect(),
-    }
-}
-
-fn holder_over_time(told: HolderOverTime) -> HolderOverTimeRow {
-    let (process, image) = match told.holder {
-        HolderIndex::Process(process) => (Some(process), None),
-        HolderIndex::Image(image) => (None, Some(image)),
-    };
-    HolderOverTimeRow { process, image, ports: told.ports }
-}
-
-fn victim_over_time(told: VictimOverTime) -> VictimOverTimeRow {
-    VictimOverTimeRow { process: told.process, failures: told.failures }
 }
 
 fn image_row(image: &ImageOutcome) -> ImageRow {
