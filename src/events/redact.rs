@@ -2,7 +2,7 @@
 
 use etw_schema::{FieldValue, FieldValues, Value};
 
-use crate::words::pseudonyms::Pseudonyms;
+use crate::words::pseudonyms::{Pseudonyms, is_program};
 
 /// The fields of a payload.
 pub(super) fn fields(fields: &FieldValues, names: &mut Pseudonyms) -> FieldValues {
@@ -60,10 +60,6 @@ fn is_of_network(name: &str) -> bool {
 
 /// Text of an event: programs, services of Windows, addresses with ports and numbers by their kind, all else as text.
 pub(super) fn text(text: &str, names: &mut Pseudonyms) -> String {
-    let is_program = |text: &str| {
-        let ending = text.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
-        ending.is_some_and(|ending| ["exe", "dll", "sys"].contains(&ending.as_str()))
-    };
     let is_address =
         |text: &str| text.parse::<std::net::IpAddr>().is_ok() || text.parse::<std::net::SocketAddr>().is_ok();
     match text {

@@ -29,7 +29,7 @@ impl Info {
         *path = names.path(path);
         let Header { logger_name, .. } = header;
         if !KNOWN_SESSIONS.contains(&logger_name.as_str()) {
-            *logger_name = names.text(logger_name);
+            *logger_name = names.quoted_text(logger_name);
         }
         for NamedProcess { pid: _, image, image_source: _, started: _, ended: _ } in processes {
             image.iter_mut().for_each(|image| *image = names.image(image));

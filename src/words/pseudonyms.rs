@@ -3,6 +3,8 @@
 //! What a value is decides: callers say whether it is a path, an image, a service, an address or a sentence. In a sentence the
 //! originals met so far are replaced, and what looks like an address, a path, a user or a number of hardware.
 
+use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -93,11 +95,14 @@ pub struct Pseudonyms {
     key: Option<Vec<u8>>,
     names: BTreeMap<(Original, String), String>,
     used: BTreeMap<Original, u64>,
-    /// Originals as they may stand in sentences, and their names.
-    in_sentences: BTreeMap<String, String>,
+    /// Originals as they may stand in sentences, and their names, the longest first: a part of one may be another.
+    in_sentences: BTreeMap<(Reverse<usize>, String), String>,
     /// Names of files and paths that were given out: they are no originals.
     given: BTreeSet<String>,
 }
+
+/// Originals that are told apart: a trace can hold any number of texts.
+const MAX_ORIGINALS: usize = 1 << 20;
 
 /// Shorter originals stand in sentences by chance.
 const MIN_IN_SENTENCE: usize = 3;
@@ -144,39 +149,41 @@ impl Pseudonyms {
 
     /// The name of an original, without an ending.
     fn name(&mut self, what: Original, original: &str) -> String {
-        let folded = original.to_lowercase();
-        if let Some(known) = self.names.get(&(what, folded.clone())) {
-            return known.clone();
-        }
-        let number = self.next(what, &folded);
-        let name = match self.key {
-            None => format!("{}-{number}", what.word()),
-            Some(_) => format!("{}-{number:08x}", what.word()),
-        };
-        self.names.insert((what, folded), name.clone());
-        name
+        let is_keyed = self.key.is_some();
+        self.name_by(what, original.to_lowercase(), |number| {
+            if is_keyed { format!("{}-{number:08x}", what.word()) } else { format!("{}-{number}", what.word()) }
+        })
     }
 
-    /// The number of a new original: the next one, or what the key makes of it.
-    fn next(&mut self, what: Original, folded: &str) -> u64 {
-        let used = self.used.entry(what).or_default();
-        *used += 1;
-        match &self.key {
-            None => *used,
-            Some(key) => {
-                let hash =
-                    Sha256::new().chain_update(key).chain_update([0]).chain_update(what.word()).chain_update([0]);
-                let hash = hash.chain_update(folded).finalize();
-                hash.iter().take(4).fold(0, |number, byte| (number << 8) | u64::from(*byte))
-            }
+    /// The name that an original has, or that `spell` makes of its number: the next one, or what the key makes of it. Originals
+    /// beyond [`MAX_ORIGINALS`] have the number 0 without a key.
+    fn name_by(&mut self, what: Original, folded: String, spell: impl FnOnce(u64) -> String) -> String {
+        let has_room = self.names.len() < MAX_ORIGINALS;
+        let slot = match self.names.entry((what, folded)) {
+            Entry::Occupied(known) => return known.get().clone(),
+            Entry::Vacant(slot) => slot,
+        };
+        if has_room {
+            *self.used.entry(what).or_default() += 1;
         }
+        let number = match &self.key {
+            Some(key) => keyed(key, what, &slot.key().1),
+            None if has_room => self.used.get(&what).copied().unwrap_or(0),
+            None => 0,
+        };
+        let name = spell(number);
+        if has_room {
+            slot.insert(name.clone());
+        }
+        name
     }
 
     /// Remembers an original for sentences.
     fn remember(&mut self, original: &str, name: &str) {
         let is_number = original.bytes().all(|byte| byte.is_ascii_digit());
         if original.chars().count() >= MIN_IN_SENTENCE && !is_number && original != name {
-            self.in_sentences.insert(original.to_lowercase(), name.to_owned());
+            let folded = original.to_lowercase();
+            self.in_sentences.insert((Reverse(folded.len()), folded), name.to_owned());
         }
     }
 
@@ -187,25 +194,27 @@ impl Pseudonyms {
         name
     }
 
-    /// A text of which nothing is known.
+    /// A text of which nothing is known, and that no sentence quotes.
     pub fn text(&mut self, text: &str) -> String {
-        if text.is_empty() {
-            return String::new();
-        }
-        let name = self.name(Original::Text, text);
+        if text.is_empty() { String::new() } else { self.name(Original::Text, text) }
+    }
+
+    /// A text that sentences may quote.
+    pub fn quoted_text(&mut self, text: &str) -> String {
+        let name = self.text(text);
         self.remember(text, &name);
         name
     }
 
     /// A file name with its ending, where that says what the file is.
     fn file(&mut self, file: &str) -> String {
-        if OWN_FILES.contains(&file) {
-            return file.to_owned();
-        }
-        let ending = file.rsplit_once('.').map(|(_, ending)| ending);
-        let ending = ending.filter(|ending| ENDINGS.iter().any(|known| known.eq_ignore_ascii_case(ending)));
-        let name = self.name(Original::File, file);
-        ending.map_or_else(|| name.clone(), |ending| format!("{name}.{}", ending.to_ascii_lowercase()))
+        if OWN_FILES.contains(&file) { file.to_owned() } else { self.name_with_ending(Original::File, file) }
+    }
+
+    /// The name of a file or program, with its ending where that says what it is.
+    fn name_with_ending(&mut self, what: Original, original: &str) -> String {
+        let name = self.name(what, original);
+        ending_of(original).map_or_else(|| name.clone(), |ending| format!("{name}.{ending}"))
     }
 
     /// A path: each folder and the file.
@@ -231,10 +240,7 @@ impl Pseudonyms {
         if !self.replaces_images || ["system", "idle", "system idle process"].contains(&image.to_lowercase().as_str()) {
             return image.to_owned();
         }
-        let ending = image.rsplit_once('.').map(|(_, ending)| ending);
-        let ending = ending.filter(|ending| ENDINGS.iter().any(|known| known.eq_ignore_ascii_case(ending)));
-        let name = self.name(Original::Image, image);
-        let name = ending.map_or_else(|| name.clone(), |ending| format!("{name}.{}", ending.to_ascii_lowercase()));
+        let name = self.name_with_ending(Original::Image, image);
         self.remember(image, &name);
         name
     }
@@ -273,22 +279,12 @@ impl Pseudonyms {
         if ip.is_loopback() || ip.is_unspecified() || is_stand_in(ip) {
             return ip;
         }
-        let folded = ip.to_string();
-        let key = (Original::Address, folded.clone());
-        if let Some(known) = self.names.get(&key).and_then(|name| name.parse().ok()) {
-            return known;
-        }
-        let number = self.next(Original::Address, &folded);
-        let name = match ip {
-            IpAddr::V4(_) => {
-                // The last of the range is the broadcast address.
-                let low = u32::try_from(number % 0x0FFF_FFFF).unwrap_or(0);
-                IpAddr::V4(Ipv4Addr::from_bits(0xF000_0000 | low))
-            }
-            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::from_bits((0x2001_0DB8 << 96) | u128::from(number))),
+        let spell = |number: u64| match ip {
+            // The last of the range is the broadcast address.
+            IpAddr::V4(_) => Ipv4Addr::from_bits(0xF000_0000 | (number % 0x0FFF_FFFF) as u32).to_string(),
+            IpAddr::V6(_) => Ipv6Addr::from_bits((0x2001_0DB8 << 96) | u128::from(number)).to_string(),
         };
-        self.names.insert(key, name.to_string());
-        name
+        self.name_by(Original::Address, ip.to_string(), spell).parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
 
     /// An address or a name with a port, as netstat shows the end of a connection.
@@ -314,12 +310,8 @@ impl Pseudonyms {
         let text = without_quotations(sentence);
         let text = self.replaced(&text);
         let mut out = String::with_capacity(text.len());
-        for piece in text.split_inclusive(|c: char| {
-            c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | ',' | ';' | '=' | '<' | '>' | '|')
-        }) {
-            let token = piece.trim_end_matches(|c: char| {
-                c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | ',' | ';' | '=' | '<' | '>' | '|')
-            });
+        for piece in text.split_inclusive(is_separator) {
+            let token = piece.trim_end_matches(is_separator);
             let word = token.trim_end_matches(['.', ':', '!', '?']);
             let rest = piece.get(word.len()..).unwrap_or_default();
             match self.token(word) {
@@ -358,17 +350,15 @@ impl Pseudonyms {
 
     /// With the originals met so far replaced, longest first.
     fn replaced(&self, text: &str) -> String {
-        let mut originals: Vec<(&String, &String)> = self.in_sentences.iter().collect();
-        originals.sort_by_key(|(original, _)| std::cmp::Reverse(original.len()));
         let mut out = String::with_capacity(text.len());
         let mut at = 0;
         let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
             let starts = !is_word(text.get(..at).and_then(|before| before.chars().next_back()));
-            let found = originals.iter().filter(|_| starts).find_map(|(original, name)| {
+            let found = self.in_sentences.iter().filter(|_| starts).find_map(|((_, original), name)| {
                 let length = folded_prefix(rest, original)?;
                 let ends = !is_word(rest.get(length..).and_then(|after| after.chars().next()));
-                ends.then_some((length, *name))
+                ends.then_some((length, name))
             });
             if let Some((length, name)) = found {
                 out.push_str(name);
@@ -392,6 +382,29 @@ impl Pseudonyms {
             "redacted: {replaced}; kept: ports, counts, times, builds, codes{images}, services of Windows, endpoint addresses of the kernel"
         )
     }
+}
+
+/// Between the words of a sentence or a command.
+fn is_separator(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '"' | '\'' | '(' | ')' | ',' | ';' | '=' | '<' | '>' | '|')
+}
+
+/// The ending of a file's name that says what it is, in lower case.
+fn ending_of(name: &str) -> Option<&'static str> {
+    let (_, ending) = name.rsplit_once('.')?;
+    ENDINGS.iter().copied().find(|known| known.eq_ignore_ascii_case(ending))
+}
+
+/// Whether a name is that of a program, a library or a driver.
+pub fn is_program(name: &str) -> bool {
+    matches!(ending_of(name), Some("exe" | "dll" | "sys"))
+}
+
+/// What a key makes of an original: 32 bits.
+fn keyed(key: &[u8], what: Original, folded: &str) -> u64 {
+    let hash = Sha256::new().chain_update(key).chain_update([0]).chain_update(what.word()).chain_update([0]);
+    let hash = hash.chain_update(folded).finalize();
+    hash.iter().take(4).fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
 /// How many bytes of a text are another one, in lower case already.
@@ -459,10 +472,8 @@ fn is_path(word: &str) -> bool {
         return false;
     }
     let has_separator = word.contains('\\') || (word.contains('/') && word.contains('.'));
-    let ending = word.rsplit_once('.').filter(|(name, _)| !name.is_empty()).map(|(_, ending)| ending);
-    let is_file = ending.is_some_and(|ending| ENDINGS.contains(&ending.to_ascii_lowercase().as_str()));
-    let is_program = ending.is_some_and(|ending| ["exe", "dll", "sys"].contains(&ending.to_ascii_lowercase().as_str()));
-    has_separator || (is_file && !is_program)
+    let is_file = ending_of(word).is_some_and(|ending| word.len() > ending.len() + 1) && !is_program(word);
+    has_separator || is_file
 }
 
 #[cfg(test)]
