@@ -4,8 +4,8 @@
 //! stand. Numbers, times, codes and names of the format may; names of programs where the caller says so.
 
 use super::{
-    AddressRow, AddressUse, CaseDestination, CoverageSummary, Destination, FirstFailure, ImageRow, PoolRow,
-    ProcedureRow, ProcessRow, Report, SystemEventRow, TraceSummary, Verdict,
+    AddressRow, AddressUse, CaseDestination, CoverageSummary, Destination, ImageRow, PoolRow, ProcedureRow, ProcessRow,
+    Report, SystemEventRow, TraceSummary, Verdict,
 };
 use crate::case::SideInput;
 use crate::diagnosis::advice::Recommendation;
@@ -48,7 +48,8 @@ impl Report {
             ruled_out,
             recommendations,
             known,
-            evidence,
+            // Numbers, and names of the provider's events.
+            evidence: _,
             coverage,
             zone: _,
         } = self;
@@ -66,9 +67,6 @@ impl Report {
         destinations.iter_mut().for_each(|row| destination(row, names));
         address_use.iter_mut().for_each(|row| used_address(row, names));
         system_events.iter_mut().for_each(|row| system_event(row, names));
-        if let Some(FirstFailure { .. }) = evidence {
-            // Numbers, and names of the provider's events.
-        }
         let Verdict {
             state: _,
             confidence: _,
@@ -207,10 +205,37 @@ fn procedure_row(row: &mut ProcedureRow, names: &mut Pseudonyms) {
 }
 
 fn pool(row: &mut PoolRow, names: &mut Pseudonyms) {
-    // The rest of a pool is numbers and codes.
-    if let PoolRow { local_address: Some(address), .. } = row {
-        *address = names.endpoint(address);
-    }
+    let PoolRow {
+        protocol: _,
+        family: _,
+        compartment: _,
+        local_address,
+        start: _,
+        count: _,
+        source: _,
+        refuted: _,
+        held_peak: _,
+        held_end: _,
+        time_wait_estimate: _,
+        time_wait_estimate_long: _,
+        time_wait_seconds: _,
+        set_aside: _,
+        occupied_peak: _,
+        explained: _,
+        bind_failures: _,
+        connect_failures: _,
+        tcpip_refusals: _,
+        given: _,
+        state: _,
+        moment: _,
+        left_at_end: _,
+        forecast: _,
+        wider: _,
+        is_of_interest: _,
+        is_narrowed: _,
+        known_by: _,
+    } = row;
+    local_address.iter_mut().for_each(|address| *address = names.endpoint(address));
 }
 
 fn address(row: &mut AddressRow, names: &mut Pseudonyms) {
