@@ -1,17 +1,14 @@
 //! `events`.
 
-use std::io::{self, Write};
 use std::time::Instant;
 
-use super::writing::{refuse_to_overwrite, stream_output, tell_speed, warn};
-use super::{Failure, Outcome, case_of, redaction};
-use crate::case::Error;
-use crate::case::{Contents, Opened};
+use super::writing::{refuse_to_overwrite, stream_output, tell, tell_speed, warn};
+use super::{Failure, Outcome, case_of, open, redaction};
+use crate::case::{Error, Opened};
 use crate::cli::{EventFormat, EventProfile, Events};
 use crate::events::{
     self, Beyond, CsvWriter, EventWriter, Filter, Names, NdjsonWriter, Profile, ProfileWriter, TextWriter, Walked,
 };
-use crate::pipeline::Threads;
 use crate::terminal::with_bar;
 use crate::words::counted;
 
@@ -20,9 +17,8 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     let common = &options.common;
     refuse_to_overwrite(&options.output.output, &options.inputs)?;
     let pseudonyms = redaction::names(&options.redaction)?;
-    let threads = Threads::start(common.threads()).map_err(Error::from)?;
     let case = case_of(&options.inputs, Vec::new());
-    let contents = with_bar(common.is_silent(), |progress| Contents::open(&case, progress)).map_err(Error::from)?;
+    let (threads, contents) = open(common, &case)?;
     let Opened { traces: opened, unusable, notes } = threads.run(|| contents.index());
     if opened.is_empty() && contents.side.afd_logs.is_empty() {
         return Err(Error::NothingToRead { unusable, notes }.into());
@@ -65,18 +61,15 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
         events::walk(&traces, &learned, &choice, |event| writer.write(event, out))
     })?;
     warn(common, &unusable);
-    if !common.quiet {
-        let not_listed = contents.side.afd_logs.iter().map(|log| log.entries.saturating_sub(log.used)).sum();
-        for remark in remarks(&filter, &walked, learned.owners.as_ref().map(|owners| owners.beyond), not_listed) {
-            let _ = writeln!(io::stderr(), "outofports: {remark}");
-        }
-        if let Some(redacted) = writer.redacted() {
-            let _ = writeln!(io::stderr(), "outofports: {redacted}");
-        }
+    let not_listed = contents.side.afd_logs.iter().map(|log| log.entries.saturating_sub(log.used)).sum();
+    for remark in remarks(&filter, &walked, learned.owners.as_ref().map(|owners| owners.beyond), not_listed) {
+        tell(common, &remark);
     }
-    if writer.left_out() > 0 && !common.quiet {
-        let count = counted(writer.left_out(), "event");
-        let _ = writeln!(io::stderr(), "outofports: {count} without a time: left out");
+    if let Some(redacted) = writer.redacted() {
+        tell(common, &redacted);
+    }
+    if writer.left_out() > 0 {
+        tell(common, &format!("{} without a time: left out", counted(writer.left_out(), "event")));
     }
     let damaged = walked.damaged;
     let bytes = traces.iter().map(|trace| trace.bytes().len() as u64).sum();

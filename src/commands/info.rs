@@ -3,12 +3,10 @@
 use std::time::Instant;
 
 use super::writing::{refuse_to_overwrite, sentence_width, tell_speed, warn, write_output};
-use super::{Failure, Outcome, case_of, redaction};
-use crate::case::Error;
-use crate::case::{Contents, Input, Opened};
+use super::{Failure, Outcome, case_of, open, redaction};
+use crate::case::{Error, Input, Opened};
 use crate::cli::{Info, InfoFormat};
 use crate::info;
-use crate::pipeline::Threads;
 use crate::report::json;
 use crate::terminal::with_bar;
 
@@ -17,9 +15,8 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
     let common = &options.common;
     refuse_to_overwrite(&options.output.output, &options.inputs)?;
     let mut pseudonyms = redaction::names(&options.redaction)?;
-    let threads = Threads::start(common.threads()).map_err(Error::from)?;
     let case = case_of(&options.inputs, Vec::new());
-    let contents = with_bar(common.is_silent(), |progress| Contents::open(&case, progress)).map_err(Error::from)?;
+    let (threads, contents) = open(common, &case)?;
     let Opened { traces, unusable, notes } = threads.run(|| contents.index());
     if traces.is_empty() {
         if !contents.side_inputs.iter().any(|side| side.used) {
@@ -49,7 +46,8 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
     let (mut documents, coverages): (Vec<_>, Vec<_>) = read.map_err(Error::from)?.into_iter().unzip();
     let is_complete = unusable.is_empty() && coverages.iter().all(crate::pipeline::coverage::Coverage::is_whole);
     if let Some(pseudonyms) = &mut pseudonyms {
-        documents.iter_mut().for_each(|document: &mut info::Info| document.redact(pseudonyms, &contents.names()));
+        let names = contents.names();
+        documents.iter_mut().for_each(|document: &mut info::Info| document.redact(pseudonyms, &names));
     }
     write_output(&options.output, common.color, options.format == InfoFormat::Text, |out, columns| {
         match options.format {

@@ -13,9 +13,11 @@ mod writing;
 use std::path::PathBuf;
 
 pub use self::failure::Failure;
-use crate::case::{Case, NamedSideFile};
-use crate::cli::{Cli, Command};
+use crate::case::{Case, Contents, Error, NamedSideFile};
+use crate::cli::{Cli, Command, Common};
 use crate::diagnosis::state::State;
+use crate::pipeline::Threads;
+use crate::terminal::with_bar;
 
 /// How a run ended that wrote what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,13 @@ pub fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Command::Completions(options) => shell::completions(options),
         Command::Man(options) => shell::man(options),
     }
+}
+
+/// What a command reads from: threads, and the inputs opened.
+fn open(common: &Common, case: &Case) -> Result<(Threads, Contents), Failure> {
+    let threads = Threads::start(common.threads()).map_err(Error::from)?;
+    let contents = with_bar(common.is_silent(), |progress| Contents::open(case, progress)).map_err(Error::from)?;
+    Ok((threads, contents))
 }
 
 /// The case that a command line names: `-` is standard input.

@@ -303,10 +303,8 @@ pub(super) fn tell(common: &Common, remark: &str) {
 }
 
 pub(super) fn warn(common: &Common, unusable: &[NotUsed]) {
-    if !common.quiet {
-        for not_used in unusable {
-            let _ = writeln!(io::stderr(), "outofports: {not_used}; not used");
-        }
+    for not_used in unusable {
+        tell(common, &format!("{not_used}; not used"));
     }
 }
 
