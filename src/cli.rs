@@ -1,4 +1,6 @@
-//! Options and help texts. Touches no file.
+//! Options and help texts. Touches no file, except that a first word may be the name of one: then `analyze` is meant.
+
+mod values;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,12 +8,14 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+pub use self::values::{Color, CsvTable, EventFormat, EventProfile, ExplainFormat, InfoFormat, ReportFormat, TimeZone};
+use self::values::{parse_pool, parse_zone};
 use crate::case::NamedSideFile;
 use crate::events::{ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
 use crate::live::parse_duration;
-use crate::machine::ranges::{PoolRange, RangeSource};
+use crate::machine::ranges::PoolRange;
 use crate::side::{Kind, NamedEncoding};
-use crate::time::{FileTime, Zone};
+use crate::time::FileTime;
 
 /// Finds out which processes ran out of ports in an ETW trace
 #[derive(Debug, Parser)]
@@ -421,41 +425,6 @@ pub struct Look {
     pub ascii: bool,
 }
 
-/// The zone of times for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TimeZone {
-    /// The server's, as its trace says.
-    Server,
-    /// That of the computer that runs the program.
-    Local,
-    /// This one.
-    Fixed(Zone),
-}
-
-/// Reads `server`, `utc`, `local`, or `+HH:MM`.
-fn parse_zone(text: &str) -> Result<TimeZone, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "server" => return Ok(TimeZone::Server),
-        "local" => return Ok(TimeZone::Local),
-        "utc" | "z" => return Ok(TimeZone::Fixed(Zone::UTC)),
-        _ => {}
-    }
-    let wrong = || "expected server, utc, local, or an offset such as +01:00".to_owned();
-    let (sign, rest) = match text.split_at_checked(1) {
-        Some(("+", rest)) => (1, rest),
-        Some(("-", rest)) => (-1, rest),
-        _ => return Err(wrong()),
-    };
-    let (hours, minutes) = rest.split_once(':').unwrap_or(match rest.len() {
-        4 => rest.split_at_checked(2).unwrap_or((rest, "0")),
-        _ => (rest, "0"),
-    });
-    let number = |text: &str| text.parse::<u8>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let (hours, minutes) = (number(hours).ok_or_else(wrong)?, number(minutes).filter(|n| *n < 60).ok_or_else(wrong)?);
-    let ahead = sign * (i32::from(hours) * 60 + i32::from(minutes));
-    Zone::ahead(ahead).map(TimeZone::Fixed).ok_or_else(wrong)
-}
-
 /// The narrowest text report, in columns.
 pub const NARROWEST: usize = 60;
 
@@ -565,125 +534,4 @@ impl Common {
     pub(crate) fn is_silent(&self) -> bool {
         self.quiet || self.no_progress
     }
-}
-
-/// Reads `START:COUNT`.
-fn parse_pool(text: &str) -> Result<PoolRange, String> {
-    let wrong = || "expected START:COUNT, as 49152:16384".to_owned();
-    let (start, count) = text.split_once(':').ok_or_else(wrong)?;
-    let start: u16 = start.trim().parse().map_err(|_| wrong())?;
-    let count: u32 = count.trim().parse().map_err(|_| wrong())?;
-    if start == 0 || count == 0 || u64::from(start) + u64::from(count) > 1 << 16 {
-        return Err("the ports must lie in 1 to 65535".to_owned());
-    }
-    Ok(PoolRange { start, count, source: RangeSource::Option })
-}
-
-/// Formats of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// For people
-    Text,
-    /// For tickets: verdict, tables and next steps, the rest folded
-    Markdown,
-    /// For a browser: one file with pictures, which works from disk and asks no network
-    Html,
-    /// One document, described in SCHEMA.md
-    Json,
-    /// A table for spreadsheets, see --table; a file begins with a byte order mark, which Excel needs, standard output does not
-    Csv,
-}
-
-/// Tables of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum CsvTable {
-    /// One row for each process
-    Processes,
-    /// One row for each status that binds, connects or creates failed with
-    Failures,
-    /// One row for each process that holds ports of a pool
-    Holders,
-    /// One row for each image whose processes hold ports together
-    Images,
-    /// One row for each step of time, 60 at most
-    Timeline,
-}
-
-impl CsvTable {
-    /// As reports know it.
-    pub fn of_report(self) -> crate::report::csv::Table {
-        use crate::report::csv::Table;
-        match self {
-            Self::Processes => Table::Processes,
-            Self::Failures => Table::Failures,
-            Self::Holders => Table::Holders,
-            Self::Images => Table::Images,
-            Self::Timeline => Table::Timeline,
-        }
-    }
-}
-
-impl ReportFormat {
-    /// The format that the ending of a file's name asks for; `None` where it is no format's.
-    pub fn by_ending(path: &Path) -> Option<Self> {
-        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-            "txt" => Some(Self::Text),
-            "md" | "markdown" => Some(Self::Markdown),
-            "html" | "htm" => Some(Self::Html),
-            "json" => Some(Self::Json),
-            "csv" => Some(Self::Csv),
-            _ => None,
-        }
-    }
-}
-
-/// Formats of `events`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EventFormat {
-    /// For people
-    Text,
-    /// One JSON object per line
-    Ndjson,
-    /// For spreadsheets
-    Csv,
-}
-
-/// Tools that events are written for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EventProfile {
-    /// Timesketch: flat, with message, datetime and timestamp_desc
-    Timesketch,
-    /// Elastic Common Schema
-    Ecs,
-}
-
-/// Formats of `info`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum InfoFormat {
-    /// For people
-    Text,
-    /// For programs
-    Json,
-}
-
-/// Formats of `explain`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ExplainFormat {
-    /// For people
-    Text,
-    /// For tickets and pages
-    Markdown,
-    /// For programs: an array of objects
-    Json,
-}
-
-/// When to color.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal, unless NO_COLOR is set
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
 }

@@ -1,0 +1,164 @@
+//! What options take: formats, tables, zones, ranges, and how they are read.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+
+use crate::machine::ranges::{PoolRange, RangeSource};
+use crate::report::csv::Table;
+use crate::time::Zone;
+
+/// Formats of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people
+    Text,
+    /// For tickets: verdict, tables and next steps, the rest folded
+    Markdown,
+    /// For a browser: one file with pictures, which works from disk and asks no network
+    Html,
+    /// One document, described in SCHEMA.md
+    Json,
+    /// A table for spreadsheets, see --table; a file begins with a byte order mark, which Excel needs, standard output does not
+    Csv,
+}
+
+/// Tables of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CsvTable {
+    /// One row for each process
+    Processes,
+    /// One row for each status that binds, connects or creates failed with
+    Failures,
+    /// One row for each process that holds ports of a pool
+    Holders,
+    /// One row for each image whose processes hold ports together
+    Images,
+    /// One row for each step of time, 60 at most
+    Timeline,
+}
+
+impl CsvTable {
+    /// As reports know it.
+    pub fn of_report(self) -> Table {
+        match self {
+            Self::Processes => Table::Processes,
+            Self::Failures => Table::Failures,
+            Self::Holders => Table::Holders,
+            Self::Images => Table::Images,
+            Self::Timeline => Table::Timeline,
+        }
+    }
+}
+
+impl ReportFormat {
+    /// The format that the ending of a file's name asks for; `None` where it is no format's.
+    pub fn by_ending(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "txt" => Some(Self::Text),
+            "md" | "markdown" => Some(Self::Markdown),
+            "html" | "htm" => Some(Self::Html),
+            "json" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
+            _ => None,
+        }
+    }
+}
+
+/// Formats of `events`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EventFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Ndjson,
+    /// For spreadsheets
+    Csv,
+}
+
+/// Tools that events are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EventProfile {
+    /// Timesketch: flat, with message, datetime and timestamp_desc
+    Timesketch,
+    /// Elastic Common Schema
+    Ecs,
+}
+
+/// Formats of `info`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InfoFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Formats of `explain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For people
+    Text,
+    /// For tickets and pages
+    Markdown,
+    /// For programs: an array of objects
+    Json,
+}
+
+/// When to color.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The zone of times for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeZone {
+    /// The server's, as its trace says.
+    Server,
+    /// That of the computer that runs the program.
+    Local,
+    /// This one.
+    Fixed(Zone),
+}
+
+/// Reads `server`, `utc`, `local`, or `+HH:MM`.
+pub(super) fn parse_zone(text: &str) -> Result<TimeZone, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "server" => return Ok(TimeZone::Server),
+        "local" => return Ok(TimeZone::Local),
+        "utc" | "z" => return Ok(TimeZone::Fixed(Zone::UTC)),
+        _ => {}
+    }
+    let wrong = || "expected server, utc, local, or an offset such as +01:00".to_owned();
+    let (sign, rest) = match text.split_at_checked(1) {
+        Some(("+", rest)) => (1, rest),
+        Some(("-", rest)) => (-1, rest),
+        _ => return Err(wrong()),
+    };
+    let (hours, minutes) = rest.split_once(':').unwrap_or(match rest.len() {
+        4 => rest.split_at_checked(2).unwrap_or((rest, "0")),
+        _ => (rest, "0"),
+    });
+    let number = |text: &str| text.parse::<u8>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let (hours, minutes) = (number(hours).ok_or_else(wrong)?, number(minutes).filter(|n| *n < 60).ok_or_else(wrong)?);
+    let ahead = sign * (i32::from(hours) * 60 + i32::from(minutes));
+    Zone::ahead(ahead).map(TimeZone::Fixed).ok_or_else(wrong)
+}
+
+/// Reads `START:COUNT`.
+pub(super) fn parse_pool(text: &str) -> Result<PoolRange, String> {
+    let wrong = || "expected START:COUNT, as 49152:16384".to_owned();
+    let (start, count) = text.split_once(':').ok_or_else(wrong)?;
+    let start: u16 = start.trim().parse().map_err(|_| wrong())?;
+    let count: u32 = count.trim().parse().map_err(|_| wrong())?;
+    if start == 0 || count == 0 || u64::from(start) + u64::from(count) > 1 << 16 {
+        return Err("the ports must lie in 1 to 65535".to_owned());
+    }
+    Ok(PoolRange { start, count, source: RangeSource::Option })
+}
