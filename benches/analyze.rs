@@ -6,8 +6,9 @@ mod common;
 
 use std::path::Path;
 
-use common::{Kind, Sample};
+use common::Sample;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use synth::bulk::Bulk;
 
 fn measure(c: &mut Criterion, name: &str, sample: &Sample, units: &[(&str, Throughput)]) {
     let mut group = c.benchmark_group(name);
@@ -54,32 +55,37 @@ fn compressed(c: &mut Criterion) {
     }
 }
 
-/// Moves a session by so many seconds: end and start in its header record, which times count from.
-fn postpone(path: &Path, seconds: i64) {
-    let mut bytes = std::fs::read(path).unwrap();
-    for place in [120, 368] {
-        let time = bytes[place..].first_chunk_mut().unwrap();
-        *time = (i64::from_le_bytes(*time) + seconds * 10_000_000).to_le_bytes();
-    }
-    std::fs::write(path, bytes).unwrap();
+/// A pool as large as ports allow, and more sockets at once than it has.
+fn many_sockets(c: &mut Criterion) {
+    let path = common::folder().join("sockets.etl");
+    let sample =
+        common::write_bulk(&path, &Bulk { size: common::trace_bytes(), pool: Some(60_000), ..Bulk::default() });
+    let events = Throughput::Elements(sample.expected.afd_records);
+    measure(c, "large-pools", &sample, &[("events", events)]);
+}
+
+fn many_processes(c: &mut Criterion) {
+    let path = common::folder().join("processes.etl");
+    let bulk = Bulk { size: common::trace_bytes(), processes: Some(5000), ..Bulk::default() };
+    let sample = common::write_bulk(&path, &bulk);
+    let events = Throughput::Elements(sample.expected.afd_records);
+    measure(c, "many-processes", &sample, &[("events", events)]);
 }
 
 /// A folder of small traces as one case, one session after the other.
 fn many_small(c: &mut Criterion) {
-    const FILES: u64 = 200;
+    const FILES: u32 = 200;
     const BYTES: u64 = 128 << 10;
     let folder = common::folder().join("small");
     std::fs::create_dir_all(&folder).unwrap();
-    let sample = |number: u64| {
+    let sample = |number: u32| {
         let path = folder.join(format!("{number:04}.etl"));
-        let sample = common::written(&path, BYTES, Kind::Afd, false);
-        postpone(&path, 2 * number as i64);
-        sample
+        common::write_bulk(&path, &Bulk { size: BYTES, later_seconds: 2 * number, ..Bulk::default() })
     };
     let samples: Vec<Sample> = (0..FILES).map(sample).collect();
     let records: u64 = samples.iter().map(|sample| sample.expected.records).sum();
     let mut group = c.benchmark_group("many-small");
-    group.throughput(Throughput::Elements(FILES));
+    group.throughput(Throughput::Elements(FILES.into()));
     for threads in [Some(1), None] {
         let label = if threads.is_some() { "one-thread" } else { "all-threads" };
         group.bench_function(label, |b| {
@@ -97,5 +103,5 @@ fn settings() -> Criterion {
     Criterion::default().sample_size(10)
 }
 
-criterion_group! { name = benches; config = settings(); targets = packet_heavy, afd_dense, churn, compressed, many_small }
+criterion_group! { name = benches; config = settings(); targets = packet_heavy, afd_dense, churn, many_sockets, many_processes, compressed, many_small }
 criterion_main!(benches);

@@ -74,13 +74,6 @@ pub fn write_scenario(name: &str, folder: &Path) -> (PathBuf, synth::Expected) {
 
 /// Writes a trace of AFD events alone, of about `bytes` bytes; gives the expected answer.
 pub fn write_afd(path: &Path, bytes: u64) -> synth::Expected {
-    let bulk = synth::bulk::Bulk {
-        size: bytes,
-        afd_per_mille: 1000,
-        new_addresses: false,
-        processors: 8,
-        compressed: false,
-        seed: 7,
-    };
+    let bulk = synth::bulk::Bulk { size: bytes, seed: 7, ..synth::bulk::Bulk::default() };
     synth::bulk::write(std::fs::File::create(path).unwrap(), &bulk).unwrap().expected
 }

@@ -68,9 +68,13 @@ pub fn churn(bytes: u64) -> Sample {
 pub fn written(path: &Path, bytes: u64, kind: Kind, compressed: bool) -> Sample {
     let afd_per_mille = if matches!(kind, Kind::Packets) { 20 } else { 1000 };
     let new_addresses = matches!(kind, Kind::Churn);
-    let bulk = Bulk { size: bytes, afd_per_mille, new_addresses, processors: 8, compressed, seed: 1 };
+    write_bulk(path, &Bulk { size: bytes, afd_per_mille, new_addresses, compressed, ..Bulk::default() })
+}
+
+/// One trace at `path`.
+pub fn write_bulk(path: &Path, bulk: &Bulk) -> Sample {
     let out = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
-    let done = bulk::write(out, &bulk).unwrap();
+    let done = bulk::write(out, bulk).unwrap();
     let bytes = std::fs::metadata(path).unwrap().len();
     Sample { path: path.to_owned(), bytes, expected: done.expected }
 }

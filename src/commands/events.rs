@@ -1,5 +1,6 @@
 //! `events`.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use super::writing::{refuse_to_overwrite, stream_output, tell, tell_speed, warn};
@@ -41,7 +42,7 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     });
     let learned = learned.map_err(Error::from)?;
     let choice = learned.choose(&filter).map_err(|ambiguous| Failure::Usage(ambiguous.to_string()))?;
-    let mut writer: Box<dyn EventWriter> = match (options.profile, options.format) {
+    let writer: Box<dyn EventWriter> = match (options.profile, options.format) {
         (Some(_), Some(EventFormat::Text | EventFormat::Csv)) => {
             return Err(Failure::Usage("--profile writes one JSON object per line: leave -f out".to_owned()));
         }
@@ -50,7 +51,7 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
                 EventProfile::Timesketch => Profile::Timesketch,
                 EventProfile::Ecs => Profile::Ecs,
             };
-            Box::new(ProfileWriter { profile, names, without_time: 0 })
+            Box::new(ProfileWriter { profile, names, without_time: AtomicU64::default() })
         }
         (None, None | Some(EventFormat::Text)) => Box::new(TextWriter { names }),
         (None, Some(EventFormat::Ndjson)) => Box::new(NdjsonWriter { names }),
@@ -58,7 +59,7 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     };
     let walked = stream_output(&options.output, |out| {
         writer.begin(out)?;
-        events::walk(&traces, &learned, &choice, |event| writer.write(event, out))
+        events::write(&traces, &learned, &choice, &*writer, &threads, out)
     })?;
     warn(common, &unusable);
     let not_listed = contents.side.afd_logs.iter().map(|log| log.entries.saturating_sub(log.used)).sum();

@@ -10,11 +10,10 @@ mod owners;
 mod profiles;
 mod providers;
 mod redact;
+mod walk;
 mod write;
 
-use std::io;
-
-use etl_parser::{Guid, MessageHeader, OrderedRecord, OrderedRecords, Record, RecordHeader, RecordKind, Trace};
+use etl_parser::{Guid, MessageHeader, Record, RecordHeader, RecordKind, Trace};
 use etw_schema::{DecodedEvent, NotDecoded, SchemaSource, Schemas};
 
 use self::owners::OwnerLog;
@@ -26,7 +25,7 @@ use crate::machine::window::Window;
 use crate::machine::witness::Endpoint;
 use crate::pipeline::{Observer, replay};
 use crate::progress::{Progress, Stopped};
-use crate::providers::{afd, describes_itself, names, tcpip};
+use crate::providers::{afd, names, tcpip};
 use crate::side::facts::SideFacts;
 use crate::time::FileTime;
 
@@ -34,6 +33,7 @@ pub use self::filter::{Filter, ProviderFilter, StatusFilter, parse_provider, par
 pub use self::owners::{Beyond, OwnerSource, Owners, RecordOwner};
 pub use self::profiles::{Profile, ProfileWriter};
 pub use self::providers::{Ambiguous, Providers};
+pub use self::walk::{Walked, walk, write};
 pub use self::write::{CsvWriter, EventWriter, Names, NdjsonWriter, TextWriter};
 
 /// An event, ready to be written.
@@ -242,161 +242,6 @@ impl Learned {
             }
         };
         Some(found.unwrap_or(RecordOwner::UNKNOWN))
-    }
-}
-
-/// What became of a walk.
-#[derive(Debug, Default)]
-pub struct Walked {
-    /// Places that could not be read.
-    pub damaged: u64,
-    /// Ids that the filter names and no record of its providers has.
-    pub missing_ids: Vec<u16>,
-    /// Providers that the filter names and the traces do not hold, as they may be shown.
-    pub missing_providers: Vec<String>,
-}
-
-/// Shows the events that `choice` lets through to `show`, in time order across all traces and logs.
-///
-/// # Errors
-///
-/// Those of `show`, which end the walk.
-pub fn walk(
-    traces: &[Trace<'_>],
-    learned: &Learned,
-    choice: &Choice<'_>,
-    mut show: impl FnMut(&Event<'_>) -> io::Result<()>,
-) -> io::Result<Walked> {
-    let Choice { filter, providers } = choice;
-    let mut walked = Walked {
-        damaged: traces.iter().map(Trace::damaged).sum(),
-        missing_ids: filter.ids.clone(),
-        missing_providers: providers.missing.clone(),
-    };
-    walked.missing_ids.sort_unstable();
-    walked.missing_ids.dedup();
-    let mut streams: Vec<_> = traces.iter().map(|trace| Stream::new(trace, &mut walked.damaged)).collect();
-    let mut entries = learned.logged.iter().peekable();
-    loop {
-        let times = streams.iter().enumerate().filter_map(|(number, stream)| Some((stream.time?, number)));
-        let next = times.min();
-        if let Some(entry) = entries.next_if(|entry| next.is_none_or(|(time, _)| entry.time < time)) {
-            let of_entry = Said {
-                provider: Some(afd::PROVIDER),
-                id: Some(entry.id),
-                pid: entry.header_pid,
-                time: Some(entry.time),
-            };
-            if choice.admits(of_entry, &mut walked.missing_ids) {
-                let failure = learned.owners.as_ref().and_then(|owners| owners.logged_failure(entry.entry));
-                if filter.is_of_failures() && failure.is_none() {
-                    continue;
-                }
-                learned.show(filter, of_entry, Origin::Entry(entry), failure, &mut show)?;
-            }
-            continue;
-        }
-        let Some((_, number)) = next else { return Ok(walked) };
-        let (Some(stream), Some(trace), Some(schemas)) =
-            (streams.get_mut(number), traces.get(number), learned.schemas.get(number))
-        else {
-            return Ok(walked);
-        };
-        let Some(item) = stream.take(&mut walked.damaged) else { continue };
-        let record = item.record();
-        let of_record = Said {
-            provider: provider_of(&record),
-            // An event that describes itself has no manifest's id.
-            id: if filter.ids.is_empty() { None } else { id_of(&record).filter(|_| !describes_itself(&record)) },
-            pid: record.process_id(),
-            time: record.ticks().map(|ticks| trace.clock().file_time(ticks)),
-        };
-        if !choice.admits(of_record, &mut walked.missing_ids) {
-            continue;
-        }
-        let failure = learned.owners.as_ref().filter(|_| of_record.provider == Some(afd::PROVIDER));
-        let failure = failure.and_then(|owners| owners.failure(number, &record));
-        if filter.is_of_failures() && failure.is_none() {
-            continue;
-        }
-        let origin = Origin::Record { trace: number, record, decoded: schemas.decode(record) };
-        learned.show(filter, of_record, origin, failure, &mut show)?;
-    }
-}
-
-/// What a record or an entry says of itself.
-#[derive(Clone, Copy)]
-struct Said {
-    provider: Option<Guid>,
-    id: Option<u16>,
-    pid: Option<u32>,
-    time: Option<FileTime>,
-}
-
-impl Choice<'_> {
-    /// Whether an event is wanted by what it says of itself. An id that is asked for and found is no more missing.
-    fn admits(&self, said: Said, missing_ids: &mut Vec<u16>) -> bool {
-        let Self { filter, providers } = self;
-        if !filter.providers.is_empty() && !said.provider.is_some_and(|provider| providers.guids.contains(&provider)) {
-            return false;
-        }
-        if !filter.ids.is_empty() {
-            let Some(id) = said.id.filter(|id| filter.ids.contains(id)) else { return false };
-            missing_ids.retain(|missing| *missing != id);
-        }
-        let is_of_header = |pid| filter.header_pids.contains(&pid);
-        if !filter.header_pids.is_empty() && !said.pid.is_some_and(is_of_header) {
-            return false;
-        }
-        filter.admits_time(said.time)
-    }
-}
-
-impl Learned {
-    /// Shows an event, unless its owner or its status is not wanted.
-    fn show<'e>(
-        &'e self,
-        filter: &Filter,
-        Said { provider, time, .. }: Said,
-        origin: Origin<'e>,
-        failure: Option<RecordOwner<'e>>,
-        show: &mut impl FnMut(&Event<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let mut event = Event { time, provider, origin, owner: failure };
-        if event.owner.is_none() {
-            event.owner = self.owner(&event);
-        }
-        if filter.admits_owner(&event) && filter.admits_status(&event) { show(&event) } else { Ok(()) }
-    }
-}
-
-/// One trace's records, the next one at hand.
-struct Stream<'t, 'a> {
-    records: OrderedRecords<'t, 'a>,
-    next: Option<OrderedRecord<'t>>,
-    /// When the next one is.
-    time: Option<FileTime>,
-}
-
-impl<'t, 'a> Stream<'t, 'a> {
-    fn new(trace: &'t Trace<'a>, damaged: &mut u64) -> Self {
-        let mut stream = Self { records: trace.records(), next: None, time: None };
-        stream.take(damaged);
-        stream
-    }
-
-    /// Gives the record at hand and reads on.
-    fn take(&mut self, damaged: &mut u64) -> Option<OrderedRecord<'t>> {
-        let taken = self.next.take();
-        self.next = loop {
-            match self.records.next() {
-                Some(Ok(record)) => break Some(record),
-                Some(Err(_)) => *damaged += 1,
-                None => break None,
-            }
-        };
-        self.time = self.next.as_ref().map(OrderedRecord::order_time);
-        taken
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use etl_parser::Guid;
 use etw_schema::{NtStatus, Value};
@@ -35,13 +36,13 @@ pub struct ProfileWriter {
     /// What to call traces and logs, and what is in them.
     pub names: Names,
     /// Events without a time so far.
-    pub without_time: u64,
+    pub without_time: AtomicU64,
 }
 
 impl EventWriter for ProfileWriter {
-    fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
         let Some(time) = event.time.and_then(FileTime::to_rfc3339) else {
-            self.without_time += 1;
+            self.without_time.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         };
         let told = Told::of(event, self.names.row(event));
@@ -54,12 +55,16 @@ impl EventWriter for ProfileWriter {
         out.write_all(&spelled_out(line))
     }
 
+    fn depends_on_order(&self) -> bool {
+        self.names.are_replaced()
+    }
+
     fn redacted(&self) -> Option<String> {
         self.names.redacted()
     }
 
     fn left_out(&self) -> u64 {
-        self.without_time
+        self.without_time.load(Ordering::Relaxed)
     }
 }
 

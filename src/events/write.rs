@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use etl_parser::{ExtendedItem, ExtendedValue, Record};
 use etw_schema::{DecodedEvent, FieldValues, NotDecoded, Sid, hexadecimal};
@@ -18,13 +19,13 @@ use crate::words::pseudonyms::Pseudonyms;
 use crate::words::shown;
 
 /// Writes events, one line each.
-pub trait EventWriter {
+pub trait EventWriter: Sync {
     /// Writes what comes before the first event.
     ///
     /// # Errors
     ///
     /// What writing says.
-    fn begin(&mut self, _out: &mut dyn Write) -> io::Result<()> {
+    fn begin(&self, _out: &mut dyn Write) -> io::Result<()> {
         Ok(())
     }
 
@@ -33,7 +34,10 @@ pub trait EventWriter {
     /// # Errors
     ///
     /// What writing says.
-    fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()>;
+    fn write(&self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Whether a line depends on those before it: then they are to be written one after the other.
+    fn depends_on_order(&self) -> bool;
 
     /// How many events this form has no place for: those without a time.
     fn left_out(&self) -> u64 {
@@ -54,11 +58,15 @@ pub struct TextWriter {
 }
 
 impl EventWriter for TextWriter {
+    fn depends_on_order(&self) -> bool {
+        self.names.are_replaced()
+    }
+
     fn redacted(&self) -> Option<String> {
         self.names.redacted()
     }
 
-    fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
         let row = self.names.row(event);
         let time = event.time.map_or_else(|| "(no time)".to_owned(), |time| time.to_string());
         let id = |id: Option<u32>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
@@ -134,19 +142,24 @@ fn table_cell(text: &str) -> Cow<'_, str> {
 const LINE_BYTES: usize = 512;
 
 /// What to call what tells of events, and what events name.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Names {
     /// Of the traces, by number.
     traces: Vec<String>,
     /// Of the side inputs, by number.
     side_inputs: Vec<String>,
     /// What stands for names where these must not be told.
-    pseudonyms: Option<Pseudonyms>,
+    pseudonyms: Option<Mutex<Pseudonyms>>,
 }
 
 impl Names {
     pub(super) fn redacted(&self) -> Option<String> {
-        self.pseudonyms.as_ref().map(Pseudonyms::account)
+        self.pseudonyms.as_ref().map(|pseudonyms| lock(pseudonyms).account())
+    }
+
+    /// Whether others stand for them, which are numbered as they come.
+    pub(super) fn are_replaced(&self) -> bool {
+        self.pseudonyms.is_some()
     }
 
     /// Of these traces and side inputs, all of which `pseudonyms` replaces.
@@ -155,11 +168,11 @@ impl Names {
         if let Some(pseudonyms) = &mut pseudonyms {
             traces.iter_mut().chain(&mut side_inputs).for_each(|path| *path = pseudonyms.path(path));
         }
-        Self { traces, side_inputs, pseudonyms }
+        Self { traces, side_inputs, pseudonyms: pseudonyms.map(Mutex::new) }
     }
 
     /// An event as it is to be written.
-    pub(super) fn row<'p>(&'p mut self, event: &'p Event<'_>) -> Row<'p> {
+    pub(super) fn row<'p>(&'p self, event: &'p Event<'_>) -> Row<'p> {
         let Self { traces, side_inputs, pseudonyms } = self;
         let (trace, log) = match &event.origin {
             Origin::Record { trace, .. } => (traces.get(*trace), None),
@@ -167,10 +180,15 @@ impl Names {
         };
         let mut row = Row { trace: trace.map(String::as_str), log: log.map(String::as_str), ..Row::new(event) };
         if let Some(pseudonyms) = pseudonyms {
-            row.redact(pseudonyms);
+            row.redact(&mut lock(pseudonyms));
         }
         row
     }
+}
+
+/// A panic elsewhere leaves names as they were.
+fn lock(pseudonyms: &Mutex<Pseudonyms>) -> MutexGuard<'_, Pseudonyms> {
+    pseudonyms.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One JSON object on each line.
@@ -181,11 +199,15 @@ pub struct NdjsonWriter {
 }
 
 impl EventWriter for NdjsonWriter {
+    fn depends_on_order(&self) -> bool {
+        self.names.are_replaced()
+    }
+
     fn redacted(&self) -> Option<String> {
         self.names.redacted()
     }
 
-    fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
         let row = self.names.row(event);
         let bytes = match &event.origin {
             Origin::Record { record, .. } => record.bytes().len(),
@@ -230,15 +252,19 @@ const COLUMNS: [&str; 21] = [
 ];
 
 impl EventWriter for CsvWriter {
+    fn depends_on_order(&self) -> bool {
+        self.names.are_replaced()
+    }
+
     fn redacted(&self) -> Option<String> {
         self.names.redacted()
     }
 
-    fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    fn begin(&self, out: &mut dyn Write) -> io::Result<()> {
         write_row(out, COLUMNS.map(Cow::from))
     }
 
-    fn write(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
         let row = self.names.row(event);
         let number = |number: Option<u64>| Cow::from(number.map(|number| number.to_string()).unwrap_or_default());
         let text = |text: Option<&str>| Cow::from(table_cell(text.unwrap_or_default()).into_owned());

@@ -2,15 +2,20 @@
 //!
 //! A socket is an AFD endpoint address and a span of time: addresses are reused.
 
+mod attribution;
 mod life;
 mod open;
+mod port;
+mod state;
 mod totals;
 mod values;
 
 use std::collections::BTreeSet;
 
-use self::life::{End, Given, Life, is_header_reliable};
+use self::attribution::is_header_reliable;
+use self::life::Life;
 use self::open::OpenSockets;
+use self::state::{End, Given};
 use self::totals::Totals;
 use self::values::is_legacy;
 pub use self::values::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};

@@ -3,10 +3,12 @@
 //! Nothing but process, port and time joins these with AFD's sockets, so they are kept apart, and put together for a
 //! moment at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+mod share;
+#[cfg(test)]
+mod tests;
 
-use super::moment::TransportShare;
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::owner::{Owner, ProcessId, is_kernel};
 use super::pool_key::{Compartment, PoolKey};
 use super::pools::Pool;
@@ -82,17 +84,6 @@ impl Holding {
     fn pool(&self, protocol: Protocol) -> PoolKey {
         PoolKey::new(protocol, self.local.family()).within(self.compartment)
     }
-}
-
-/// A reference or holding, as counted for one pool.
-struct Reference {
-    port: u16,
-    process: Option<ProcessId>,
-    /// `None`: before the trace.
-    since: Option<FileTime>,
-    ip: Option<IpAddr>,
-    waits: bool,
-    is_closed_there: bool,
 }
 
 /// What TCP/IP's events told.
@@ -438,150 +429,6 @@ impl Transport {
         }
     }
 
-    /// What this adds to a pool now. `pools` are those of the sockets that the trace saw binding. `by_address`: told apart by
-    /// local address too.
-    pub fn share(&mut self, key: PoolKey, range: PoolRange, pools: &[Pool], by_address: bool) -> TransportShare {
-        let mut share = TransportShare::default();
-        let Some(pool) = pools.get(key.index()) else { return share };
-        let mut ports: BTreeMap<u16, (Option<ProcessId>, bool)> = BTreeMap::new();
-        let mut closed_there: BTreeSet<u16> = BTreeSet::new();
-        let mut waiting: BTreeSet<u16> = BTreeSet::new();
-        let mut at_addresses: BTreeSet<(IpAddr, Option<ProcessId>, u16)> = BTreeSet::new();
-        self.each(key, range, pools, |reference| {
-            share.in_use += 1;
-            let Reference { port, process, since, ip, .. } = reference;
-            if reference.waits {
-                // The port of a service waits once for each of its connections; one that a socket gave back is counted
-                // already.
-                let is_counted = pool.holds(port) || pool.time_wait.since(port).is_some();
-                if range.contains(port) && !is_counted {
-                    waiting.insert(port);
-                }
-                return;
-            }
-            let older = since.is_none();
-            let waits_since = pool.time_wait.since(port);
-            let is_taken_again = waits_since.zip(since).is_some_and(|(waits, since)| since > waits);
-            if is_taken_again {
-                share.taken_again.push(port);
-            }
-            let waits = waits_since.is_some() && !is_taken_again;
-            if range.contains(port) && !pool.holds(port) && !waits {
-                if reference.is_closed_there {
-                    closed_there.insert(port);
-                }
-                if let Some(ip) = ip.filter(|_| by_address) {
-                    at_addresses.insert((ip, process, port));
-                }
-                let entry = ports.entry(port).or_insert((process, older));
-                // The one that is known, and of several the smallest: maps have no order of their own.
-                *entry = match (*entry, (process, older)) {
-                    (kept @ (Some(_), _), (None, _)) => kept,
-                    ((None, _), new @ (Some(_), _)) => new,
-                    (kept, new) => kept.min(new),
-                };
-            }
-        });
-        let only_waiting = waiting.iter().filter(|port| !ports.contains_key(port)).count();
-        share.time_wait = u32::try_from(only_waiting).unwrap_or(u32::MAX);
-        for (port, whose) in ports {
-            share.add(whose, closed_there.contains(&port));
-        }
-        for (ip, process, _) in at_addresses {
-            *share.by_address.entry((ip, process)).or_default() += 1;
-        }
-        share
-    }
-
-    /// How many ports this adds to a pool now, those in TIME_WAIT among them.
-    pub fn added(&mut self, key: PoolKey, range: PoolRange, pools: &[Pool]) -> u32 {
-        let Some(pool) = pools.get(key.index()).filter(|_| self.in_use(key) > 0) else { return 0 };
-        let mut added = SeenPorts::default();
-        let mut count = 0;
-        self.each(key, range, pools, |Reference { port, since, .. }| {
-            let waits_since = pool.time_wait.since(port);
-            let is_counted = waits_since.is_some_and(|waits| since.is_none_or(|since| since <= waits));
-            if range.contains(port) && !pool.holds(port) && !is_counted && added.add(port) {
-                count += 1;
-            }
-        });
-        count
-    }
-
-    /// Goes through all references and holdings of a pool.
-    fn each(&mut self, key: PoolKey, range: PoolRange, pools: &[Pool], mut with: impl FnMut(Reference)) {
-        let (Some(protocol), Some(family)) = (key.protocol, key.family) else { return };
-        let is_here = |holding: &&Holding| holding.pool(protocol) == key;
-        let reference = |holding: &Holding, since| Reference {
-            port: holding.local.port,
-            process: holding.process,
-            since,
-            ip: Some(holding.local.ip),
-            waits: holding.waits,
-            is_closed_there: holding.is_closed_there,
-        };
-        match protocol {
-            Protocol::Tcp => {
-                if !self.acquired.is_empty() {
-                    let order = self.decide_order(range, pools);
-                    let other = if family == Family::Ipv4 { Family::Ipv6 } else { Family::Ipv4 };
-                    let other = PoolKey { family: Some(other), ..key };
-                    let holds = |key: PoolKey, port| pools.get(key.index()).is_some_and(|pool| pool.holds(port));
-                    for (reference, since) in &self.acquired {
-                        let port = order.read(reference.port);
-                        let owner = self.endpoints.get(&reference.acquirer);
-                        if owner.map_or(Compartment::OWN, |owner| owner.compartment) != key.compartment {
-                            continue;
-                        }
-                        // What does not tell its family is IPv4's, unless a socket of IPv6 holds it.
-                        let is_here = match owner.and_then(|owner| owner.family) {
-                            Some(known) => known == family,
-                            None if family == Family::Ipv4 => !holds(other, port),
-                            None => holds(key, port),
-                        };
-                        if is_here {
-                            let process = owner.map(|owner| owner.process);
-                            let (waits, is_closed_there) = (false, false);
-                            with(Reference { port, process, since: Some(*since), ip: None, waits, is_closed_there });
-                        }
-                    }
-                }
-                for holding in self.existing.values().filter(is_here) {
-                    with(reference(holding, None));
-                }
-            }
-            Protocol::Udp => {
-                for holding in self.udp.values().filter(is_here) {
-                    with(reference(holding, Some(holding.since)));
-                }
-            }
-        }
-    }
-
-    /// The order in which more ports are those of known sockets; without any, that in which more lie in the range.
-    fn decide_order(&mut self, range: PoolRange, pools: &[Pool]) -> PortOrder {
-        if let Some(order) = self.order {
-            return order;
-        }
-        let is_held = |port: u16| {
-            [Family::Ipv4, Family::Ipv6].iter().any(|family| {
-                pools.get(PoolKey::new(Protocol::Tcp, *family).index()).is_some_and(|pool| pool.holds(port))
-            })
-        };
-        let count = |order: PortOrder, fits: &dyn Fn(u16) -> bool| {
-            self.acquired.keys().filter(|reference| fits(order.read(reference.port))).count()
-        };
-        let matches = |fits: &dyn Fn(u16) -> bool| (count(PortOrder::Network, fits), count(PortOrder::Host, fits));
-        let (network, host) = matches(&is_held);
-        if network != host {
-            let order = if network > host { PortOrder::Network } else { PortOrder::Host };
-            self.order = Some(order);
-            return order;
-        }
-        let (network, host) = matches(&|port| range.contains(port));
-        if host > network { PortOrder::Host } else { PortOrder::Network }
-    }
-
     /// The machine was started again: nothing is held any more.
     pub fn restart(&mut self) {
         self.endpoints.clear();
@@ -592,79 +439,5 @@ impl Transport {
         self.in_use.clear();
         self.reservations.clear();
         self.deferred = None;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::machine::moment::TransportPorts;
-    use crate::machine::pool_key::POOLS;
-    use crate::machine::ranges::DEFAULT_RANGE;
-
-    fn acquired(acquirer: u64, raw: u16) -> TransportEvent {
-        TransportEvent::Acquired(PortReference { acquirer, port: RawPort(raw) })
-    }
-
-    fn observe(transport: &mut Transport, processes: &mut ProcessTable, event: &TransportEvent) {
-        transport.observe(FileTime(1), None, event, None, processes);
-    }
-
-    fn endpoint(address: u64, pid: u32) -> TransportEvent {
-        let family = Some(Family::Ipv4);
-        TransportEvent::Endpoint { endpoint: address, pid, family, compartment: None }
-    }
-
-    const TCP4: PoolKey =
-        PoolKey { protocol: Some(Protocol::Tcp), family: Some(Family::Ipv4), compartment: Compartment::OWN };
-
-    fn share(transport: &mut Transport, pools: &[Pool]) -> TransportShare {
-        transport.share(TCP4, DEFAULT_RANGE, pools, false)
-    }
-
-    #[test]
-    fn ports_of_the_kernel_are_what_no_socket_holds() {
-        for host_order in [false, true] {
-            let (mut transport, mut processes) = (Transport::default(), ProcessTable::default());
-            let raw = |port: u16| if host_order { port } else { port.swap_bytes() };
-            observe(&mut transport, &mut processes, &endpoint(0xE1, 4));
-            observe(&mut transport, &mut processes, &endpoint(0xE2, 900));
-            for port in 50_000..50_010 {
-                observe(&mut transport, &mut processes, &acquired(0xE1, raw(port)));
-            }
-            observe(&mut transport, &mut processes, &acquired(0xE2, raw(60_000)));
-            let mut pools: [Pool; POOLS] = Default::default();
-            pools[TCP4.index()].hold(Some(60_000), Owner::Unknown, 1, FileTime(1));
-            let now = share(&mut transport, &pools);
-            let system = processes.last_known(4);
-            assert_eq!(
-                now.by_process.get(&(system, false)).map(|seen| seen.ports),
-                Some(10),
-                "host order: {host_order}"
-            );
-            assert_eq!((now.ports(), now.in_use), (10, 11));
-            let released = PortReference { acquirer: 0xE1, port: RawPort(raw(50_000)) };
-            observe(&mut transport, &mut processes, &TransportEvent::Released(released));
-            assert_eq!(share(&mut transport, &pools).ports(), 9);
-        }
-    }
-
-    #[test]
-    fn connections_from_before_the_trace_count_until_they_close() {
-        let (mut transport, mut processes) = (Transport::default(), ProcessTable::default());
-        let local = |port| SocketAddress { ip: [10, 0, 0, 1].into(), port };
-        for (tcb, port, state) in [(1, 50_000, 4), (2, 50_001, 7), (3, 50_002, 10), (4, 50_003, 1)] {
-            let event = TransportEvent::Existing { tcb, pid: 77, local: local(port), state };
-            observe(&mut transport, &mut processes, &event);
-        }
-        let pools: [Pool; POOLS] = Default::default();
-        let share_now = share(&mut transport, &pools);
-        let seen = share_now.by_process.get(&(processes.last_known(77), true)).copied();
-        assert_eq!(seen, Some(TransportPorts { ports: 2, close_wait: 1 }));
-        assert_eq!(share_now.time_wait, 1);
-        observe(&mut transport, &mut processes, &TransportEvent::State { tcb: 1, state: CLOSED });
-        observe(&mut transport, &mut processes, &TransportEvent::State { tcb: 2, state: TIME_WAIT });
-        let now = share(&mut transport, &pools);
-        assert_eq!((now.ports(), now.time_wait), (0, 2));
     }
 }

@@ -1,8 +1,8 @@
-//! Work on all threads whose results are taken in order, one at a time, with a bound for how far ahead it goes.
+//! Work on all threads whose results are passed on in order, one at a time, with a bound for how far ahead it goes.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Results that each thread may be ahead of what has been taken: one in work, and one that waits.
 const AHEAD_PER_THREAD: usize = 2;
@@ -10,19 +10,29 @@ const AHEAD_PER_THREAD: usize = 2;
 /// Results more, for all threads together, so that few threads need not wait for each other.
 const AHEAD: usize = 2;
 
-/// Does `work` for each number below `count`, on all threads of the current rayon pool, and hands the results to `take`
-/// in the order of their numbers.
+/// Does `work` for each number below `count`, on all threads of the current rayon pool, hands the results to `pass` in the order
+/// of their numbers, and what comes of that to `take` in the same order.
 ///
-/// No thread is set aside for taking: whichever has just finished something takes what is due, unless another one is
-/// about it.
-pub(super) fn in_order<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync, mut take: impl FnMut(usize, T) + Send) {
+/// While one thread takes, another passes and the others work. No thread is set aside for either: whichever has just finished
+/// something does what is due, unless another one is about it.
+pub(super) fn in_order<T: Send, P: Send>(
+    count: usize,
+    work: impl Fn(usize) -> T + Sync,
+    mut pass: impl FnMut(usize, T) -> P + Send,
+    mut take: impl FnMut(P) + Send,
+) {
     if rayon::current_num_threads() == 1 {
-        (0..count).for_each(|number| take(number, work(number)));
+        (0..count).for_each(|number| take(pass(number, work(number))));
         return;
     }
     let ahead = AHEAD_PER_THREAD * rayon::current_num_threads() + AHEAD;
-    let line =
-        Line { shelf: Mutex::default(), came: Condvar::new(), next: AtomicUsize::new(0), take: Mutex::new(take) };
+    let line = Line {
+        shelf: Mutex::default(),
+        came: Condvar::new(),
+        next: AtomicUsize::new(0),
+        pass: Mutex::new(pass),
+        take: Mutex::new(take),
+    };
     rayon::broadcast(|_| {
         let _guard = Guard(&line.shelf, &line.came);
         loop {
@@ -31,41 +41,70 @@ pub(super) fn in_order<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync, 
                 break;
             }
             line.put(number, work(number));
-            line.take_if_free();
+            line.go_on();
         }
     });
-    line.take_all();
+    line.go_on();
 }
 
-struct Line<T, F> {
-    shelf: Mutex<Shelf<T>>,
-    /// A result came, or the end.
+struct Line<T, P, F, G> {
+    shelf: Mutex<Shelf<T, P>>,
+    /// Something came, or the end.
     came: Condvar,
     next: AtomicUsize,
-    take: Mutex<F>,
+    pass: Mutex<F>,
+    take: Mutex<G>,
 }
 
-/// Results that wait for their turn.
-struct Shelf<T> {
-    /// From number `taken` on.
+/// What waits for its turn.
+struct Shelf<T, P> {
+    /// Results from number `passed` on.
     results: VecDeque<Option<T>>,
+    passed: usize,
+    is_passing: bool,
+    /// What was passed on, and comes after the first `taken`.
+    behind: VecDeque<P>,
     taken: usize,
+    is_taking: bool,
     /// A thread has panicked: what it was about will not come.
     is_over: bool,
 }
 
-impl<T> Default for Shelf<T> {
+impl<T, P> Default for Shelf<T, P> {
     fn default() -> Self {
-        Self { results: VecDeque::new(), taken: 0, is_over: false }
+        Self {
+            results: VecDeque::new(),
+            passed: 0,
+            is_passing: false,
+            behind: VecDeque::new(),
+            taken: 0,
+            is_taking: false,
+            is_over: false,
+        }
     }
 }
 
-impl<T> Shelf<T> {
-    fn pop(&mut self) -> Option<(usize, T)> {
-        let result = self.results.front_mut()?.take()?;
+impl<T, P> Shelf<T, P> {
+    /// The next result, which its thread passes on now.
+    fn to_pass(&mut self) -> Option<(usize, T)> {
+        let result = self.results.front_mut().and_then(Option::take);
+        self.is_passing = result.is_some();
+        let result = result?;
         self.results.pop_front();
-        self.taken += 1;
-        Some((self.taken - 1, result))
+        self.passed += 1;
+        Some((self.passed - 1, result))
+    }
+
+    /// The next of what was passed on, which its thread takes now.
+    fn to_take(&mut self) -> Option<P> {
+        let passed = self.behind.pop_front();
+        self.is_taking = passed.is_some();
+        passed
+    }
+
+    /// Something is due that no thread is about.
+    fn has_work(&self) -> bool {
+        !self.is_passing && matches!(self.results.front(), Some(Some(_))) || !self.is_taking && !self.behind.is_empty()
     }
 }
 
@@ -74,15 +113,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<T, F: FnMut(usize, T)> Line<T, F> {
-    /// Waits until `number` is less than `ahead` away from what was taken, and takes what is due meanwhile; `false` if that
-    /// will never be.
+impl<T, P, F: FnMut(usize, T) -> P, G: FnMut(P)> Line<T, P, F, G> {
+    /// Waits until `number` is less than `ahead` away from what was taken, and does what is due meanwhile; `false` if that will
+    /// never be.
     fn wait_for_turn(&self, number: usize, ahead: usize) -> bool {
         loop {
             {
                 let mut shelf = lock(&self.shelf);
-                while !shelf.is_over && number >= shelf.taken + ahead && !matches!(shelf.results.front(), Some(Some(_)))
-                {
+                while !shelf.is_over && number >= shelf.taken + ahead && !shelf.has_work() {
                     shelf = self.came.wait(shelf).unwrap_or_else(PoisonError::into_inner);
                 }
                 if shelf.is_over {
@@ -92,13 +130,13 @@ impl<T, F: FnMut(usize, T)> Line<T, F> {
                     return true;
                 }
             }
-            self.take_all();
+            self.go_on();
         }
     }
 
     fn put(&self, number: usize, result: T) {
         let mut shelf = lock(&self.shelf);
-        let at = number.saturating_sub(shelf.taken);
+        let at = number.saturating_sub(shelf.passed);
         if shelf.results.len() <= at {
             shelf.results.resize_with(at + 1, || None);
         }
@@ -108,34 +146,49 @@ impl<T, F: FnMut(usize, T)> Line<T, F> {
         self.came.notify_all();
     }
 
-    /// Takes what is due, unless another thread is about it.
-    fn take_if_free(&self) {
-        match self.take.try_lock() {
-            Ok(mut take) => self.take_with(&mut *take),
-            Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => {}
+    /// Does what is due and no other thread is about.
+    fn go_on(&self) {
+        let mut shelf = lock(&self.shelf);
+        if let Some((number, result)) = if shelf.is_passing { None } else { shelf.to_pass() } {
+            drop(shelf);
+            self.pass_from(number, result);
+            shelf = lock(&self.shelf);
+        }
+        if let Some(passed) = if shelf.is_taking { None } else { shelf.to_take() } {
+            drop(shelf);
+            self.take_from(passed);
         }
     }
 
-    /// Takes what is due.
-    fn take_all(&self) {
-        // After a panic nothing more is taken.
-        if let Ok(mut take) = self.take.lock() {
-            self.take_with(&mut *take);
+    fn pass_from(&self, number: usize, result: T) {
+        let mut pass = lock(&self.pass);
+        let mut next = Some((number, result));
+        while let Some((number, result)) = next {
+            let passed = pass(number, result);
+            let mut shelf = lock(&self.shelf);
+            shelf.behind.push_back(passed);
+            next = shelf.to_pass();
+            self.came.notify_all();
         }
     }
 
-    fn take_with(&self, take: &mut F) {
-        while let Some((number, result)) = { lock(&self.shelf).pop() } {
-            take(number, result);
+    fn take_from(&self, passed: P) {
+        let mut take = lock(&self.take);
+        let mut next = Some(passed);
+        while let Some(passed) = next {
+            take(passed);
+            let mut shelf = lock(&self.shelf);
+            shelf.taken += 1;
+            next = shelf.to_take();
             self.came.notify_all();
         }
     }
 }
 
 /// Tells the other threads when one panics.
-struct Guard<'a, T>(&'a Mutex<Shelf<T>>, &'a Condvar);
+struct Guard<'a, T, P>(&'a Mutex<Shelf<T, P>>, &'a Condvar);
 
-impl<T> Drop for Guard<'_, T> {
+impl<T, P> Drop for Guard<'_, T, P> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             lock(self.0).is_over = true;
@@ -162,12 +215,14 @@ mod tests {
         for threads in [1, 2, 7] {
             on(threads, || {
                 let mut taken = Vec::new();
-                in_order(500, busy, |number, result| {
-                    assert_eq!(number, result);
-                    taken.push(number);
-                });
+                let mut passed = 0..;
+                let pass = |number, result| {
+                    assert_eq!((Some(number), number), (passed.next(), result));
+                    number
+                };
+                in_order(500, busy, pass, |number| taken.push(number));
                 assert!(taken.iter().copied().eq(0..500), "{threads} threads");
-                in_order(0, busy, |_, _| panic!("there is nothing"));
+                in_order(0, busy, |_, _| panic!("there is nothing"), |()| panic!("there is nothing"));
             });
         }
     }
@@ -181,23 +236,29 @@ mod tests {
                 assert!(number <= taken.load(Ordering::SeqCst) + 3 * AHEAD_PER_THREAD + AHEAD);
                 number
             };
-            in_order(300, work, |number, _| {
+            let take = |number| {
                 std::thread::yield_now();
                 taken.store(number + 1, Ordering::SeqCst);
-            });
+            };
+            in_order(300, work, |number, _| number, take);
             assert_eq!(taken.into_inner(), 300);
         });
     }
 
     #[test]
     fn a_panic_ends_everything_and_is_passed_on() {
-        for (bad_work, bad_take) in [(40, usize::MAX), (usize::MAX, 40)] {
+        let never = usize::MAX;
+        for (bad_work, bad_pass, bad_take) in [(40, never, never), (never, 40, never), (never, never, 40)] {
             let run = || {
                 on(2, || {
                     in_order(
                         200,
                         |number| assert_ne!(number, bad_work, "work"),
-                        |number, ()| assert_ne!(number, bad_take, "take"),
+                        |number, ()| {
+                            assert_ne!(number, bad_pass, "pass");
+                            number
+                        },
+                        |number| assert_ne!(number, bad_take, "take"),
                     );
                 });
             };

@@ -95,20 +95,51 @@ pub fn scan_some<T: Send>(
     read: impl Fn(usize, &Trace<'_>, &Buffer<'_>) -> T + Sync,
     mut take: impl FnMut(usize, T, FileTime) + Send,
 ) -> Result<(), Stopped> {
+    scan_in_stages(traces, wanted, progress, read, std::convert::identity, |Group { results, not_before }| {
+        let last = results.len().saturating_sub(1);
+        for (index, (trace, result)) in results.into_iter().enumerate() {
+            take(trace, result, if index == last { not_before } else { FileTime(i64::MIN) });
+        }
+    })
+}
+
+/// What was read of some buffers that follow each other in the order.
+struct Group<T> {
+    /// Of each buffer the number of its trace, and the result.
+    results: Vec<(usize, T)>,
+    /// The time before which nothing more will come.
+    not_before: FileTime,
+}
+
+/// As [`scan_some`], but what was read is handed to `pass`, and what comes of that to `take`: while a thread takes, another one
+/// passes.
+///
+/// # Errors
+///
+/// As [`scan`].
+fn scan_in_stages<T: Send, P: Send>(
+    traces: &[Trace<'_>],
+    wanted: &[usize],
+    progress: &dyn Progress,
+    read: impl Fn(usize, &Trace<'_>, &Buffer<'_>) -> T + Sync,
+    mut pass: impl FnMut(Group<T>) -> P + Send,
+    mut take: impl FnMut(P) + Send,
+) -> Result<(), Stopped> {
     let order = work_order(traces, wanted);
     let groups = cut_into_groups(&order, traces);
     let job = Job { progress, is_stopped: AtomicBool::new(false) };
     let read_group = |number: usize| groups.get(number).map(|group| read_group(group, traces, &job, &read));
-    in_order(groups.len(), read_group, |number, results| {
+    let pass = |number: usize, results: Option<Vec<(usize, T)>>| {
         if job.is_stopped() {
-            return;
+            return None;
         }
         let next = groups.get(number + 1).and_then(|next| next.first());
         let not_before = next.and_then(|work| work.not_before(traces)).unwrap_or(FileTime(i64::MAX));
-        let results = results.unwrap_or_default();
-        let last = results.len().saturating_sub(1);
-        for (index, (trace, result)) in results.into_iter().enumerate() {
-            take(trace, result, if index == last { not_before } else { FileTime(i64::MIN) });
+        Some(pass(Group { results: results?, not_before }))
+    };
+    in_order(groups.len(), read_group, pass, |passed| {
+        if let Some(passed) = passed.filter(|_| !job.is_stopped()) {
+            take(passed);
         }
     });
     if job.is_stopped() { Err(Stopped) } else { Ok(()) }

@@ -1,6 +1,8 @@
 //! Merges the events of all buffers by time.
 
 use std::collections::{VecDeque, vec_deque};
+use std::slice;
+use std::sync::Arc;
 
 use super::read::{BufferEvents, Logged};
 use crate::event::{EventMeta, NetEvent};
@@ -23,7 +25,7 @@ pub struct TimeOrder {
 struct Stream {
     trace: usize,
     cpu: u16,
-    buffers: VecDeque<BufferEvents>,
+    buffers: VecDeque<Arc<BufferEvents>>,
     /// The next event of the first buffer.
     next: usize,
 }
@@ -45,13 +47,63 @@ impl Head {
     }
 }
 
+/// Events of some buffers, in one order.
+#[derive(Debug, Default)]
+pub struct Ordered {
+    parts: Vec<Part>,
+    runs: Vec<Run>,
+}
+
+/// Events of one buffer that follow each other in it, though others may stand between them in the order.
+#[derive(Debug)]
+struct Part {
+    buffer: Arc<BufferEvents>,
+    /// Number of the first in its buffer.
+    from: usize,
+}
+
+impl Part {
+    fn events(&self) -> slice::Iter<'_, Logged> {
+        self.buffer.events_from(self.from).iter()
+    }
+}
+
+/// So many events of a part, one after the other.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    part: u32,
+    events: u32,
+}
+
+impl Ordered {
+    /// Gives all events to `observe`.
+    pub fn each(&self, mut observe: impl FnMut(&EventMeta, &NetEvent)) {
+        let mut rests: Vec<slice::Iter<'_, Logged>> = self.parts.iter().map(Part::events).collect();
+        for Run { part, events } in &self.runs {
+            let at = *part as usize;
+            let (Some(part), Some(rest)) = (self.parts.get(at), rests.get_mut(at)) else { continue };
+            for logged in rest.take(*events as usize) {
+                observe(&part.buffer.meta(logged), &logged.event);
+            }
+        }
+    }
+
+    /// Another part, and its number.
+    fn begin(&mut self, buffer: &Arc<BufferEvents>, from: usize) -> u32 {
+        self.parts.push(Part { buffer: Arc::clone(buffer), from });
+        self.parts.len() as u32 - 1
+    }
+}
+
 /// How far the events of a stream have been given.
 struct Cursor<'b> {
     trace: usize,
-    buffer: Option<&'b BufferEvents>,
+    buffer: Option<&'b Arc<BufferEvents>>,
+    /// Which part the buffer's events are, once one of them has been given.
+    part: Option<u32>,
     /// What is left of the buffer.
     rest: &'b [Logged],
-    later: vec_deque::Iter<'b, BufferEvents>,
+    later: vec_deque::Iter<'b, Arc<BufferEvents>>,
     /// Buffers of which nothing is left.
     passed: usize,
 }
@@ -61,23 +113,48 @@ impl<'b> Cursor<'b> {
         let mut later = stream.buffers.iter();
         let buffer = later.next();
         let rest = buffer.map_or(&[][..], |buffer| buffer.events_from(stream.next));
-        Self { trace: stream.trace, buffer, rest, later, passed: 0 }
+        Self { trace: stream.trace, buffer, part: None, rest, later, passed: 0 }
     }
 
     #[inline]
-    fn head(&self, stream: usize) -> Option<Head> {
-        let Logged { order, ticks, .. } = *self.rest.first()?;
+    fn head(&self, stream: usize, ahead: usize) -> Option<Head> {
+        let Logged { order, ticks, .. } = *self.rest.get(ahead)?;
         Some(Head { time: order, trace: self.trace, ticks, stream })
     }
 
-    /// Gives the next event to `observe`, and goes on to the one behind it.
+    /// Puts the next event behind those that are `ordered`, and the ones after it that are due too. Gives where it goes on.
     #[inline]
-    fn give(&mut self, observe: &mut impl FnMut(&EventMeta, &NetEvent)) {
-        let (Some(buffer), Some((logged, rest))) = (self.buffer, self.rest.split_first()) else { return };
-        observe(&buffer.meta(logged), &logged.event);
-        self.rest = rest;
-        if rest.is_empty() {
+    fn run(&mut self, stream: usize, is_due: impl Fn(&Head) -> bool, ordered: &mut Ordered) -> Option<Head> {
+        loop {
+            let mut events = 1;
+            let next = loop {
+                match self.head(stream, events) {
+                    Some(head) if is_due(&head) => events += 1,
+                    next => break next,
+                }
+            };
+            self.put(events, ordered);
+            if next.is_some() {
+                return next;
+            }
+            // No buffer that is kept is empty.
+            match self.head(stream, 0) {
+                Some(head) if is_due(&head) => {}
+                next => return next,
+            }
+        }
+    }
+
+    /// Puts so many events behind those that are `ordered`.
+    #[inline]
+    fn put(&mut self, events: usize, ordered: &mut Ordered) {
+        let Some(buffer) = self.buffer else { return };
+        let part = *self.part.get_or_insert_with(|| ordered.begin(buffer, buffer.count() - self.rest.len()));
+        ordered.runs.push(Run { part, events: events as u32 });
+        self.rest = self.rest.get(events..).unwrap_or(&[]);
+        if self.rest.is_empty() {
             self.passed += 1;
+            self.part = None;
             self.buffer = self.later.next();
             self.rest = self.buffer.map_or(&[][..], |buffer| buffer.events_from(0));
         }
@@ -85,8 +162,7 @@ impl<'b> Cursor<'b> {
 
     /// Buffers of which nothing is left, and how many events of the one behind them.
     fn place(&self) -> (usize, usize) {
-        let given = self.buffer.map_or(0, |buffer| buffer.events_from(0).len() - self.rest.len());
-        (self.passed, given)
+        (self.passed, self.buffer.map_or(0, |buffer| buffer.count() - self.rest.len()))
     }
 }
 
@@ -112,33 +188,29 @@ impl TimeOrder {
             at
         });
         if let Some(stream) = self.streams.get_mut(at) {
-            stream.buffers.push_back(buffer);
+            stream.buffers.push_back(Arc::new(buffer));
         }
     }
 
-    /// Gives the events that nothing can precede any more: those before `not_before`.
-    pub fn release(&mut self, not_before: FileTime, mut observe: impl FnMut(&EventMeta, &NetEvent)) {
+    /// Takes out the events that nothing can precede any more: those before `not_before`.
+    pub fn release(&mut self, not_before: FileTime) -> Ordered {
+        let mut ordered = Ordered::default();
         if not_before == FileTime(i64::MIN) {
-            return;
+            return ordered;
         }
         let is_ready = |head: &Head| head.time < not_before || not_before == FileTime(i64::MAX);
         let mut cursors: Vec<Cursor<'_>> = self.streams.iter().map(Cursor::new).collect();
         let heads = &mut self.heads;
         heads.0.clear();
-        heads.0.extend(cursors.iter().enumerate().filter_map(|(number, cursor)| cursor.head(number)));
+        heads.0.extend(cursors.iter().enumerate().filter_map(|(number, cursor)| cursor.head(number, 0)));
         // Sorted is a heap.
         heads.0.sort_unstable();
         while let Some(head) = heads.0.first().copied().filter(is_ready) {
             // This stream goes on until another one is due.
             let other = heads.second();
             let Some(cursor) = cursors.get_mut(head.stream) else { break };
-            let next = loop {
-                cursor.give(&mut observe);
-                match cursor.head(head.stream) {
-                    Some(next) if is_ready(&next) && other.is_none_or(|other| next.is_before(&other)) => {}
-                    next => break next,
-                }
-            };
+            let is_due = |next: &Head| is_ready(next) && other.is_none_or(|other| next.is_before(&other));
+            let next = cursor.run(head.stream, is_due, &mut ordered);
             heads.replace_first(next);
         }
         let places: Vec<(usize, usize)> = cursors.iter().map(Cursor::place).collect();
@@ -146,6 +218,7 @@ impl TimeOrder {
         self.streams.iter_mut().zip(places).for_each(|(stream, place)| stream.pass(place));
         // Of many traces one after the other, those that are over must cost nothing.
         self.streams.retain(|stream| !stream.buffers.is_empty());
+        ordered
     }
 }
 

@@ -47,6 +47,12 @@ impl BufferEvents {
         self.events.get(from..).unwrap_or(&[])
     }
 
+    /// How many there are.
+    #[inline]
+    pub(super) fn count(&self) -> usize {
+        self.events.len()
+    }
+
     /// Where and in whose context one of its events was logged.
     #[inline]
     pub(super) fn meta(&self, logged: &Logged) -> EventMeta {

@@ -3,7 +3,7 @@
 use etl_parser::{Record, Trace};
 
 use super::coverage::Coverage;
-use super::{TimeOrder, read_events, scan_some};
+use super::{Group, TimeOrder, read_events, scan_in_stages};
 use crate::event::{EventMeta, NetEvent};
 use crate::progress::{Progress, Stopped};
 use crate::providers::Embedded;
@@ -68,7 +68,7 @@ fn replay_once<O: Observer>(
     let mut order = TimeOrder::default();
     progress.expect(groups.iter().flatten().filter_map(|number| traces.get(*number)).map(size).sum());
     for group in groups {
-        scan_some(
+        scan_in_stages(
             traces,
             group,
             progress,
@@ -79,13 +79,22 @@ fn replay_once<O: Observer>(
                 let events = read_events(number, trace, buffer, embedded, look, O::wants);
                 (events, notes)
             },
-            |number, (mut events, notes), not_before| {
-                if let Some(coverage) = coverages.get_mut(number) {
-                    coverage.add(std::mem::take(&mut events.coverage));
+            |Group { results, not_before }| {
+                let mut read = Vec::with_capacity(results.len());
+                for (number, (mut events, notes)) in results {
+                    read.push((number, std::mem::take(&mut events.coverage), notes));
+                    order.push(number, events);
                 }
-                observer.add(number, notes);
-                order.push(number, events);
-                order.release(not_before, |meta, event| observer.observe(meta, event));
+                (read, order.release(not_before))
+            },
+            |(read, ordered)| {
+                for (number, coverage, notes) in read {
+                    if let Some(all) = coverages.get_mut(number) {
+                        all.add(coverage);
+                    }
+                    observer.add(number, notes);
+                }
+                ordered.each(|meta, event| observer.observe(meta, event));
             },
         )?;
     }

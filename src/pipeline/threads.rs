@@ -44,4 +44,20 @@ impl Threads {
             None => work(),
         }
     }
+
+    /// Runs `work` on them, and `here` on the caller meanwhile.
+    pub fn beside<T: Send, U>(&self, work: impl FnOnce() -> T + Send, here: impl FnOnce() -> U) -> (T, U) {
+        let Some(pool) = &self.pool else { return (work(), here()) };
+        let mut result = None;
+        let done = pool.in_place_scope(|scope| {
+            scope.spawn(|_| result = Some(work()));
+            here()
+        });
+        (result.expect("the scope has ended, and passes panics on"), done)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.pool.as_ref().map_or(1, ThreadPool::current_num_threads)
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::life::Socket;
+use super::state::Socket;
 use crate::hash::FastMap;
 use crate::machine::hold::Hold;
 use crate::time::FileTime;

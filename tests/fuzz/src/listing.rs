@@ -5,6 +5,7 @@ use outofports::NoProgress;
 use outofports::case::InputKind;
 use outofports::events::{self, CsvWriter, EventWriter, Filter, Names, NdjsonWriter, TextWriter};
 use outofports::info::{self, Beside};
+use outofports::pipeline::Threads;
 use outofports::report::json;
 use outofports::side::facts::SideFacts;
 use outofports::words::pseudonyms::Pseudonyms;
@@ -22,19 +23,19 @@ pub fn check(bytes: &[u8]) {
     // As they are, and with names that stand for others.
     for pseudonyms in [None, Some(Pseudonyms::new(true, None))] {
         let names = || Names::new(vec!["trace".to_owned(); traces.len()], &[], pseudonyms.clone());
-        let (count, objects) = list(&traces, 1, &mut NdjsonWriter { names: names() });
-        assert_eq!((count, &objects), (count, &list(&traces, 2, &mut NdjsonWriter { names: names() }).1));
+        let (count, objects) = list(&traces, &NdjsonWriter { names: names() });
+        assert_eq!(objects, list_on_two_threads(&traces, &NdjsonWriter { names: names() }));
         check_objects(&objects, count);
-        check_table(&list(&traces, 1, &mut CsvWriter { names: names() }).1, count);
-        check_lines(&list(&traces, 1, &mut TextWriter { names: names() }).1, count);
+        check_table(&list(&traces, &CsvWriter { names: names() }).1, count);
+        check_lines(&list(&traces, &TextWriter { names: names() }).1, count);
     }
     traces.iter().for_each(check_info);
 }
 
-fn list(traces: &[Trace<'_>], threads: usize, writer: &mut dyn EventWriter) -> (usize, String) {
+fn list(traces: &[Trace<'_>], writer: &dyn EventWriter) -> (usize, String) {
     let all = Filter { all: true, ..Filter::default() };
     let learn = || events::learn(traces, &SideFacts::default(), &all, &NoProgress);
-    let learned = crate::pool(threads).install(learn).expect("not stopped");
+    let learned = crate::pool(1).install(learn).expect("not stopped");
     let choice = learned.choose(&all).expect("no provider is named");
     let (mut count, mut output) = (0, Vec::new());
     writer.begin(&mut output).expect("memory");
@@ -44,6 +45,18 @@ fn list(traces: &[Trace<'_>], threads: usize, writer: &mut dyn EventWriter) -> (
     })
     .expect("memory");
     (count, String::from_utf8(output).expect("UTF-8"))
+}
+
+fn list_on_two_threads(traces: &[Trace<'_>], writer: &dyn EventWriter) -> String {
+    let all = Filter { all: true, ..Filter::default() };
+    let threads = Threads::start(2).expect("threads");
+    let learn = || events::learn(traces, &SideFacts::default(), &all, &NoProgress);
+    let learned = threads.run(learn).expect("not stopped");
+    let choice = learned.choose(&all).expect("no provider is named");
+    let mut output = Vec::new();
+    writer.begin(&mut output).expect("memory");
+    events::write(traces, &learned, &choice, writer, &threads, &mut output).expect("memory");
+    String::from_utf8(output).expect("UTF-8")
 }
 
 fn is_foreign(character: char) -> bool {

@@ -1,0 +1,66 @@
+use super::*;
+use crate::machine::moment::{TransportPorts, TransportShare};
+use crate::machine::pool_key::POOLS;
+use crate::machine::ranges::DEFAULT_RANGE;
+
+fn acquired(acquirer: u64, raw: u16) -> TransportEvent {
+    TransportEvent::Acquired(PortReference { acquirer, port: RawPort(raw) })
+}
+
+fn observe(transport: &mut Transport, processes: &mut ProcessTable, event: &TransportEvent) {
+    transport.observe(FileTime(1), None, event, None, processes);
+}
+
+fn endpoint(address: u64, pid: u32) -> TransportEvent {
+    let family = Some(Family::Ipv4);
+    TransportEvent::Endpoint { endpoint: address, pid, family, compartment: None }
+}
+
+const TCP4: PoolKey =
+    PoolKey { protocol: Some(Protocol::Tcp), family: Some(Family::Ipv4), compartment: Compartment::OWN };
+
+fn share(transport: &mut Transport, pools: &[Pool]) -> TransportShare {
+    transport.share(TCP4, DEFAULT_RANGE, pools, false)
+}
+
+#[test]
+fn ports_of_the_kernel_are_what_no_socket_holds() {
+    for host_order in [false, true] {
+        let (mut transport, mut processes) = (Transport::default(), ProcessTable::default());
+        let raw = |port: u16| if host_order { port } else { port.swap_bytes() };
+        observe(&mut transport, &mut processes, &endpoint(0xE1, 4));
+        observe(&mut transport, &mut processes, &endpoint(0xE2, 900));
+        for port in 50_000..50_010 {
+            observe(&mut transport, &mut processes, &acquired(0xE1, raw(port)));
+        }
+        observe(&mut transport, &mut processes, &acquired(0xE2, raw(60_000)));
+        let mut pools: [Pool; POOLS] = Default::default();
+        pools[TCP4.index()].hold(Some(60_000), Owner::Unknown, 1, FileTime(1));
+        let now = share(&mut transport, &pools);
+        let system = processes.last_known(4);
+        assert_eq!(now.by_process.get(&(system, false)).map(|seen| seen.ports), Some(10), "host order: {host_order}");
+        assert_eq!((now.ports(), now.in_use), (10, 11));
+        let released = PortReference { acquirer: 0xE1, port: RawPort(raw(50_000)) };
+        observe(&mut transport, &mut processes, &TransportEvent::Released(released));
+        assert_eq!(share(&mut transport, &pools).ports(), 9);
+    }
+}
+
+#[test]
+fn connections_from_before_the_trace_count_until_they_close() {
+    let (mut transport, mut processes) = (Transport::default(), ProcessTable::default());
+    let local = |port| SocketAddress { ip: [10, 0, 0, 1].into(), port };
+    for (tcb, port, state) in [(1, 50_000, 4), (2, 50_001, 7), (3, 50_002, 10), (4, 50_003, 1)] {
+        let event = TransportEvent::Existing { tcb, pid: 77, local: local(port), state };
+        observe(&mut transport, &mut processes, &event);
+    }
+    let pools: [Pool; POOLS] = Default::default();
+    let share_now = share(&mut transport, &pools);
+    let seen = share_now.by_process.get(&(processes.last_known(77), true)).copied();
+    assert_eq!(seen, Some(TransportPorts { ports: 2, close_wait: 1 }));
+    assert_eq!(share_now.time_wait, 1);
+    observe(&mut transport, &mut processes, &TransportEvent::State { tcb: 1, state: CLOSED });
+    observe(&mut transport, &mut processes, &TransportEvent::State { tcb: 2, state: TIME_WAIT });
+    let now = share(&mut transport, &pools);
+    assert_eq!((now.ports(), now.time_wait), (0, 2));
+}
