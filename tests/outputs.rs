@@ -290,3 +290,15 @@ fn lines_of_events_and_info_show_times_in_the_zone_asked_for() {
         assert!(with(command, &["-f", programs, "--tz", "+01:30"]) == with(command, &["-f", programs]));
     }
 }
+
+#[test]
+fn a_csv_file_of_events_begins_with_a_byte_order_mark_and_a_pipe_does_not() {
+    let folder = scratch();
+    let (trace, _) = write_scenario("single-failure", folder.path());
+    let path = folder.path().join("events.csv");
+    let arguments = ["events".as_ref(), trace.as_os_str(), "-f".as_ref(), "csv".as_ref()];
+    let piped = run(arguments).stdout;
+    let ran = run(arguments.into_iter().chain(["-o".as_ref(), path.as_os_str()]));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(piped.starts_with("time,") && std::fs::read_to_string(&path).unwrap() == format!("\u{feff}{piped}"));
+}

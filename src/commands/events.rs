@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::writing::{refuse_to_overwrite, stream_output, tell, tell_speed, warn, zone_of};
+use super::writing::{csv_mark, file, refuse_to_overwrite, stream_output, tell, tell_speed, warn, zone_of};
 use super::{Failure, Outcome, case_of, open, redaction};
 use crate::case::{Error, Opened};
 use crate::cli::{EventFormat, EventProfile, Events};
@@ -57,7 +57,12 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
         (None, Some(EventFormat::Ndjson)) => Box::new(NdjsonWriter { names }),
         (None, Some(EventFormat::Csv)) => Box::new(CsvWriter { names }),
     };
+    let mark = match options.format {
+        Some(EventFormat::Csv) => csv_mark(file(options.output.output.as_deref())),
+        _ => &[],
+    };
     let walked = stream_output(&options.output, |out| {
+        out.write_all(mark)?;
         writer.begin(out)?;
         events::walk(&traces, &learned, &choice, |event| writer.write(event, out))
     })?;

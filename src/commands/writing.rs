@@ -87,9 +87,9 @@ impl Target {
         matches!(self.format, Format::Csv | Format::CsvTable(_))
     }
 
-    /// What stands before the report: Excel takes a file without it for text in the machine's code page. Programs read a pipe.
+    /// What stands before the report.
     fn mark(&self) -> &'static [u8] {
-        if self.is_csv() && self.path.is_some() && self.device().is_none() { csv::BYTE_ORDER_MARK } else { &[] }
+        if self.is_csv() { csv_mark(self.path.as_deref()) } else { &[] }
     }
 
     /// Whether it can be written; better known before an analysis than after.
@@ -102,6 +102,11 @@ impl Target {
     fn device(&self) -> Option<&Path> {
         self.path.as_deref().filter(|path| is_device(path))
     }
+}
+
+/// What stands before CSV: Excel takes a file without it for text in the machine's code page. Programs read a pipe.
+pub(super) fn csv_mark(output: Option<&Path>) -> &'static [u8] {
+    if output.is_some_and(|path| !is_device(path)) { csv::BYTE_ORDER_MARK } else { &[] }
 }
 
 fn report_format(format: Option<ReportFormat>) -> Format {
