@@ -79,7 +79,8 @@ impl Pool {
     /// A socket begins to hold a port; `None` where its number is not known.
     pub fn hold(&mut self, port: Option<u16>, owner: Owner, endpoint: u64, now: FileTime) -> Change {
         // Some may have ceased to wait since.
-        self.note_least(now);
+        self.time_wait.expire(now);
+        self.note_least();
         let change = match port {
             Some(port) => {
                 self.time_wait.taken(port);
@@ -92,22 +93,22 @@ impl Pool {
         };
         self.held += u32::from(change.of_pool);
         self.held_peak = self.held_peak.max(self.held);
-        let (short, long) = self.time_wait.counts(now);
+        let (short, long) = self.time_wait.waiting();
         self.occupied_peak.0 = self.occupied_peak.0.max(self.held.saturating_add(short));
         self.occupied_peak.1 = self.occupied_peak.1.max(self.held.saturating_add(long));
         self.range.1 = self.range.1.max(self.held.saturating_add(short));
         change
     }
 
-    fn note_least(&mut self, now: FileTime) {
-        let ports = self.held.saturating_add(self.time_wait.counts(now).0);
+    fn note_least(&mut self) {
+        let ports = self.held.saturating_add(self.time_wait.waiting().0);
         self.range.0 = self.range.0.min(ports);
     }
 
     /// Fewest and most ports held or in TIME_WAIT, with the shorter length, since this was asked last.
     pub(super) fn take_range(&mut self, now: FileTime) -> (u32, u32) {
-        self.note_least(now);
         let ports = self.held.saturating_add(self.time_wait.counts(now).0);
+        self.note_least();
         std::mem::replace(&mut self.range, (ports, ports))
     }
 
@@ -127,7 +128,8 @@ impl Pool {
             if waits {
                 self.time_wait.released(port, owner, now);
             }
-            self.note_least(now);
+            // Those that have ceased to wait by now are seen when the next port is taken, or the step ends.
+            self.note_least();
         }
         change
     }
