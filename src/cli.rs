@@ -68,13 +68,16 @@ pub enum Command {
 }
 
 impl Cli {
-    /// The arguments with the subcommand `analyze` before the first, where that is a file and no subcommand.
+    /// The arguments with the subcommand `analyze` before the first, where that is no subcommand and a file, or can only be meant
+    /// as one: then `analyze` says that there is none.
     pub fn with_subcommand(mut arguments: Vec<OsString>) -> Vec<OsString> {
         let Some(first) = arguments.get(1) else { return arguments };
         let is_named =
             |command: &clap::Command| command.get_name_and_visible_aliases().iter().any(|name| first == *name);
         let is_known = first == "help" || Self::command().get_subcommands().any(is_named);
-        if !is_known && !first.to_string_lossy().starts_with('-') && Path::new(first).exists() {
+        let text = first.to_string_lossy();
+        let is_path = || text.contains(['.', '/', '\\']) || Path::new(first).exists();
+        if !is_known && !text.starts_with('-') && is_path() {
             arguments.insert(1, "analyze".into());
         }
         arguments
@@ -243,6 +246,10 @@ pub struct Events {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until: Option<FileTime>,
 
+    /// The zone of times in text.
+    #[command(flatten)]
+    pub times: Times,
+
     /// Where output goes.
     #[command(flatten)]
     pub output: Output,
@@ -275,6 +282,10 @@ pub struct Info {
     /// Write as FORMAT; json is an object for one trace, an array for several
     #[arg(short, long, value_enum, default_value_t = InfoFormat::Text)]
     pub format: InfoFormat,
+
+    /// The zone of times in text.
+    #[command(flatten)]
+    pub times: Times,
 
     /// Where output goes.
     #[command(flatten)]
@@ -415,14 +426,22 @@ pub struct Look {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(NARROWEST as i64..))]
     pub width: Option<u16>,
 
-    /// Show times in ZONE: server (as its trace says), utc, local (of this computer), or an offset such as +01:00; JSON and CSV
-    /// stay UTC (default: utc, with the server's own time beside it on the first screen)
-    #[arg(long, value_name = "ZONE", value_parser = parse_zone, default_value = "utc", hide_default_value = true, allow_hyphen_values = true)]
-    pub tz: TimeZone,
+    /// The zone of times.
+    #[command(flatten)]
+    pub times: Times,
 
     /// Write the text report in ASCII alone, for fonts and shells that garble other signs
     #[arg(long)]
     pub ascii: bool,
+}
+
+/// The zone of times for people.
+#[derive(Debug, Args)]
+pub struct Times {
+    /// Show times in ZONE: server (as its trace says), utc, local (of this computer), or an offset such as +01:00; what is for
+    /// programs stays UTC (default: utc)
+    #[arg(long, value_name = "ZONE", value_parser = parse_zone, default_value = "utc", hide_default_value = true, allow_hyphen_values = true)]
+    pub tz: TimeZone,
 }
 
 /// The narrowest text report, in columns.

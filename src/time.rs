@@ -57,6 +57,11 @@ impl Zone {
         (minutes.unsigned_abs() < 24 * 60).then_some(Self { ahead_minutes: minutes })
     }
 
+    /// That of a machine where local time and so many minutes are UTC.
+    pub fn of_bias(minutes: i32) -> Option<Self> {
+        Self::ahead(minutes.checked_neg()?)
+    }
+
     /// How many minutes it is ahead of UTC.
     pub fn ahead_minutes(self) -> i32 {
         self.ahead_minutes
@@ -78,6 +83,16 @@ impl Zone {
         let ahead = i64::from(self.ahead_minutes) * 60 * FileTime::SECOND;
         let shifted = FileTime(time.0.saturating_add(ahead));
         if time.to_rfc3339().is_some() && shifted.to_rfc3339().is_some() { shifted } else { time }
+    }
+
+    /// RFC 3339 with seven decimals, in UTC with `Z`, else with how far it is ahead; what is no date as `Display` has it.
+    pub fn rfc3339(self, time: FileTime) -> String {
+        let shifted = self.shifted(time);
+        if self == Self::UTC || shifted == time {
+            return time.to_string();
+        }
+        let (sign, minutes) = (if self.ahead_minutes < 0 { '-' } else { '+' }, self.ahead_minutes.unsigned_abs());
+        format!("{}{sign}{:02}:{:02}", shifted.to_string().trim_end_matches('Z'), minutes / 60, minutes % 60)
     }
 
     /// As [`ShownTime::to_clock`].
@@ -189,6 +204,12 @@ mod tests {
         assert_eq!((behind.date_and_time(time), behind.name()), ("2025-11-13 23:42:04".into(), "UTC-9:30".into()));
         assert_eq!((Zone::UTC.second(time), Zone::UTC.name()), ("09:12:04".into(), "UTC".into()));
         assert_eq!(ahead.clock(FileTime(12_345_678)), "+1.2345678 s");
+        assert_eq!(behind.rfc3339(time), "2025-11-13T23:42:04.1839999-09:30");
+        assert_eq!(
+            (Zone::UTC.rfc3339(time), time.to_string()),
+            (time.to_string(), "2025-11-14T09:12:04.1839999Z".into())
+        );
+        assert_eq!(ahead.rfc3339(FileTime(12_345_678)), "+1.2345678 s");
         assert_eq!(Zone::ahead(24 * 60), None);
     }
 

@@ -11,6 +11,11 @@ use outofports::{Case, Format, NoProgress, Options};
 use scraper::{ElementRef, Html, Selector};
 use serde_json::Value;
 
+#[path = "fuzz/src/renamed.rs"]
+mod renamed;
+
+use renamed::rename;
+
 /// Cases of each kind of verdict and of each kind of table.
 const CASES: [&str; 19] = [
     "leak",
@@ -296,54 +301,6 @@ fn hostile() -> Vec<String> {
     ]
 }
 
-/// Puts a name wherever a name can stand.
-fn rename(report: &mut Report, name: &str) {
-    for row in &mut report.processes {
-        row.image = Some(name.to_owned());
-        row.image_path = Some(name.to_owned());
-        row.services = vec![name.to_owned()];
-        row.socket_service = Some(name.to_owned());
-        row.pid_given_to = Some(name.to_owned());
-    }
-    for image in &mut report.images {
-        image.image = name.to_owned();
-        image.services = vec![name.to_owned()];
-    }
-    for row in &mut report.procedure {
-        row.image = Some(name.to_owned());
-        row.services = vec![name.to_owned()];
-    }
-    for trace in &mut report.traces {
-        trace.path = name.to_owned();
-    }
-    for side in &mut report.side_inputs {
-        side.path = name.to_owned();
-        side.note = Some(name.to_owned());
-    }
-    for step in &mut report.recommendations {
-        step.text = name.to_owned();
-        step.commands = vec![name.to_owned()];
-        step.undo = Some(name.to_owned());
-    }
-    for other in &mut report.ruled_out {
-        other.text = name.to_owned();
-    }
-    for known in &mut report.known {
-        known.text = name.to_owned();
-    }
-    for reason in &mut report.verdict.reasons {
-        reason.text = name.to_owned();
-    }
-    for destination in &mut report.destinations {
-        destination.state = Some(name.to_owned());
-    }
-    for event in &mut report.system_events {
-        event.source = name.to_owned();
-        event.provider = name.to_owned();
-    }
-    report.coverage.notes = vec![name.to_owned()];
-}
-
 #[test]
 fn names_are_never_markup() {
     for case in ["range-narrowed", "farm", "no-afd", "listing-alone-leak"] {
@@ -353,7 +310,7 @@ fn names_are_never_markup() {
             page.select(&select("*")).map(|element| element.value().name().to_owned()).collect()
         };
         for name in hostile() {
-            rename(&mut report, &name);
+            rename(&mut report, &mut || name.clone());
             let text = written(&report, Format::Html);
             let page = Html::parse_document(&text);
             assert_eq!(page.errors, Vec::<std::borrow::Cow<'_, str>>::new(), "{case}: {name}");
@@ -396,4 +353,68 @@ fn it_asks_no_network_and_is_small() {
         assert!(style[url.0..].starts_with("url(\"#"), "{}", &style[url.0..url.0 + 40]);
     }
     assert!(!style.contains("@import"));
+}
+
+/// A short peak between two steps of the report is in the picture, and so are fine steps.
+#[test]
+fn pictures_have_fine_steps_and_no_more_than_six_hundred() {
+    for (name, report) in &*REPORTS {
+        let (told, fine) = (&report.pools_over_time, &report.finely.pools);
+        assert_eq!(told.len(), fine.len(), "{name}");
+        for (told, fine) in told.iter().zip(fine) {
+            assert_eq!(told.pool, fine.pool, "{name}");
+            let (steps, fine_steps) = (told.held.len(), fine.held.len());
+            assert!(fine_steps <= 600 && fine_steps >= steps, "{name}: {fine_steps}");
+            assert_eq!(told.failures.iter().sum::<u64>(), fine.failures.iter().sum::<u64>(), "{name}");
+            assert_eq!(told.least.iter().min(), fine.least.iter().min(), "{name}");
+            assert_eq!(told.most.iter().max(), fine.most.iter().max(), "{name}");
+            let who = |row: &outofports::report::HolderOverTimeRow| (row.process, row.image);
+            assert!(told.holders.iter().map(who).eq(fine.holders.iter().map(who)), "{name}");
+        }
+        let failures = |rows: &[outofports::report::VictimOverTimeRow]| -> Vec<(usize, u64)> {
+            rows.iter().map(|row| (row.process, row.failures.iter().sum())).collect()
+        };
+        assert_eq!(failures(&report.failures_over_time), failures(&report.finely.failures), "{name}");
+    }
+    assert!(REPORTS["leak"].finely.pools[0].held.len() > 250);
+}
+
+/// A loop of netstat with its times, in which the ports of one process grow and fall.
+fn netstat_loop(times: &[&str], ports: &[u16]) -> Report {
+    let mut text = String::new();
+    for (time, ports) in times.iter().zip(ports) {
+        text.push_str(&format!(
+            "{time}\r\n\r\nActive Connections\r\n\r\n  Proto  Local Address  Foreign Address  State  PID\r\n"
+        ));
+        for port in 0..*ports {
+            text.push_str(&format!("  TCP  10.0.0.5:{}  10.0.0.9:443  ESTABLISHED  7312\r\n", 49_152 + port));
+        }
+    }
+    let case = Case::from_bytes("netstat.txt", text.into_bytes());
+    outofports::analyze(&case, &Options::default(), &NoProgress).unwrap().report
+}
+
+#[test]
+fn listings_with_times_have_a_picture_and_others_say_why_they_have_none() {
+    let report = netstat_loop(&["23:58:00.10", "23:59:00.20", "0:01:00.30"], &[2_000, 9_000, 4_000]);
+    let told = &report.listings_over_time;
+    assert_eq!(
+        (told.len(), told[0].seconds.as_slice(), told[0].held.as_slice()),
+        (1, &[0, 60, 180][..], &[2_000, 9_000, 4_000][..])
+    );
+    let page = Html::parse_document(&written(&report, Format::Html));
+    let figure = page.select(&select("#listed-0")).next().expect("a picture");
+    let text = text_of(figure);
+    for part in ["netstat.txt", "by the clock of the listing", "PID 7312", "9,000 at most", "00:01:00"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    compare("netstat-loop", &page, &serde_json::to_value(&report).unwrap());
+    let why = |report: &Report| {
+        let page = Html::parse_document(&written(report, Format::Html));
+        assert_eq!(page.select(&select("#over-time figure")).count(), 0);
+        text_of(page.select(&select("#over-time")).next().unwrap())
+    };
+    assert!(why(&netstat_loop(&["23:58:00.10"], &[9_000])).contains("a single listing shows one moment"));
+    assert!(why(&REPORTS["events-alone"]).contains("neither a trace nor listings"));
+    assert!(why(&REPORTS["no-afd"]).contains("the trace shows no use of ports"));
 }

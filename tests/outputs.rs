@@ -215,3 +215,90 @@ fn times_are_shown_in_the_zone_asked_for_and_json_stays_utc() {
     let local = String::from_utf8(local.stdout).unwrap();
     assert!(!cfg!(unix) || local.contains("12:49:17.6878306 UTC+3:00"), "{local}");
 }
+
+#[test]
+fn what_a_folder_holds_is_not_overwritten_and_an_earlier_report_in_it_is() {
+    let folder = scratch();
+    let case = folder.path().join("case");
+    std::fs::create_dir_all(case.join("deep")).unwrap();
+    let (trace, _) = write_scenario("single-failure", &case);
+    let listing = case.join("deep/tasklist.txt");
+    std::fs::write(&listing, "Image Name    PID Services\n============= === ========\nw3wp.exe      5120 W3SVC\n")
+        .unwrap();
+    let elsewhere = folder.path().join("elsewhere.etl");
+    std::fs::copy(&trace, &elsewhere).unwrap();
+    let mut outputs = vec![trace.clone(), case.join("./deep/../single-failure.etl")];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&elsewhere, case.join("linked.etl")).unwrap();
+        std::os::unix::fs::symlink(&case, folder.path().join("also-case")).unwrap();
+        outputs.extend([elsewhere.clone(), folder.path().join("also-case/single-failure.etl")]);
+    }
+    let before = std::fs::read(&trace).unwrap();
+    for command in ["analyze", "events", "info"] {
+        for output in &outputs {
+            let ran = run([command.as_ref(), case.as_os_str(), "-o".as_ref(), output.as_os_str()]);
+            assert_eq!(ran.code, 2, "{command} {output:?}: {ran:?}");
+            assert!(ran.stderr.contains("is an input, and would be overwritten"), "{command} {output:?}: {ran:?}");
+        }
+    }
+    assert!(std::fs::read(&trace).unwrap() == before && std::fs::read(&elsewhere).unwrap() == before);
+    for ending in ["txt", "md", "html", "json", "csv"] {
+        let report = case.join(format!("report.{ending}"));
+        for _ in 0..2 {
+            let ran = analyze(&case, &["-o".as_ref(), report.as_os_str()]);
+            assert_eq!(ran.code, 0, "{ending}: {ran:?}");
+        }
+    }
+    // What an earlier report says is no evidence.
+    let report = analyze(&case, &["-f".as_ref(), "json".as_ref()]).json();
+    let used = report["side_inputs"].as_array().unwrap().iter().filter(|side| side["used"] == true);
+    let used: Vec<&str> = used.map(|side| side["path"].as_str().unwrap()).collect();
+    assert!(matches!(used.as_slice(), [path] if path.ends_with("tasklist.txt")), "{used:?}");
+}
+
+#[test]
+fn the_key_of_a_redaction_is_not_overwritten() {
+    let folder = scratch();
+    let (trace, _) = write_scenario("single-failure", folder.path());
+    let key = folder.path().join("key");
+    std::fs::write(&key, "secret").unwrap();
+    let arguments = ["--redact".as_ref(), "--redact-key".as_ref(), key.as_os_str(), "-o".as_ref(), key.as_os_str()];
+    let ran = analyze(&trace, &arguments);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.stderr.contains("is the key, and would be overwritten"), "{ran:?}");
+    assert_eq!(std::fs::read(&key).unwrap(), b"secret");
+}
+
+#[test]
+fn lines_of_events_and_info_show_times_in_the_zone_asked_for() {
+    let folder = scratch();
+    let (trace, _) = write_scenario("single-failure", folder.path());
+    let with = |command: &str, more: &[&str]| {
+        let mut arguments = vec![command.into(), trace.clone().into_os_string()];
+        arguments.extend(more.iter().map(Into::into));
+        let ran = run(arguments);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.stdout
+    };
+    for command in ["events", "info"] {
+        let (utc, ahead) = (with(command, &[]), with(command, &["--tz", "+01:30"]));
+        assert!(utc.contains("T09:30:") && !utc.contains("+01:30"), "{utc}");
+        assert!(ahead.contains("T11:00:") && ahead.contains("+01:30 ") && !ahead.contains("T09:30:"), "{ahead}");
+        assert!(utc == with(command, &["--tz", "utc"]));
+        let programs = if command == "events" { "ndjson" } else { "json" };
+        assert!(with(command, &["-f", programs, "--tz", "+01:30"]) == with(command, &["-f", programs]));
+    }
+}
+
+#[test]
+fn a_csv_file_of_events_begins_with_a_byte_order_mark_and_a_pipe_does_not() {
+    let folder = scratch();
+    let (trace, _) = write_scenario("single-failure", folder.path());
+    let path = folder.path().join("events.csv");
+    let arguments = ["events".as_ref(), trace.as_os_str(), "-f".as_ref(), "csv".as_ref()];
+    let piped = run(arguments).stdout;
+    let ran = run(arguments.into_iter().chain(["-o".as_ref(), path.as_os_str()]));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(piped.starts_with("time,") && std::fs::read_to_string(&path).unwrap() == format!("\u{feff}{piped}"));
+}

@@ -71,6 +71,12 @@ fn agree_over_time(name: &str, report: &Value) {
         let failures: u64 = report["pools"].as_array().unwrap().iter().filter(is_part).map(failures).sum();
         assert_eq!(numbers(&told["failures"]).iter().sum::<u64>(), failures, "{name}: {pool}");
         let parts = ["held", "time_wait", "transport"].map(|part| numbers(&told[part]));
+        let (least, most) = (numbers(&told["least"]), numbers(&told["most"]));
+        for number in 0..steps.len() {
+            let in_use = parts[0][number] + parts[1][number];
+            assert!(least[number] <= most[number], "{name}: step {number}");
+            assert!((least[number]..=most[number]).contains(&in_use), "{name}: step {number}: {in_use}");
+        }
         let count = pool["count"].as_u64().unwrap();
         let set_aside = told["set_aside"].as_u64().unwrap();
         let hidden = numbers(&told["not_visible"]);

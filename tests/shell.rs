@@ -59,7 +59,8 @@ fn a_file_without_a_subcommand_is_analyzed() {
     std::fs::write(folder.path().join("explain"), "x").unwrap();
     let output = command().current_dir(folder.path()).args(["explain", "4231"]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("Tcpip 4231"));
-    assert_eq!(run(["no-such-file.etl"]).code, 2);
+    let none = run(["no-such-file.etl"]);
+    assert_eq!((none.code, none.stderr.contains("no-such-file.etl: no such file or folder")), (2, true), "{none:?}");
 }
 
 #[test]

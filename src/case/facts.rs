@@ -95,7 +95,7 @@ impl TraceFacts {
             buffers_lost: header.buffers_lost,
             wrapped: wrapped(trace),
             closed_cleanly: header.closed_cleanly(),
-            time_zone_bias_minutes: trace.has_header().then(|| header.time_zone.bias_at(header.start_time)).flatten(),
+            time_zone_bias_minutes: time_zone_bias_minutes(trace),
             speaks: coverage.speaks(),
         };
         let clock_set_back = was_set_back(trace, &coverage);
@@ -159,4 +159,10 @@ fn was_set_back(trace: &Trace<'_>, coverage: &Coverage) -> bool {
         || trace.flushed_back_ticks() > SAME_MOMENT_100NS
         || is_before_start
         || is_behind(SAME_MOMENT_100NS)
+}
+
+/// The machine's local time and so many minutes are UTC, at the start of the trace; `None` where its header does not tell.
+pub fn time_zone_bias_minutes(trace: &Trace<'_>) -> Option<i32> {
+    let header = trace.header();
+    trace.has_header().then(|| header.time_zone.bias_at(header.start_time)).flatten()
 }

@@ -12,6 +12,7 @@ mod folder;
 mod indexing;
 mod look;
 mod not_used;
+mod overwritten;
 mod side;
 mod stored;
 

@@ -15,11 +15,10 @@ pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
     let common = &options.common;
     let targets = Target::all(&options.output, options.format, options.table, options.compact)?;
     let side = options.side.named();
-    let named = side.iter().map(|side| side.path.clone());
-    refuse_to_overwrite(&options.output, &options.inputs.iter().cloned().chain(named).collect::<Vec<_>>())?;
+    let case = case_of(&options.inputs, side).with_encoding(options.side.encoding);
+    refuse_to_overwrite(&options.output, &case, &options.redaction)?;
     targets.iter().try_for_each(Target::check_writable)?;
     let names = redaction::names(&options.redaction)?;
-    let case = case_of(&options.inputs, side).with_encoding(options.side.encoding);
     let window = Window { since: options.since, until: options.until };
     if window.since.zip(window.until).is_some_and(|(since, until)| since > until) {
         return Err(Failure::Usage("--since is later than --until: nothing would be counted".to_owned()));
@@ -29,7 +28,7 @@ pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
     if let Some(mut names) = names {
         analyzed.report.redact(&mut names, &analyzed.names);
     }
-    let remark = set_zone(&mut analyzed.report, options.look.tz);
+    let remark = set_zone(&mut analyzed.report, options.look.times.tz);
     write_reports(&targets, common.color, &options.look, &analyzed.report)?;
     warn(common, &analyzed.unusable);
     if let Some(remark) = remark {

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use super::writing::{refuse_to_overwrite, stream_output, tell, tell_speed, warn};
+use super::writing::{csv_mark, file, refuse_to_overwrite, stream_output, tell, tell_speed, warn, zone_of};
 use super::{Failure, Outcome, case_of, open, redaction};
 use crate::case::{Error, Opened};
 use crate::cli::{EventFormat, EventProfile, Events};
@@ -16,14 +16,15 @@ use crate::words::counted;
 pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
-    refuse_to_overwrite(&options.output.output, &options.inputs)?;
-    let pseudonyms = redaction::names(&options.redaction)?;
     let case = case_of(&options.inputs, Vec::new());
+    refuse_to_overwrite(&options.output.output, &case, &options.redaction)?;
+    let pseudonyms = redaction::names(&options.redaction)?;
     let (threads, contents) = open(common, &case)?;
     let Opened { traces: opened, unusable, notes } = threads.run(|| contents.index());
     if opened.is_empty() && contents.side.afd_logs.is_empty() {
         return Err(Error::NothingToRead { unusable, notes }.into());
     }
+    let (zone, zone_remark) = zone_of(&opened, options.times.tz);
     let (paths, traces): (Vec<_>, Vec<_>) = opened.into_iter().map(|opened| (opened.path, opened.trace)).unzip();
     let names = Names::new(paths, &contents.side_inputs, pseudonyms);
     let filter = Filter {
@@ -53,15 +54,23 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
             };
             Box::new(ProfileWriter { profile, names, without_time: AtomicU64::default() })
         }
-        (None, None | Some(EventFormat::Text)) => Box::new(TextWriter { names }),
+        (None, None | Some(EventFormat::Text)) => Box::new(TextWriter { names, zone }),
         (None, Some(EventFormat::Ndjson)) => Box::new(NdjsonWriter { names }),
         (None, Some(EventFormat::Csv)) => Box::new(CsvWriter { names }),
     };
+    let mark = match options.format {
+        Some(EventFormat::Csv) => csv_mark(file(options.output.output.as_deref())),
+        _ => &[],
+    };
     let walked = stream_output(&options.output, |out| {
+        out.write_all(mark)?;
         writer.begin(out)?;
         events::write(&traces, &learned, &choice, &*writer, &threads, out)
     })?;
     warn(common, &unusable);
+    if let Some(remark) = zone_remark {
+        tell(common, remark);
+    }
     let not_listed = contents.side.afd_logs.iter().map(|log| log.entries.saturating_sub(log.used)).sum();
     for remark in remarks(&filter, &walked, learned.owners.as_ref().map(|owners| owners.beyond), not_listed) {
         tell(common, &remark);

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::writing::{refuse_to_overwrite, sentence_width, tell_speed, warn, write_output};
+use super::writing::{refuse_to_overwrite, sentence_width, tell, tell_speed, warn, write_output, zone_of};
 use super::{Failure, Outcome, case_of, open, redaction};
 use crate::case::{Error, Input, Opened};
 use crate::cli::{Info, InfoFormat};
@@ -13,9 +13,9 @@ use crate::terminal::with_bar;
 pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
-    refuse_to_overwrite(&options.output.output, &options.inputs)?;
-    let mut pseudonyms = redaction::names(&options.redaction)?;
     let case = case_of(&options.inputs, Vec::new());
+    refuse_to_overwrite(&options.output.output, &case, &options.redaction)?;
+    let mut pseudonyms = redaction::names(&options.redaction)?;
     let (threads, contents) = open(common, &case)?;
     let Opened { traces, unusable, notes } = threads.run(|| contents.index());
     if traces.is_empty() {
@@ -49,13 +49,14 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
         let names = contents.names();
         documents.iter_mut().for_each(|document: &mut info::Info| document.redact(pseudonyms, &names));
     }
+    let (zone, zone_remark) = zone_of(&traces, options.times.tz);
     write_output(&options.output, common.color, options.format == InfoFormat::Text, |out, columns| {
         match options.format {
             InfoFormat::Text => documents.iter().enumerate().try_for_each(|(number, document)| {
                 if number > 0 {
                     writeln!(out)?;
                 }
-                info::write_text(document, sentence_width(columns), out)
+                info::write_text(document, zone, sentence_width(columns), out)
             }),
             InfoFormat::Json => match documents.as_slice() {
                 [document] => json::write(document, out),
@@ -64,6 +65,9 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
         }
     })?;
     warn(common, &unusable);
+    if let Some(remark) = zone_remark {
+        tell(common, remark);
+    }
     let bytes = traces.iter().map(|opened| opened.trace.bytes().len() as u64).sum();
     tell_speed(common, traces.len(), bytes, started);
     Ok(if is_complete { Outcome::Complete } else { Outcome::Incomplete })

@@ -25,7 +25,7 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
     targets.iter().try_for_each(Target::check_writable)?;
     let is_silent = options.common.is_silent();
     let mut captured = live::run(&plan, is_silent).map_err(Failure::Live)?;
-    if let Some(remark) = set_zone(&mut captured.report, options.look.tz) {
+    if let Some(remark) = set_zone(&mut captured.report, options.look.times.tz) {
         tell(&options.common, remark);
     }
     write_reports(&targets, options.common.color, &options.look, &captured.report)?;

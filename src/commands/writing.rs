@@ -9,26 +9,31 @@ use anstream::adapter::strip_bytes;
 use anstream::{AutoStream, ColorChoice};
 
 use super::Failure;
-use crate::case::{NotUsed, label};
-use crate::cli::{Color, Common, CsvTable, Look, NARROWEST, Output, ReportFormat, TimeZone};
+use crate::case::facts::time_zone_bias_minutes;
+use crate::case::{Case, NotUsed, OpenedTrace, label};
+use crate::cli::{Color, Common, CsvTable, Look, NARROWEST, Output, Redaction, ReportFormat, TimeZone};
 use crate::output::{Unfinished, folder_of};
 use crate::report::text::{DEFAULT_WIDTH, Layout};
 use crate::report::{Format, Report, csv};
 use crate::terminal;
+use crate::time::{FileTime, Zone};
 
-/// What is written must not replace what it is about.
+/// What is written must replace neither an input nor the key of a redaction.
 pub(super) fn refuse_to_overwrite<'p>(
     outputs: impl IntoIterator<Item = &'p PathBuf>,
-    inputs: &[PathBuf],
+    case: &Case,
+    redaction: &Redaction,
 ) -> Result<(), Failure> {
-    let inputs: Vec<_> = inputs.iter().filter_map(|input| Some((input, std::fs::canonicalize(input).ok()?))).collect();
+    let is_same = |one: &Path, other: &Path| match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    };
     for output in outputs {
-        let Ok(output) = std::fs::canonicalize(output) else { continue };
-        if let Some((input, _)) = inputs.iter().find(|(_, input)| *input == output) {
-            return Err(Failure::Usage(format!(
-                "{}: is an input, and would be overwritten by the report",
-                label(input)
-            )));
+        if let Some(input) = case.input_at(output) {
+            return Err(Failure::Usage(format!("{input}: is an input, and would be overwritten by the report")));
+        }
+        if let Some(key) = redaction.redact_key.as_ref().filter(|key| is_same(key, output)) {
+            return Err(Failure::Usage(format!("{}: is the key, and would be overwritten by the report", label(key))));
         }
     }
     Ok(())
@@ -82,9 +87,9 @@ impl Target {
         matches!(self.format, Format::Csv | Format::CsvTable(_))
     }
 
-    /// What stands before the report: Excel takes a file without it for text in the machine's code page. Programs read a pipe.
+    /// What stands before the report.
     fn mark(&self) -> &'static [u8] {
-        if self.is_csv() && self.path.is_some() && self.device().is_none() { csv::BYTE_ORDER_MARK } else { &[] }
+        if self.is_csv() { csv_mark(self.path.as_deref()) } else { &[] }
     }
 
     /// Whether it can be written; better known before an analysis than after.
@@ -97,6 +102,11 @@ impl Target {
     fn device(&self) -> Option<&Path> {
         self.path.as_deref().filter(|path| is_device(path))
     }
+}
+
+/// What stands before CSV: Excel takes a file without it for text in the machine's code page. Programs read a pipe.
+pub(super) fn csv_mark(output: Option<&Path>) -> &'static [u8] {
+    if output.is_some_and(|path| !is_device(path)) { csv::BYTE_ORDER_MARK } else { &[] }
 }
 
 fn report_format(format: Option<ReportFormat>) -> Format {
@@ -282,17 +292,28 @@ fn into_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>
     })
 }
 
-/// Sets the zone in which people are shown times; gives what is to be said where it is not known.
-pub(super) fn set_zone(report: &mut Report, asked: TimeZone) -> Option<&'static str> {
+/// The zone in which people are shown times, of what begins at `begin` on a server with the zone `server`; and what is to be said
+/// where the one asked for is not known.
+fn zone(asked: TimeZone, server: Option<Zone>, begin: Option<FileTime>) -> (Zone, Option<&'static str>) {
     let (zone, remark) = match asked {
         TimeZone::Fixed(zone) => (Some(zone), ""),
-        TimeZone::Server => (report.server_zone(), "no trace tells the server's time zone: times are UTC"),
-        TimeZone::Local => {
-            (terminal::local_zone(report.begin()), "this computer does not tell its time zone: times are UTC")
-        }
+        TimeZone::Server => (server, "no trace tells the server's time zone: times are UTC"),
+        TimeZone::Local => (terminal::local_zone(begin), "this computer does not tell its time zone: times are UTC"),
     };
-    report.zone = zone.unwrap_or_default();
-    zone.is_none().then_some(remark)
+    (zone.unwrap_or_default(), zone.is_none().then_some(remark))
+}
+
+/// Sets the zone in which people are shown times; gives what is to be said where it is not known.
+pub(super) fn set_zone(report: &mut Report, asked: TimeZone) -> Option<&'static str> {
+    let (zone, remark) = zone(asked, report.server_zone(), report.begin());
+    report.zone = zone;
+    remark
+}
+
+/// As [`zone`], for traces.
+pub(super) fn zone_of(traces: &[OpenedTrace<'_>], asked: TimeZone) -> (Zone, Option<&'static str>) {
+    let server = traces.iter().filter_map(|opened| time_zone_bias_minutes(&opened.trace)).find_map(Zone::of_bias);
+    zone(asked, server, traces.iter().filter_map(|opened| opened.trace.header().started()).min())
 }
 
 /// Tells a remark on standard error.

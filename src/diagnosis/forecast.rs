@@ -51,7 +51,7 @@ pub(super) fn forecast(pool: &PoolFinding, timeline: &Steps, end: Option<FileTim
     let last = steps.len() - 1;
     let (half, quarter) = (last / 2, last - last / 4);
     // Until TIME_WAIT has lasted once, its ports seem to grow, since those of before the trace are not seen.
-    let sees_waiting = timeline.seconds.saturating_mul(i64::try_from(half).ok()?) >= pool.time_wait_seconds.1;
+    let sees_waiting = timeline.seconds().saturating_mul(i64::try_from(half).ok()?) >= pool.time_wait_seconds.1;
     let occupied =
         |index: usize| {
             let of_pool = steps.get(index).and_then(|step| level(step, pool.key));
@@ -63,7 +63,7 @@ pub(super) fn forecast(pool: &PoolFinding, timeline: &Steps, end: Option<FileTim
     let usable = pool.usable();
     let needed = (usable / GROWTH_SHARE).max(1);
     let grows = now.checked_sub(before).is_some_and(|growth| growth >= needed) && before < between && between < now;
-    let length = timeline.seconds.saturating_mul(i64::try_from(last - half).ok()?).saturating_mul(FileTime::SECOND);
+    let length = timeline.seconds().saturating_mul(i64::try_from(last - half).ok()?).saturating_mul(FileTime::SECOND);
     if !grows || length <= 0 {
         return None;
     }
@@ -129,9 +129,10 @@ mod tests {
         for second in 0..60 {
             timeline.count(Happening::BindOk, FileTime(i64::from(second) * FileTime::SECOND), 0);
             let (occupied, time_wait) = (occupied(second), waiting(second));
-            timeline.end_step(vec![Level { pool: KEY(), occupied, held: 0, time_wait, largest: Vec::new() }]);
+            timeline
+                .end_step(vec![Level { pool: KEY(), occupied, held: 0, time_wait, largest: Vec::new() }], Vec::new());
         }
-        timeline.finish()
+        timeline.finish().of_report()
     }
 
     fn of(occupied: impl Fn(u32) -> u32) -> Option<Forecast> {

@@ -233,27 +233,68 @@ pub struct Trend {
     pub per_minute: Option<f64>,
 }
 
-/// The trends of all files with several listings that are moments of one question, those first that change most.
-pub fn trends(listings: &[SocketListing]) -> Vec<Trend> {
+/// Several listings of one file that are moments of one question, in their order.
+pub struct Series<'l> {
+    source: SourceId,
+    /// Two or more.
+    pub listings: Vec<&'l SocketListing>,
+}
+
+impl Series<'_> {
+    /// Seconds from the first listing to each, where all times are known and some differ. A time of day smaller than the one
+    /// before is the next day's: where the day's name changes, and where nothing names days, from the evening to the morning.
+    /// Else a half of the day was not understood, and nothing is told.
+    pub fn seconds_since_first(&self) -> Option<Vec<u64>> {
+        const DAY: u32 = 86_400;
+        let times: Option<Vec<_>> = self.listings.iter().map(|listing| listing.taken.as_ref()).collect();
+        let times = times?;
+        let mut all = vec![0_u64];
+        let mut seconds = 0_u64;
+        for pair in times.windows(2) {
+            let [one, two] = pair else { continue };
+            let days = one.day.as_ref().zip(two.day.as_ref());
+            let goes_back = two.second_of_day < one.second_of_day;
+            let is_next_day = match days {
+                Some((one, other)) => one != other,
+                None => one.second_of_day - two.second_of_day.min(one.second_of_day) > DAY / 2,
+            };
+            if goes_back && !is_next_day {
+                return None;
+            }
+            seconds += u64::from((two.second_of_day + DAY - one.second_of_day % DAY) % DAY);
+            all.push(seconds);
+        }
+        (seconds > 0).then_some(all)
+    }
+}
+
+/// The files with several listings that are moments of one question, and of one machine.
+pub fn series(listings: &[SocketListing]) -> Vec<Series<'_>> {
     let mut series: BTreeMap<(SourceId, Option<&str>), Vec<&SocketListing>> = BTreeMap::new();
     // A listing without a time of its own is another moment only where the command above was given again.
     for listing in listings.iter().filter(|listing| listing.taken.is_some() || listing.asked.is_some()) {
         series.entry((listing.source, listing.asked.as_deref())).or_default().push(listing);
     }
-    let mut trends = Vec::new();
     let is_of_several = |samples: &[&SocketListing]| {
         samples.windows(2).any(|pair| matches!(pair, [one, other] if other.is_of_other_machine(one)))
     };
-    let moments = |samples: &[&SocketListing]| samples.len() > 1 && !is_of_several(samples);
-    for ((source, _), samples) in series.into_iter().filter(|(_, samples)| moments(samples)) {
-        let minutes = minutes_between(&samples);
-        for (kind, change) in changes(&samples) {
+    let series = series.into_iter().map(|((source, _), listings)| Series { source, listings });
+    series.filter(|series| series.listings.len() > 1 && !is_of_several(&series.listings)).collect()
+}
+
+/// The trends of all files with several listings that are moments of one question, those first that change most.
+pub fn trends(listings: &[SocketListing]) -> Vec<Trend> {
+    let mut trends = Vec::new();
+    for series in series(listings) {
+        let samples = &series.listings;
+        let minutes = series.seconds_since_first().and_then(|all| Some(*all.last()? as f64 / 60.0));
+        for (kind, change) in changes(samples) {
             if change.is_constant(samples.len()) && change.peak < NOTABLE {
                 continue;
             }
             let Change { first, last, peak, .. } = change;
             trends.push(Trend {
-                source,
+                source: series.source,
                 pid: kind.0,
                 protocol: kind.1,
                 state: kind.2,
@@ -317,30 +358,6 @@ fn by_kind(sockets: &[ListedSocket]) -> BTreeMap<TrendKind, u32> {
         *count = count.saturating_add(socket.count);
     }
     counts
-}
-
-/// From the first listing to the last. A time of day smaller than the one before is the next day's: where the day's name
-/// changes, and where nothing names days, from the evening to the morning. Else a half of the day was not understood, and
-/// nothing is told.
-fn minutes_between(samples: &[&SocketListing]) -> Option<f64> {
-    const DAY: u32 = 86_400;
-    let times: Option<Vec<_>> = samples.iter().map(|sample| sample.taken.as_ref()).collect();
-    let times = times?;
-    let mut seconds = 0_u64;
-    for pair in times.windows(2) {
-        let [one, two] = pair else { continue };
-        let days = one.day.as_ref().zip(two.day.as_ref());
-        let goes_back = two.second_of_day < one.second_of_day;
-        let is_next_day = match days {
-            Some((one, other)) => one != other,
-            None => one.second_of_day - two.second_of_day.min(one.second_of_day) > DAY / 2,
-        };
-        if goes_back && !is_next_day {
-            return None;
-        }
-        seconds += u64::from((two.second_of_day + DAY - one.second_of_day % DAY) % DAY);
-    }
-    (seconds > 0).then(|| seconds as f64 / 60.0)
 }
 
 #[cfg(test)]

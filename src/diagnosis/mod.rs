@@ -24,6 +24,7 @@ mod grounds;
 pub mod holders;
 pub mod images;
 pub mod known;
+pub mod listed_over_time;
 pub mod listings;
 pub(crate) mod naming;
 mod notes;
@@ -55,11 +56,12 @@ use self::grounds::Grounds;
 use self::holders::{Subject, Trust, conclude, last_of_pid};
 use self::images::ImageOutcome;
 use self::known::Known;
+use self::listed_over_time::{ListedOverTimeRow, listed_over_time};
 use self::listings::{Trend, trends};
 use self::naming::Rows;
 use self::outages::OutageOutcome;
 use self::outcome::{HolderOutcome, PoolOutcome};
-use self::over_time::{Course, PoolOverTimeRow, VictimOverTimeRow};
+use self::over_time::{Course, OverTime};
 use self::pools::{PoolFinding, fill_by_event_log, speaking_pool};
 use self::suspect::{Candidates, CountedBy, SocketsOnly, Suspect};
 use self::system_events::{pool_full_events, system_events};
@@ -132,10 +134,12 @@ pub struct Diagnosis {
     pub timeline: Steps,
     /// How full the pool was at the end of each step that speaks for the case, or without one the pool that was fullest.
     pub levels: Vec<StepLevel>,
-    /// The pools that matter over time, the one that speaks first.
-    pub pools_over_time: Vec<PoolOverTimeRow>,
-    /// Failures over time of those who suffered most.
-    pub failures_over_time: Vec<VictimOverTimeRow>,
+    /// Pools and failures in the steps of the timeline.
+    pub over_time: OverTime,
+    /// The same in finer steps.
+    pub finely: OverTime,
+    /// Pools over the listings of files.
+    pub listed_over_time: Vec<ListedOverTimeRow>,
     /// Changes over the listings of loop files, each with the index of its process.
     pub trends: Vec<(Trend, Option<usize>)>,
     /// Where sockets are connected to.
@@ -182,7 +186,8 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         evidence.explained_percent = None;
     }
     let judgement = judge(&evidence);
-    let timeline = std::mem::take(&mut findings.world.ports.timeline).finish();
+    let fine = std::mem::take(&mut findings.world.ports.timeline).finish();
+    let timeline = fine.of_report();
     let grounds = Grounds {
         traces: &traces,
         findings: &findings,
@@ -211,7 +216,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let suspect = candidates.suspect(pool);
     let sufferers = outcome::sufferers(&rows);
     let course = Course {
-        timeline: &timeline,
+        timelines: (&timeline, &fine),
         grounds: &grounds,
         pools: &pools,
         images: &images,
@@ -219,7 +224,8 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         speaking: pool,
         suspect,
     };
-    let (pools_over_time, failures_over_time) = (course.pools(), course.victims(&sufferers));
+    let (over_time, finely) = course.over_time(&sufferers);
+    let listed_over_time = listed_over_time(&grounds, &pools, pool);
     let assurances = assurance::assurances(&grounds, &judgement, &evidence);
     let symptoms = Symptoms::gather(&grounds);
     let situation =
@@ -254,8 +260,9 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         unexplained,
         failures,
         levels,
-        pools_over_time,
-        failures_over_time,
+        over_time,
+        finely,
+        listed_over_time,
         timeline,
         procedure,
         assurances,

@@ -1,4 +1,5 @@
-//! Pools and failures step by step, as the timeline has them: who held how much when, and who failed when.
+//! Pools and failures step by step, as the timeline has them: who held how much when, and who failed when. The same lists are
+//! there in the steps of the report, and in finer ones for pictures.
 //!
 //! A pool is told as it was at the end of a step, or where it was fuller then, at a failure in it: an outage is shorter than
 //! many a step.
@@ -33,7 +34,7 @@ const MAX_PROCESSES: usize = 8;
 const MAX_VICTIMS: usize = 20;
 
 /// A pool without failures is of interest from this part of it on (one in ten).
-const NOTABLE_SHARE: u32 = 10;
+pub(super) const NOTABLE_SHARE: u32 = 10;
 
 /// A pool over time: lists with a number for each step of the timeline. What they count is distinct ports at the end of the step,
 /// or where more were in use then, at a failure in it.
@@ -50,6 +51,10 @@ pub struct PoolOverTimeRow {
     pub transport: Vec<u32>,
     /// Ports that are excluded or reserved and that no socket holds; the same at all times.
     pub set_aside: u32,
+    /// Fewest ports that sockets held or that were in TIME_WAIT at one moment of the step; the latter by the same estimate.
+    pub least: Vec<u32>,
+    /// The most, likewise.
+    pub most: Vec<u32>,
     /// Where the pool was out of ports, those that the trace does not show; else 0.
     pub not_visible: Vec<u32>,
     /// Binds and connects that failed with 0xC0000209 in each step, at whatever local address.
@@ -84,6 +89,19 @@ pub struct VictimOverTimeRow {
     pub failures: Vec<u64>,
 }
 
+/// Pools and failures in even steps.
+#[derive(Debug, Clone, Default)]
+pub struct OverTime {
+    /// Start of the first step.
+    pub start: FileTime,
+    /// Length of each step; 0 without steps.
+    pub length_100ns: i64,
+    /// The pools that matter, the one that speaks for the case first; six at most.
+    pub pools: Vec<PoolOverTimeRow>,
+    /// Failures of the processes with most, 20 at most.
+    pub failures: Vec<VictimOverTimeRow>,
+}
+
 /// Who holds: a process, or all processes of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum HolderIndex {
@@ -95,8 +113,8 @@ enum HolderIndex {
 
 /// What pools over time are drawn from.
 pub(super) struct Course<'a> {
-    /// Steps.
-    pub(super) timeline: &'a Steps,
+    /// The steps of the report, and fine ones.
+    pub(super) timelines: (&'a Steps, &'a Steps),
     /// Traces and processes.
     pub(super) grounds: &'a Grounds<'a>,
     /// Pools.
@@ -112,9 +130,24 @@ pub(super) struct Course<'a> {
 }
 
 impl Course<'_> {
+    /// In the steps of the report, and in fine ones: the same pools with the same holders, as the fine steps rank them.
+    pub(super) fn over_time(&self, sufferers: &[usize]) -> (OverTime, OverTime) {
+        let (of_report, fine) = self.timelines;
+        let all = |timeline: &Steps, pools| OverTime {
+            start: timeline.start,
+            length_100ns: timeline.length_100ns,
+            pools,
+            failures: self.victims(timeline, sufferers),
+        };
+        let pools = self.pools(fine);
+        let in_report = |told: &PoolOverTimeRow| self.pool(of_report, told.pool, Some(told));
+        let pools_in_report = pools.iter().filter_map(in_report).collect();
+        (all(of_report, pools_in_report), all(fine, pools))
+    }
+
     /// The pools that matter, the one that speaks first. Pools of one local address are told with those of all: the timeline
     /// does not tell them apart.
-    pub(super) fn pools(&self) -> Vec<PoolOverTimeRow> {
+    fn pools(&self, timeline: &Steps) -> Vec<PoolOverTimeRow> {
         let whole = |index: usize| {
             let key = self.pools.get(index)?.finding.key;
             self.pools.iter().position(|pool| pool.finding.key == key && pool.finding.local_address.is_none())
@@ -122,7 +155,7 @@ impl Course<'_> {
         let speaking = self.speaking.and_then(whole);
         let mut told: Vec<usize> = (0..self.pools.len()).filter(|index| whole(*index) == Some(*index)).collect();
         told.sort_by_key(|index| Some(*index) != speaking);
-        let all: Vec<PoolOverTimeRow> = told.into_iter().filter_map(|index| self.pool(index)).collect();
+        let all: Vec<PoolOverTimeRow> = told.into_iter().filter_map(|index| self.pool(timeline, index, None)).collect();
         let peak = |pool: &PoolOverTimeRow| pool.occupied().max().unwrap_or(0);
         let matters = |pool: &&PoolOverTimeRow| {
             let outcome = self.pools.get(pool.pool);
@@ -139,19 +172,26 @@ impl Course<'_> {
         kept
     }
 
-    fn pool(&self, index: usize) -> Option<PoolOverTimeRow> {
+    /// A pool in steps; with the holders of `ranked`, where that is given. `None` where nothing of it is in use, and nothing is
+    /// given.
+    fn pool(&self, timeline: &Steps, index: usize, ranked: Option<&PoolOverTimeRow>) -> Option<PoolOverTimeRow> {
         let finding = &self.pools.get(index)?.finding;
+        let steps = &timeline.steps;
         let one = |step: &Step| fullest(step, finding.key).map(|level| (level.held, level.time_wait, level.occupied));
-        let levels: Vec<(u32, u32, u32)> =
-            self.timeline.steps.iter().map(|step| one(step).unwrap_or_default()).collect();
+        let levels: Vec<(u32, u32, u32)> = steps.iter().map(|step| one(step).unwrap_or_default()).collect();
         let failures: Vec<u64> =
-            self.timeline.steps.iter().map(|step| step.failed_in.get(&finding.key).copied().unwrap_or(0)).collect();
-        if levels.iter().all(|(_, _, occupied)| *occupied == 0) && failures.iter().all(|count| *count == 0) {
+            steps.iter().map(|step| step.failed_in.get(&finding.key).copied().unwrap_or(0)).collect();
+        let is_idle = levels.iter().all(|(_, _, occupied)| *occupied == 0) && failures.iter().all(|count| *count == 0);
+        if is_idle && ranked.is_none() {
             return None;
         }
+        let range = |step: &Step| step.range(finding.key).map_or((0, 0), |range| (range.least, range.most));
+        let (least, most) = steps.iter().map(range).unzip();
         let is_image = matches!(self.suspect, Suspect::Image(image) if self.images.get(image).is_some_and(|image| image.pool == index));
         let of_process = |row: usize| Some(HolderIndex::Process(row));
         let of_image = |row: usize| self.image_of(index, row).map(HolderIndex::Image).or(of_process(row));
+        let by_process = self.series(timeline, finding, of_process);
+        let by_holder = if is_image { self.series(timeline, finding, of_image) } else { by_process.clone() };
         let mut told = PoolOverTimeRow {
             pool: index,
             held: levels.iter().map(|(held, ..)| *held).collect(),
@@ -161,54 +201,51 @@ impl Course<'_> {
                 .map(|(held, waits, all)| all.saturating_sub(held.saturating_add(*waits)))
                 .collect(),
             set_aside: finding.idle.min(finding.range.count),
+            least,
+            most,
             not_visible: Vec::new(),
             failures,
-            holders: if is_image { self.series(finding, of_image) } else { self.series(finding, of_process) },
+            holders: match ranked {
+                Some(ranked) => same_holders(by_holder, &ranked.holders, steps.len()),
+                None => largest(by_holder, MAX_HOLDERS),
+            },
             others: Vec::new(),
-            processes: self.series(finding, of_process),
+            processes: match ranked {
+                Some(ranked) => same_holders(by_process, &ranked.processes, steps.len()),
+                None => largest(by_process, MAX_PROCESSES),
+            },
         };
-        told.holders.truncate(MAX_HOLDERS);
         told.others = told.others();
-        told.processes.truncate(MAX_PROCESSES);
-        told.not_visible = self.not_visible(index, finding, &told);
+        told.not_visible = self.not_visible(timeline, finding, &told);
         Some(told)
     }
 
     /// Where the pool had no port left, all are taken, whoever has them.
-    fn not_visible(&self, index: usize, finding: &PoolFinding, told: &PoolOverTimeRow) -> Vec<u32> {
+    fn not_visible(&self, timeline: &Steps, finding: &PoolFinding, told: &PoolOverTimeRow) -> Vec<u32> {
         let is_counted = finding.refuted.is_none() && !finding.is_not_understood();
-        let length = self.timeline.seconds.saturating_mul(FileTime::SECOND);
-        let mut end = self.timeline.start;
-        let of_step = |(step, occupied): (&Step, u32)| {
-            let start = end;
-            end = FileTime(end.0.saturating_add(length));
+        let of_step = |(number, (step, occupied)): (usize, (&Step, u32))| {
+            let (start, end) = (timeline.start_of(number), timeline.start_of(number + 1));
             let until = if is_at_failure(step, finding.key) { start } else { end };
             let is_in = |outage: &OutageOutcome| outage.first <= end && (outage.last >= until || outage.is_full_at_end);
-            let is_full = is_counted && self.outages.iter().filter(|outage| outage.pool == index).any(is_in);
+            let is_full = is_counted && self.outages.iter().filter(|outage| outage.pool == told.pool).any(is_in);
             if is_full { finding.range.count.saturating_sub(occupied) } else { 0 }
         };
-        self.timeline.steps.iter().zip(told.occupied()).map(of_step).collect()
+        timeline.steps.iter().zip(told.occupied()).enumerate().map(of_step).collect()
     }
 
-    /// Ports of each holder, those with most at one time first.
-    fn series(&self, finding: &PoolFinding, of: impl Fn(usize) -> Option<HolderIndex>) -> Vec<HolderOverTimeRow> {
-        let mut series: BTreeMap<HolderIndex, Vec<u32>> = BTreeMap::new();
-        for (number, step) in self.timeline.steps.iter().enumerate() {
+    /// Ports of each holder.
+    fn series(&self, timeline: &Steps, finding: &PoolFinding, of: impl Fn(usize) -> Option<HolderIndex>) -> Series {
+        let mut series = Series::new();
+        for (number, step) in timeline.steps.iter().enumerate() {
             for (owner, ports) in fullest(step, finding.key).map(|level| level.largest.as_slice()).unwrap_or_default() {
                 if let Some(holder) = self.grounds.rows.of_owner(*owner, self.grounds.findings).and_then(&of) {
-                    let of_holder = series.entry(holder).or_insert_with(|| vec![0; self.timeline.steps.len()]);
+                    let of_holder = series.entry(holder).or_insert_with(|| vec![0; timeline.steps.len()]);
                     if let Some(sum) = of_holder.get_mut(number) {
                         *sum = sum.saturating_add(*ports);
                     }
                 }
             }
         }
-        let row = |(holder, ports)| match holder {
-            HolderIndex::Process(process) => HolderOverTimeRow { process: Some(process), image: None, ports },
-            HolderIndex::Image(image) => HolderOverTimeRow { process: None, image: Some(image), ports },
-        };
-        let mut series: Vec<HolderOverTimeRow> = series.into_iter().map(row).collect();
-        series.sort_by_key(|one| std::cmp::Reverse(one.ports.iter().copied().max()));
         series
     }
 
@@ -222,12 +259,12 @@ impl Course<'_> {
     }
 
     /// Failures of those who suffered most.
-    pub(super) fn victims(&self, sufferers: &[usize]) -> Vec<VictimOverTimeRow> {
+    fn victims(&self, timeline: &Steps, sufferers: &[usize]) -> Vec<VictimOverTimeRow> {
         let told = sufferers.get(..MAX_VICTIMS).unwrap_or(sufferers);
-        let none = || vec![0_u64; self.timeline.steps.len()];
+        let none = || vec![0_u64; timeline.steps.len()];
         let mut victims: Vec<VictimOverTimeRow> =
             told.iter().map(|process| VictimOverTimeRow { process: *process, failures: none() }).collect();
-        for (number, step) in self.timeline.steps.iter().enumerate() {
+        for (number, step) in timeline.steps.iter().enumerate() {
             for (owner, failures) in &step.failed_by {
                 let row = self.grounds.rows.of_owner(*owner, self.grounds.findings);
                 let victim = victims.iter_mut().find(|victim| Some(victim.process) == row);
@@ -239,6 +276,33 @@ impl Course<'_> {
         victims.retain(|victim| victim.failures.iter().any(|count| *count > 0));
         victims
     }
+}
+
+/// Ports of each holder in each step.
+type Series = BTreeMap<HolderIndex, Vec<u32>>;
+
+fn holder_row((holder, ports): (HolderIndex, Vec<u32>)) -> HolderOverTimeRow {
+    match holder {
+        HolderIndex::Process(process) => HolderOverTimeRow { process: Some(process), image: None, ports },
+        HolderIndex::Image(image) => HolderOverTimeRow { process: None, image: Some(image), ports },
+    }
+}
+
+/// Those with most ports at one time, most first.
+fn largest(series: Series, count: usize) -> Vec<HolderOverTimeRow> {
+    let mut rows: Vec<HolderOverTimeRow> = series.into_iter().map(holder_row).collect();
+    rows.sort_by_key(|one| std::cmp::Reverse(one.ports.iter().copied().max()));
+    rows.truncate(count);
+    rows
+}
+
+/// The holders of other rows, in their order.
+fn same_holders(mut series: Series, rows: &[HolderOverTimeRow], steps: usize) -> Vec<HolderOverTimeRow> {
+    let of = |row: &HolderOverTimeRow| {
+        let holder = row.image.map(HolderIndex::Image).or(row.process.map(HolderIndex::Process))?;
+        Some(holder_row((holder, series.remove(&holder).unwrap_or_else(|| vec![0; steps]))))
+    };
+    rows.iter().filter_map(of).collect()
 }
 
 /// How full a pool was at the end of a step, or at a failure in it.

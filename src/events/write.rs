@@ -14,7 +14,7 @@ use crate::case::SideInput;
 use crate::event::LoggedEvent;
 use crate::report::csv::cell;
 use crate::report::json::spelled_out;
-use crate::time::FileTime;
+use crate::time::{FileTime, Zone};
 use crate::words::pseudonyms::Pseudonyms;
 use crate::words::shown;
 
@@ -55,6 +55,8 @@ pub trait EventWriter: Sync {
 pub struct TextWriter {
     /// What to call traces and logs, and what is in them.
     pub names: Names,
+    /// The zone of its times.
+    pub zone: Zone,
 }
 
 impl EventWriter for TextWriter {
@@ -67,8 +69,9 @@ impl EventWriter for TextWriter {
     }
 
     fn write(&self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let zone = self.zone;
         let row = self.names.row(event);
-        let time = event.time.map_or_else(|| "(no time)".to_owned(), |time| time.to_string());
+        let time = event.time.map_or_else(|| "(no time)".to_owned(), |time| zone.rfc3339(time));
         let id = |id: Option<u32>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
         write!(out, "{time} ")?;
         match (row.cpu, row.log_record) {

@@ -6,20 +6,20 @@ use anstyle::Style;
 
 use super::{Answers, DecodedEvents, Info, ProviderRow, SourceRow};
 use crate::diagnosis::advice::CAPTURE_COMMANDS;
-use crate::time::{FileTime, duration_text};
+use crate::time::{FileTime, Zone, duration_text};
 use crate::words::table::{command_line, wrap};
 use crate::words::{counted, grouped};
 use crate::words::{shown, windows_name};
 
 pub(super) const HEADING: Style = Style::new().bold();
 
-/// Writes one trace's information for people, in lines of at most `width` columns.
+/// Writes one trace's information for people, with times in this zone, in lines of at most `width` columns.
 ///
 /// # Errors
 ///
 /// What writing says.
-pub fn write_text(info: &Info, width: usize, out: &mut dyn Write) -> io::Result<()> {
-    write_header(info, width, out)?;
+pub fn write_text(info: &Info, zone: Zone, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    write_header(info, zone, width, out)?;
     write_losses(info, out)?;
     write_answers(&info.answers, width, out)?;
     write_lists(info, out)?;
@@ -32,7 +32,7 @@ pub fn write_text(info: &Info, width: usize, out: &mut dyn Write) -> io::Result<
     Ok(())
 }
 
-fn write_header(info: &Info, width: usize, out: &mut dyn Write) -> io::Result<()> {
+fn write_header(info: &Info, zone: Zone, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let header = &info.header;
     for line in wrap(&info.path, width, 0, 2) {
         writeln!(out, "{HEADING}{line}{HEADING:#}")?;
@@ -48,11 +48,11 @@ fn write_header(info: &Info, width: usize, out: &mut dyn Write) -> io::Result<()
     }
     let session = if header.logger_name.is_empty() { "(no name)".to_owned() } else { shown(&header.logger_name) };
     writeln!(out, "  session      {session}, log mode {:#x}", header.log_mode)?;
-    let time = |time: Option<FileTime>| time.map_or_else(|| "unknown".to_owned(), |time| time.to_string());
+    let time = |time: Option<FileTime>| time.map_or_else(|| "unknown".to_owned(), |time| zone.rfc3339(time));
     writeln!(out, "  started      {}", time(header.started))?;
     match (header.started, header.ended) {
         (Some(started), Some(ended)) if ended >= started => {
-            writeln!(out, "  ended        {ended} ({})", duration_text(ended.since(started)))?;
+            writeln!(out, "  ended        {} ({})", zone.rfc3339(ended), duration_text(ended.since(started)))?;
         }
         _ => writeln!(out, "  ended        {}", time(header.ended))?,
     }

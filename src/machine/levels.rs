@@ -22,7 +22,24 @@ pub struct Level {
     pub largest: Vec<(Owner, u32)>,
 }
 
+/// Between which numbers of ports a pool went: those that sockets held, and in TIME_WAIT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LevelRange {
+    /// The pool.
+    pub pool: PoolKey,
+    /// Fewest at one moment.
+    pub least: u32,
+    /// Most at one moment.
+    pub most: u32,
+}
+
 impl Level {
+    /// The range of a pool in which nothing happens.
+    pub(super) fn at_rest(&self) -> LevelRange {
+        let ports = self.held.saturating_add(self.time_wait);
+        LevelRange { pool: self.pool, least: ports, most: ports }
+    }
+
     /// Somebody holds so many ports of it.
     pub(super) fn add(&mut self, owner: Owner, ports: u32) {
         if ports > 0 {

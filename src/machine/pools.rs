@@ -20,6 +20,8 @@ pub struct Pool {
     pub held_peak: u32,
     /// Most ports held or in TIME_WAIT at one moment, the latter with the shorter and the longer length.
     pub occupied_peak: (u32, u32),
+    /// Fewest and most ports held or in TIME_WAIT, with the shorter length, since the range was taken.
+    range: (u32, u32),
     /// Ports of sockets that were closed.
     pub time_wait: TimeWait,
     /// Bind failures 0xC0000209.
@@ -76,6 +78,9 @@ impl Pool {
 
     /// A socket begins to hold a port; `None` where its number is not known.
     pub fn hold(&mut self, port: Option<u16>, owner: Owner, endpoint: u64, now: FileTime) -> Change {
+        // Some may have ceased to wait since.
+        self.time_wait.expire(now);
+        self.note_least();
         let change = match port {
             Some(port) => {
                 self.time_wait.taken(port);
@@ -88,10 +93,23 @@ impl Pool {
         };
         self.held += u32::from(change.of_pool);
         self.held_peak = self.held_peak.max(self.held);
-        let (short, long) = self.time_wait.counts(now);
+        let (short, long) = self.time_wait.waiting();
         self.occupied_peak.0 = self.occupied_peak.0.max(self.held.saturating_add(short));
         self.occupied_peak.1 = self.occupied_peak.1.max(self.held.saturating_add(long));
+        self.range.1 = self.range.1.max(self.held.saturating_add(short));
         change
+    }
+
+    fn note_least(&mut self) {
+        let ports = self.held.saturating_add(self.time_wait.waiting().0);
+        self.range.0 = self.range.0.min(ports);
+    }
+
+    /// Fewest and most ports held or in TIME_WAIT, with the shorter length, since this was asked last.
+    pub(super) fn take_range(&mut self, now: FileTime) -> (u32, u32) {
+        let ports = self.held.saturating_add(self.time_wait.counts(now).0);
+        self.note_least();
+        std::mem::replace(&mut self.range, (ports, ports))
     }
 
     /// A socket of `owner` gives its port back; it goes through TIME_WAIT where it `waits`.
@@ -106,8 +124,12 @@ impl Pool {
         };
         self.held = self.held.saturating_sub(u32::from(change.of_pool));
         self.released_since_failure |= change.of_pool;
-        if waits && change.of_pool {
-            self.time_wait.released(port, owner, now);
+        if change.of_pool {
+            if waits {
+                self.time_wait.released(port, owner, now);
+            }
+            // Those that have ceased to wait by now are seen when the next port is taken, or the step ends.
+            self.note_least();
         }
         change
     }
@@ -222,12 +244,14 @@ impl Pool {
         self.held_peak = self.held;
         self.occupied_peak = (self.held.saturating_add(short), self.held.saturating_add(long));
         (self.bind_failures, self.connect_failures, self.failure_span) = (0, 0, None);
+        self.range = (self.occupied_peak.0, self.occupied_peak.0);
         self.outages = Outages::default();
         self.peak = None;
     }
 
     /// Forgets what is held: the machine was started again.
     pub fn restart(&mut self) {
+        self.range.0 = 0;
         self.holding.clear();
         (self.unnumbered, self.held) = (0, 0);
         self.time_wait.restart();

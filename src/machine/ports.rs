@@ -3,7 +3,7 @@
 use super::counts::BoundedCounts;
 use super::hold::Hold;
 use super::holding::Change;
-use super::levels::Level;
+use super::levels::{Level, LevelRange};
 use super::owner::{Owner, ProcessId};
 use super::pool_key::{Compartment, Compartments, POOLS, PoolKey};
 use super::pools::Pool;
@@ -254,16 +254,18 @@ impl Ports {
     /// Notes how full the pools are.
     #[cold]
     fn end_step(&mut self, now: FileTime, processes: &ProcessTable) {
-        let mut levels = Vec::new();
+        let (mut levels, mut ranges) = (Vec::new(), Vec::new());
         for key in self.keys() {
             levels.extend(self.level(key, now).filter(|level| level.occupied > 0));
+            let range = self.pool(key).map(|pool| pool.take_range(now)).filter(|(_, most)| *most > 0);
+            ranges.extend(range.map(|(least, most)| LevelRange { pool: key, least, most }));
         }
         for (owner, tally) in processes.tallies().filter(|(_, tally)| tally.ports_held > 0) {
             for level in &mut levels {
                 level.add(owner, tally.in_pool(level.pool).ports);
             }
         }
-        self.timeline.end_step(levels);
+        self.timeline.end_step(levels, ranges);
     }
 
     /// Looks whether a pool is in a state worth keeping, and keeps it.

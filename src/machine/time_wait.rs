@@ -121,6 +121,12 @@ impl TimeWait {
         self.counts
     }
 
+    /// Ports that waited when it was last asked what time it is: at the last release, or the last [`Self::expire`].
+    #[inline]
+    pub(super) fn waiting(&self) -> (u32, u32) {
+        self.counts
+    }
+
     /// Since when a port waits, with the longer length.
     pub fn since(&self, port: u16) -> Option<FileTime> {
         let number = self.current.get(usize::from(port)).copied().filter(|number| *number != 0)?;
@@ -155,8 +161,9 @@ impl TimeWait {
         counts
     }
 
+    /// Forgets those that do not wait any more.
     #[inline]
-    fn expire(&mut self, now: FileTime) {
+    pub(super) fn expire(&mut self, now: FileTime) {
         let is_over = |release: Option<&Release>, length| release.is_some_and(|first| now.since(first.time) >= length);
         while is_over(self.releases.get(self.past_short), self.lengths_100ns.0) {
             self.end_short();

@@ -1,18 +1,30 @@
-//! Failures, binds, ports that came back, and how full the pools are, in even steps.
+//! Failures, binds, ports that came back, and how full the pools are, in even steps: fine ones for pictures, and those of the
+//! report, of which each is some of them together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
-use super::levels::Level;
+use super::levels::{Level, LevelRange};
 use super::owner::Owner;
 use super::pool_key::PoolKey;
 use crate::time::FileTime;
 
-/// Steps of a finished timeline at most.
+/// Steps of the report at most.
 pub const MAX_STEPS: usize = 60;
 
-/// Steps while it grows: then two become one.
-const MAX_GROWING: i64 = 128;
+/// Fine steps at most: with one more, two become one. A picture has no more columns.
+pub const MAX_FINE: usize = 600;
+
+/// The first length of a fine step: a whole second in 2³ parts, so that doubling leads to whole seconds.
+const FIRST_LENGTH_100NS: i64 = FileTime::SECOND / 8;
+
+/// So many steps become steps of the report without doubling their length.
+const MAX_UNDOUBLED: usize = 128;
+
+/// Owners that all steps name together. Beyond it two steps become one, as long as there are [`MAX_UNDOUBLED`]: 600 steps of
+/// 256 workers of a farm in six pools are as many.
+const MAX_NAMED: usize = 1 << 20;
 
 /// Owners of failures that are told apart in a step. A terminal server has some hundreds of processes.
 const MAX_FAILED: usize = 1 << 10;
@@ -35,7 +47,9 @@ pub struct Step {
     /// Ports held at its end; `None` where nothing happened in it.
     held: Option<u64>,
     /// How full the pools were at its end; `None` where nothing happened in it.
-    levels: Option<Vec<Level>>,
+    levels: Option<Arc<[Level]>>,
+    /// Between which numbers of ports the pools went; those of which nothing was in use are left out.
+    ranges: Vec<LevelRange>,
     /// How full each pool of which a request failed was at the first failure.
     at_failure: Vec<Level>,
 }
@@ -58,6 +72,7 @@ impl Step {
             *self.failed_in.entry(*pool).or_default() += failures;
         }
         self.held = later.held.or(self.held);
+        self.ranges = self.joined_ranges(later);
         if later.levels.is_some() {
             self.levels.clone_from(&later.levels);
         }
@@ -68,6 +83,30 @@ impl Step {
                 None => self.at_failure.push(level.clone()),
             }
         }
+    }
+
+    fn joined_ranges(&self, later: &Self) -> Vec<LevelRange> {
+        let pools: BTreeSet<PoolKey> = self.ranges.iter().chain(&later.ranges).map(|range| range.pool).collect();
+        let joined = |pool: PoolKey| match (self.range(pool), later.range(pool)) {
+            (Some(one), Some(other)) => {
+                Some(LevelRange { pool, least: one.least.min(other.least), most: one.most.max(other.most) })
+            }
+            (one, other) => one.or(other),
+        };
+        pools.into_iter().filter_map(joined).collect()
+    }
+
+    /// Between which numbers of ports a pool went in the step; `None` where nothing happened in it.
+    pub fn range(&self, pool: PoolKey) -> Option<LevelRange> {
+        self.levels.as_ref()?;
+        let known = self.ranges.iter().find(|range| range.pool == pool).copied();
+        Some(known.unwrap_or(LevelRange { pool, least: 0, most: 0 }))
+    }
+
+    /// Owners that it names.
+    fn named(&self) -> usize {
+        let of_levels = |levels: &[Level]| levels.iter().map(|level| level.largest.len() + 1).sum::<usize>();
+        of_levels(self.levels()) + of_levels(&self.at_failure) + self.failed_by.len()
     }
 
     /// How full the pools were at the end of the step; those that are empty are left out.
@@ -116,9 +155,11 @@ pub enum Happening {
 pub struct Timeline {
     /// A whole second.
     start: FileTime,
-    /// Length of a step, in seconds: 1, doubled as often as was necessary.
-    step_seconds: i64,
+    /// Length of a step: [`FIRST_LENGTH_100NS`], doubled as often as was necessary.
+    length_100ns: i64,
     steps: Vec<Step>,
+    /// Owners that the steps name.
+    named: usize,
     /// The step that was counted in last, and its time: nearly always that of the next happening too.
     latest: (Range<i64>, usize),
     /// Bounds of the traces, where their headers tell: a wrong time stamp must not stretch the timeline.
@@ -130,10 +171,37 @@ pub struct Timeline {
 pub struct Steps {
     /// Start of the first one, a whole second.
     pub start: FileTime,
-    /// Length of each, in seconds.
-    pub seconds: i64,
+    /// Length of each, positive; 0 without steps.
+    pub length_100ns: i64,
     /// The steps.
     pub steps: Vec<Step>,
+}
+
+impl Steps {
+    /// When a step begins.
+    pub fn start_of(&self, step: usize) -> FileTime {
+        let number = i64::try_from(step).unwrap_or(i64::MAX);
+        FileTime(self.start.0.saturating_add(self.length_100ns.saturating_mul(number)))
+    }
+
+    /// Length of each step in seconds, rounded down: exact for the steps of a report.
+    pub fn seconds(&self) -> i64 {
+        self.length_100ns / FileTime::SECOND
+    }
+
+    /// The steps of the report: whole seconds, [`MAX_STEPS`] at most, each some of these together.
+    pub fn of_report(&self) -> Self {
+        let mut factor = match FileTime::SECOND.checked_div(self.length_100ns) {
+            Some(parts) if parts > 1 => usize::try_from(parts).unwrap_or(1),
+            _ => 1,
+        };
+        while self.steps.len().div_ceil(factor) > MAX_UNDOUBLED {
+            factor *= 2;
+        }
+        factor *= self.steps.len().div_ceil(factor).div_ceil(MAX_STEPS).max(1);
+        let length_100ns = self.length_100ns.saturating_mul(i64::try_from(factor).unwrap_or(i64::MAX));
+        Self { start: self.start, length_100ns, steps: merged(&self.steps, factor) }
+    }
 }
 
 impl Timeline {
@@ -176,10 +244,14 @@ impl Timeline {
         !self.steps.is_empty() && !self.latest.0.contains(&self.within_bounds(time).0)
     }
 
-    /// Notes how full the pools are at the end of the step that was counted in last.
-    pub fn end_step(&mut self, levels: Vec<Level>) {
+    /// Notes how full the pools are at the end of the step that was counted in last, and between which numbers they went in it.
+    pub fn end_step(&mut self, levels: Vec<Level>, ranges: Vec<LevelRange>) {
         if let Some(step) = self.steps.get_mut(self.latest.1) {
-            step.levels = Some(levels);
+            // Where it was ended before, and something came late.
+            let ended = Step { levels: Some(levels.into()), ranges, ..Step::default() };
+            step.ranges = step.joined_ranges(&ended);
+            step.levels = ended.levels;
+            self.named += step.named();
         }
     }
 
@@ -200,57 +272,62 @@ impl Timeline {
         if self.steps.is_empty() {
             let from = self.bounds.map_or(time, |(start, _)| start.min(time));
             self.start = FileTime(from.0.saturating_sub(from.0.rem_euclid(FileTime::SECOND)));
-            self.step_seconds = 1;
+            self.length_100ns = FIRST_LENGTH_100NS;
         }
-        let mut number = self.index(time);
-        while number >= MAX_GROWING {
+        while self.named > MAX_NAMED && self.steps.len() >= MAX_UNDOUBLED {
             self.halve();
-            number = self.index(time);
         }
+        self.make_room(time);
+        let number = self.index(time);
         let index = usize::try_from(number.max(0)).unwrap_or(0);
         if self.steps.len() <= index {
             self.steps.resize(index + 1, Step::default());
         }
-        let length = self.step_seconds.saturating_mul(FileTime::SECOND);
-        let from = self.start.0.saturating_add(number.saturating_mul(length));
-        self.latest = (from..from.saturating_add(length), index);
+        let from = self.start.0.saturating_add(number.saturating_mul(self.length_100ns));
+        self.latest = (from..from.saturating_add(self.length_100ns), index);
         index
     }
 
     fn index(&self, time: FileTime) -> i64 {
-        time.since(self.start).div_euclid(self.step_seconds.saturating_mul(FileTime::SECOND))
+        time.since(self.start).div_euclid(self.length_100ns)
+    }
+
+    /// Makes steps longer until this time has one.
+    fn make_room(&mut self, time: FileTime) {
+        while usize::try_from(self.index(time)).is_ok_and(|index| index >= MAX_FINE) {
+            self.halve();
+        }
     }
 
     fn halve(&mut self) {
-        self.step_seconds = self.step_seconds.saturating_mul(2);
+        self.length_100ns = self.length_100ns.saturating_mul(2);
         self.steps = merged(&self.steps, 2);
+        self.named = self.steps.iter().map(Step::named).sum();
     }
 
-    /// The steps, [`MAX_STEPS`] at most, up to the end of the traces where that is known.
+    /// The fine steps, [`MAX_FINE`] at most, up to the end of the traces where that is known.
     pub fn finish(mut self) -> Steps {
         if self.steps.is_empty() {
             return Steps::default();
         }
         if let Some((_, end)) = self.bounds {
-            while self.index(end) >= MAX_GROWING {
-                self.halve();
-            }
+            self.make_room(end);
             let length = usize::try_from(self.index(end) + 1).unwrap_or(0);
             if self.steps.len() < length {
                 self.steps.resize(length, Step::default());
             }
         }
-        let factor = self.steps.len().div_ceil(MAX_STEPS).max(1);
-        let mut steps = merged(&self.steps, factor);
-        let (mut held, mut levels) = (0, Vec::new());
-        for step in &mut steps {
+        let (mut held, mut levels): (u64, Arc<[Level]>) = (0, Arc::from([]));
+        for step in &mut self.steps {
             held = step.held.unwrap_or(held);
             step.held = Some(held);
-            levels = step.levels.take().unwrap_or(levels);
-            step.levels = Some(levels.clone());
+            match step.levels.take() {
+                Some(told) => levels = told,
+                None => step.ranges = levels.iter().map(Level::at_rest).collect(),
+            }
+            step.levels = Some(Arc::clone(&levels));
         }
-        let seconds = self.step_seconds.saturating_mul(i64::try_from(factor).unwrap_or(i64::MAX));
-        Steps { start: self.start, seconds, steps }
+        Steps { start: self.start, length_100ns: self.length_100ns, steps: self.steps }
     }
 }
 
@@ -273,17 +350,20 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_whole_seconds_and_at_most_sixty() {
+    fn steps_of_a_report_are_whole_seconds_and_at_most_sixty() {
         let mut timeline = Timeline::new(None);
         for second in 0..1000 {
             timeline.count(Happening::BindOk, at(second), u64::try_from(second).unwrap());
         }
         timeline.count(Happening::Close, at(1000), 5);
-        let steps = timeline.finish();
+        let fine = timeline.finish();
+        assert_eq!((fine.length_100ns, fine.steps.len()), (2 * FileTime::SECOND, 501));
+        assert_eq!(fine.steps.iter().map(|step| step.binds_ok).sum::<u64>(), 1000);
+        let steps = fine.of_report();
         assert!(steps.steps.len() <= MAX_STEPS);
         assert_eq!(steps.steps.iter().map(|step| step.binds_ok).sum::<u64>(), 1000);
         assert_eq!(steps.start.0 % FileTime::SECOND, 0);
-        assert_eq!(steps.seconds, 24);
+        assert_eq!(steps.seconds(), 24);
         assert_eq!(steps.steps[0].ports_held(), 23);
         assert_eq!(steps.steps.last().unwrap().ports_held(), 5);
     }
@@ -293,8 +373,8 @@ mod tests {
         let mut timeline = Timeline::new(Some((at(0), at(59))));
         timeline.count(Happening::BindOk, at(10), 3);
         timeline.count(Happening::BindFailure(Owner::Unknown, PoolKey::default()), at(30), 3);
-        let steps = timeline.finish();
-        assert_eq!((steps.seconds, steps.steps.len()), (1, 60));
+        let steps = timeline.finish().of_report();
+        assert_eq!((steps.seconds(), steps.steps.len()), (1, 60));
         assert_eq!(steps.steps[9].ports_held(), 0);
         assert_eq!(steps.steps[20].ports_held(), 3);
         assert_eq!(steps.steps[59].ports_held(), 3);
@@ -305,16 +385,16 @@ mod tests {
         let level =
             |occupied| Level { pool: PoolKey::default(), occupied, held: occupied, time_wait: 0, largest: Vec::new() };
         let mut timeline = Timeline::new(None);
-        for second in 0..200 {
+        for second in 0..1000 {
             timeline.count(Happening::BindFailure(Owner::Unknown, PoolKey::default()), at(second), 0);
-            assert_eq!(timeline.wants_failure(PoolKey::default()), second < 128 || second % 2 == 0, "{second}");
+            assert_eq!(timeline.wants_failure(PoolKey::default()), second < 600 || second % 2 == 0, "{second}");
             if timeline.wants_failure(PoolKey::default()) {
                 timeline.note_failure(level(u32::try_from(second % 50).unwrap()));
             }
         }
-        let steps = timeline.finish().steps;
+        let steps = timeline.finish().of_report().steps;
         let fullest = |step: &Step| step.level_at_failure(PoolKey::default()).map(|level| level.occupied);
-        assert_eq!((fullest(&steps[0]), steps[0].levels().len()), (Some(3), 0));
+        assert_eq!((fullest(&steps[0]), steps[0].levels().len()), (Some(23), 0));
         assert_eq!(fullest(&steps[12]), Some(49));
     }
 
@@ -339,11 +419,54 @@ mod tests {
         timeline.count(Happening::BindOk, at(1), 1);
         timeline.count(Happening::BindOk, FileTime(i64::MAX), 2);
         timeline.count(Happening::BindOk, FileTime(i64::MIN), 3);
-        let steps = timeline.finish();
-        assert_eq!((steps.seconds, steps.steps.len()), (1, 10));
+        let steps = timeline.finish().of_report();
+        assert_eq!((steps.seconds(), steps.steps.len()), (1, 10));
         let mut unbounded = Timeline::new(None);
         unbounded.count(Happening::BindOk, at(1), 1);
         unbounded.count(Happening::BindOk, FileTime(i64::MAX), 2);
-        assert!(unbounded.finish().steps.len() <= MAX_STEPS);
+        let fine = unbounded.finish();
+        assert!(fine.steps.len() <= MAX_FINE && fine.of_report().steps.len() <= MAX_STEPS);
+    }
+
+    #[test]
+    fn the_least_and_the_most_of_a_step_outlive_its_merging() {
+        let pool = PoolKey::default();
+        let level = |held| Level { pool, occupied: held, held, time_wait: 0, largest: Vec::new() };
+        let mut timeline = Timeline::new(Some((at(0), at(1_199))));
+        for second in 0..600 {
+            timeline.count(Happening::BindOk, at(second), 10);
+            let (least, most) = if second == 300 { (2, 90) } else { (10, 10) };
+            timeline.end_step(vec![level(10)], vec![LevelRange { pool, least, most }]);
+        }
+        let fine = timeline.finish();
+        let range = |steps: &Steps, step: usize| steps.steps[step].range(pool).map(|range| (range.least, range.most));
+        assert_eq!(
+            (fine.length_100ns, range(&fine, 150), range(&fine, 151)),
+            (2 * FileTime::SECOND, Some((2, 90)), Some((10, 10)))
+        );
+        // Nothing happens in the second half: what was held stays.
+        assert_eq!(range(&fine, 599), Some((10, 10)));
+        let steps = fine.of_report();
+        let extremes: Vec<usize> =
+            (0..steps.steps.len()).filter(|step| range(&steps, *step) == Some((2, 90))).collect();
+        assert_eq!((steps.seconds(), extremes), (32, vec![9]));
+    }
+
+    #[test]
+    fn owners_that_all_steps_name_are_bounded() {
+        let owner = |n: u32| Owner::Process(ProcessId(n));
+        let largest: Vec<(Owner, u32)> = (0..256).map(|n| (owner(n), 1)).collect();
+        let levels: Vec<Level> = PoolKey::all()
+            .into_iter()
+            .flat_map(|pool| std::iter::repeat_n(pool, 16))
+            .map(|pool| Level { pool, occupied: 256, held: 256, time_wait: 0, largest: largest.clone() })
+            .collect();
+        let mut timeline = Timeline::new(None);
+        for second in 0..600 {
+            timeline.count(Happening::BindOk, at(second), 256);
+            timeline.end_step(levels.clone(), Vec::new());
+        }
+        let steps = timeline.finish().steps;
+        assert!((30..MAX_UNDOUBLED).contains(&steps.len()), "{}", steps.len());
     }
 }

@@ -229,16 +229,21 @@ impl Page<'_> {
     /// Remote addresses, those of most sockets and connects first.
     fn destinations(&self) -> Option<String> {
         let rows = &self.report.destinations;
-        let mut table =
-            Table::new(&["Remote address", "-Port", "State", "-Sockets (last listing)", "-Connects (trace)"]);
+        // Without listings no sockets are listed, without a trace no connects are seen.
+        let (sockets, connects) = (rows.iter().any(|row| row.sockets > 0), rows.iter().any(|row| row.connects > 0));
+        let mut columns = vec!["Remote address", "-Port", "State"];
+        columns.extend(sockets.then_some("-Sockets (last listing)"));
+        columns.extend(connects.then_some("-Connects (trace)"));
+        let mut table = Table::new(&columns);
         for row in rows.iter().take(self.top.min(DESTINATIONS)) {
-            table.row(&[
+            let mut cells = vec![
                 row.remote.map_or_else(|| "any".to_owned(), |remote| code(&remote.to_string())),
                 row.port.map_or_else(|| "any".to_owned(), |port| port.to_string()),
                 row.state.as_deref().map(plain).unwrap_or_default(),
-                grouped(row.sockets),
-                grouped(row.connects),
-            ]);
+            ];
+            cells.extend(sockets.then(|| grouped(row.sockets)));
+            cells.extend(connects.then(|| grouped(row.connects)));
+            table.row(&cells);
         }
         table.finished(rows.len())
     }

@@ -8,19 +8,24 @@ mod first_screen_tests;
 pub mod html;
 pub mod json;
 pub mod markdown;
+mod pool_rows;
 mod redact;
 mod rows;
 pub mod schema;
 pub mod summary;
 pub mod text;
+mod time_rows;
 pub(crate) mod wording;
 
 use std::io;
 
 use serde::Serialize;
 
+pub use self::pool_rows::{AddressRow, DynamicRow, ExcludedRow, HolderRow, ImageRow, PoolRow, RangeRow, UserRow};
+pub use self::time_rows::{OutageHolderRow, OutageRow, StepHolderRow, TimelineStep, TrendRow};
 pub use crate::case::facts::TraceSummary;
-pub use crate::diagnosis::over_time::{HolderOverTimeRow, PoolOverTimeRow, VictimOverTimeRow};
+pub use crate::diagnosis::listed_over_time::ListedOverTimeRow;
+pub use crate::diagnosis::over_time::{HolderOverTimeRow, OverTime, PoolOverTimeRow, VictimOverTimeRow};
 pub use crate::diagnosis::{
     AddressUse, Assurance, CaseDestination, Destination, Failures, ProcedureRow, ProcessRow, StatusRow, SystemEventRow,
     UnexplainedRow,
@@ -29,17 +34,10 @@ pub use crate::diagnosis::{
 use crate::case::SideInput;
 use crate::diagnosis::advice::Recommendation;
 use crate::diagnosis::alternatives::Alternative;
-use crate::diagnosis::forecast::Forecast;
-use crate::diagnosis::holders::{HolderEvidence, Pattern};
 use crate::diagnosis::known::Known;
-use crate::diagnosis::outcome::Look;
-use crate::diagnosis::pools::pool_name;
 use crate::diagnosis::state::{Confidence, State};
 use crate::diagnosis::suspect::{SocketsOnly, Suspect, Waiting};
 use crate::diagnosis::verdict::Reason;
-use crate::machine::pool_key::{PRIMARY, PoolKey};
-use crate::machine::ranges::{PoolRange, RangeSource};
-use crate::net::{Family, Protocol};
 use crate::time::{FileTime, Zone};
 
 /// Version of the JSON document. It grows when a field changes its meaning, not when one is added.
@@ -86,6 +84,11 @@ pub struct Report {
     pub pools_over_time: Vec<PoolOverTimeRow>,
     /// Failures over time of the processes with most, 20 at most.
     pub failures_over_time: Vec<VictimOverTimeRow>,
+    /// The same in finer steps, 600 at most, for pictures: the same pools, holders and processes in the same order.
+    #[serde(skip)]
+    pub finely: OverTime,
+    /// Pools over the listings of files that hold several with their times, the pool that speaks for the case first; six at most.
+    pub listings_over_time: Vec<ListedOverTimeRow>,
     /// Spans of time in which a pool was out of ports, by time.
     pub outages: Vec<OutageRow>,
     /// By local address.
@@ -189,325 +192,6 @@ fn suspect_row<S: serde::Serializer>(suspect: &Suspect, serializer: S) -> Result
         Suspect::Nobody => none("nobody"),
     };
     row.serialize(serializer)
-}
-
-/// What happened at one local address.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct AddressRow {
-    /// Family, where known.
-    pub family: Option<Family>,
-    /// The address, where known.
-    pub local_address: Option<String>,
-    /// Protocol, where known.
-    pub protocol: Option<Protocol>,
-    /// Bind completions with 0xC0000209.
-    pub bind_failures: u64,
-    /// Sockets that hold a port of their own at the end.
-    pub ports_held: u64,
-}
-
-/// One pool. All counts of ports are of distinct ports.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct PoolRow {
-    /// Protocol; `None` where the create event of a socket was not seen.
-    pub protocol: Option<Protocol>,
-    /// Family, likewise.
-    pub family: Option<Family>,
-    /// TCP/IP's number of its network compartment; `None` where no event names any.
-    pub compartment: Option<u32>,
-    /// The local address whose binds alone failed; `None` for all.
-    pub local_address: Option<String>,
-    /// First port.
-    pub start: u16,
-    /// Ports, 65,536 at most.
-    pub count: u32,
-    /// Who told the range.
-    pub source: RangeSource,
-    /// The range that was told, where known ports refute it.
-    pub refuted: Option<RangeRow>,
-    /// Ports held at most.
-    pub held_peak: u32,
-    /// Ports held at the end; at most the peak.
-    pub held_end: u32,
-    /// Ports in TIME_WAIT at `moment` with the shorter length, by estimate: an upper bound.
-    pub time_wait_estimate: u32,
-    /// The same with the longer length; not less.
-    pub time_wait_estimate_long: u32,
-    /// The shorter and the longer length, in seconds.
-    pub time_wait_seconds: (i64, i64),
-    /// Ports excluded or reserved; at most `count`.
-    pub set_aside: u32,
-    /// Most ports in use at one moment: held and in TIME_WAIT with the longer length, or listed.
-    pub occupied_peak: u32,
-    /// Ports that are seen to be used at `moment`; at most `count`.
-    pub explained: u32,
-    /// Bind completions with 0xC0000209.
-    pub bind_failures: u64,
-    /// Connect completions with 0xC0000209.
-    pub connect_failures: u64,
-    /// Requests that TCP/IP itself says it refused.
-    pub tcpip_refusals: u64,
-    /// Smallest and largest port given to a bind that asked for any.
-    pub given: Option<(u16, u16)>,
-    /// State, for this pool alone.
-    pub state: State,
-    /// When holders were counted, UTC: the failure with most ports held, or the peak.
-    pub moment: Option<FileTime>,
-    /// Ports left at the end of the traces, or by the listings alone, by what is known to be in use then; 0 where it was out of
-    /// ports to the end. `None` where much of it is not visible, or events were lost.
-    pub left_at_end: Option<u32>,
-    /// When it will be full; `None` where it does not fill, or nothing tells well enough.
-    pub forecast: Option<Forecast>,
-    /// `given`, where it shows that the pool is larger than `start` and `count` say.
-    #[serde(skip)]
-    pub wider: Option<(u16, u16)>,
-    /// Whether its holders are of interest in this case.
-    #[serde(skip)]
-    pub is_of_interest: bool,
-    /// Whether somebody made it smaller than the default.
-    #[serde(skip)]
-    pub is_narrowed: bool,
-    /// How it is known that its largest holder holds ports; `None` without one.
-    #[serde(skip)]
-    pub known_by: Option<HolderEvidence>,
-}
-
-impl PoolRow {
-    /// `TCP over IPv4`, and the local address where it is that alone.
-    pub fn name(&self) -> String {
-        let key = PoolKey { protocol: self.protocol, family: self.family, ..PoolKey::default() };
-        let name = pool_name(key, self.compartment);
-        match &self.local_address {
-            Some(address) => format!("{name} at {address}"),
-            None => name,
-        }
-    }
-
-    /// Whether it is of another network compartment than the machine's own.
-    pub fn is_of_container(&self) -> bool {
-        self.compartment.is_some_and(|number| number != PRIMARY)
-    }
-
-    /// Last port.
-    pub fn end(&self) -> u16 {
-        PoolRange { start: self.start, count: self.count, source: self.source }.end()
-    }
-}
-
-/// A range of ports, and who tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct RangeRow {
-    /// First port.
-    pub start: u16,
-    /// Ports.
-    pub count: u32,
-    /// Who told it.
-    pub source: RangeSource,
-}
-
-/// A process that holds ports of a pool.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct HolderRow {
-    /// Index into `processes`.
-    pub process: usize,
-    /// Distinct ports, those in TIME_WAIT and reserved ones counted; not 0.
-    pub ports: u32,
-    /// The same as a part of the pool, from 0 to 1.
-    pub share_of_pool: f64,
-    /// Index into `pools`.
-    pub pool: usize,
-    /// How it is known.
-    pub evidence: HolderEvidence,
-    /// How far to trust it.
-    pub confidence: Confidence,
-    /// What its use of ports looks like; `None` where it is not told, or of no interest.
-    pub pattern: Option<Pattern>,
-    /// Of `ports`, those in TIME_WAIT.
-    pub time_wait: u32,
-    /// Ports of all pools that it had obtained until then.
-    pub obtained: u64,
-    /// Of these, those that it had given back.
-    pub released: u64,
-    /// Ports held for each minute since its first, with one decimal.
-    pub growth_per_minute: Option<f64>,
-    /// It ended before the trace did.
-    pub ended: bool,
-    /// Of `ports`, those of connections in CLOSE_WAIT, as TCP/IP or a listing shows: closed there, and not here.
-    pub close_wait: u32,
-    /// Who else used sockets that it created, most first.
-    pub used_by: Vec<UserRow>,
-    /// What its use of ports looks like in more detail.
-    #[serde(skip)]
-    pub look: Look,
-}
-
-/// A process that used sockets which another one created: a broker's client, or one that inherited or was given a handle.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct UserRow {
-    /// Index into `processes`.
-    pub process: usize,
-    /// Binds and connects; not 0.
-    pub operations: u64,
-}
-
-/// Processes of one image that hold ports of a pool together; of svchost.exe those with the same services.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ImageRow {
-    /// Base name of the image.
-    pub image: String,
-    /// Services; of svchost.exe alone.
-    pub services: Vec<String>,
-    /// Processes that hold some, two at least; they may have ended.
-    pub processes: u64,
-    /// Ports, those in TIME_WAIT and reserved ones counted; not 0.
-    pub ports: u32,
-    /// The same as a part of the pool, from 0 to 1.
-    pub share_of_pool: f64,
-    /// Index into `pools`.
-    pub pool: usize,
-    /// Bind completions with 0xC0000209 of all processes of this image.
-    pub bind_failures: u64,
-    /// What their use of ports looks like together; `None` where it is not told, or of no interest.
-    pub pattern: Option<Pattern>,
-    /// Of `ports`, those in TIME_WAIT.
-    pub time_wait: u32,
-    /// Indexes into `holders`, most ports first.
-    #[serde(skip)]
-    pub holders: Vec<usize>,
-}
-
-/// One step of the timeline.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct TimelineStep {
-    /// Its start, UTC.
-    pub start: FileTime,
-    /// Its length in whole seconds, the same for all.
-    pub seconds: i64,
-    /// Binds that succeeded.
-    pub binds_ok: u64,
-    /// Binds that failed with 0xC0000209.
-    pub bind_failures: u64,
-    /// Connects that failed with 0xC0000209.
-    pub connect_failures: u64,
-    /// Ports that came back.
-    pub closes: u64,
-    /// Distinct ports held at its end, over all pools.
-    pub ports_held: u64,
-    /// Ports that the pool that speaks for the case had given out at its end; without one, the pool that was fullest.
-    pub occupied: Option<u32>,
-    /// Ports of that pool that sockets of the five largest holders held at its end, most first.
-    pub by_holder: Vec<StepHolderRow>,
-}
-
-/// Ports that a process held at the end of a step.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct StepHolderRow {
-    /// Index into `processes`.
-    pub process: usize,
-    /// Ports; not 0.
-    pub ports: u32,
-}
-
-impl TimelineStep {
-    /// Binds and connects that failed.
-    pub fn failures(&self) -> u64 {
-        self.bind_failures + self.connect_failures
-    }
-}
-
-/// A span of time in which a pool was out of ports: failures no more than a minute apart, or without a port given out in
-/// between.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct OutageRow {
-    /// Index into `pools`.
-    pub pool: usize,
-    /// Its first failure, UTC.
-    pub first: FileTime,
-    /// Its last failure, UTC.
-    pub last: FileTime,
-    /// Its failures, bind and connect; not 0.
-    pub failures: u64,
-    /// It goes on when the trace ends.
-    pub lasts: bool,
-    /// Who held ports then, most first, five at most.
-    pub holders: Vec<OutageHolderRow>,
-}
-
-/// Who held ports of a pool in an outage.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct OutageHolderRow {
-    /// Index into `processes`.
-    pub process: usize,
-    /// Ports, those in TIME_WAIT counted; not 0.
-    pub ports: u32,
-    /// The same as a part of the pool, from 0 to 1.
-    pub share_of_pool: f64,
-}
-
-/// How the sockets of one process in one state changed over the listings of a file.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct TrendRow {
-    /// Index into `side_inputs`.
-    pub source: usize,
-    /// Process id; 0 for TIME_WAIT, `None` where the listing does not tell.
-    pub pid: Option<u32>,
-    /// Index into `processes`, where it has a row there.
-    pub process: Option<usize>,
-    /// Protocol.
-    pub protocol: Protocol,
-    /// State, such as `CLOSE_WAIT`; `None` for UDP.
-    pub state: Option<String>,
-    /// Listings, two at least.
-    pub samples: usize,
-    /// Sockets in the first listing.
-    pub first: u32,
-    /// Sockets in the last.
-    pub last: u32,
-    /// Sockets in the listing with most.
-    pub peak: u32,
-    /// Change for each minute from the first to the last, with one decimal, where their times are known.
-    pub per_minute: Option<f64>,
-}
-
-/// A dynamic port range as a listing tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct DynamicRow {
-    /// Protocol.
-    pub protocol: Protocol,
-    /// Family; `None` where the listing does not tell.
-    pub family: Option<Family>,
-    /// First port.
-    pub start: u16,
-    /// Ports.
-    pub count: u32,
-}
-
-/// A port range that is excluded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ExcludedRow {
-    /// Protocol.
-    pub protocol: Protocol,
-    /// Family; `None` where the listing does not tell.
-    pub family: Option<Family>,
-    /// First port.
-    pub start: u16,
-    /// Last port.
-    pub end: u16,
-    /// An administrator excluded it: it is marked by a star in the listing.
-    pub administered: bool,
 }
 
 /// Where the first failure stands in its trace, to be found again by hand.

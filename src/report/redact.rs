@@ -35,6 +35,8 @@ impl Report {
             timeline: _,
             pools_over_time: _,
             failures_over_time: _,
+            finely: _,
+            listings_over_time: _,
             outages: _,
             addresses,
             trends: _,

@@ -21,7 +21,7 @@ use crate::machine::timeline::Steps;
 use crate::machine::window::Window;
 use crate::providers;
 use crate::side::facts::{SideFacts, TcpState};
-use crate::time::{FileTime, Zone};
+use crate::time::Zone;
 
 impl Report {
     /// Lays out what a diagnosis says.
@@ -51,8 +51,10 @@ impl Report {
             images: diagnosis.images.iter().map(image_row).collect(),
             unexplained: diagnosis.unexplained,
             timeline: timeline(&diagnosis.timeline, &diagnosis.levels),
-            pools_over_time: diagnosis.pools_over_time,
-            failures_over_time: diagnosis.failures_over_time,
+            pools_over_time: diagnosis.over_time.pools,
+            failures_over_time: diagnosis.over_time.failures,
+            finely: diagnosis.finely,
+            listings_over_time: diagnosis.listed_over_time,
             outages: diagnosis.outages.iter().map(outage_row).collect(),
             addresses: address_rows(&diagnosis.findings.sockets),
             trends: diagnosis.trends.into_iter().map(trend_row).collect(),
@@ -142,14 +144,9 @@ fn rounded(number: f64) -> f64 {
 }
 
 fn timeline(timeline: &Steps, levels: &[StepLevel]) -> Vec<TimelineStep> {
-    let start = |index: usize| {
-        let steps = i64::try_from(index).unwrap_or(i64::MAX);
-        let offset = timeline.seconds.saturating_mul(steps).saturating_mul(FileTime::SECOND);
-        FileTime(timeline.start.0.saturating_add(offset))
-    };
     let steps = timeline.steps.iter().enumerate().map(|(index, step)| TimelineStep {
-        start: start(index),
-        seconds: timeline.seconds,
+        start: timeline.start_of(index),
+        seconds: timeline.seconds(),
         binds_ok: step.binds_ok,
         bind_failures: step.bind_failures,
         connect_failures: step.connect_failures,

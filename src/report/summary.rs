@@ -69,6 +69,13 @@ pub struct HowSure {
     pub notes: Vec<String>,
 }
 
+impl HowSure {
+    fn is_empty(&self) -> bool {
+        let Self { assurances, events, events_outside, doubts, notes } = self;
+        [assurances, events, doubts, notes].iter().all(|list| list.is_empty()) && events_outside.is_none()
+    }
+}
+
 impl Report {
     /// The answer in a line.
     pub fn headline(&self) -> Headline {
@@ -177,6 +184,8 @@ impl Report {
             let longer = grouped(pool.time_wait_estimate_long.into());
             told.push(if short == long {
                 format!("{estimate} ports were in TIME_WAIT, by estimate ({short} s, as the trace says)")
+            } else if estimate == longer {
+                format!("{estimate} ports were in TIME_WAIT, by estimate, whether it lasts {short} s or {long} s")
             } else {
                 format!(
                     "{estimate} ports were in TIME_WAIT, by estimate, if TIME_WAIT lasts {short} s; {longer} if it lasts {long} s"
@@ -233,23 +242,27 @@ impl Report {
             .map(|reason| reason.text.clone())
             .collect();
         if !self.processes.is_empty() && !self.has_names {
-            told.push(
-                "the trace has no process events, so names are missing: give a process list with --tasklist".to_owned(),
-            );
+            let why = match self.traces.len() {
+                0 => "no listing names the processes",
+                1 => "the trace has no process events, so names are missing",
+                _ => "no trace has process events, so names are missing",
+            };
+            told.push(format!("{why}: give a process list with --tasklist"));
         }
         let (in_span, outside): (Vec<_>, Vec<_>) = self.system_events.iter().partition(|event| event.in_span);
         let span = if self.traces.is_empty() { "the last day of the log" } else { "the trace's span" };
         let entries = |count: usize| {
             if count == 1 { "1 entry".to_owned() } else { format!("{} entries", grouped(count as u64)) }
         };
-        Some(HowSure {
+        let how_sure = HowSure {
             assurances: self.verdict.assurances.iter().map(assurance).collect(),
             events: in_span.into_iter().map(|row| event(row, self.zone)).collect(),
             events_outside: (!outside.is_empty())
                 .then(|| format!("{} of event logs outside of {span}", entries(outside.len()))),
             doubts: told,
             notes: self.coverage.notes.iter().filter(|note| !is_noted_above(note)).cloned().collect(),
-        })
+        };
+        (!how_sure.is_empty()).then_some(how_sure)
     }
 }
 

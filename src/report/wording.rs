@@ -27,8 +27,15 @@ pub(crate) fn span(trace: &TraceSummary, zone: Zone) -> Option<String> {
         Some(ended) if ended >= started => {
             let length = duration_text(ended.since(started));
             let is_one_day = zone.date(ended) == zone.date(started);
+            // What lasts so short begins and ends in one second, or nearly so.
+            let is_short = ended.since(started) < 60 * FileTime::SECOND;
+            let start = if is_short {
+                format!("{} {}", zone.date(started), zone.clock(started))
+            } else {
+                zone.date_and_time(started)
+            };
             let end = if is_one_day { zone.clock(ended) } else { zone.date_and_time(ended) };
-            format!("{} – {end} {} ({length})", zone.date_and_time(started), zone.name())
+            format!("{start} – {end} {} ({length})", zone.name())
         }
         Some(_) if trace.closed_cleanly => {
             let start = zone.date_and_time(started);
@@ -56,11 +63,25 @@ pub(crate) fn pid(row: &ProcessRow) -> String {
 
 /// Image and PID, as part of a sentence.
 pub(crate) fn who(row: &ProcessRow) -> String {
-    match (row.pid, &row.socket_service, &row.image) {
-        (Some(pid), Some(service), _) => format!("{} (PID {pid}, service {})", name(row), shown(service)),
-        (Some(pid), None, _) => format!("{} (PID {pid})", name(row)),
-        (None, _, Some(_)) => format!("{} (PID not listed)", name(row)),
-        (None, _, None) => "a process that the trace does not identify".to_owned(),
+    let service = row.socket_service.as_ref().map(|service| format!("service {}", shown(service)));
+    who_with(row, service)
+}
+
+/// Image and PID, with something else that tells the process from others.
+fn who_with(row: &ProcessRow, detail: Option<String>) -> String {
+    let name = match (&row.image, row.pid) {
+        (Some(image), _) => shown(image),
+        (None, Some(0)) => "Idle".to_owned(),
+        (None, Some(4)) => "System".to_owned(),
+        (None, Some(pid)) => {
+            return detail.map_or_else(|| format!("PID {pid}"), |detail| format!("PID {pid} ({detail})"));
+        }
+        (None, None) => return "a process that nothing identifies".to_owned(),
+    };
+    match (row.pid, detail) {
+        (Some(pid), Some(detail)) => format!("{name} (PID {pid}, {detail})"),
+        (Some(pid), None) => format!("{name} (PID {pid})"),
+        (None, _) => format!("{name} (PID not listed)"),
     }
 }
 
@@ -74,14 +95,14 @@ pub(crate) fn who_in_full(row: &ProcessRow) -> String {
     let services: Vec<String> = row.services.iter().map(|name| shown(name)).collect();
     match (row.pid, services.as_slice()) {
         (_, []) | (None, _) => subject(row),
-        (Some(pid), [one]) => format!("{} (PID {pid}, service {one})", name(row)),
-        (Some(pid), all) => format!("{} (PID {pid}, services {})", name(row), all.join(", ")),
+        (Some(_), [one]) => who_with(row, Some(format!("service {one}"))),
+        (Some(_), all) => who_with(row, Some(format!("services {}", all.join(", ")))),
     }
 }
 
 /// The zone of the server's clock; `None` where the trace does not tell it.
 pub(crate) fn server_zone(trace: &TraceSummary) -> Option<Zone> {
-    Zone::ahead(trace.time_zone_bias_minutes?.checked_neg()?)
+    Zone::of_bias(trace.time_zone_bias_minutes?)
 }
 
 /// The other clock at a time, beside that of the report: where times are UTC the server's, `server time 10:49:17, UTC+1:00`, else
@@ -173,7 +194,7 @@ pub(crate) fn place(first: &FirstFailure, side_inputs: &[SideInput]) -> String {
         parts.push(format!("{log}, record {record}, "));
     }
     if let (Some(buffer), Some(offset)) = (first.buffer, first.offset) {
-        parts.push(format!("buffer {buffer}, offset {offset:#x}, "));
+        parts.push(format!("buffer {buffer}, offset {offset:#X}, "));
     }
     parts.extend(first.cpu.map(|cpu| format!("CPU {cpu}, ")));
     parts.concat()

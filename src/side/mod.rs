@@ -12,6 +12,7 @@ mod host;
 mod lines;
 pub mod netsh;
 pub mod netstat;
+mod own_report;
 mod recognise;
 mod records;
 mod says;

@@ -2,6 +2,7 @@
 
 use super::facts::{RowCount, SideFacts, SocketListing};
 use super::lines::Lines;
+use super::own_report::is_own_report;
 use super::text::is_marked_or_utf16;
 use super::text::{EncodingBy, NamedEncoding, decode_text_as, plain};
 use super::{decode_text, event_log, event_text, handles, netsh, netstat, records, tasklist};
@@ -96,7 +97,8 @@ pub struct Recognised {
     pub encoding_by: Option<EncodingBy>,
 }
 
-/// Reads everything known in a file called `name`, one entry for each kind; empty where the file holds nothing that is known.
+/// Reads everything known in a file called `name`, one entry for each kind; empty where the file holds nothing that is known,
+/// or is a report of this program.
 ///
 /// The name serves for one thing: port ranges whose family the text does not tell. Takes time and memory in proportion to
 /// the length of `bytes`.
@@ -119,6 +121,9 @@ pub fn recognise_as(
     }
     let decoded = decode_text_as(bytes, encoding);
     let text = decoded.text.as_ref();
+    if is_own_report(text) {
+        return Vec::new();
+    }
     let lines = Lines::watched(text, progress);
     let mut found: Vec<Recognised> = Vec::new();
     let mut add = |kind: Kind, facts: SideFacts, rows: RowCount, told: &[String]| {

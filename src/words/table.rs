@@ -83,12 +83,32 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     kept
 }
 
-/// `text` in lines of at most `width` columns, broken at blanks: the first indented by `first`, the others by `rest`.
+/// Units that stay on the line of their number.
+const UNITS: [&str; 6] = ["%", "ms", "s", "min", "h", "d"];
+
+/// The words of a text, a number with its unit as one.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let is_unit = UNITS.contains(&word.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != '%'));
+        match words.last_mut().filter(|last| is_unit && last.ends_with(|c: char| c.is_ascii_digit())) {
+            Some(last) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            None => words.push(word.to_owned()),
+        }
+    }
+    words
+}
+
+/// `text` in lines of at most `width` columns, broken at blanks but not between a number and its unit: the first indented by
+/// `first`, the others by `rest`.
 pub(crate) fn wrap(text: &str, width: usize, first: usize, rest: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = " ".repeat(first);
     let mut is_empty = true;
-    for word in text.split_whitespace().flat_map(|word| pieces(word, width.saturating_sub(first.max(rest)))) {
+    for word in words(text).iter().flat_map(|word| pieces(word, width.saturating_sub(first.max(rest)))) {
         if !is_empty && line.width() + 1 + word.width() > width {
             lines.push(std::mem::replace(&mut line, " ".repeat(rest)));
             is_empty = true;
@@ -150,6 +170,8 @@ mod tests {
     #[test]
     fn wrapping_breaks_words_only_where_they_do_not_fit() {
         assert_eq!(wrap("one two three", 9, 2, 4), ["  one two", "    three"]);
+        assert_eq!(wrap("it took 59.6 s.", 12, 0, 0), ["it took", "59.6 s."]);
+        assert_eq!(wrap("all of it (99.5 %).", 16, 0, 0), ["all of it", "(99.5 %)."]);
         assert_eq!(wrap("a-word-too-long b", 8, 0, 2), ["a-word", "  -too-l", "  ong b"]);
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn restore(pool: &PoolFinding) -> Option<Recommendation> {
     Some(Recommendation {
         code: RecommendationCode::RestoreRange,
         text: format!(
-            "restore the pool of {} first: somebody narrowed it to {} ports; the default is {}-{} with {}. The change acts at once",
+            "restore the pool of {} first: somebody narrowed it to {} ports; the default is {}–{} ({} ports). The change acts at once",
             pool.key.name(),
             grouped(pool.range.count.into()),
             default.start,

@@ -170,6 +170,6 @@ fn left(report: &Report) -> Number {
         }
         _ => (Cell::text(NOT_TOLD), String::new()),
     };
-    let title = if report.traces.is_empty() { "Ports left then" } else { "Ports left at the end" };
+    let title = if report.traces.is_empty() { "Ports left when fullest" } else { "Ports left at the end" };
     Number { title, cells: vec![cell], note, link: "#pools-now" }
 }

@@ -19,11 +19,11 @@ use self::band::{Band, Figures};
 use self::cell::{SPARK_HEIGHT, SPARK_WIDTH, Table};
 use self::codes::Explained;
 use self::picture::{Figure, Shape};
-use super::Report;
 use super::summary::{NextStep, PoolHolders};
 use super::wording::{place, sentence_start};
+use super::{Assurance, Report};
 use crate::diagnosis::alternatives::Standing;
-use crate::diagnosis::codes::AlternativeCode;
+use crate::diagnosis::codes::{AlternativeCode, ReasonCode};
 use crate::diagnosis::suspect::Suspect;
 use crate::event::base_name;
 use crate::time::Zone;
@@ -69,9 +69,11 @@ struct Page {
     /// The same of the server's clock.
     server_ahead: Option<i32>,
     pools: Vec<Figure>,
+    /// The same as listings show it.
+    listings: Vec<Figure>,
+    /// Why there is no picture; empty where there is one.
+    why_no_picture: &'static str,
     held: Vec<Figure>,
-    /// Pictures over time would show next to nothing.
-    is_too_short: bool,
     outages: Option<Table>,
     holds: Vec<Holds>,
     sufferers: Option<Table>,
@@ -144,6 +146,7 @@ impl Source {
 impl Page {
     fn new(report: &Report) -> Self {
         let margin = margin(report);
+        let (pools, listings) = (picture::pools(report), picture::listings(report));
         let safe = |step: NextStep| NextStep {
             text: shown(&step.text),
             commands: step.commands.iter().map(|command| shown(command)).collect(),
@@ -160,9 +163,10 @@ impl Page {
             figures: Figures::new(report),
             ahead: report.zone.ahead_minutes(),
             server_ahead: report.server_zone().map(Zone::ahead_minutes),
-            pools: picture::pools(report),
+            why_no_picture: if pools.is_empty() && listings.is_empty() { why_no_picture(report) } else { "" },
+            pools,
+            listings,
             held: picture::holders(report),
-            is_too_short: !picture::is_long_enough(report) && !report.pools_over_time.is_empty(),
             outages: tables::outages(report),
             holds: report.pool_holders().iter().map(|of_pool| holds(report, of_pool)).collect(),
             sufferers: tables::sufferers(report),
@@ -204,6 +208,23 @@ fn margin(report: &Report) -> String {
     format!("@page {{ @bottom-left {{ content: {text}; font: 9pt system-ui, sans-serif; }} }}")
 }
 
+/// Why nothing shows how ports were used over time.
+fn why_no_picture(report: &Report) -> &'static str {
+    let kinds = || report.side_inputs.iter().filter(|side| side.used).map(|side| side.kind);
+    if !report.pools_over_time.is_empty() {
+        "There is no picture: the trace is too short for one."
+    } else if !report.traces.is_empty() {
+        "There is no picture: the trace shows no use of ports over time."
+    } else if kinds().any(|kind| kind == "netstat_loop") {
+        "There is no picture: the listings are several, but not all say when they were taken, or they show few ports of a pool."
+    } else if kinds().any(|kind| kind.starts_with("net")) {
+        "There is no picture: no trace was given, and a single listing shows one moment. A trace, or a loop of netstat with times, \
+         shows how it came about."
+    } else {
+        "There is no picture: neither a trace nor listings of sockets were given."
+    }
+}
+
 fn holds(report: &Report, of_pool: &PoolHolders) -> Holds {
     Holds {
         name: of_pool.name.clone(),
@@ -231,15 +252,22 @@ fn sure(report: &Report) -> Vec<Ground> {
     let plain = |sign, word, text: &str| Ground { sign, word, text: shown(text), code: None };
     let mut grounds = Vec::new();
     let reasons = |doubt: bool| report.verdict.reasons.iter().filter(move |reason| reason.code.is_doubt() == doubt);
-    let coded = |sign, word, reason: &crate::diagnosis::verdict::Reason| Ground {
-        sign,
-        word,
-        text: shown(&reason.text),
-        code: Some(("reason", reason.code.as_str())),
+    let agrees = |text: &&String, assurance: &Assurance| {
+        matches!(assurance, Assurance::TransportAgrees { .. }).then(|| (*text).clone())
+    };
+    let told = how_sure.iter().flat_map(|how_sure| how_sure.assurances.iter().zip(&report.verdict.assurances));
+    // What TCP/IP refused is said once, with its code.
+    let agreement = told.clone().find_map(|(text, assurance)| agrees(&text, assurance));
+    let coded = |sign, word, reason: &crate::diagnosis::verdict::Reason| {
+        let agreement = agreement.as_ref().filter(|_| reason.code == ReasonCode::TcpipRefusals);
+        let code = Some(("reason", reason.code.as_str()));
+        Ground { sign, word, text: shown(agreement.unwrap_or(&reason.text)), code }
     };
     grounds.extend(reasons(false).map(|reason| coded("+", "for it", reason)));
     if let Some(how_sure) = &how_sure {
-        let for_it = how_sure.assurances.iter().chain(&how_sure.events);
+        let is_coded = reasons(false).any(|reason| reason.code == ReasonCode::TcpipRefusals);
+        let is_new = |text: &String| !(is_coded && agreement.as_ref() == Some(text));
+        let for_it = how_sure.assurances.iter().filter(|text| is_new(text)).chain(&how_sure.events);
         grounds.extend(for_it.map(|text| plain("+", "for it", text)));
         grounds.extend(how_sure.events_outside.iter().map(|text| plain("·", "beside it", text)));
     }

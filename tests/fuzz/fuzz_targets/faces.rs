@@ -65,6 +65,6 @@ libfuzzer_sys::fuzz_target!(|input: Input| {
     let plain = faces::report(input.report);
     let mut report = plain.clone();
     let mut names = input.names.iter().cycle();
-    faces::rename(&mut report, &mut || names.next().map(|pieces| name(pieces)).unwrap_or_default());
+    outofports_fuzz::renamed::rename(&mut report, &mut || names.next().map(|pieces| name(pieces)).unwrap_or_default());
     faces::check(&report, &plain);
 });

@@ -2,6 +2,7 @@
 
 pub mod faces;
 pub mod listing;
+pub mod renamed;
 pub mod rows;
 
 use std::collections::HashMap;

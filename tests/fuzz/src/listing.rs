@@ -27,7 +27,7 @@ pub fn check(bytes: &[u8]) {
         assert_eq!(objects, list_on_two_threads(&traces, &NdjsonWriter { names: names() }));
         check_objects(&objects, count);
         check_table(&list(&traces, &CsvWriter { names: names() }).1, count);
-        check_lines(&list(&traces, &TextWriter { names: names() }).1, count);
+        check_lines(&list(&traces, &TextWriter { names: names(), ..TextWriter::default() }).1, count);
     }
     traces.iter().for_each(check_info);
 }
@@ -95,7 +95,7 @@ fn check_info(trace: &Trace<'_>) {
         assert_eq!(info.records.total, coverage.records);
         let (mut document, mut page) = (Vec::new(), Vec::new());
         json::write(&info, &mut document).expect("memory");
-        info::write_text(&info, 80, &mut page).expect("memory");
+        info::write_text(&info, outofports::time::Zone::UTC, 80, &mut page).expect("memory");
         // Bold is the writer's own; no name adds to it.
         let page = String::from_utf8(page).expect("UTF-8").replace("\u{1b}[1m", "").replace("\u{1b}[0m", "");
         assert!(!page.contains(is_foreign), "{page:?}");

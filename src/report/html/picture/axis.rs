@@ -1,6 +1,6 @@
 //! Axes with round numbers and round times.
 
-use super::{At, Label, Shape, Size, Stairs};
+use super::{At, Canvas, Label, Shape, Stairs};
 use crate::report::Report;
 use crate::time::{FileTime, Zone};
 use crate::words::grouped;
@@ -17,8 +17,12 @@ pub(super) struct TimeAxis {
     span: i64,
     pub(super) left: f64,
     pub(super) width: f64,
-    zone: Zone,
+    /// `None` for the clock of a listing, which does not say how far it is from UTC.
+    zone: Option<Zone>,
 }
+
+/// Midnight of a day that is as good as any other, where only the time of day is known: 2000-01-01.
+const SOME_MIDNIGHT: FileTime = FileTime(125_911_584_000_000_000);
 
 impl TimeAxis {
     /// The time of a timeline; `None` without steps.
@@ -27,7 +31,28 @@ impl TimeAxis {
         let first = timeline.first()?;
         let steps = i64::try_from(timeline.len()).ok()?;
         let span = first.seconds.checked_mul(steps)?.checked_mul(FileTime::SECOND).filter(|span| *span > 0)?;
-        Some(Self { start: first.start, span, left, width, zone: report.zone })
+        Some(Self { start: first.start, span, left, width, zone: Some(report.zone) })
+    }
+
+    /// So many seconds from a time of day on, by the clock of a listing.
+    pub(super) fn of_listings(second_of_day: u32, seconds: u64, left: f64, width: f64) -> Option<Self> {
+        let start = FileTime(SOME_MIDNIGHT.0 + i64::from(second_of_day) * FileTime::SECOND);
+        let span = i64::try_from(seconds).ok()?.checked_mul(FileTime::SECOND).filter(|span| *span > 0)?;
+        Some(Self { start, span, left, width, zone: None })
+    }
+
+    /// The clock at so many seconds from the beginning on.
+    pub(super) fn clock_after(&self, seconds: u64) -> String {
+        let offset = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(FileTime::SECOND);
+        self.zone.unwrap_or_default().second(FileTime(self.start.0.saturating_add(offset)))
+    }
+
+    /// Steps that begin so many seconds after the beginning; the last one is as long as the one before.
+    pub(super) fn stairs_at(&self, seconds: &[u64]) -> Stairs {
+        let x = |seconds: &u64| self.left + self.width * (*seconds as f64 * FileTime::SECOND as f64 / self.span as f64);
+        let mut edges: Vec<f64> = seconds.iter().map(x).collect();
+        edges.push(self.left + self.width);
+        Stairs { edges }
     }
 
     /// Where a time lies; at an edge where it lies outside.
@@ -41,12 +66,15 @@ impl TimeAxis {
         (0..=self.span).contains(&time.since(self.start))
     }
 
-    pub(super) fn stairs(&self, steps: usize) -> Stairs {
-        Stairs::new(self.left, self.width, steps)
+    /// So many steps of this length from the beginning on.
+    pub(super) fn stairs(&self, steps: usize, length_100ns: i64) -> Stairs {
+        let part = length_100ns as f64 / self.span as f64;
+        Stairs::even(self.left, self.width * part.min(1.0 / steps.max(1) as f64), steps)
     }
 
     /// Grid lines from `top` to `bottom`, and round times below; the day at the first, and where it changes.
-    pub(super) fn draw(&self, size: Size, (top, bottom): (f64, f64), shapes: &mut Vec<Shape>, labels: &mut Vec<Label>) {
+    pub(super) fn draw(&self, canvas: &mut Canvas, (top, bottom): (f64, f64)) {
+        let size = canvas.size;
         let seconds = self.span / FileTime::SECOND;
         let fits = |interval: &&i64| {
             let columns = if **interval < 60 { 10.0 } else { 7.0 };
@@ -55,10 +83,16 @@ impl TimeAxis {
         };
         let interval = INTERVALS.iter().find(fits).copied().unwrap_or(seconds.max(1)).saturating_mul(FileTime::SECOND);
         let kind = if interval < 60 * FileTime::SECOND { "second" } else { "minute" };
+        let zone = self.zone.unwrap_or_default();
         // Round in the zone that is shown.
-        let before = self.zone.shifted(self.start).0.rem_euclid(interval);
+        let before = zone.shifted(self.start).0.rem_euclid(interval);
         let mut at = if before == 0 { self.start.0 } else { self.start.0.saturating_add(interval - before) };
         let mut day = String::new();
+        // What a listing's clock shows is moved to no other zone.
+        let moved = |label: Label, time: FileTime, form| match self.zone {
+            Some(_) => Label { time: Some((time.to_string(), form)), ..label },
+            None => label,
+        };
         // No more than the labels that fit: the interval says so.
         for _ in 0..=size.ticks {
             let time = FileTime(at);
@@ -66,20 +100,25 @@ impl TimeAxis {
                 break;
             }
             let x = self.x(time);
-            shapes.push(Shape::Line { path: format!("M{} {}V{}", At(x), At(top), At(bottom + 4.0)), class: "grid" });
-            let clock = if kind == "second" { self.zone.second(time) } else { self.zone.minute(time) };
+            let path = format!("M{} {}V{}", At(x), At(top), At(bottom + 4.0));
+            canvas.shapes.push(Shape::Line { path, class: "grid" });
+            let clock = if kind == "second" { zone.second(time) } else { zone.minute(time) };
             let label = Label::new(x, bottom + size.line + 2.0, "middle", "tick", clock);
-            labels.push(Label { time: Some((time.to_string(), kind)), ..label });
-            let date = self.zone.date(time);
-            if date != day {
+            canvas.labels.push(moved(label, time, kind));
+            let date = zone.date(time);
+            if date != day && self.zone.is_some() {
                 let label = Label::new(x, bottom + 2.0 * size.line + 2.0, "middle", "tick", date.clone());
-                labels.push(Label { time: Some((time.to_string(), "day")), ..label });
+                canvas.labels.push(moved(label, time, "day"));
                 day = date;
             }
             at = at.saturating_add(interval);
         }
+        let (class, name) = match self.zone {
+            Some(zone) => ("tick zone", zone.name()),
+            None => ("tick", "by the clock of the listing".to_owned()),
+        };
         let right = self.left + self.width;
-        labels.push(Label::new(right, bottom + 2.0 * size.line + 2.0, "end", "tick zone", self.zone.name()));
+        canvas.labels.push(Label::new(right, bottom + 2.0 * size.line + 2.0, "end", class, name));
     }
 }
 
@@ -103,15 +142,17 @@ impl NumberAxis {
     }
 
     /// Grid lines at round numbers, with the numbers at the left; those close to `taken` go without.
-    pub(super) fn draw(&self, size: Size, taken: Option<f64>, shapes: &mut Vec<Shape>, labels: &mut Vec<Label>) {
+    pub(super) fn draw(&self, canvas: &mut Canvas, taken: Option<f64>) {
+        let size = canvas.size;
         let step = round_step(self.most / 4.0);
         let mut number = 0.0;
         while number <= self.most {
             let y = self.y(number);
             let (left, right) = (size.left, size.width - size.right);
-            shapes.push(Shape::Line { path: format!("M{} {}H{}", At(left), At(y), At(right)), class: "grid" });
+            let path = format!("M{} {}H{}", At(left), At(y), At(right));
+            canvas.shapes.push(Shape::Line { path, class: "grid" });
             if taken.is_none_or(|taken| (self.y(taken) - y).abs() >= size.line) {
-                labels.push(Label::new(left - 6.0, y + 4.0, "end", "tick", grouped(number as u64)));
+                canvas.labels.push(Label::new(left - 6.0, y + 4.0, "end", "tick", grouped(number as u64)));
             }
             number += step;
         }

@@ -1,18 +1,22 @@
 //! Pictures as shapes of SVG: geometry alone, what they show is in the report.
 
 mod axis;
+mod listings;
 mod pool;
+mod stack;
 mod strips;
 
 use std::fmt;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+pub(super) use listings::listings;
 pub(super) use pool::pools;
 pub(super) use strips::{destinations, holders, victims};
 
 use super::cell::{SPARK_HEIGHT, SPARK_WIDTH, Spark, Table};
-use crate::report::Report;
+use crate::report::{Report, TimelineStep};
+use crate::time::FileTime;
 
 /// A picture in both sizes, and the table of its values.
 #[derive(Debug)]
@@ -104,7 +108,13 @@ pub(super) struct At(pub(super) f64);
 
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", (self.0 * 10.0).round() / 10.0)
+        write!(f, "{}", self.rounded())
+    }
+}
+
+impl At {
+    fn rounded(self) -> f64 {
+        (self.0 * 10.0).round() / 10.0
     }
 }
 
@@ -114,6 +124,11 @@ const LEAST_STEPS: usize = 3;
 /// Whether there are steps enough to see a course.
 pub(super) fn is_long_enough(report: &Report) -> bool {
     report.timeline.len() >= LEAST_STEPS
+}
+
+/// Length of the steps of a report.
+fn step_length_100ns(timeline: &[TimelineStep]) -> i64 {
+    timeline.first().map_or(0, |step| step.seconds.saturating_mul(FileTime::SECOND))
 }
 
 /// How large a picture is drawn.
@@ -128,6 +143,8 @@ pub(super) struct Size {
     left: f64,
     /// Height of the plot of a pool.
     plot: f64,
+    /// Whether there is room for fine steps; else those of the report are drawn.
+    is_fine: bool,
     /// Labels of the time axis at most.
     ticks: usize,
     /// Height of a line of text, and width of a column.
@@ -143,6 +160,7 @@ const WIDE: Size = Size {
     columns: 27,
     left: 62.0,
     plot: 300.0,
+    is_fine: true,
     ticks: 8,
     line: 16.0,
     column: 7.7,
@@ -156,6 +174,7 @@ const NARROW: Size = Size {
     columns: 20,
     left: 50.0,
     plot: 300.0,
+    is_fine: false,
     ticks: 3,
     line: 14.0,
     column: 7.0,
@@ -191,29 +210,64 @@ fn cut_middle(text: &str, columns: usize) -> String {
     format!("{begin}…{end}")
 }
 
-/// The path of steps: the top of an area over `n` steps of a plot.
+/// A picture that is being drawn: shapes from back to front, and texts.
+struct Canvas {
+    size: Size,
+    shapes: Vec<Shape>,
+    labels: Vec<Label>,
+}
+
+impl Canvas {
+    fn new(size: Size) -> Self {
+        Self { size, shapes: Vec::new(), labels: Vec::new() }
+    }
+
+    /// The picture, with room for a time axis below `bottom`.
+    fn finish(self, bottom: f64, description: String, plot: Option<Plot>) -> Picture {
+        let Self { size, shapes, labels } = self;
+        Picture {
+            size: size.name,
+            width: size.width as u32,
+            height: (bottom + 2.0 * size.line + 8.0) as u32,
+            description,
+            plot,
+            shapes,
+            labels,
+        }
+    }
+}
+
+/// The path of steps: the top of an area over steps of a plot.
 struct Stairs {
-    left: f64,
-    step: f64,
+    /// Where the steps begin, and where the last one ends.
+    edges: Vec<f64>,
 }
 
 impl Stairs {
-    fn new(left: f64, width: f64, steps: usize) -> Self {
-        Self { left, step: width / steps.max(1) as f64 }
+    /// Steps of one width.
+    fn even(left: f64, step: f64, steps: usize) -> Self {
+        Self { edges: (0..=steps).map(|number| left + step * number as f64).collect() }
     }
 
+    /// Where a step begins.
     fn x(&self, step: usize) -> f64 {
-        self.left + self.step * step as f64
+        self.edges.get(step).or(self.edges.last()).copied().unwrap_or_default()
+    }
+
+    fn width(&self, step: usize) -> f64 {
+        self.x(step + 1) - self.x(step)
     }
 
     /// The line along the heights, from left to right.
     fn along(&self, heights: &[f64]) -> String {
         let mut path = String::new();
-        for (step, height) in heights.iter().enumerate() {
-            let start =
-                if step == 0 { format!("M{} {}", At(self.x(0)), At(*height)) } else { format!("V{}", At(*height)) };
+        let mut step = 0;
+        for level in heights.chunk_by(is_same) {
+            let height = At(level.first().copied().unwrap_or_default());
+            let start = if step == 0 { format!("M{} {height}", At(self.x(0))) } else { format!("V{height}") };
+            step += level.len();
             path.push_str(&start);
-            path.push_str(&format!("H{}", At(self.x(step + 1))));
+            path.push_str(&format!("H{}", At(self.x(step))));
         }
         path
     }
@@ -221,12 +275,19 @@ impl Stairs {
     /// The area between two lines.
     fn between(&self, upper: &[f64], lower: &[f64]) -> String {
         let mut path = self.along(upper);
-        for (step, height) in lower.iter().enumerate().rev() {
-            path.push_str(&format!("V{}H{}", At(*height), At(self.x(step))));
+        let mut step = lower.len();
+        for level in lower.chunk_by(is_same).rev() {
+            step -= level.len();
+            path.push_str(&format!("V{}H{}", At(level.first().copied().unwrap_or_default()), At(self.x(step))));
         }
         path.push('Z');
         path
     }
+}
+
+/// Whether two heights are drawn alike.
+fn is_same(one: &f64, other: &f64) -> bool {
+    At(*one).rounded() == At(*other).rounded()
 }
 
 /// A small drawing of levels: an area from 0 to their peak; `None` where all are 0.
@@ -236,14 +297,15 @@ pub(super) fn level_spark(values: &[u32]) -> Option<Spark> {
     }
     let peak = values.iter().copied().max().filter(|peak| *peak > 0)?;
     let top = |value: &u32| 1.0 + (SPARK_HEIGHT - 1.0) * (1.0 - f64::from(*value) / f64::from(peak));
-    let stairs = Stairs::new(0.0, SPARK_WIDTH, values.len());
+    let stairs = Stairs::even(0.0, SPARK_WIDTH / values.len() as f64, values.len());
     let upper: Vec<f64> = values.iter().map(top).collect();
     Some(Spark { path: stairs.between(&upper, &vec![SPARK_HEIGHT; values.len()]), class: "level" })
 }
 
 /// A small drawing of counts: a bar for each that is not 0; `None` where all are.
 pub(super) fn count_spark(values: &[u64]) -> Option<Spark> {
-    let path = bars(values, &Stairs::new(0.0, SPARK_WIDTH, values.len()), (1.0, SPARK_HEIGHT))?;
+    let stairs = Stairs::even(0.0, SPARK_WIDTH / values.len().max(1) as f64, values.len());
+    let path = bars(values, &stairs, (1.0, SPARK_HEIGHT))?;
     Some(Spark { path, class: "failed" })
 }
 
@@ -254,7 +316,7 @@ fn bars(values: &[u64], stairs: &Stairs, (top, bottom): (f64, f64)) -> Option<St
     for (step, count) in values.iter().enumerate().filter(|(_, count)| **count > 0) {
         // What is little is seen.
         let height = ((bottom - top) * (*count as f64 / peak as f64)).max(2.0);
-        let (x, width) = (stairs.x(step), stairs.step.max(1.5));
+        let (x, width) = (stairs.x(step), stairs.width(step).max(1.5));
         path.push_str(&format!("M{} {}h{}v{}h-{}z", At(x), At(bottom), At(width), At(-height), At(width)));
     }
     Some(path)
@@ -281,9 +343,10 @@ mod tests {
 
     #[test]
     fn steps_stay_steps() {
-        let stairs = Stairs::new(10.0, 20.0, 2);
+        let stairs = Stairs::even(10.0, 10.0, 2);
         assert_eq!(stairs.along(&[5.0, 7.25]), "M10 5H20V7.3H30");
-        assert_eq!(stairs.between(&[5.0, 7.0], &[9.0, 9.0]), "M10 5H20V7H30V9H20V9H10Z");
+        assert_eq!(stairs.between(&[5.0, 7.0], &[9.0, 9.04]), "M10 5H20V7H30V9H10Z");
+        assert_eq!(stairs.between(&[5.0, 5.0], &[9.0, 8.0]), "M10 5H30V8H20V9H10Z");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A pool over time: who has its ports, stacked against its size, and when requests failed.
 
 use super::axis::{NumberAxis, TimeAxis};
-use super::{At, Figure, Label, Picture, Plot, SIZES, Shape, Size, is_long_enough, spread};
+use super::stack::{FILLS, Series, Stack};
+use super::{At, Canvas, Figure, Label, Picture, Plot, SIZES, Shape, Size, Stairs, is_long_enough, step_length_100ns};
 use crate::diagnosis::codes::ReasonCode;
 use crate::report::html::cell::{Cell, Column, Row, Table};
 use crate::report::wording::{name, who};
@@ -9,26 +10,14 @@ use crate::report::{HolderOverTimeRow, OutageRow, PoolOverTimeRow, PoolRow, Repo
 use crate::time::{FileTime, duration_text};
 use crate::words::{counted, grouped, shown};
 
-/// Fills of holders, largest first.
-const FILLS: [&str; 5] = ["s1", "s2", "s3", "s4", "s5"];
-
 /// Outages that are marked with their length, longest first.
 const LENGTHS_SHOWN: usize = 6;
 
 /// Height of the lane in which failures are marked.
 const LANE: f64 = 14.0;
 
-/// Ports of somebody or something over time.
-struct Series<'r> {
-    name: String,
-    /// For narrow pictures.
-    short: String,
-    detail: String,
-    fill: &'static str,
-    values: &'r [u32],
-    /// Its list in the JSON report.
-    pointer: String,
-}
+/// Fewer points of a picture are not drawn as a range within a step.
+const LEAST_RANGE: f64 = 2.0;
 
 /// A picture for each pool that matters.
 pub(in crate::report::html) fn pools(report: &Report) -> Vec<Figure> {
@@ -40,6 +29,8 @@ struct Drawing<'r> {
     report: &'r Report,
     place: usize,
     told: &'r PoolOverTimeRow,
+    /// The same in fine steps.
+    fine: &'r PoolOverTimeRow,
     pool: &'r PoolRow,
     series: Vec<Series<'r>>,
     outages: Vec<&'r OutageRow>,
@@ -48,9 +39,10 @@ struct Drawing<'r> {
 impl<'r> Drawing<'r> {
     fn new(report: &'r Report, place: usize, told: &'r PoolOverTimeRow) -> Option<Self> {
         let pool = report.pools.get(told.pool)?;
+        let fine = report.finely.pools.get(place)?;
         let base = format!("/pools_over_time/{place}");
         let mut series: Vec<Series<'r>> = Vec::new();
-        for (number, holder) in told.holders.iter().enumerate() {
+        for (number, (holder, finely)) in told.holders.iter().zip(&fine.holders).enumerate() {
             let (name, detail) = holder_name(report, holder)?;
             let fill = FILLS.get(number).copied().unwrap_or("others");
             series.push(Series {
@@ -59,27 +51,34 @@ impl<'r> Drawing<'r> {
                 detail,
                 fill,
                 values: &holder.ports,
+                fine: &finely.ports,
                 pointer: format!("{base}/holders/{number}/ports"),
             });
         }
-        let mut rest = |name: &str, short: &str, fill, values: &'r [u32], field: &str| {
-            if values.iter().any(|ports| *ports > 0) {
+        let mut rest = |name: &str, short: &str, fill, (values, fine): (&'r [u32], &'r [u32]), field: &str| {
+            if fine.iter().any(|ports| *ports > 0) {
                 let pointer = format!("{base}/{field}");
                 let (name, short) = (name.to_owned(), short.to_owned());
-                series.push(Series { name, short, detail: String::new(), fill, values, pointer });
+                series.push(Series { name, short, detail: String::new(), fill, values, fine, pointer });
             }
         };
-        rest("others", "others", "others", &told.others, "others");
-        rest("TIME_WAIT (estimate)", "TIME_WAIT", "wait", &told.time_wait, "time_wait");
-        rest("older, or the kernel's", "older or kernel's", "own", &told.transport, "transport");
-        rest("not visible in the trace", "not visible", "unseen", &told.not_visible, "not_visible");
+        rest("others", "others", "others", (&told.others, &fine.others), "others");
+        rest("TIME_WAIT (estimate)", "TIME_WAIT", "wait", (&told.time_wait, &fine.time_wait), "time_wait");
+        rest("older, or the kernel's", "older or kernel's", "own", (&told.transport, &fine.transport), "transport");
+        rest(
+            "not visible in the trace",
+            "not visible",
+            "unseen",
+            (&told.not_visible, &fine.not_visible),
+            "not_visible",
+        );
         // Outages of one local address are drawn with the pool of all.
         let is_part = |other: &PoolRow| {
             (other.protocol, other.family, other.compartment) == (pool.protocol, pool.family, pool.compartment)
         };
         let is_here = |outage: &&OutageRow| report.pools.get(outage.pool).is_some_and(is_part);
         let outages = report.outages.iter().filter(is_here).collect();
-        Some(Self { report, place, told, pool, series, outages })
+        Some(Self { report, place, told, fine, pool, series, outages })
     }
 
     fn figure(&self) -> Figure {
@@ -108,6 +107,9 @@ impl<'r> Drawing<'r> {
         if self.told.holders.iter().any(|holder| holder.image.is_some()) {
             note.push_str("Processes of one image are drawn as one. ");
         }
+        if SIZES.iter().any(|size| !self.ranges(*size).is_empty()) {
+            note.push_str("A thin upright line goes from the fewest to the most ports in use within a step. ");
+        }
         note
     }
 
@@ -129,137 +131,81 @@ impl<'r> Drawing<'r> {
     }
 
     fn picture(&self, size: Size) -> Option<Picture> {
-        let timeline = &self.report.timeline;
         let lane = 2.0 * size.line + 8.0;
         let top = lane + LANE + 8.0;
         let bottom = top + size.plot;
         let axis = TimeAxis::new(self.report, size.left, size.inner())?;
-        let count = f64::from(self.pool.count);
-        let numbers = NumberAxis::new(count * 1.07, top, bottom);
-        let (mut shapes, mut labels) = (Vec::new(), Vec::new());
+        let stack = Stack { count: self.pool.count, set_aside: self.told.set_aside, series: &self.series };
+        let numbers = stack.axis(top, bottom);
+        let mut canvas = Canvas::new(size);
         let title = if size.name == "wide" { "ports in use, by who has them" } else { "ports in use" };
-        labels.push(Label::new(0.0, size.line, "start", "title", format!("{}: {title}", self.pool.name())));
-        self.outages(size, &axis, (lane, bottom), &mut shapes, &mut labels);
-        axis.draw(size, (top, bottom), &mut shapes, &mut labels);
-        numbers.draw(size, Some(count), &mut shapes, &mut labels);
-        self.areas(size, &axis, &numbers, &mut shapes, &mut labels);
-        self.size_line(size, &numbers, &mut shapes, &mut labels);
-        self.rug(size, &axis, lane, &mut shapes, &mut labels);
-        self.marks(size, &axis, (top, bottom), &mut shapes, &mut labels);
-        Some(Picture {
-            size: size.name,
-            width: size.width as u32,
-            height: (bottom + 2.0 * size.line + 8.0) as u32,
-            description: self.description(),
-            plot: Some(Plot {
-                left: At(axis.left),
-                top: At(lane),
-                width: At(axis.width),
-                height: At(bottom - lane),
-                steps: timeline.len(),
-            }),
-            shapes,
-            labels,
-        })
+        canvas.labels.push(Label::new(0.0, size.line, "start", "title", format!("{}: {title}", self.pool.name())));
+        self.outages(&mut canvas, &axis, (lane, bottom));
+        axis.draw(&mut canvas, (top, bottom));
+        numbers.draw(&mut canvas, Some(self.pool.count.into()));
+        stack.areas(&mut canvas, &self.stairs(size, &axis), &numbers);
+        self.range_lines(&mut canvas, &axis, &numbers);
+        stack.size_line(&mut canvas, &numbers);
+        self.rug(&mut canvas, &axis, lane);
+        self.marks(&mut canvas, &axis, (top, bottom));
+        let plot = Plot {
+            left: At(axis.left),
+            top: At(lane),
+            width: At(axis.width),
+            height: At(bottom - lane),
+            steps: self.report.timeline.len(),
+        };
+        Some(canvas.finish(bottom, self.description(), Some(plot)))
     }
 
-    /// The areas, each on those before it, and their names at the right edge.
-    fn areas(
-        &self,
-        size: Size,
-        axis: &TimeAxis,
-        numbers: &NumberAxis,
-        shapes: &mut Vec<Shape>,
-        labels: &mut Vec<Label>,
-    ) {
-        let steps = self.report.timeline.len();
-        let stairs = axis.stairs(steps);
-        let mut base = vec![0.0; steps];
-        // Name, height that is wanted, and where the area ends.
-        let mut named: Vec<(&Series<'_>, f64, f64)> = Vec::new();
-        for series in &self.series {
-            let above: Vec<f64> =
-                base.iter().zip(series.values).map(|(base, ports)| base + f64::from(*ports)).collect();
-            let (lower, upper): (Vec<f64>, Vec<f64>) =
-                (base.iter().map(|n| numbers.y(*n)).collect(), above.iter().map(|n| numbers.y(*n)).collect());
-            shapes.push(Shape::Area {
-                path: stairs.between(&upper, &lower),
-                fill: series.fill,
-                name: format!("{} {}", series.name, series.detail),
-            });
-            let last = series.values.iter().rposition(|ports| *ports > 0);
-            let middle = last.and_then(|last| Some(((upper.get(last)? + lower.get(last)?) / 2.0, stairs.x(last + 1))));
-            named.extend(middle.map(|(y, x)| (series, y, x)));
-            base = above;
-        }
-        // From the top of the picture down. Of areas side by side, the one that ends first has the lowest name, so that no
-        // leader crosses another.
-        named.sort_by(|one, other| one.1.total_cmp(&other.1).then(other.2.total_cmp(&one.2)));
-        let wanted: Vec<f64> = named.iter().map(|(_, y, _)| *y).collect();
-        let gap = 2.0 * size.line + 2.0;
-        let heights = spread(&wanted, gap, (numbers.top + size.line, numbers.bottom - size.line + 4.0));
-        for ((series, y, x), height) in named.into_iter().zip(heights) {
-            let edge = size.width - size.right;
-            shapes.push(Shape::Line {
-                path: format!("M{} {}L{} {}H{}", At(x), At(y), At(edge + 6.0), At(height), At(edge + 10.0)),
-                class: "leader",
-            });
-            let name = if size.name == "narrow" { &series.short } else { &series.name };
-            let most = series.values.iter().copied().max().unwrap_or(0);
-            let detail = if series.detail.is_empty() || size.name == "narrow" {
-                format!("{} at most", grouped(most.into()))
-            } else {
-                format!("{}, {} at most", series.detail, grouped(most.into()))
-            };
-            let label = Label::new(edge + 13.0, height - 1.0, "start", "name", name.as_str());
-            labels.push(label.cut_to(size.columns));
-            labels.push(
-                Label::new(edge + 13.0, height + size.line - 2.0, "start", "tick", detail).cut_to(size.columns + 3),
-            );
-        }
+    /// What is drawn in this size.
+    fn drawn(&self, size: Size) -> &'r PoolOverTimeRow {
+        if size.is_fine { self.fine } else { self.told }
     }
 
-    /// The size of the pool, and below it what is given to nobody.
-    fn size_line(&self, size: Size, numbers: &NumberAxis, shapes: &mut Vec<Shape>, labels: &mut Vec<Label>) {
-        let count = f64::from(self.pool.count);
-        let y = numbers.y(count);
-        if self.told.set_aside > 0 {
-            let lower = numbers.y(count - f64::from(self.told.set_aside));
-            let name = format!("{} excluded or reserved", counted(self.told.set_aside.into(), "port"));
-            shapes.push(Shape::Box {
-                x: At(size.left),
-                y: At(y),
-                width: At(size.inner()),
-                height: At((lower - y).max(1.5)),
-                class: "aside",
-                name: name.clone(),
-            });
-            let text = if size.name == "wide" { name } else { "excluded or reserved".to_owned() };
-            labels.push(Label::new(size.left + 6.0, (y + lower) / 2.0 + 14.0, "start", "halo", text));
-        }
-        shapes.push(Shape::Line {
-            path: format!("M{} {}H{}", At(size.left), At(y), At(size.width - size.right)),
-            class: "pool",
+    fn stairs(&self, size: Size, axis: &TimeAxis) -> Stairs {
+        let length_100ns =
+            if size.is_fine { self.report.finely.length_100ns } else { step_length_100ns(&self.report.timeline) };
+        axis.stairs(self.drawn(size).held.len(), length_100ns)
+    }
+
+    /// Steps in which the ports in use went beyond those at its beginning and at its end, by more than a line is wide: the step,
+    /// fewest and most.
+    fn ranges(&self, size: Size) -> Vec<(usize, u32, u32)> {
+        let drawn = self.drawn(size);
+        let line = (f64::from(self.pool.count) / size.plot * LEAST_RANGE) as u32;
+        let in_use: Vec<u32> =
+            drawn.held.iter().zip(&drawn.time_wait).map(|(held, waits)| held.saturating_add(*waits)).collect();
+        let before = std::iter::once(&0).chain(&in_use);
+        let ranges = drawn.least.iter().zip(&drawn.most).zip(before.zip(&in_use)).enumerate();
+        let seen = ranges.filter(|(_, ((least, most), (before, after)))| {
+            before.min(after).saturating_sub(**least) > line || most.saturating_sub(**before.max(after)) > line
         });
-        labels.push(Label::new(size.left - 6.0, y + 4.0, "end", "tick strong", grouped(self.pool.count.into())));
-        labels.push(Label::new(size.left + 6.0, y - 7.0, "start", "halo strong", "size of the pool"));
+        seen.map(|(step, ((least, most), _))| (step, *least, *most)).collect()
     }
 
-    fn outages(
-        &self,
-        size: Size,
-        axis: &TimeAxis,
-        (top, bottom): (f64, f64),
-        shapes: &mut Vec<Shape>,
-        labels: &mut Vec<Label>,
-    ) {
+    /// A line in each step from the fewest to the most ports in use.
+    fn range_lines(&self, canvas: &mut Canvas, axis: &TimeAxis, numbers: &NumberAxis) {
+        let stairs = self.stairs(canvas.size, axis);
+        let line = |(step, least, most): (usize, u32, u32)| {
+            let x = (stairs.x(step) + stairs.x(step + 1)) / 2.0;
+            format!("M{} {}V{}", At(x), At(numbers.y(most.into())), At(numbers.y(least.into())))
+        };
+        let path: String = self.ranges(canvas.size).into_iter().map(line).collect();
+        if !path.is_empty() {
+            canvas.shapes.push(Shape::Line { path, class: "range" });
+        }
+    }
+
+    fn outages(&self, canvas: &mut Canvas, axis: &TimeAxis, (top, bottom): (f64, f64)) {
+        let size = canvas.size;
         let mut longest: Vec<(FileTime, f64, f64, String)> = Vec::new();
         for outage in &self.outages {
             let (from, to) = (axis.x(outage.first), axis.x(outage.last));
             let length = duration_text(outage.last.since(outage.first));
             let zone = self.report.zone;
             let (first, last) = (zone.clock(outage.first), zone.clock(outage.last));
-            shapes.push(Shape::Box {
+            canvas.shapes.push(Shape::Box {
                 x: At(from),
                 y: At(top),
                 width: At((to - from).max(1.5)),
@@ -278,69 +224,70 @@ impl<'r> Drawing<'r> {
             if is_first {
                 // Alone, it may lie anywhere, and its name beside it.
                 let x = ((from + to) / 2.0).clamp(size.left + width / 2.0, size.width - width / 2.0);
-                labels.push(Label::new(x, lane, "middle", "failing", text));
+                canvas.labels.push(Label::new(x, lane, "middle", "failing", text));
             } else if to - from >= size.column * length.chars().count() as f64 {
-                labels.push(Label::new((from + to) / 2.0, lane, "middle", "failing", length));
+                canvas.labels.push(Label::new((from + to) / 2.0, lane, "middle", "failing", length));
             }
         }
     }
 
     /// A tick for each step with failures, darker where there are many.
-    fn rug(&self, size: Size, axis: &TimeAxis, lane: f64, shapes: &mut Vec<Shape>, labels: &mut Vec<Label>) {
-        let failures = &self.told.failures;
+    fn rug(&self, canvas: &mut Canvas, axis: &TimeAxis, lane: f64) {
+        let size = canvas.size;
+        let failures = &self.drawn(size).failures;
         let Some(peak) = failures.iter().copied().max().filter(|peak| *peak > 0) else { return };
-        let stairs = axis.stairs(failures.len());
-        for (step, count) in failures.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let class = match u128::from(*count) * 4 / u128::from(peak) {
-                0 => "few",
-                1 => "some",
-                2 => "many",
-                _ => "most",
-            };
-            shapes.push(Shape::Box {
-                x: At(stairs.x(step)),
-                y: At(lane),
-                width: At(stairs.step.max(2.0)),
-                height: At(LANE),
-                class,
-                name: counted(*count, "failure"),
-            });
+        let stairs = self.stairs(size, axis);
+        let class = |count: u64| match u128::from(count) * 4 / u128::from(peak) {
+            _ if count == 0 => None,
+            0 => Some("few"),
+            1 => Some("some"),
+            2 => Some("many"),
+            _ => Some("most"),
+        };
+        let mut step = 0;
+        // Steps of one darkness that follow each other are one tick.
+        for alike in failures.chunk_by(|one, other| class(*one) == class(*other)) {
+            if let Some(class) = alike.first().and_then(|count| class(*count)) {
+                canvas.shapes.push(Shape::Box {
+                    x: At(stairs.x(step)),
+                    y: At(lane),
+                    width: At((stairs.x(step + alike.len()) - stairs.x(step)).max(2.0)),
+                    height: At(LANE),
+                    class,
+                    name: counted(alike.iter().sum(), "failure"),
+                });
+            }
+            step += alike.len();
         }
         let all = counted(failures.iter().sum(), "failure");
-        labels.push(Label::new(size.left - 6.0, lane + LANE - 3.0, "end", "failing", "failed"));
-        labels.push(Label::new(size.width - size.right + 13.0, lane + LANE - 3.0, "start", "failing", all));
+        canvas.labels.push(Label::new(size.left - 6.0, lane + LANE - 3.0, "end", "failing", "failed"));
+        canvas.labels.push(Label::new(size.width - size.right + 13.0, lane + LANE - 3.0, "start", "failing", all));
     }
 
     /// Where something else happened that the picture is to be read with.
-    fn marks(
-        &self,
-        size: Size,
-        axis: &TimeAxis,
-        (top, bottom): (f64, f64),
-        shapes: &mut Vec<Shape>,
-        labels: &mut Vec<Label>,
-    ) {
+    fn marks(&self, canvas: &mut Canvas, axis: &TimeAxis, (top, bottom): (f64, f64)) {
+        let size = canvas.size;
         let has = |code: ReasonCode| self.report.verdict.reasons.iter().any(|reason| reason.code == code);
         let mut y = top + 2.0 * size.line + 10.0;
-        let mut said = |x: f64, text: &str, labels: &mut Vec<Label>| {
+        let mut said = |canvas: &mut Canvas, x: f64, text: &str| {
             let is_right = x > axis.left + axis.width / 2.0;
             let (x, anchor) = if is_right { (x - 5.0, "end") } else { (x + 5.0, "start") };
-            labels.push(Label::new(x, y, anchor, "halo", text));
+            canvas.labels.push(Label::new(x, y, anchor, "halo", text));
             y += size.line;
         };
         if self.place == 0 && has(ReasonCode::BeganAfter) {
-            said(axis.left, "full when the trace began", labels);
+            said(canvas, axis.left, "full when the trace began");
         }
         if has(ReasonCode::EventsLost) || has(ReasonCode::LossFlags) {
-            said(axis.left, "events were lost: counts are lower bounds", labels);
+            said(canvas, axis.left, "events were lost: counts are lower bounds");
         }
         let traces = &self.report.traces;
         let starts = traces.iter().skip(1).filter_map(|trace| Some((trace.started?, "next trace")));
         let boots = traces.iter().filter_map(|trace| Some((trace.boot_time?, "boot")));
         for (time, word) in starts.chain(boots).filter(|(time, _)| axis.contains(*time)) {
             let x = axis.x(time);
-            shapes.push(Shape::Line { path: format!("M{} {}V{}", At(x), At(top), At(bottom)), class: "mark" });
-            said(x, word, labels);
+            canvas.shapes.push(Shape::Line { path: format!("M{} {}V{}", At(x), At(top), At(bottom)), class: "mark" });
+            said(canvas, x, word);
         }
     }
 
@@ -351,15 +298,23 @@ impl<'r> Drawing<'r> {
             let detail = if series.detail.is_empty() { String::new() } else { format!(" ({})", series.detail) };
             columns.push(Column::number(format!("{}{detail}", series.name), "ports"));
         }
+        let has_ranges = SIZES.iter().any(|size| !self.ranges(*size).is_empty());
+        if has_ranges {
+            columns.extend([Column::number("Fewest in use", "ports"), Column::number("Most in use", "ports")]);
+        }
         let row = |(number, step): (usize, &crate::report::TimelineStep)| {
+            let own = |field: &str| format!("/pools_over_time/{}/{field}/{number}", self.place);
             let mut cells = vec![
                 Cell::clock(Some(step.start), self.report.zone).at(format!("/timeline/{number}/start")),
-                Cell::optional(self.told.failures.get(number).copied())
-                    .at(format!("/pools_over_time/{}/failures/{number}", self.place)),
+                Cell::optional(self.told.failures.get(number).copied()).at(own("failures")),
             ];
             for series in &self.series {
                 let cell = Cell::optional(series.values.get(number).copied());
                 cells.push(cell.at(format!("{}/{number}", series.pointer)));
+            }
+            if has_ranges {
+                cells.push(Cell::optional(self.told.least.get(number).copied()).at(own("least")));
+                cells.push(Cell::optional(self.told.most.get(number).copied()).at(own("most")));
             }
             Row { pointer: number.to_string(), cells }
         };
@@ -384,9 +339,9 @@ pub(super) fn holder_name(report: &Report, holder: &HolderOverTimeRow) -> Option
         return Some((shown(&image.image), counted_processes(image.processes)));
     }
     let row = report.processes.get(holder.process?)?;
-    Some(match row.pid {
-        Some(pid) => (name(row), format!("PID {pid}")),
-        None => (who(row), String::new()),
+    Some(match (row.pid, &row.image) {
+        (Some(pid), Some(_)) => (name(row), format!("PID {pid}")),
+        _ => (who(row), String::new()),
     })
 }
 

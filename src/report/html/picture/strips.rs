@@ -2,7 +2,7 @@
 
 use super::axis::TimeAxis;
 use super::pool::holder_name;
-use super::{At, Figure, Label, Picture, Plot, SIZES, Shape, Size, bars, is_long_enough};
+use super::{At, Canvas, Figure, Label, Picture, Plot, SIZES, Shape, Size, bars, is_long_enough, step_length_100ns};
 use crate::report::html::cell::{Cell, Column, Row, Table};
 use crate::report::wording::who;
 use crate::report::{PoolOverTimeRow, Report};
@@ -12,26 +12,27 @@ use crate::words::{counted, grouped, shown};
 const EDGE: f64 = 24.0;
 
 /// A row of a picture.
-struct Strip {
+struct Strip<'r> {
     label: String,
     detail: String,
-    course: Course,
+    course: Course<'r>,
     /// Its list in the JSON report.
     pointer: String,
 }
 
-enum Course {
+/// In the steps of the report, and in fine ones.
+enum Course<'r> {
     /// Levels: an area, from 0 to its own peak.
-    Levels(Vec<u32>),
+    Levels(&'r [u32], &'r [u32]),
     /// Counts: bars.
-    Counts(Vec<u64>),
+    Counts(&'r [u64], &'r [u64]),
 }
 
-impl Course {
+impl Course<'_> {
     fn cell(&self, step: usize) -> Cell {
         match self {
-            Self::Levels(values) => Cell::optional(values.get(step).copied()),
-            Self::Counts(values) => Cell::optional(values.get(step).copied()),
+            Self::Levels(values, _) => Cell::optional(values.get(step).copied()),
+            Self::Counts(values, _) => Cell::optional(values.get(step).copied()),
         }
     }
 }
@@ -40,23 +41,24 @@ impl Course {
 pub(in crate::report::html) fn holders(report: &Report) -> Vec<Figure> {
     let figure = |(place, told): (usize, &PoolOverTimeRow)| {
         let pool = report.pools.get(told.pool)?;
-        let strip = |(number, holder): (usize, &crate::report::HolderOverTimeRow)| {
+        let fine = &report.finely.pools.get(place)?.processes;
+        let lists = told.processes.iter().zip(fine).enumerate();
+        let strips = lists.filter_map(|(number, (holder, fine))| {
             let (name, detail) = holder_name(report, holder)?;
-            let most = holder.ports.iter().copied().max().unwrap_or(0);
+            let most = fine.ports.iter().copied().max().unwrap_or(0);
             Some(Strip {
                 label: if detail.is_empty() { name } else { format!("{name} ({detail})") },
                 detail: format!("{} at most", counted(most.into(), "port")),
-                course: Course::Levels(holder.ports.clone()),
+                course: Course::Levels(&holder.ports, &fine.ports),
                 pointer: format!("/pools_over_time/{place}/processes/{number}/ports"),
             })
-        };
-        let strips: Vec<Strip> = told.processes.iter().enumerate().filter_map(strip).collect();
+        });
         let rows = Rows {
             id: format!("held-{place}"),
             title: format!("{}: ports held by each process over time", pool.name()),
             note: "Each row has its own scale, from 0 to the most that the process held at one time.",
             unit: "ports",
-            strips,
+            strips: strips.collect(),
         };
         rows.figure(report)
     };
@@ -65,34 +67,35 @@ pub(in crate::report::html) fn holders(report: &Report) -> Vec<Figure> {
 
 /// Who failed when.
 pub(in crate::report::html) fn victims(report: &Report) -> Option<Figure> {
-    let strip = |(number, told): (usize, &crate::report::VictimOverTimeRow)| {
+    let lists = report.failures_over_time.iter().zip(&report.finely.failures).enumerate();
+    let strips = lists.filter_map(|(number, (told, fine))| {
         let row = report.processes.get(told.process)?;
         Some(Strip {
             label: who(row),
             detail: counted(told.failures.iter().sum(), "failure"),
-            course: Course::Counts(told.failures.clone()),
+            course: Course::Counts(&told.failures, &fine.failures),
             pointer: format!("/failures_over_time/{number}/failures"),
         })
-    };
+    });
     let rows = Rows {
         id: "failed".to_owned(),
         title: "Failed binds and connects of each process over time".to_owned(),
-        note: "Each row has its own scale, from 0 to the most failures of the process in one step.",
+        note: "Each row has its own scale, from 0 to the most failures of the process in one step of the picture.",
         unit: "failed",
-        strips: report.failures_over_time.iter().enumerate().filter_map(strip).collect(),
+        strips: strips.collect(),
     };
     rows.figure(report)
 }
 
-struct Rows {
+struct Rows<'r> {
     id: String,
     title: String,
     note: &'static str,
     unit: &'static str,
-    strips: Vec<Strip>,
+    strips: Vec<Strip<'r>>,
 }
 
-impl Rows {
+impl Rows<'_> {
     /// `None` where there is nothing to show.
     fn figure(&self, report: &Report) -> Option<Figure> {
         if self.strips.is_empty() || !is_long_enough(report) {
@@ -102,7 +105,7 @@ impl Rows {
         columns.extend(self.strips.iter().map(|strip| Column::number(strip.label.as_str(), self.unit)));
         let row = |(number, step): (usize, &crate::report::TimelineStep)| {
             let mut cells = vec![Cell::clock(Some(step.start), report.zone).at(format!("/timeline/{number}/start"))];
-            let cell = |strip: &Strip| strip.course.cell(number).at(format!("{}/{number}", strip.pointer));
+            let cell = |strip: &Strip<'_>| strip.course.cell(number).at(format!("{}/{number}", strip.pointer));
             cells.extend(self.strips.iter().map(cell));
             Row { pointer: number.to_string(), cells }
         };
@@ -123,60 +126,61 @@ impl Rows {
     }
 
     fn picture(&self, size: Size, report: &Report) -> Option<Picture> {
-        let steps = report.timeline.len();
         let axis = TimeAxis::new(report, size.left, size.width - size.left - EDGE)?;
-        let stairs = axis.stairs(steps);
-        let (mut shapes, mut labels) = (Vec::new(), Vec::new());
+        let stairs = |values: usize| {
+            let length_100ns =
+                if size.is_fine { report.finely.length_100ns } else { step_length_100ns(&report.timeline) };
+            axis.stairs(values, length_100ns)
+        };
+        let mut canvas = Canvas::new(size);
         let mut y = 4.0;
         for strip in &self.strips {
-            let height = if matches!(strip.course, Course::Levels(_)) { 36.0 } else { 22.0 };
+            let height = if matches!(strip.course, Course::Levels(..)) { 36.0 } else { 22.0 };
             let (top, bottom) = (y + size.line + 4.0, y + size.line + 4.0 + height);
             let columns = ((size.width - size.left - EDGE) / size.column) as usize;
             let room = columns.saturating_sub(strip.detail.chars().count() + 2);
-            labels.push(Label::new(size.left, y + size.line - 2.0, "start", "name", strip.label.as_str()).cut_to(room));
-            let class = if matches!(strip.course, Course::Levels(_)) { "tick" } else { "failing" };
-            labels.push(Label::new(size.width - EDGE, y + size.line - 2.0, "end", class, strip.detail.as_str()));
+            canvas
+                .labels
+                .push(Label::new(size.left, y + size.line - 2.0, "start", "name", strip.label.as_str()).cut_to(room));
+            let class = if matches!(strip.course, Course::Levels(..)) { "tick" } else { "failing" };
+            canvas.labels.push(Label::new(size.width - EDGE, y + size.line - 2.0, "end", class, strip.detail.as_str()));
             let (path, fill, most) = match &strip.course {
-                Course::Levels(values) => {
+                Course::Levels(values, fine) => {
+                    let values = if size.is_fine { fine } else { values };
                     let most = u64::from(values.iter().copied().max().unwrap_or(0));
                     let top = |ports: &u32| bottom - height * f64::from(*ports) / most.max(1) as f64;
                     let upper: Vec<f64> = values.iter().map(top).collect();
-                    (stairs.between(&upper, &vec![bottom; values.len()]), "s1", most)
+                    (stairs(values.len()).between(&upper, &vec![bottom; values.len()]), "s1", most)
                 }
-                Course::Counts(values) => {
+                Course::Counts(values, fine) => {
+                    let values = if size.is_fine { fine } else { values };
                     let most = values.iter().copied().max().unwrap_or(0);
-                    (bars(values, &stairs, (top, bottom)).unwrap_or_default(), "failed", most)
+                    (bars(values, &stairs(values.len()), (top, bottom)).unwrap_or_default(), "failed", most)
                 }
             };
-            shapes.push(Shape::Area { path, fill, name: strip.label.clone() });
-            shapes.push(Shape::Line {
+            canvas.shapes.push(Shape::Area { path, fill, name: strip.label.clone() });
+            canvas.shapes.push(Shape::Line {
                 path: format!("M{} {}H{}", At(axis.left), At(bottom), At(axis.left + axis.width)),
                 class: "base",
             });
-            labels.push(Label::new(size.left - 6.0, top + 8.0, "end", "tick", grouped(most)));
-            labels.push(Label::new(size.left - 6.0, bottom, "end", "tick", "0"));
+            canvas.labels.push(Label::new(size.left - 6.0, top + 8.0, "end", "tick", grouped(most)));
+            canvas.labels.push(Label::new(size.left - 6.0, bottom, "end", "tick", "0"));
             y = bottom + 6.0;
         }
         let bottom = y;
-        axis.draw(size, (4.0, bottom), &mut shapes, &mut labels);
+        axis.draw(&mut canvas, (4.0, bottom));
         // The grid lies behind.
-        shapes.sort_by_key(|shape| !matches!(shape, Shape::Line { class: "grid", .. }));
+        canvas.shapes.sort_by_key(|shape| !matches!(shape, Shape::Line { class: "grid", .. }));
         let parts: Vec<String> = self.strips.iter().map(|strip| format!("{}: {}", strip.label, strip.detail)).collect();
-        Some(Picture {
-            size: size.name,
-            width: size.width as u32,
-            height: (bottom + 2.0 * size.line + 8.0) as u32,
-            description: format!("{}. The table of values says the same for each step.", parts.join("; ")),
-            plot: Some(Plot {
-                left: At(axis.left),
-                top: At(4.0),
-                width: At(axis.width),
-                height: At(bottom - 4.0),
-                steps,
-            }),
-            shapes,
-            labels,
-        })
+        let plot = Plot {
+            left: At(axis.left),
+            top: At(4.0),
+            width: At(axis.width),
+            height: At(bottom - 4.0),
+            steps: report.timeline.len(),
+        };
+        let description = format!("{}. The table of values says the same for each step.", parts.join("; "));
+        Some(canvas.finish(bottom, description, Some(plot)))
     }
 }
 
@@ -188,17 +192,22 @@ pub(in crate::report::html) fn destinations(report: &Report) -> Option<Figure> {
     let rows = &report.destinations;
     let peak = rows.iter().map(|row| row.sockets.max(row.connects)).max().filter(|peak| *peak > 0)?;
     let any = || "(any)".to_owned();
+    // Without listings no sockets are listed, without a trace no connects are seen.
+    let (sockets, connects) = (rows.iter().any(|row| row.sockets > 0), rows.iter().any(|row| row.connects > 0));
+    let mut columns = vec![Column::text("Remote address"), Column::number("Port", ""), Column::text("State")];
+    columns.extend(sockets.then(|| Column::number("Sockets", "in the last listing")));
+    columns.extend(connects.then(|| Column::number("Connects", "in the trace")));
     let table_row = |(index, row): (usize, &crate::report::CaseDestination)| {
         let pointer = format!("/destinations/{index}");
         let remote = Cell::text(row.remote.map_or_else(any, |remote| remote.to_string()));
         let port = Cell::text(row.port.map_or_else(any, |port| port.to_string()));
-        let cells = vec![
+        let mut cells = vec![
             remote.at(format!("{pointer}/remote")),
             port.at(format!("{pointer}/port")),
             Cell::text(row.state.as_deref().unwrap_or("")).at(format!("{pointer}/state")),
-            Cell::number(row.sockets).at(format!("{pointer}/sockets")),
-            Cell::number(row.connects).at(format!("{pointer}/connects")),
         ];
+        cells.extend(sockets.then(|| Cell::number(row.sockets).at(format!("{pointer}/sockets"))));
+        cells.extend(connects.then(|| Cell::number(row.connects).at(format!("{pointer}/connects"))));
         Row { pointer, cells }
     };
     let picture = |size: Size| {
@@ -249,13 +258,7 @@ pub(in crate::report::html) fn destinations(report: &Report) -> Option<Figure> {
         table: Table {
             id: "values-destinations".to_owned(),
             caption: "Remote ends with most sockets and connects".to_owned(),
-            columns: vec![
-                Column::text("Remote address"),
-                Column::number("Port", ""),
-                Column::text("State"),
-                Column::number("Sockets", ""),
-                Column::number("Connects", ""),
-            ],
+            columns,
             rows: rows.iter().enumerate().map(table_row).collect(),
             left_out: None,
         }

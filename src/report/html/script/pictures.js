@@ -1,4 +1,4 @@
-// A hair line in each picture over time, with the values at that moment: by pointer, and by arrow keys.
+// A mark around one step of each picture over time, with the values of that step: by pointer, and by arrow keys.
 {
   const SVG = "http://www.w3.org/2000/svg";
 
@@ -30,12 +30,12 @@
     told.textContent = "Point at the picture, or use the arrow keys here, to read the values of a moment.";
     drawings.at(-1).closest(".picture").after(told);
 
-    const lines = drawings.map((drawing) => {
-      const line = document.createElementNS(SVG, "line");
-      line.setAttribute("class", "hair");
-      line.setAttribute("visibility", "hidden");
-      drawing.append(line);
-      return line;
+    const marks = drawings.map((drawing) => {
+      const mark = document.createElementNS(SVG, "rect");
+      mark.setAttribute("class", "hair");
+      mark.setAttribute("visibility", "hidden");
+      drawing.append(mark);
+      return mark;
     });
 
     const tell = () => {
@@ -52,13 +52,16 @@
       step = Math.min(Math.max(to, 0), rows.length - 1);
       drawings.forEach((drawing, index) => {
         const [left, top, width, height, steps] = drawing.dataset.plot.split(" ").map(Number);
-        const x = String(left + (width * (step + 0.5)) / steps);
-        const line = lines[index];
-        line.setAttribute("x1", x);
-        line.setAttribute("x2", x);
-        line.setAttribute("y1", String(top));
-        line.setAttribute("y2", String(top + height));
-        line.setAttribute("visibility", "visible");
+        const place = {
+          x: left + (width * step) / steps,
+          y: top,
+          width: width / steps,
+          height,
+          visibility: "visible",
+        };
+        for (const [name, value] of Object.entries(place)) {
+          marks[index].setAttribute(name, String(value));
+        }
       });
       tell();
     };
@@ -89,7 +92,7 @@
       }
     });
     document.addEventListener("zone", () => {
-      if (lines[0].getAttribute("visibility") === "visible") {
+      if (marks[0].getAttribute("visibility") === "visible") {
         tell();
       }
     });
