@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-pub use self::values::{Color, CsvTable, EventFormat, EventProfile, ExplainFormat, InfoFormat, ReportFormat, TimeZone};
+pub use self::values::{
+    Color, CsvTable, EventFormat, EventLog, EventProfile, ExplainFormat, InfoFormat, ReportFormat, TimeZone,
+};
 use self::values::{parse_pool, parse_zone};
 use crate::case::NamedSideFile;
 use crate::events::{ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
@@ -331,6 +333,14 @@ pub struct Live {
     #[arg(long, value_name = "START:COUNT", value_parser = parse_pool)]
     pub pool: Option<PoolRange>,
 
+    /// Exit with 10 if ports ran out, with 11 if they nearly did, with 20 if the capture cannot tell
+    #[arg(long)]
+    pub fail_on_verdict: bool,
+
+    /// Who is told while the capture runs.
+    #[command(flatten)]
+    pub alerts: LiveAlerts,
+
     /// How the text report looks.
     #[command(flatten)]
     pub look: Look,
@@ -344,14 +354,49 @@ pub struct Live {
     pub common: Common,
 }
 
+/// Heading of the options below.
+const WATCHERS: &str = "For those who watch machines";
+
+/// Options of `live` for those who watch machines.
+#[derive(Debug, Args)]
+pub struct LiveAlerts {
+    /// Write ports in use, free ports, failures and the largest holders to FILE each interval, whole, as Prometheus reads them;
+    /// for the textfile collector of windows_exporter
+    #[arg(long, help_heading = WATCHERS, value_name = "FILE.prom")]
+    pub prom: Option<PathBuf>,
+
+    /// Tell when PERCENT of a pool are in use, and when it will be full at its present rate
+    #[arg(long, help_heading = WATCHERS, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub threshold: Option<u8>,
+
+    /// Write entries to the Application log when an outage begins and when it ends, and for --threshold; =register registers
+    /// their source outofports first, which stays
+    #[arg(long, help_heading = WATCHERS, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "write")]
+    pub event_log: Option<EventLog>,
+
+    /// Write a line to standard error every TIME, which says that the capture goes on
+    #[arg(long, help_heading = WATCHERS, value_name = "TIME", value_parser = parse_duration, conflicts_with = "quiet")]
+    pub heartbeat: Option<Duration>,
+
+    /// Run PROGRAM when an outage begins, once for each; it comes last, since all words behind it are PROGRAM's. It is told of
+    /// the outage by environment variables (OUTOFPORTS_MESSAGE, OUTOFPORTS_POOL, OUTOFPORTS_HOLDER_PID, ...), no shell reads its
+    /// words, and the capture does not wait for it
+    #[arg(long, help_heading = WATCHERS, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
+    pub on_failure: Vec<OsString>,
+}
+
 const LIVE_HELP: &str = "\
 On a terminal a table is redrawn in place; in a pipe each interval is a line of JSON, the report follows.
 With --no-progress or --quiet there is the report alone. Ctrl-C ends the capture and prints the report.
 
+Exit codes: 0 report complete, 1 the capture ended early, 2 no report; 10, 11, 20 with --fail-on-verdict
+
 Examples:
   outofports live
   outofports live --duration 90s -f json -o report.json
-  outofports live --until-failures 100 --record server.etl";
+  outofports live --until-failures 100 --record server.etl
+  outofports live --duration 5m --quiet --fail-on-verdict -o report.txt
+  outofports live --no-progress --threshold 80 --event-log --on-failure C:\\tools\\notify.exe --to ops";
 
 /// `collect`.
 #[derive(Debug, Args)]

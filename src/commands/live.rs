@@ -3,11 +3,14 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::writing::{Target, set_zone, tell, write_reports};
+use super::writing::{Target, check_writable, set_zone, tell, write_reports};
 use super::{Failure, Outcome};
-use crate::cli::{Collect, Live};
+use crate::case::label;
+use crate::cli::{Collect, EventLog, Live, LiveAlerts};
+use crate::live::alerts::Asked;
+use crate::live::alerts::program::Program;
 use crate::live::session::PanicGuard;
-use crate::live::{self, capture};
+use crate::live::{self, Told, capture};
 
 pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
     let plan = capture::Plan {
@@ -23,13 +26,39 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
     let targets = Target::all(&outputs, options.format, None, false)?;
     // Better now than after the capture.
     targets.iter().try_for_each(Target::check_writable)?;
-    let is_silent = options.common.is_silent();
-    let mut captured = live::run(&plan, is_silent).map_err(Failure::Live)?;
+    let asked = asked(&options.alerts)?;
+    let told = match (options.common.quiet, options.common.no_progress) {
+        (true, _) => Told::Troubles,
+        (false, true) => Told::News,
+        (false, false) => Told::Moments,
+    };
+    let mut captured = live::run(&plan, asked, told).map_err(Failure::Live)?;
     if let Some(remark) = set_zone(&mut captured.report, options.look.tz) {
         tell(&options.common, remark);
     }
     write_reports(&targets, options.common.color, &options.look, &captured.report)?;
-    Ok(if captured.is_complete { Outcome::Complete } else { Outcome::Incomplete })
+    Ok(Outcome::of_report(captured.report.verdict.state, options.fail_on_verdict, captured.is_complete))
+}
+
+/// What those are told who watch machines; what cannot work is refused now.
+fn asked(options: &LiveAlerts) -> Result<Asked, Failure> {
+    let usage = |option: &str, why: &str| Failure::Usage(format!("--{option} {why}"));
+    if let Some(path) = &options.prom {
+        if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("prom")) {
+            let why = "the name must end in .prom: windows_exporter reads no other files";
+            return Err(usage("prom", &format!("{}: {why}", label(path))));
+        }
+        check_writable(path).map_err(|error| Failure::output(path, error))?;
+    }
+    let program = (!options.on_failure.is_empty()).then(|| Program::new(&options.on_failure));
+    Ok(Asked {
+        metrics: options.prom.clone(),
+        program: program.transpose().map_err(|why| usage("on-failure", &why))?,
+        event_log: options.event_log.is_some(),
+        registers_source: options.event_log == Some(EventLog::Register),
+        threshold: options.threshold,
+        heartbeat: options.heartbeat,
+    })
 }
 
 pub(crate) fn collect(options: &Collect) -> Result<Outcome, Failure> {

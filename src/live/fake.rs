@@ -8,8 +8,8 @@ use std::time::Duration;
 use etl_parser::{Guid, PointerSize, Trace};
 
 use super::system::{
-    CommandOutput, Consumer, MachineFacts, ProviderSetup, RawEvent, Refusal, RunningProcess, SessionCounts,
-    SessionSetup, SessionStep, Sink, SocketList, System, WhyMissing,
+    ApplicationEntry, CommandOutput, Consumer, MachineFacts, ProviderSetup, RawEvent, Refusal, RunningProcess,
+    SessionCounts, SessionSetup, SessionStep, Sink, SocketList, System, WhyMissing,
 };
 use crate::side::facts::{DynamicPorts, ListedSocket};
 use crate::time::FileTime;
@@ -89,6 +89,8 @@ pub(super) struct Script {
     pub(super) panics_at: Option<u64>,
     /// The session ends by itself after so much time.
     pub(super) ends_at: Option<Duration>,
+    /// Writing an entry to the Application log does not come back.
+    pub(super) entries_hang: bool,
     /// How long each poll takes.
     pub(super) poll_takes: Duration,
     pub(super) now: Duration,
@@ -313,6 +315,18 @@ impl System for Fake {
             std::fs::copy(output, arguments[2]).unwrap();
         }
         Ok(CommandOutput { stdout: output.as_bytes().to_vec(), stderr: Vec::new(), code: Some(0) })
+    }
+
+    fn write_entry(&self, entry: &ApplicationEntry) -> Result<(), WhyMissing> {
+        if self.script().entries_hang {
+            std::thread::sleep(Duration::from_secs(3600));
+        }
+        let ApplicationEntry { id, severity, text } = entry;
+        self.gives("event log", |script| script.calls.push(format!("entry {id} {severity:?}: {text}")))
+    }
+
+    fn register_event_source(&self) -> Result<(), WhyMissing> {
+        self.gives("event source", |script| script.calls.push("register event source".to_owned()))
     }
 
     fn free_bytes(&self, _path: &Path) -> Option<u64> {

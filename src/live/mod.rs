@@ -2,8 +2,9 @@
 //!
 //! [`capture`] is the run: a [`session`] of our own whose events pass [`intake`] and [`order`] into the same analysis that reads
 //! files, and a [`poll`] of what only a running machine knows. [`watch`] tells one moment, [`view`] shows it. Everything that the
-//! operating system does stands behind [`system::System`].
+//! operating system does stands behind [`system::System`]. [`alerts`] tell of each moment those who do not look at a screen.
 
+pub mod alerts;
 pub mod capture;
 pub mod collect;
 #[cfg(any(windows, test))]
@@ -11,6 +12,7 @@ mod command;
 pub mod error;
 #[cfg(test)]
 mod fake;
+pub mod filling;
 pub mod intake;
 pub mod order;
 pub mod poll;
@@ -25,11 +27,12 @@ pub mod watch;
 #[cfg(windows)]
 pub mod windows;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use alerts::{Alerts, Said};
 use capture::{Captured, Plan};
 use error::LiveError;
 use session::PanicGuard;
@@ -61,18 +64,43 @@ pub fn interrupt() -> Result<Arc<AtomicBool>, LiveError> {
     Ok(interrupt)
 }
 
-/// Runs a capture on this machine, and shows it on standard output unless `is_silent`.
+/// How much is said while a capture runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Each moment on standard output, news on standard error.
+    Moments,
+    /// News on standard error.
+    News,
+    /// What could not be done.
+    Troubles,
+}
+
+/// Runs a capture on this machine, and tells of it while it runs.
 ///
 /// # Errors
 ///
 /// [`LiveError`]: why there is no report.
-pub fn run(plan: &Plan, is_silent: bool) -> Result<Captured, LiveError> {
+pub fn run(plan: &Plan, asked: alerts::Asked, told: Told) -> Result<Captured, LiveError> {
     let system = this_system()?;
     let interrupt = interrupt()?;
     let _guard = PanicGuard::new(&system);
     let mut screen = view::Screen::new();
+    let is_silent = told != Told::Moments;
     let is_terminal = io::stdout().is_terminal();
+    let tell = |said: Vec<Said>, screen: &mut view::Screen| {
+        for said in said {
+            let line = match said {
+                Said::News(_) if told == Told::Troubles => continue,
+                Said::News(line) | Said::Trouble(line) => format!("outofports: {line}"),
+            };
+            // Beside a table that is drawn over, lines have their place above it.
+            let _ = if is_terminal && !is_silent { screen.tell(&line) } else { writeln!(io::stderr(), "{line}") };
+        }
+    };
+    let (mut alerts, said) = Alerts::start(&system, asked);
+    tell(said, &mut screen);
     let mut view = |moment: &StateNow| {
+        tell(alerts.take(moment), &mut screen);
         let shown = match (is_silent, is_terminal) {
             (true, _) => Ok(()),
             (false, true) => screen.draw(moment),
@@ -83,7 +111,9 @@ pub fn run(plan: &Plan, is_silent: bool) -> Result<Captured, LiveError> {
             interrupt.store(true, Ordering::Relaxed);
         }
     };
-    capture::capture(&system, plan, &interrupt, &mut view)
+    let captured = capture::capture(&system, plan, &interrupt, &mut view)?;
+    tell(alerts.end(), &mut screen);
+    Ok(captured)
 }
 
 /// Reads `90s`, `10m`, `2h` or a number of seconds.

@@ -171,6 +171,31 @@ pub struct MachineFacts {
     pub boot_time: Option<FileTime>,
 }
 
+/// The source of entries in the Application log.
+pub const EVENT_SOURCE: &str = "outofports";
+
+/// How bad it is what an entry of the Application log tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// To be known.
+    Information,
+    /// May become bad.
+    Warning,
+    /// Is bad.
+    Error,
+}
+
+/// An entry of the Application log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplicationEntry {
+    /// Event id, from 1 to 1000: of these a registered source has texts.
+    pub id: u16,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What happened.
+    pub text: String,
+}
+
 /// Why a source of facts cannot be had, for people.
 pub type WhyMissing = String;
 
@@ -273,6 +298,20 @@ pub trait System: Send + Sync {
     ///
     /// Why it could not be run.
     fn command(&self, program: &str, arguments: &[&str], limit: Duration) -> Result<CommandOutput, WhyMissing>;
+
+    /// Writes an entry of [`EVENT_SOURCE`] to the Application log.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn write_entry(&self, entry: &ApplicationEntry) -> Result<(), WhyMissing>;
+
+    /// Registers [`EVENT_SOURCE`], so that its entries are shown without a remark that their description is missing.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn register_event_source(&self) -> Result<(), WhyMissing>;
 
     /// Bytes free where a file is to be written; `None` where the system does not tell.
     fn free_bytes(&self, path: &Path) -> Option<u64>;

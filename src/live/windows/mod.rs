@@ -2,6 +2,7 @@
 
 mod control;
 mod etw;
+mod event_log;
 mod handles;
 mod machine;
 mod payload;
@@ -23,14 +24,14 @@ use jiff::Timestamp;
 
 use super::command;
 use super::system::{
-    CommandOutput, Consumer, MachineFacts, ProviderSetup, Refusal, RunningProcess, SessionCounts, SessionSetup, Sink,
-    SocketList, System, WhyMissing,
+    ApplicationEntry, CommandOutput, Consumer, MachineFacts, ProviderSetup, Refusal, RunningProcess, SessionCounts,
+    SessionSetup, Sink, SocketList, System, WhyMissing,
 };
 use crate::side::facts::{DynamicPorts, ListedSocket};
 use crate::time::{FileTime, from_timestamp};
 
 /// `CREATE_NO_WINDOW`: commands run without a window of their own.
-const NO_WINDOW: u32 = 0x0800_0000;
+pub(super) const NO_WINDOW: u32 = 0x0800_0000;
 
 /// This machine.
 #[derive(Debug)]
@@ -130,6 +131,14 @@ impl System for Windows {
         let mut command = Command::new(of_system(program));
         command.args(arguments).creation_flags(NO_WINDOW);
         command::run(command, limit)
+    }
+
+    fn write_entry(&self, entry: &ApplicationEntry) -> Result<(), WhyMissing> {
+        event_log::write(entry)
+    }
+
+    fn register_event_source(&self) -> Result<(), WhyMissing> {
+        event_log::register_source()
     }
 
     fn free_bytes(&self, path: &Path) -> Option<u64> {
