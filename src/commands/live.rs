@@ -15,6 +15,7 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
         until_failures: options.until_failures,
         interval: options.interval,
         record: options.record.as_deref().map(absolute),
+        max_file_mib: options.max_file_mib,
         buffer_mib: options.buffer_mib,
         pool: options.pool,
         poll: !options.no_poll,
@@ -28,8 +29,17 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
     if let Some(remark) = set_zone(&mut captured.report, options.look.tz) {
         tell(&options.common, remark);
     }
-    write_reports(&targets, options.common.color, &options.look, &captured.report)?;
-    Ok(if captured.is_complete { Outcome::Complete } else { Outcome::Incomplete })
+    let write = |targets: &[Target]| write_reports(targets, options.common.color, &options.look, &captured.report);
+    let is_written = match write(&targets) {
+        Err(failure @ Failure::Output { .. }) if !outputs.is_empty() => {
+            // What was captured for hours is worth more than the option.
+            let _ = writeln!(io::stderr(), "outofports: {failure}; the report is printed instead");
+            write(&targets.iter().map(Target::printed).collect::<Vec<_>>())?;
+            false
+        }
+        result => result.map(|()| true)?,
+    };
+    Ok(if captured.is_complete && is_written { Outcome::Complete } else { Outcome::Incomplete })
 }
 
 pub(crate) fn collect(options: &Collect) -> Result<Outcome, Failure> {

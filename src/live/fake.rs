@@ -8,7 +8,7 @@ use std::time::Duration;
 use etl_parser::{Guid, PointerSize, Trace};
 
 use super::system::{
-    CommandOutput, Consumer, MachineFacts, ProviderSetup, RawEvent, Refusal, RunningProcess, SessionCounts,
+    AfdHandles, CommandOutput, Consumer, MachineFacts, ProviderSetup, RawEvent, Refusal, RunningProcess, SessionCounts,
     SessionSetup, SessionStep, Sink, SocketList, System, WhyMissing,
 };
 use crate::side::facts::{DynamicPorts, ListedSocket};
@@ -77,14 +77,18 @@ pub(super) struct Script {
     pub(super) tables: BTreeMap<SocketList, Vec<ListedSocket>>,
     /// Sources that are missing.
     pub(super) missing: Vec<&'static str>,
+    /// The system is about to end the program.
+    pub(super) is_ending: bool,
     pub(super) processes: Vec<RunningProcess>,
     pub(super) handles: Vec<(u32, u64)>,
-    pub(super) afd_handles: Vec<(u32, u64)>,
+    pub(super) afd_handles: AfdHandles,
     pub(super) services: Vec<(u32, String)>,
     pub(super) dynamic_ports: Vec<DynamicPorts>,
     /// What commands print, by the beginning of their line.
     pub(super) commands: BTreeMap<&'static str, &'static str>,
     pub(super) free_bytes: Option<u64>,
+    /// Else 4.
+    pub(super) processors: Option<u32>,
     /// Panics in the middle of the events.
     pub(super) panics_at: Option<u64>,
     /// The session ends by itself after so much time.
@@ -118,6 +122,11 @@ impl Fake {
     /// All calls that change something, in their order.
     pub(super) fn calls(&self) -> Vec<String> {
         self.script().calls.clone()
+    }
+
+    /// Other programs have filled the disk.
+    pub(super) fn fill_disk(&self, free_bytes: u64) {
+        self.script().free_bytes = Some(free_bytes);
     }
 
     /// Sessions that run.
@@ -228,9 +237,12 @@ impl System for Fake {
         script.sessions.insert(setup.name.clone());
         drop(script);
         self.refusal("enable", SessionStep::Enable)?;
+        if setup.providers.iter().any(|provider| !provider.ids.is_empty()) {
+            self.refusal("filter", SessionStep::Enable)?;
+        }
         self.refusal("open", SessionStep::Open)?;
-        if let Some(path) = &setup.record {
-            std::fs::write(path, b"recorded").unwrap();
+        if let Some(recording) = &setup.record {
+            std::fs::write(&recording.path, b"recorded").unwrap();
         }
         let mut script = self.script();
         script.enabled = setup.providers.iter().map(|provider| u128_of(provider.guid)).collect();
@@ -255,7 +267,7 @@ impl System for Fake {
     fn machine(&self) -> MachineFacts {
         MachineFacts {
             os_build: Some(20348),
-            processors: Some(4),
+            processors: Some(self.script().processors.unwrap_or(4)),
             boot_time: Some(FileTime(self.epoch.0 - FileTime::SECOND)),
         }
     }
@@ -290,7 +302,7 @@ impl System for Fake {
         self.gives("handles", |script| script.handles.clone())
     }
 
-    fn afd_handles(&self) -> Result<Vec<(u32, u64)>, WhyMissing> {
+    fn afd_handles(&self) -> Result<AfdHandles, WhyMissing> {
         self.call("afd handles".to_owned());
         self.gives("afd handles", |script| script.afd_handles.clone())
     }
@@ -313,6 +325,10 @@ impl System for Fake {
             std::fs::copy(output, arguments[2]).unwrap();
         }
         Ok(CommandOutput { stdout: output.as_bytes().to_vec(), stderr: Vec::new(), code: Some(0) })
+    }
+
+    fn is_ending(&self) -> bool {
+        self.script().is_ending
     }
 
     fn free_bytes(&self, _path: &Path) -> Option<u64> {
