@@ -317,6 +317,10 @@ pub struct Live {
     #[arg(long, value_name = "FILE.etl")]
     pub record: Option<PathBuf>,
 
+    /// Let that file grow to N MiB at most, without the events that come later (default: the free space less 256 MiB)
+    #[arg(long, value_name = "N", requires = "record", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_file_mib: Option<u32>,
+
     /// Give the session N MiB of buffers; more where events are lost
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub buffer_mib: u32,

@@ -9,8 +9,9 @@ use crate::case::label;
 use crate::cli::{Collect, EventLog, Live, LiveAlerts};
 use crate::live::alerts::Asked;
 use crate::live::alerts::program::Program;
+use crate::live::display::Told;
 use crate::live::session::PanicGuard;
-use crate::live::{self, Told, capture};
+use crate::live::{self, capture};
 
 pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
     let plan = capture::Plan {
@@ -18,6 +19,7 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
         until_failures: options.until_failures,
         interval: options.interval,
         record: options.record.as_deref().map(absolute),
+        max_file_mib: options.max_file_mib,
         buffer_mib: options.buffer_mib,
         pool: options.pool,
         poll: !options.no_poll,
@@ -36,8 +38,18 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
     if let Some(remark) = set_zone(&mut captured.report, options.look.tz) {
         tell(&options.common, remark);
     }
-    write_reports(&targets, options.common.color, &options.look, &captured.report)?;
-    Ok(Outcome::of_report(captured.report.verdict.state, options.fail_on_verdict, captured.is_complete))
+    let write = |targets: &[Target]| write_reports(targets, options.common.color, &options.look, &captured.report);
+    let is_written = match write(&targets) {
+        Err(failure @ Failure::Output { .. }) if !outputs.is_empty() => {
+            // What was captured for hours is worth more than the option.
+            let _ = writeln!(io::stderr(), "outofports: {failure}; the report is printed instead");
+            write(&targets.iter().map(Target::printed).collect::<Vec<_>>())?;
+            false
+        }
+        result => result.map(|()| true)?,
+    };
+    let is_complete = captured.is_complete && is_written;
+    Ok(Outcome::of_report(captured.report.verdict.state, options.fail_on_verdict, is_complete))
 }
 
 /// What those are told who watch machines; what cannot work is refused now.

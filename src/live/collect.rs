@@ -14,7 +14,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::error::LiveError;
-use super::session::{self, Session};
+use super::session::{self, Session, Wanted};
 use super::system::{RawEvent, System};
 use crate::case::COLLECTED;
 
@@ -99,8 +99,7 @@ pub fn collect(
     let folder = plan.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = CollectError::Archive;
     let place = tempfile::Builder::new().prefix(".outofports-").tempdir_in(folder).map_err(failed)?;
-    let mut work =
-        Work { system: system.as_ref(), place: place.path(), files: Vec::new(), log: Vec::new(), failed: Vec::new() };
+    let mut work = Work { system, place: place.path(), files: Vec::new(), log: Vec::new(), failed: Vec::new() };
     work.trace(plan, interrupt, tell).map_err(CollectError::Capture)?;
     tell("packing");
     work.pack(&plan.out, folder).map_err(failed)?;
@@ -108,7 +107,7 @@ pub fn collect(
 }
 
 struct Work<'w> {
-    system: &'w dyn System,
+    system: &'w Arc<dyn System>,
     place: &'w Path,
     /// Files for the archive, in their order.
     files: Vec<String>,
@@ -121,8 +120,14 @@ impl Work<'_> {
     fn trace(&mut self, plan: &Plan, interrupt: &AtomicBool, tell: &mut dyn FnMut(&str)) -> Result<(), LiveError> {
         const TRACE: &str = "server.etl";
         let path = self.place.join(TRACE);
-        let setup = session::setup(plan.buffer_mib, Some(path.clone()));
-        // The file has the events; those that are delivered too are not needed.
+        let wanted = Wanted {
+            buffer_mib: plan.buffer_mib,
+            is_read: false,
+            record: Some(path.clone()),
+            max_file_mib: None,
+            is_circular: false,
+        };
+        let setup = session::setup(self.system.as_ref(), &wanted);
         let mut session = Session::start(self.system, setup, Arc::new(|_: &RawEvent<'_>| {}))?;
         self.log.append(&mut session.notes);
         tell(&format!("tracing for {} s; Ctrl-C ends it earlier", plan.duration.as_secs()));
@@ -142,7 +147,7 @@ impl Work<'_> {
         match session.stop() {
             Ok(Some(counts)) => self
                 .log
-                .push(format!("{TRACE}: {} events and {} buffers lost", counts.events_lost, counts.buffers_lost)),
+                .push(format!("{TRACE}: {} events and {} buffers lost", counts.events_lost, counts.log_buffers_lost)),
             Ok(None) => self.fail(TRACE, "the session was ended from outside, or by the system"),
             Err(refusal) => self.fail(TRACE, &refusal.to_string()),
         }

@@ -5,10 +5,12 @@
 //! operating system does stands behind [`system::System`]. [`alerts`] tell of each moment those who do not look at a screen.
 
 pub mod alerts;
+pub mod asking;
 pub mod capture;
 pub mod collect;
 #[cfg(any(windows, test))]
 mod command;
+pub mod display;
 pub mod error;
 #[cfg(test)]
 mod fake;
@@ -16,6 +18,7 @@ pub mod filling;
 pub mod intake;
 pub mod order;
 pub mod poll;
+pub mod ranges;
 pub mod session;
 pub mod system;
 #[cfg(any(windows, test))]
@@ -27,17 +30,16 @@ pub mod watch;
 #[cfg(windows)]
 pub mod windows;
 
-use std::io::{self, IsTerminal, Write as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use alerts::{Alerts, Said};
+use alerts::Alerts;
 use capture::{Captured, Plan};
+use display::{Display, Told};
 use error::LiveError;
 use session::PanicGuard;
 use system::System;
-use watch::StateNow;
 
 /// The system that this program was built for.
 ///
@@ -51,28 +53,32 @@ pub fn this_system() -> Result<Arc<dyn System>, LiveError> {
     Err(LiveError::NotWindows)
 }
 
-/// Set by Ctrl-C, and by closing the console.
+/// Whether an interrupt is for a capture, which ends by itself then.
+pub fn is_watching() -> bool {
+    #[cfg(windows)]
+    return windows::console::is_watched();
+    #[cfg(not(windows))]
+    false
+}
+
+/// Set by Ctrl-C, and by the end of the console; before that ends the program, the sessions are stopped.
 ///
 /// # Errors
 ///
 /// [`LiveError::NoInterrupt`], where Ctrl-C cannot be watched for: then nothing must be started that it could not end.
 pub fn interrupt() -> Result<Arc<AtomicBool>, LiveError> {
     let interrupt = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&interrupt);
-    ctrlc::set_handler(move || set.store(true, Ordering::Relaxed))
-        .map_err(|error| LiveError::NoInterrupt(error.to_string()))?;
+    #[cfg(windows)]
+    if !windows::console::watch(&interrupt) {
+        return Err(LiveError::NoInterrupt("the console takes no handler".to_owned()));
+    }
+    #[cfg(not(windows))]
+    {
+        let set = Arc::clone(&interrupt);
+        ctrlc::set_handler(move || set.store(true, std::sync::atomic::Ordering::Relaxed))
+            .map_err(|error| LiveError::NoInterrupt(error.to_string()))?;
+    }
     Ok(interrupt)
-}
-
-/// How much is said while a capture runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// Each moment on standard output, news on standard error.
-    Moments,
-    /// News on standard error.
-    News,
-    /// What could not be done.
-    Troubles,
 }
 
 /// Runs a capture on this machine, and tells of it while it runs.
@@ -84,35 +90,18 @@ pub fn run(plan: &Plan, asked: alerts::Asked, told: Told) -> Result<Captured, Li
     let system = this_system()?;
     let interrupt = interrupt()?;
     let _guard = PanicGuard::new(&system);
-    let mut screen = view::Screen::new();
-    let is_silent = told != Told::Moments;
-    let is_terminal = io::stdout().is_terminal();
-    let tell = |said: Vec<Said>, screen: &mut view::Screen| {
-        for said in said {
-            let line = match said {
-                Said::News(_) if told == Told::Troubles => continue,
-                Said::News(line) | Said::Trouble(line) => format!("outofports: {line}"),
-            };
-            // Beside a table that is drawn over, lines have their place above it.
-            let _ = if is_terminal && !is_silent { screen.tell(&line) } else { writeln!(io::stderr(), "{line}") };
-        }
-    };
     let (mut alerts, said) = Alerts::start(&system, asked);
-    tell(said, &mut screen);
-    let mut view = |moment: &StateNow| {
-        tell(alerts.take(moment), &mut screen);
-        let shown = match (is_silent, is_terminal) {
-            (true, _) => Ok(()),
-            (false, true) => screen.draw(moment),
-            (false, false) => view::write_line(moment, &mut io::stdout().lock()),
-        };
-        if shown.is_err() {
-            // Nobody reads any more: the capture ends as by Ctrl-C.
-            interrupt.store(true, Ordering::Relaxed);
-        }
-    };
-    let captured = capture::capture(&system, plan, &interrupt, &mut view)?;
-    tell(alerts.end(), &mut screen);
+    let mut display = Display::new(told, &interrupt);
+    display.tell(said);
+    let captured = capture::capture(&system, plan, &interrupt, &mut |moment| {
+        display.tell(alerts.take(moment));
+        display.show(moment);
+    })?;
+    // A window that closes shows nothing any more.
+    if !system.is_ending() {
+        display.tell(alerts.end());
+        display.finish();
+    }
     Ok(captured)
 }
 

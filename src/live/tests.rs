@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::capture::{Captured, Plan, capture};
 use super::error::LiveError;
 use super::fake::{Fake, Script, events_of};
-use super::system::{RunningProcess, SessionCounts, SocketList, System};
+use super::session::{self, Wanted};
+use super::system::{AfdHandles, RunningProcess, SessionCounts, SocketList, System};
 use super::watch::StateNow;
 use super::{collect, parse_duration, view};
 use crate::net::{Family, Protocol, SocketAddress};
@@ -26,6 +27,7 @@ fn plan(poll: bool) -> Plan {
         until_failures: None,
         interval: Duration::from_secs(2),
         record: None,
+        max_file_mib: None,
         buffer_mib: 64,
         pool: None,
         poll,
@@ -146,7 +148,8 @@ fn enough_failures_or_an_interrupt_end_it() {
 
 #[test]
 fn lost_events_lower_the_confidence_and_are_told() {
-    let counts = SessionCounts { events_lost: 7, buffers_lost: 1, buffers_written: 900, log_mode: 0x100 };
+    let counts =
+        SessionCounts { events_lost: 7, real_time_buffers_lost: 1, buffers_written: 900, ..SessionCounts::default() };
     let (captured, moments) = run(&Fake::new(Script { counts, ..scenario("modern-64") }), &plan(false));
     let report = serde_json::to_value(&captured.unwrap().report).unwrap();
     assert_eq!(report["verdict"]["confidence"], "medium");
@@ -195,13 +198,68 @@ fn each_refusal_has_its_message_and_leaves_no_session() {
 
 #[test]
 fn what_fails_after_the_start_stops_the_session() {
-    for what in ["enable", "open"] {
+    // Enabling is tried again without a filter of event ids.
+    for (what, tries) in [("enable", 2), ("open", 1)] {
         let (_, calls, sessions) = refused(Script { refuse: BTreeMap::from([(what, 31)]), ..Script::default() });
-        assert_eq!(calls, ["start outofports-live", "stop outofports-live"], "{what}");
+        assert_eq!(calls, ["start outofports-live", "stop outofports-live"].repeat(tries), "{what}");
         assert!(sessions.is_empty());
     }
     let (_, calls, _) = refused(Script { refuse: BTreeMap::from([("start", 183)]), ..Script::default() });
     assert_eq!(calls, ["start outofports-live"], "a session that is not ours is let alone");
+}
+
+#[test]
+fn a_system_without_filters_delivers_all_and_that_is_told() {
+    let fake = Fake::new(Script { refuse: BTreeMap::from([("filter", 87)]), ..scenario("modern-64") });
+    let report = report(&fake, &plan(false));
+    assert_eq!(report["failures"]["binds"], 74);
+    assert!(report["coverage"]["notes"].to_string().contains("does not filter by event id"));
+    assert_eq!(fake.calls()[..3], ["start outofports-live", "stop outofports-live", "start outofports-live"]);
+}
+
+#[test]
+fn a_program_that_is_being_ended_reports_at_once() {
+    let fake = Fake::new(Script { is_ending: true, ..leaking() });
+    let system: Arc<dyn System> = Arc::clone(&fake) as Arc<dyn System>;
+    let interrupt = AtomicBool::new(true);
+    let captured = capture(&system, &plan(true), &interrupt, &mut |_| {}).unwrap();
+    let report = serde_json::to_value(&captured.report).unwrap();
+    assert!(report["coverage"]["notes"].to_string().contains("Windows ended the program"));
+    let asked_at_the_end = fake.calls().into_iter().filter(|call| call.starts_with("wevtutil")).count();
+    assert_eq!((asked_at_the_end, fake.sessions().len()), (0, 0));
+}
+
+#[test]
+fn a_disk_that_others_fill_ends_the_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::new(Script { free_bytes: Some(1 << 40), ..scenario("modern-64") });
+    let system: Arc<dyn System> = Arc::clone(&fake) as Arc<dyn System>;
+    let record = Some(folder.path().join("server.etl"));
+    let plan = Plan { duration: None, record, ..plan(false) };
+    let captured = capture(&system, &plan, &AtomicBool::new(false), &mut |_| fake.fill_disk(90 << 20)).unwrap();
+    assert!(!captured.is_complete);
+    let report = serde_json::to_value(&captured.report).unwrap();
+    assert!(report["coverage"]["notes"].to_string().contains("disk of the recording is full (90 MiB free)"));
+    assert_eq!((&report["failures"]["binds"], fake.sessions().len()), (&json!(74), 0));
+}
+
+#[test]
+fn buffers_and_files_are_as_large_as_the_machine_needs() {
+    let setup = |processors, is_read, record: bool, max_file_mib| {
+        let free_bytes = Some(10 << 30);
+        let fake = Fake::new(Script { processors: Some(processors), free_bytes, ..Script::default() });
+        let record = record.then(|| PathBuf::from("server.etl"));
+        let wanted = Wanted { buffer_mib: 64, is_read, record, max_file_mib, is_circular: false };
+        let setup = session::setup(fake.as_ref(), &wanted);
+        let max_mib = setup.record.as_ref().map(|recording| recording.max_mib);
+        assert_eq!(setup.buffer_kib, 64);
+        (setup.buffers, setup.flush.as_secs(), max_mib)
+    };
+    assert_eq!(setup(2, true, false, None), ((256, 1024), 1, None));
+    assert_eq!(setup(16, true, true, None), ((256, 1024), 1, Some(9984)));
+    assert_eq!(setup(96, true, true, Some(500)), ((256, 1024), 6, Some(500)));
+    assert_eq!(setup(96, false, true, Some(99_999)), ((256, 1024), 60, Some(9984)));
+    assert_eq!(setup(768, true, true, None), ((1536, 3072), 6, Some(9984)));
 }
 
 #[test]
@@ -269,7 +327,7 @@ fn leaking() -> Script {
         ]),
         processes: vec![process(4312, r"C:\apps\ledgersync.exe"), process(1156, r"C:\Windows\System32\svchost.exe")],
         handles: vec![(4312, 11_000), (1156, 3_500), (4, 90_000)],
-        afd_handles: vec![(4312, 930)],
+        afd_handles: AfdHandles { counts: vec![(4312, 930)], estimated: Vec::new() },
         services: vec![(1156, "Dnscache".to_owned()), (1156, "BFE".to_owned())],
         dynamic_ports: vec![range(Protocol::Tcp), range(Protocol::Udp)],
         commands: BTreeMap::from([

@@ -225,7 +225,7 @@ impl Watch {
             holders,
             events: now.events,
             events_lost: now.counts.events_lost,
-            buffers_lost: now.counts.buffers_lost,
+            buffers_lost: now.counts.real_time_buffers_lost,
             listed: now.poller.listed_at(),
         }
     }

@@ -231,6 +231,7 @@ fn watched(fake: &Arc<Fake>, asked: Asked) -> (Captured, Vec<Said>) {
         until_failures: None,
         interval: Duration::from_secs(2),
         record: None,
+        max_file_mib: None,
         buffer_mib: 64,
         pool: None,
         poll: true,

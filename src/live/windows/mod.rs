@@ -1,13 +1,17 @@
 //! Windows itself. What is unsafe is in the small modules below, each with its reasons; no decision is made here.
 
+pub mod console;
 mod control;
 mod etw;
 mod event_log;
 mod handles;
+mod information;
 mod machine;
 mod payload;
+mod privilege;
 mod processes;
 mod ranges;
+mod recording;
 mod services;
 mod sockets;
 mod text;
@@ -24,8 +28,8 @@ use jiff::Timestamp;
 
 use super::command;
 use super::system::{
-    ApplicationEntry, CommandOutput, Consumer, MachineFacts, ProviderSetup, Refusal, RunningProcess, SessionCounts,
-    SessionSetup, Sink, SocketList, System, WhyMissing,
+    AfdHandles, ApplicationEntry, CommandOutput, Consumer, MachineFacts, ProviderSetup, Refusal, RunningProcess,
+    SessionCounts, SessionSetup, Sink, SocketList, System, WhyMissing,
 };
 use crate::side::facts::{DynamicPorts, ListedSocket};
 use crate::time::{FileTime, from_timestamp};
@@ -68,11 +72,16 @@ impl System for Windows {
     }
 
     fn stop(&self, name: &str) -> Result<Option<SessionCounts>, Refusal> {
-        control::stop(name)
+        let stopped = control::stop(name)?;
+        Ok(stopped.or(console::end(name)))
     }
 
     fn start(&self, setup: &SessionSetup, sink: Sink) -> Result<Box<dyn Consumer>, Refusal> {
-        etw::start(setup, sink)
+        console::begin(&setup.name);
+        match (&setup.record, setup.is_read) {
+            (Some(file), false) => recording::start(setup, file),
+            _ => etw::start(setup, sink),
+        }
     }
 
     fn ask_for_rundown(&self, name: &str, provider: &ProviderSetup) -> Result<(), Refusal> {
@@ -115,7 +124,7 @@ impl System for Windows {
         processes::handle_counts()
     }
 
-    fn afd_handles(&self) -> Result<Vec<(u32, u64)>, WhyMissing> {
+    fn afd_handles(&self) -> Result<AfdHandles, WhyMissing> {
         handles::afd_handles()
     }
 
@@ -130,7 +139,12 @@ impl System for Windows {
     fn command(&self, program: &str, arguments: &[&str], limit: Duration) -> Result<CommandOutput, WhyMissing> {
         let mut command = Command::new(of_system(program));
         command.args(arguments).creation_flags(NO_WINDOW);
-        command::run(command, limit)
+        let events = console::events();
+        command::run(command, limit, &|| console::is_ending() || console::events() != events)
+    }
+
+    fn is_ending(&self) -> bool {
+        console::is_ending()
     }
 
     fn write_entry(&self, entry: &ApplicationEntry) -> Result<(), WhyMissing> {
