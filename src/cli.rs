@@ -410,9 +410,22 @@ pub struct Collect {
     #[arg(long, value_name = "FILE.zip")]
     pub out: PathBuf,
 
-    /// Trace for TIME
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "60s")]
-    pub duration: Duration,
+    /// Trace for TIME: 90s, 10m, 2h (default: 60s, or as long as it takes with --until-failure)
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+
+    /// Trace for N minutes
+    #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u32).range(1..=525_600))]
+    pub minutes: Option<u32>,
+
+    /// Trace until the first bind or connect fails because no local port was free, and TIME longer; the file keeps the newest
+    /// events
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, num_args = 0..=1, require_equals = true, default_missing_value = "10s")]
+    pub until_failure: Option<Duration>,
+
+    /// Let the trace grow to N MiB at most, and to half of the free room
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_file_mib: u32,
 
     /// Give the session N MiB of buffers
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -424,11 +437,15 @@ pub struct Collect {
 }
 
 const COLLECT_HELP: &str = "\
-Runs a trace session, netstat -anobq, tasklist /svc, netsh ... show dynamicport and excludedportrange, and wevtutil epl System.
-None of this changes the server.
+Runs a trace session; while it runs netstat -anoq and tasklist /svc, after it netsh ... show dynamicport and excludedportrange,
+and wevtutil epl System. None of this changes the server. collected.json in the archive says what was asked, when, and what failed.
+
+Exit codes: 0 all was collected, 1 some of it could not be had, 2 no archive
 
 Examples:
   outofports collect --out case.zip
+  outofports collect --out case.zip --minutes 10
+  outofports collect --out case.zip --until-failure=30s --max-file-mib 512
   outofports analyze case.zip";
 
 /// What is replaced before anything is written.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::writing::{Target, check_writable, set_zone, tell, write_reports};
 use super::{Failure, Outcome};
@@ -77,8 +78,14 @@ pub(crate) fn collect(options: &Collect) -> Result<Outcome, Failure> {
     let system = live::this_system().map_err(Failure::Live)?;
     let interrupt = live::interrupt().map_err(Failure::Live)?;
     let _guard = PanicGuard::new(&system);
-    let plan =
-        live::collect::Plan { out: absolute(&options.out), duration: options.duration, buffer_mib: options.buffer_mib };
+    let minutes = options.minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60));
+    let plan = live::collect::Plan {
+        out: absolute(&options.out),
+        duration: minutes.or(options.duration),
+        until_failure: options.until_failure,
+        max_file_mib: options.max_file_mib,
+        buffer_mib: options.buffer_mib,
+    };
     let mut tell = |line: &str| {
         if !options.quiet {
             let _ = writeln!(io::stderr(), "outofports: {line}");

@@ -14,6 +14,9 @@ use crate::providers::{afd, process, tcpip};
 /// Its name. One for all runs, so that a session that a killed run left behind is found and ended by the next.
 pub const SESSION_NAME: &str = "outofports-live";
 
+/// The second session of a collection that waits for the first failure.
+pub const FIRST_FAILURE_SESSION: &str = "outofports-first-failure";
+
 /// Longest path of a recorded file, in characters; a longer one is cut by what starts the session.
 const MAX_PATH_CHARACTERS: usize = 200;
 
@@ -338,7 +341,9 @@ impl PanicGuard {
         let system = Arc::clone(system);
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            let _ = system.stop(SESSION_NAME);
+            for name in [SESSION_NAME, FIRST_FAILURE_SESSION] {
+                let _ = system.stop(name);
+            }
             before(panic);
         }));
         Self

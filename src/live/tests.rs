@@ -14,7 +14,7 @@ use super::fake::{Fake, Script, events_of};
 use super::session::{self, Wanted};
 use super::system::{AfdHandles, RunningProcess, SessionCounts, SocketList, System};
 use super::watch::StateNow;
-use super::{collect, parse_duration, view};
+use super::{parse_duration, view};
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::providers::{afd, process};
 use crate::side::facts::{DynamicPorts, ListedSocket, TcpState};
@@ -452,49 +452,6 @@ fn a_recording_is_checked_before_and_watched() {
     };
     assert!(full(112).to_string().contains("record to another disk"));
     assert!(full(32).to_string().contains("another program has it open"));
-}
-
-#[test]
-fn a_case_is_collected_and_can_be_analyzed() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("case.zip");
-    let commands = BTreeMap::from([
-        (
-            "netstat -anob",
-            "  TCP    10.0.0.7:50000    10.0.0.1:443    ESTABLISHED     4312\n  TCP    10.0.0.7:50001    0.0.0.0:0    BOUND     4312\n [ledgersync.exe]\n",
-        ),
-        (
-            "tasklist",
-            "\nImage Name                     PID Services\n========================= ======== =====\nledgersync.exe                4312 N/A\n",
-        ),
-        (
-            "netsh int ipv4 show dynamicport tcp",
-            "\nProtocol tcp Dynamic Port Range\n---------------------------------\nStart Port      : 50000\nNumber of Ports : 1000\n\n",
-        ),
-        ("wevtutil", concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/side/system.evtx")),
-    ]);
-    let fake = Fake::new(Script { commands, ..Script::default() });
-    let system: Arc<dyn System> = Arc::clone(&fake) as Arc<dyn System>;
-    let plan = collect::Plan { out: out.clone(), duration: SECOND, buffer_mib: 8 };
-    let mut told = Vec::new();
-    let collect = |plan: &collect::Plan, told: &mut Vec<String>| {
-        collect::collect(&system, plan, &AtomicBool::new(false), &mut |line| told.push(line.to_owned()))
-    };
-    let failed = collect(&plan, &mut told).unwrap();
-    assert_eq!(failed.len(), 7, "seven listings of netsh: {failed:?}");
-    assert!(told[0].contains("tracing for 1 s"));
-    assert!(fake.sessions().is_empty());
-    let case = crate::Case::from_paths([&out]).unwrap();
-    let case = crate::case::Contents::open(&case, &crate::NoProgress).unwrap();
-    let kinds: Vec<&str> = case.side_inputs.iter().filter(|input| input.used).map(|input| input.kind).collect();
-    assert_eq!(kinds, ["evtx", "dynamic_port", "netstat", "tasklist"], "{:?}", case.side_inputs);
-    let unusable: Vec<String> = case.unusable.iter().map(ToString::to_string).collect();
-    assert!(unusable.len() == 1 && unusable[0].contains("server.etl: is not an ETW trace"), "{unusable:?}");
-    assert!(case.notes.is_empty(), "{:?}", case.notes);
-    let again = collect(&plan, &mut told).unwrap_err().to_string();
-    assert!(again.contains("exists"), "{again}");
-    let left: Vec<PathBuf> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(left, [out], "nothing else is left");
 }
 
 #[test]

@@ -24,6 +24,7 @@
 // Nobody links against it: the names are those of the libraries that it stands for.
 #![allow(missing_docs)]
 
+mod application_log;
 mod events;
 mod forward;
 mod session;

@@ -7,7 +7,7 @@ mod imports;
 mod text;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -51,12 +51,28 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         shift: i64,
     },
+    /// Writes its arguments, and what of its environment begins with OUTOFPORTS_, to a file
+    Told {
+        /// The file
+        out: PathBuf,
+        /// Arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn write_told(out: &Path, arguments: &[String]) -> std::io::Result<()> {
+    let mut lines: Vec<String> = arguments.iter().map(|argument| format!("argument={argument}")).collect();
+    let variables = std::env::vars().filter(|(name, _)| name.starts_with("OUTOFPORTS_"));
+    lines.extend(variables.map(|(name, value)| format!("{name}={value}")));
+    std::fs::write(out, lines.join("\n") + "\n")
 }
 
 fn main() -> ExitCode {
     let result: Result<bool, Box<dyn Error>> = match Cli::parse().command {
         Command::Text { trace, out, stretch } => text::write(&trace, &out, stretch).map(|()| true),
         Command::Rename { program, out, names } => imports::rename(&program, &out, &names).map(|()| true),
+        Command::Told { out, arguments } => write_told(&out, &arguments).map(|()| true).map_err(Into::into),
         Command::Compare { live, offline, shift } => compare::reports(&live, &offline, shift),
     };
     match result {
