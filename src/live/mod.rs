@@ -96,13 +96,13 @@ pub fn run(plan: &Plan, asked: alerts::Asked, told: Told) -> Result<Captured, Li
     let captured = capture::capture(&system, plan, &interrupt, &mut |moment| {
         display.tell(alerts.take(moment));
         display.show(moment);
-    })?;
+    });
     // A window that closes shows nothing any more.
     if !system.is_ending() {
         display.tell(alerts.end());
         display.finish();
     }
-    Ok(captured)
+    captured
 }
 
 /// Reads `90s`, `10m`, `2h` or a number of seconds.
