@@ -19,6 +19,7 @@ use crate::machine::ranges::PoolRange;
 use crate::net::{Family, Protocol};
 use crate::side::facts::SocketListing;
 use crate::time::FileTime;
+use crate::words::grouped;
 
 /// Victims and holders that are told each time.
 const TOP: usize = 10;
@@ -99,6 +100,21 @@ impl PoolNow {
     /// Ports that it can give out, those in use among them.
     pub fn usable(&self) -> u32 {
         self.count.saturating_sub(self.set_aside)
+    }
+
+    /// Whether its protocol and family are known; else nothing tells its range, and no listing speaks of it.
+    pub fn is_known(&self) -> bool {
+        self.protocol.is_some() && self.family.is_some()
+    }
+
+    /// `16,300 of 16,384 ports in use, 99 %`, or less where less is known.
+    pub fn in_use(&self) -> String {
+        let used = grouped(self.used().into());
+        if !self.is_known() {
+            return format!("{used} ports seen in use");
+        }
+        let how = if self.listed.is_some() { "in use" } else { "seen in use" };
+        format!("{used} of {} ports {how}, {:.0} %", grouped(self.usable().into()), self.share * 100.0)
     }
 
     /// What tells it from other pools.
@@ -258,8 +274,9 @@ impl Watch {
         let range: PoolRange = ports.ranges.of(key);
         let Some(pool) = ports.get(key) else { return };
         let held = pool.held();
-        // The machine lists its own compartment.
-        let listing = now.poller.sockets().filter(|_| key.compartment.is_own());
+        // The machine lists its own compartment, and what it lists has a protocol and a family.
+        let is_listed = key.compartment.is_own() && key.protocol.is_some() && key.family.is_some();
+        let listing = now.poller.sockets().filter(|_| is_listed);
         let usage = listing.map(|listing| usage(listing, key, range, false));
         let listed = usage.as_ref().map(|usage| usage.occupied());
         let used = held.max(listed.unwrap_or(0));

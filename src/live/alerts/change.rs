@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::system::{ApplicationEntry, Severity};
 use super::super::watch::{HolderNow, OutageNow, PoolId, PoolNow, StateNow, VictimNow};
 use crate::time::ShownTime as _;
-use crate::words::{counted, grouped, shown};
+use crate::words::{counted, shown};
 
 /// A pool that has reached the threshold has left it when it is so many percent of itself below.
 const SLACK_PERCENT: u8 = 5;
@@ -62,9 +62,9 @@ impl Change {
                     let (rate, full_at) = (forecast.per_minute, forecast.full_at.to_date_and_time());
                     format!("; at {rate} more each minute it is full at {full_at} UTC")
                 });
-                format!("{pool}: {} (threshold {percent} %){forecast}{}", self.in_use(), self.most())
+                format!("{pool}: {} (threshold {percent} %){forecast}{}", self.pool.in_use(), self.most())
             }
-            Happened::Left(percent) => format!("{pool}: below the threshold of {percent} %: {}", self.in_use()),
+            Happened::Left(percent) => format!("{pool}: below the threshold of {percent} %: {}", self.pool.in_use()),
         }
     }
 
@@ -72,14 +72,11 @@ impl Change {
         let failures = counted(outage.failures, "failure");
         let since = outage.first.to_date_and_time();
         let lost = if self.is_lossy { "; events were lost: counts are a lower bound" } else { "" };
-        format!("{failures} with STATUS_TOO_MANY_ADDRESSES since {since} UTC; {}{}{lost}", self.in_use(), self.most())
-    }
-
-    fn in_use(&self) -> String {
-        let (used, usable) = (grouped(self.pool.used().into()), grouped(self.pool.usable().into()));
-        let percent = self.pool.share * 100.0;
-        let how = if self.pool.listed.is_some() { "in use" } else { "seen in use" };
-        format!("{used} of {usable} ports {how}, {percent:.0} %")
+        format!(
+            "{failures} with STATUS_TOO_MANY_ADDRESSES since {since} UTC; {}{}{lost}",
+            self.pool.in_use(),
+            self.most()
+        )
     }
 
     fn most(&self) -> String {
@@ -108,7 +105,6 @@ impl Change {
             ("OUTOFPORTS_STATE", "exhausted".to_owned()),
             ("OUTOFPORTS_MESSAGE", self.sentence()),
             ("OUTOFPORTS_POOL", pool.name()),
-            ("OUTOFPORTS_POOL_PORTS", pool.usable().to_string()),
             ("OUTOFPORTS_USED_PORTS", pool.used().to_string()),
             ("OUTOFPORTS_FIRST_FAILURE", time(outage.first)),
             ("OUTOFPORTS_LAST_FAILURE", time(outage.last)),
@@ -116,6 +112,7 @@ impl Change {
             ("OUTOFPORTS_EVENTS_LOST", u8::from(self.is_lossy).to_string()),
         ];
         let mut known = |name, value: Option<String>| all.extend(value.map(|value| (name, value)));
+        known("OUTOFPORTS_POOL_PORTS", pool.is_known().then(|| pool.usable().to_string()));
         known("OUTOFPORTS_FREE_PORTS", pool.free.map(|free| free.to_string()));
         let holder = self.holder.as_ref();
         known("OUTOFPORTS_HOLDER", holder.and_then(|holder| holder.image.as_deref()).map(shown));
@@ -169,7 +166,7 @@ impl Changes {
             if let Some(percent) = self.threshold {
                 let reaches = |percent: u8| {
                     let (used, usable) = (u64::from(pool.used()), u64::from(pool.usable()));
-                    usable > 0 && used * 100 >= usable * u64::from(percent)
+                    pool.is_known() && usable > 0 && used * 100 >= usable * u64::from(percent)
                 };
                 if !known.is_over_threshold && reaches(percent) {
                     known.is_over_threshold = true;

@@ -23,7 +23,7 @@ use super::system::System;
 use super::view;
 use super::watch::StateNow;
 use crate::time::{ShownTime as _, duration_text};
-use crate::words::{counted, grouped};
+use crate::words::counted;
 
 /// What is asked for.
 #[derive(Debug, Default)]
@@ -121,11 +121,7 @@ impl Heartbeat {
         }
         self.next = elapsed.saturating_add(self.every);
         let failures = counted(moment.bind_failures.saturating_add(moment.connect_failures), "failure");
-        let pools = moment.pools.iter().map(|pool| {
-            let how = if pool.listed.is_some() { "in use" } else { "seen in use" };
-            let (used, usable) = (grouped(pool.used().into()), grouped(pool.usable().into()));
-            format!("; {}: {used} of {usable} ports {how}", pool.name())
-        });
+        let pools = moment.pools.iter().map(|pool| format!("; {}: {}", pool.name(), pool.in_use()));
         Some(format!(
             "{} UTC: capturing for {}: {failures}{}; {}",
             moment.time.to_date_and_time(),

@@ -137,12 +137,13 @@ fn pools(moment: &StateNow) -> Vec<Metric> {
         Metric::new(name, "counter", help).of_pools(moment, value)
     };
     let number = |ports: u32| Some(f64::from(ports));
+    let of_range = |pool: &PoolNow, ports: u32| pool.is_known().then(|| f64::from(ports));
     vec![
-        gauge("outofports_pool_ports", "Ports of the dynamic range.", &|pool| number(pool.count)),
+        gauge("outofports_pool_ports", "Ports of the dynamic range.", &|pool| of_range(pool, pool.count)),
         gauge(
             "outofports_pool_excluded_ports",
             "Ports of the range that are excluded and that no socket uses.",
-            &|pool| number(pool.set_aside),
+            &|pool| of_range(pool, pool.set_aside),
         ),
         gauge(
             "outofports_pool_used_ports",

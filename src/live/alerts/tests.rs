@@ -108,6 +108,8 @@ fn the_threshold_is_told_when_it_is_crossed_and_not_when_it_trembles() {
     assert_eq!([next(790), next(810), next(750)], [[], [], []]);
     assert_eq!(next(749), [Happened::Left(80)]);
     assert_eq!(next(1000), [Happened::Reached(80)]);
+    // Of a pool that is not known nobody knows the size.
+    assert_eq!(happened(&mut changes, PoolNow { protocol: None, ..pool(1000) }), []);
     // Excluded ports can't be given out.
     let mut changes = Changes::new(Some(100));
     assert_eq!(happened(&mut changes, PoolNow { set_aside: 500, ..pool(500) }), [Happened::Reached(100)]);
@@ -151,7 +153,7 @@ fn a_heartbeat_comes_when_it_is_due() {
     let line = heartbeat.line(&moment(64, vec![pool(1)])).unwrap();
     assert_eq!(
         line,
-        "2025-08-18 14:14:24 UTC: capturing for 1 min 4 s: 0 failures; TCP over IPv4: 1 of 1,000 ports in use; 9 events, none lost"
+        "2025-08-18 14:14:24 UTC: capturing for 1 min 4 s: 0 failures; TCP over IPv4: 1 of 1,000 ports in use, 0 %; 9 events, none lost"
     );
     assert_eq!(heartbeat.line(&moment(120, vec![])), None);
     assert!(heartbeat.line(&moment(124, vec![])).is_some());
