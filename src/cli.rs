@@ -379,7 +379,7 @@ pub struct Collect {
 }
 
 const COLLECT_HELP: &str = "\
-Runs a trace session, netstat -anobq, tasklist /svc, netsh ... show dynamicport and excludedportrange, and wevtutil epl System.
+Runs a trace session, netstat -anoq and -anobq, tasklist /svc, netsh ... show dynamicport and excludedportrange, and wevtutil epl System.
 None of this changes the server.
 
 Examples:

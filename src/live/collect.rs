@@ -15,10 +15,11 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::error::LiveError;
 use super::session::{self, Session, Wanted};
-use super::system::{RawEvent, System};
+use super::system::{CommandOutput, RawEvent, System};
 use crate::case::COLLECTED;
+use crate::side::{decode_text, netstat};
 
-/// `netstat -b` looks into every process that has a socket: minutes on a busy server.
+/// `netstat -b` looks into every process that has a socket: minutes on a busy server. Ctrl-C ends each command.
 const COMMAND_LIMIT: Duration = Duration::from_secs(300);
 
 /// A recording ends when less room than this is left: the archive needs some too.
@@ -62,15 +63,26 @@ struct Listing {
     arguments: &'static [&'static str],
     /// Where these are not known: older systems.
     otherwise: Option<&'static [&'static str]>,
+    /// It must list sockets: a text about the usage ends with 0 too.
+    of_sockets: bool,
+    /// The archive is whole without it.
+    is_optional: bool,
 }
 
 const fn listing(file: &'static str, program: &'static str, arguments: &'static [&'static str]) -> Listing {
-    Listing { file, program, arguments, otherwise: None }
+    Listing { file, program, arguments, otherwise: None, of_sockets: false, is_optional: false }
+}
+
+impl Listing {
+    fn is_listed_in(&self, output: &CommandOutput) -> bool {
+        let has_rows = || netstat::parse(&decode_text(&output.stdout).text).is_some();
+        output.code == Some(0) && !output.stdout.is_empty() && (!self.of_sockets || has_rows())
+    }
 }
 
 /// What is run, the most perishable first.
-const LISTINGS: [Listing; 10] = [
-    Listing { otherwise: Some(&["-anob"]), ..listing("netstat.txt", "netstat", &["-anobq"]) },
+const LISTINGS: [Listing; 11] = [
+    Listing { otherwise: Some(&["-ano"]), of_sockets: true, ..listing("netstat.txt", "netstat", &["-anoq"]) },
     listing("tasklist.txt", "tasklist", &["/svc"]),
     listing("dynamicport-ipv4-tcp.txt", "netsh", &["int", "ipv4", "show", "dynamicport", "tcp"]),
     listing("dynamicport-ipv4-udp.txt", "netsh", &["int", "ipv4", "show", "dynamicport", "udp"]),
@@ -80,6 +92,13 @@ const LISTINGS: [Listing; 10] = [
     listing("excludedport-ipv4-udp.txt", "netsh", &["int", "ipv4", "show", "excludedportrange", "protocol=udp"]),
     listing("excludedport-ipv6-tcp.txt", "netsh", &["int", "ipv6", "show", "excludedportrange", "protocol=tcp"]),
     listing("excludedport-ipv6-udp.txt", "netsh", &["int", "ipv6", "show", "excludedportrange", "protocol=udp"]),
+    // Names programs and services, and may take minutes.
+    Listing {
+        otherwise: Some(&["-anob"]),
+        of_sockets: true,
+        is_optional: true,
+        ..listing("netstat-b.txt", "netstat", &["-anobq"])
+    },
 ];
 
 /// Collects into the plan's archive, and tells each step; gives the steps that failed.
@@ -173,7 +192,7 @@ impl Work<'_> {
         for arguments in ways.into_iter().flatten() {
             let command = format!("{} {}", listing.program, arguments.join(" "));
             match self.system.command(listing.program, arguments, COMMAND_LIMIT) {
-                Ok(output) if output.code == Some(0) && !output.stdout.is_empty() => {
+                Ok(output) if listing.is_listed_in(&output) => {
                     match std::fs::write(self.place.join(listing.file), &output.stdout) {
                         Ok(()) => {
                             self.log.push(format!("{}: {command}", listing.file));
@@ -190,7 +209,11 @@ impl Work<'_> {
                 Err(error) => why = format!("{command}: {error}"),
             }
         }
-        self.fail(listing.file, &why);
+        if listing.is_optional {
+            self.log.push(format!("{}: {why}", listing.file));
+        } else {
+            self.fail(listing.file, &why);
+        }
     }
 
     fn event_log(&mut self, tell: &mut dyn FnMut(&str)) {

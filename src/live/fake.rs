@@ -319,7 +319,7 @@ impl System for Fake {
         let line = format!("{program} {}", arguments.join(" "));
         self.call(line.clone());
         let script = self.script();
-        let found = script.commands.iter().find(|(start, _)| line.starts_with(**start));
+        let found = script.commands.iter().rev().find(|(start, _)| line.starts_with(**start));
         let (_, output) = found.ok_or_else(|| format!("{program} is not there"))?;
         if program == "wevtutil" {
             std::fs::copy(output, arguments[2]).unwrap();

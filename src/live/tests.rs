@@ -460,7 +460,7 @@ fn a_case_is_collected_and_can_be_analyzed() {
     let out = folder.path().join("case.zip");
     let commands = BTreeMap::from([
         (
-            "netstat -anob",
+            "netstat -ano",
             "  TCP    10.0.0.7:50000    10.0.0.1:443    ESTABLISHED     4312\n  TCP    10.0.0.7:50001    0.0.0.0:0    BOUND     4312\n [ledgersync.exe]\n",
         ),
         (
@@ -470,6 +470,15 @@ fn a_case_is_collected_and_can_be_analyzed() {
         (
             "netsh int ipv4 show dynamicport tcp",
             "\nProtocol tcp Dynamic Port Range\n---------------------------------\nStart Port      : 50000\nNumber of Ports : 1000\n\n",
+        ),
+        // What older systems say about an option that they do not know, with exit code 0.
+        (
+            "netstat -anoq",
+            "\nDisplays protocol statistics and current TCP/IP network connections.\n\nNETSTAT [-a] [-b]\n",
+        ),
+        (
+            "netstat -anob",
+            "\nDisplays protocol statistics and current TCP/IP network connections.\n\nNETSTAT [-a] [-b]\n",
         ),
         ("wevtutil", concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/side/system.evtx")),
     ]);
