@@ -438,7 +438,7 @@ pub struct Collect {
 
 const COLLECT_HELP: &str = "\
 Runs a trace session; while it runs netstat -anoq and tasklist /svc, after it netsh ... show dynamicport and excludedportrange,
-and wevtutil epl System. None of this changes the server. collected.json in the archive says what was asked, when, and what failed.
+wevtutil epl System, and netstat -anobq, which may take minutes: Ctrl-C leaves it out. None of this changes the server. collected.json in the archive says what was asked, when, and what failed.
 
 Exit codes: 0 all was collected, 1 some of it could not be had, 2 no archive
 

@@ -19,7 +19,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use self::first_failure::FirstFailure;
-use self::listings::{AT_ONCE, LATER, Listing};
+use self::listings::{AT_ONCE, LATER, Listing, OPTIONAL};
 use super::error::LiveError;
 use super::session::{self, Session, Wanted};
 use super::system::{RawEvent, System};
@@ -128,6 +128,7 @@ pub fn collect(
         work.list(listing);
     }
     work.event_log();
+    work.list_optional();
     (work.tell)("packing");
     work.manifest.packed = told(system.now());
     work.pack(folder).map_err(failed)?;
@@ -311,6 +312,15 @@ impl<'w> Work<'w> {
             },
             Err(why) => self.fail(listing.file, &why),
         }
+    }
+
+    /// Lists what may take long, and need not be there.
+    fn list_optional(&mut self) {
+        (self.tell)("netstat -b, which may take minutes; Ctrl-C leaves it out");
+        let before = self.manifest.failed.len();
+        self.list(&OPTIONAL);
+        let failed = self.manifest.failed.split_off(before);
+        self.manifest.notes.extend(failed.into_iter().map(|row| format!("{}: {}", row.name, row.why)));
     }
 
     fn event_log(&mut self) {

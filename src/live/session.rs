@@ -178,7 +178,7 @@ impl<'s> Session<'s> {
 
     /// Bytes that were free when the session was stopped because its disk was nearly full.
     pub fn room_left(&self) -> Option<u64> {
-        self.room.as_ref().and_then(|room| room.left.get().copied())
+        self.room.as_ref().and_then(|room| room.ended.free_bytes.get().copied())
     }
 
     /// The file that it writes.
@@ -223,9 +223,10 @@ impl<'s> Session<'s> {
     ///
     /// What the system says.
     pub fn stop(&mut self) -> Result<Option<SessionCounts>, Refusal> {
-        let stopped = self.system.stop(&self.setup.name);
-        self.is_stopped = stopped.is_ok();
-        stopped
+        let stopped = self.system.stop(&self.setup.name)?;
+        self.is_stopped = true;
+        let by_guard = || self.room.as_ref().and_then(|room| room.ended.counts.get().copied());
+        Ok(stopped.or_else(by_guard))
     }
 
     /// Whether all events have been delivered.
@@ -292,25 +293,35 @@ fn start_filtered(
 /// Looks at the room on the disk of a recording, on a thread of its own: whatever takes long meanwhile. Ends with its sender.
 struct RoomGuard {
     _is_wanted: Sender<()>,
-    left: Arc<OnceLock<u64>>,
+    ended: Arc<NoRoom>,
+}
+
+/// Why, and then how, the session was stopped.
+#[derive(Default)]
+struct NoRoom {
+    free_bytes: OnceLock<u64>,
+    counts: OnceLock<SessionCounts>,
 }
 
 impl RoomGuard {
     fn new(system: &Arc<dyn System>, session: &str, path: &Path) -> Self {
         let (is_wanted, ends) = channel::<()>();
-        let left = Arc::new(OnceLock::new());
+        let ended = Arc::new(NoRoom::default());
         let (system, session, path, told) =
-            (Arc::clone(system), session.to_owned(), path.to_owned(), Arc::clone(&left));
+            (Arc::clone(system), session.to_owned(), path.to_owned(), Arc::clone(&ended));
         std::thread::spawn(move || {
             while ends.recv_timeout(ROOM_EVERY) == Err(RecvTimeoutError::Timeout) {
                 if let Some(free) = system.free_bytes(&path).filter(|free| *free < LEAST_FREE_BYTES) {
-                    let _ = told.set(free);
-                    let _ = system.stop(&session);
+                    // Before the session is gone: whoever misses it must know why.
+                    let _ = told.free_bytes.set(free);
+                    if let Ok(Some(counts)) = system.stop(&session) {
+                        let _ = told.counts.set(counts);
+                    }
                     return;
                 }
             }
         });
-        Self { _is_wanted: is_wanted, left }
+        Self { _is_wanted: is_wanted, ended }
     }
 }
 

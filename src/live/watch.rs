@@ -114,7 +114,9 @@ impl PoolNow {
             return format!("{used} ports seen in use");
         }
         let how = if self.listed.is_some() { "in use" } else { "seen in use" };
-        format!("{used} of {} ports {how}, {:.0} %", grouped(self.usable().into()), self.share * 100.0)
+        // What is nearly full is not full.
+        let percent = (self.share * 100.0).floor();
+        format!("{used} of {} ports {how}, {percent} %", grouped(self.usable().into()))
     }
 
     /// What tells it from other pools.

@@ -134,7 +134,7 @@ fn sentences_say_what_is_known_and_how() {
         told[0].sentence(),
         "TCP over IPv4: 700 of 1,000 ports in use, 70 % (threshold 50 %); at 12.5 more each minute it is full at 2025-08-19 14:13:20 UTC; most: a\\u{1b}[31m.exe (PID 7), 600 ports"
     );
-    let unlisted = PoolNow { listed: None, held: 30, share: 0.03, outage: outage(0, 9, 2, true), ..pool(0) };
+    let unlisted = PoolNow { listed: None, held: 30, share: 0.039, outage: outage(0, 9, 2, true), ..pool(0) };
     let failing = StateNow { events_lost: 1, holders: Vec::new(), ..moment(9, vec![unlisted]) };
     let told = changes.of(&failing);
     assert_eq!(

@@ -29,8 +29,7 @@ const fn of_netsh(file: &'static str, kind: Kind, ways: &'static [&'static [&'st
     Listing { file, kind, program: "netsh", ways, limit: SHORT }
 }
 
-/// What vanishes first: sockets, then processes. `netstat -b`, which looks into every process, takes minutes, and `tasklist`
-/// tells names too.
+/// What vanishes first: sockets, then processes.
 pub(super) const AT_ONCE: [Listing; 2] = [
     Listing {
         file: "netstat.txt",
@@ -53,6 +52,16 @@ pub(super) const LATER: [Listing; 8] = [
     of_netsh("excludedport-ipv6-tcp.txt", Kind::ExcludedPorts, &[&EXCLUDED_IPV6_TCP]),
     of_netsh("excludedport-ipv6-udp.txt", Kind::ExcludedPorts, &[&EXCLUDED_IPV6_UDP]),
 ];
+
+/// Names the service of a socket, which no other listing does. It looks into every process, which may take minutes on a busy
+/// server: the archive is whole without it.
+pub(super) const OPTIONAL: Listing = Listing {
+    file: "netstat-b.txt",
+    kind: Kind::Netstat,
+    program: "netstat",
+    ways: &[&["-anobq"], &["-anob"]],
+    limit: Duration::from_secs(300),
+};
 
 const EXCLUDED_IPV4_TCP: [&str; 5] = ["int", "ipv4", "show", "excludedportrange", "protocol=tcp"];
 const EXCLUDED_IPV4_UDP: [&str; 5] = ["int", "ipv4", "show", "excludedportrange", "protocol=udp"];

@@ -1,8 +1,9 @@
 //! What the console tells: Ctrl-C, and that Windows ends this program because its window closes, the user logs off, or the
 //! machine shuts down.
 //!
-//! Once the handler of the latter returns, Windows ends the process (page on `HandlerRoutine`): so the handler itself stops the
-//! sessions, and then gives the main thread time to write its report.
+//! An interactive program is told that its window closes; services are told of log-off and shutdown (page on `HandlerRoutine`).
+//! Once the handler of these returns, Windows ends the process: so the handler itself stops the sessions, and then gives the
+//! main thread time to write its report.
 
 #![allow(unsafe_code)]
 
@@ -11,7 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
+use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_LOGOFF_EVENT, SetConsoleCtrlHandler};
+use windows_sys::Win32::System::RemoteDesktop::ProcessIdToSessionId;
 use windows_sys::core::BOOL;
 
 use super::super::system::SessionCounts;
@@ -70,9 +72,21 @@ pub(super) fn end(session: &str) -> Option<SessionCounts> {
     sessions().remove(session).flatten()
 }
 
+/// Whether this program runs where services and tasks without a user do: in session 0.
+fn is_service() -> bool {
+    let mut session = u32::MAX;
+    // SAFETY: the number is ours to be set.
+    let is_told = unsafe { ProcessIdToSessionId(std::process::id(), &mut session) } != 0;
+    is_told && session == 0
+}
+
 /// Runs on a thread of its own, which Windows makes for each event.
 unsafe extern "system" fn handle(event: u32) -> BOOL {
     const HANDLED: BOOL = 1;
+    if event == CTRL_LOGOFF_EVENT && is_service() {
+        // It tells not whose log-off it is, and a service outlives them.
+        return HANDLED;
+    }
     let is_key = matches!(event, CTRL_C_EVENT | CTRL_BREAK_EVENT);
     IS_ENDING.fetch_or(!is_key, Ordering::AcqRel);
     EVENTS.fetch_add(1, Ordering::AcqRel);
