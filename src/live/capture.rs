@@ -26,8 +26,8 @@ use crate::words::counted;
 /// Longest rest between two looks at the queue: at 100,000 events a second 5,000 wait.
 const REST: Duration = Duration::from_millis(50);
 
-/// Without any event for this long, what is held back is given away: nothing earlier is on its way.
-const QUIET: Duration = Duration::from_secs(3);
+/// Without any event for this long, after all buffers were flushed, what is held back is given away: nothing earlier is on its way.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// After the session was stopped, its last events are waited for no longer than this.
 const LAST_EVENTS: Duration = Duration::from_secs(60);
@@ -112,6 +112,7 @@ pub fn capture(
         analysis: Analysis::new(Setting { boots: vec![0], ranges, ..Setting::default() }),
         started,
         last_event: started.1,
+        flush: session.flush(),
         counts: SessionCounts::default(),
         watch: Watch::default(),
         notes: Vec::new(),
@@ -185,6 +186,8 @@ struct Run<'r> {
     /// Time of day, and time that never goes back.
     started: (FileTime, Duration),
     last_event: Duration,
+    /// A buffer that is not full is passed on after this time.
+    flush: Duration,
     counts: SessionCounts,
     watch: Watch,
     notes: Vec<String>,
@@ -203,7 +206,7 @@ impl<'r> Run<'r> {
         if count > 0 {
             self.last_event = now;
         }
-        let is_quiet = now.saturating_sub(self.last_event) >= QUIET;
+        let is_quiet = now.saturating_sub(self.last_event) >= self.flush + QUIET;
         let analysis = &mut self.analysis;
         self.taken.window.release(all || is_quiet, |meta, event| analysis.observe(meta, event));
         count
@@ -232,7 +235,7 @@ impl<'r> Run<'r> {
             let is_over = self.is_over(elapsed, interrupt);
             if elapsed >= next || is_over {
                 next = elapsed.saturating_add(self.plan.interval);
-                if self.plan.poll {
+                if self.plan.poll && !self.system.is_ending() {
                     poller.poll(self.system.now(), false);
                 }
                 let goes_on = self.look_at_session(&session, interrupt);

@@ -78,10 +78,15 @@ impl System for Windows {
 
     fn start(&self, setup: &SessionSetup, sink: Sink) -> Result<Box<dyn Consumer>, Refusal> {
         console::begin(&setup.name);
-        match (&setup.record, setup.is_read) {
+        let started = match (&setup.record, setup.is_read) {
             (Some(file), false) => recording::start(setup, file),
             _ => etw::start(setup, sink),
+        };
+        if started.as_ref().is_err_and(Refusal::is_taken) {
+            // It is somebody else's, which the console's handler must not stop.
+            console::end(&setup.name);
         }
+        started
     }
 
     fn ask_for_rundown(&self, name: &str, provider: &ProviderSetup) -> Result<(), Refusal> {
