@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-pub use self::values::{Color, CsvTable, EventFormat, EventProfile, ExplainFormat, InfoFormat, ReportFormat, TimeZone};
+pub use self::values::{
+    Color, CsvTable, EventFormat, EventLog, EventProfile, ExplainFormat, InfoFormat, ReportFormat, TimeZone,
+};
 use self::values::{parse_pool, parse_zone};
 use crate::case::NamedSideFile;
 use crate::events::{ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
@@ -326,6 +328,10 @@ pub struct Live {
     #[arg(long, value_name = "FILE.etl")]
     pub record: Option<PathBuf>,
 
+    /// Let that file grow to N MiB at most, without the events that come later (default: the free space less 256 MiB)
+    #[arg(long, value_name = "N", requires = "record", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_file_mib: Option<u32>,
+
     /// Give the session N MiB of buffers; more where events are lost
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub buffer_mib: u32,
@@ -342,6 +348,14 @@ pub struct Live {
     #[arg(long, value_name = "START:COUNT", value_parser = parse_pool)]
     pub pool: Option<PoolRange>,
 
+    /// Exit with 10 if ports ran out, with 11 if they nearly did, with 20 if the capture cannot tell
+    #[arg(long)]
+    pub fail_on_verdict: bool,
+
+    /// Who is told while the capture runs.
+    #[command(flatten)]
+    pub alerts: LiveAlerts,
+
     /// How the text report looks.
     #[command(flatten)]
     pub look: Look,
@@ -355,14 +369,49 @@ pub struct Live {
     pub common: Common,
 }
 
+/// Heading of the options below.
+const WATCHERS: &str = "For those who watch machines";
+
+/// Options of `live` for those who watch machines.
+#[derive(Debug, Args)]
+pub struct LiveAlerts {
+    /// Write ports in use, free ports, failures and the largest holders to FILE each interval, whole, as Prometheus reads them;
+    /// for the textfile collector of windows_exporter
+    #[arg(long, help_heading = WATCHERS, value_name = "FILE.prom")]
+    pub prom: Option<PathBuf>,
+
+    /// Tell when PERCENT of a pool are in use, and when it will be full at its present rate
+    #[arg(long, help_heading = WATCHERS, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub threshold: Option<u8>,
+
+    /// Write entries to the Application log when an outage begins and when it ends, and for --threshold; =register registers
+    /// their source outofports first, which stays
+    #[arg(long, help_heading = WATCHERS, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "write")]
+    pub event_log: Option<EventLog>,
+
+    /// Write a line to standard error every TIME, which says that the capture goes on
+    #[arg(long, help_heading = WATCHERS, value_name = "TIME", value_parser = parse_duration, conflicts_with = "quiet")]
+    pub heartbeat: Option<Duration>,
+
+    /// Run PROGRAM when an outage begins, once for each; it comes last, since all words behind it are PROGRAM's. It is told of
+    /// the outage by environment variables (OUTOFPORTS_MESSAGE, OUTOFPORTS_POOL, OUTOFPORTS_HOLDER_PID, ...), no shell reads its
+    /// words, and the capture does not wait for it
+    #[arg(long, help_heading = WATCHERS, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
+    pub on_failure: Vec<OsString>,
+}
+
 const LIVE_HELP: &str = "\
 On a terminal a table is redrawn in place; in a pipe each interval is a line of JSON, the report follows.
 With --no-progress or --quiet there is the report alone. Ctrl-C ends the capture and prints the report.
 
+Exit codes: 0 report complete, 1 the capture ended early, 2 no report; 10, 11, 20 with --fail-on-verdict
+
 Examples:
   outofports live
   outofports live --duration 90s -f json -o report.json
-  outofports live --until-failures 100 --record server.etl";
+  outofports live --until-failures 100 --record server.etl
+  outofports live --duration 5m --quiet --fail-on-verdict -o report.txt
+  outofports live --no-progress --threshold 80 --event-log --on-failure C:\\tools\\notify.exe --to ops";
 
 /// `collect`.
 #[derive(Debug, Args)]
@@ -372,9 +421,22 @@ pub struct Collect {
     #[arg(long, value_name = "FILE.zip")]
     pub out: PathBuf,
 
-    /// Trace for TIME
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "60s")]
-    pub duration: Duration,
+    /// Trace for TIME: 90s, 10m, 2h (default: 60s, or as long as it takes with --until-failure)
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+
+    /// Trace for N minutes
+    #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u32).range(1..=525_600))]
+    pub minutes: Option<u32>,
+
+    /// Trace until the first bind or connect fails because no local port was free, and TIME longer; the file keeps the newest
+    /// events
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, num_args = 0..=1, require_equals = true, default_missing_value = "10s")]
+    pub until_failure: Option<Duration>,
+
+    /// Let the trace grow to N MiB at most, and to half of the free room
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_file_mib: u32,
 
     /// Give the session N MiB of buffers
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -386,11 +448,15 @@ pub struct Collect {
 }
 
 const COLLECT_HELP: &str = "\
-Runs a trace session, netstat -anobq, tasklist /svc, netsh ... show dynamicport and excludedportrange, and wevtutil epl System.
-None of this changes the server.
+Runs a trace session; while it runs netstat -anoq and tasklist /svc, after it netsh ... show dynamicport and excludedportrange,
+wevtutil epl System, and netstat -anobq, which may take minutes: Ctrl-C leaves it out. None of this changes the server. collected.json in the archive says what was asked, when, and what failed.
+
+Exit codes: 0 all was collected, 1 some of it could not be had, 2 no archive
 
 Examples:
   outofports collect --out case.zip
+  outofports collect --out case.zip --minutes 10
+  outofports collect --out case.zip --until-failure=30s --max-file-mib 512
   outofports analyze case.zip";
 
 /// What is replaced before anything is written.

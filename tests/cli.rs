@@ -202,6 +202,24 @@ fn live_capture_needs_windows_and_says_so() {
 }
 
 #[test]
+fn what_nobody_could_be_told_is_refused_before_the_capture() {
+    for (arguments, words) in [
+        (&["live", "--prom", "metrics.txt"][..], "must end in .prom"),
+        (&["live", "--prom", "no/such/folder/x.prom"], "cannot be written"),
+        (&["live", "--on-failure", "notify.cmd", "-x"], "reads their arguments anew"),
+        (&["live", "--on-failure", "no-such-program-here"], "there is no such program"),
+        (&["live", "--heartbeat", "5m", "--quiet"], "cannot be used with"),
+        (&["live", "--threshold", "101"], "invalid value"),
+        (&["live", "--event-log=no"], "invalid value"),
+        (&["collect", "--out", "x.zip", "--minutes", "5", "--duration", "5m"], "cannot be used with"),
+        (&["collect", "--out", "x.zip", "--until-failure=soon"], "invalid value"),
+    ] {
+        let ran = run(arguments);
+        assert!(ran.code == 2 && ran.stderr.contains(words), "{arguments:?}: {ran:?}");
+    }
+}
+
+#[test]
 fn help_texts_are_reviewed() {
     for (name, arguments) in [
         ("help", "--help"),

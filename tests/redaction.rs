@@ -74,6 +74,13 @@ fn case(folder: &Path) -> PathBuf {
     );
     write("call amanda quill.txt", "User CONTOSO\\amanda.quill S-1-5-21-1113333555-1-2-1001 at 00-15-5D-0A-0B-0C\r\n");
     write("empty contoso.etl", "");
+    write(
+        "collected.json",
+        r#"{"manifest_version":1,"tool":{"name":"outofports","version":"0.1.0"},"os_build":20348,"processors":4,
+        "began":"2026-03-10T09:30:00Z","first_failure":null,"ended_by":"time","packed":"2026-03-10T09:31:00Z","files":[],
+        "failed":[{"name":"Fabrikam netstat.txt","asked":"","why":"CONTOSO\\amanda.quill may not ask 10.77.88.99"}],
+        "notes":["asked by amanda on fabrikam"]}"#,
+    );
     folder
 }
 

@@ -8,12 +8,13 @@ use std::path::Path;
 use etl_parser::{EtlFile, Trace};
 
 use super::archive::{Archive, Member, Packing, rejoined, sniff, unpack};
+use super::collected::{self, Manifest};
 use super::folder;
 use super::look::Look;
 use super::not_used::{NotUsed, Reason};
 use super::side::{SideBytes, SideInput, Used, is_of_report};
 use super::stored::{Budget, Place, Stored};
-use super::{COLLECTED, Case, Input, InputKind, label};
+use super::{Case, Input, InputKind, label};
 use crate::event::base_name;
 use crate::progress::{Progress, Stopped};
 use crate::side::facts::SideFacts;
@@ -304,6 +305,9 @@ impl Opening<'_> {
     fn add_plain(&mut self, mut stored: Stored, start: &[u8], found: Found) -> Result<Use, Reason> {
         // A trace is no text, not even in its first bytes.
         let is_text = is_text(start);
+        if is_text && collected::is_called_so(&found.label) && self.add_manifest(&mut stored, &found)? {
+            return Ok(Use::None);
+        }
         if event_log::is_event_log(start) || is_text {
             let bytes = SideBytes::read(&mut stored).map_err(|error| Reason::system(&error))?;
             let is_used = if found.named {
@@ -316,9 +320,6 @@ impl Opening<'_> {
             }
             if !is_text && !found.named {
                 self.without_use.push(found.label);
-                return Ok(Use::None);
-            }
-            if is_text && base_name(&found.label) == COLLECTED {
                 return Ok(Use::None);
             }
             if is_text {
@@ -341,6 +342,18 @@ impl Opening<'_> {
         let input = self.input();
         self.contents.traces.push(TraceFile { path: found.label, kind: found.kind, file, named: found.named, input });
         Ok(Use::Some)
+    }
+
+    /// Takes notes from the manifest of `collect`; `false` where the file is none.
+    fn add_manifest(&mut self, stored: &mut Stored, found: &Found) -> Result<bool, Reason> {
+        let bytes = sniff(stored, collected::MAX_BYTES).map_err(|error| Reason::system(&error))?;
+        stored.rewind().map_err(|error| Reason::system(&error))?;
+        let manifest = Manifest::read(&bytes);
+        if let Some(manifest) = &manifest {
+            self.contents.notes.extend(manifest.for_report(&found.label));
+            self.contents.named_in_notes.push(found.label.clone());
+        }
+        Ok(manifest.is_some())
     }
 
     /// A file that is nothing to read: why, where it was named or is called a trace.

@@ -5,6 +5,7 @@
 mod afd_log;
 mod archive;
 pub mod boots;
+pub mod collected;
 mod contents;
 mod error;
 pub mod facts;
@@ -28,9 +29,6 @@ pub use self::not_used::{NotUsed, Reason};
 pub use self::side::{NamedSideFile, SideInput};
 use crate::side::NamedEncoding;
 use crate::words::shown;
-
-/// The list of contents that `collect` puts into its archive: for people, nothing to analyze.
-pub(crate) const COLLECTED: &str = "collected.log";
 
 /// What an input is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

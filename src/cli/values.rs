@@ -85,6 +85,15 @@ pub enum EventProfile {
     Ecs,
 }
 
+/// How entries get into the Application log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EventLog {
+    /// As they are; without a registered source, the viewer adds that it knows no description
+    Write,
+    /// Under a source that is registered first, if it is not yet
+    Register,
+}
+
 /// Formats of `info`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InfoFormat {

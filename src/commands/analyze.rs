@@ -6,7 +6,6 @@ use super::writing::{Target, refuse_to_overwrite, set_zone, tell, tell_speed, wa
 use super::{Failure, Outcome, case_of, redaction};
 use crate::Options;
 use crate::cli::Analyze;
-use crate::diagnosis::state::State;
 use crate::machine::window::Window;
 use crate::terminal::with_bar;
 
@@ -35,12 +34,5 @@ pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
         tell(common, remark);
     }
     tell_speed(common, analyzed.traces, analyzed.bytes, started);
-    let state = analyzed.report.verdict.state;
-    Ok(if options.fail_on_verdict && state != State::NotSeen {
-        Outcome::Verdict(state)
-    } else if analyzed.is_complete {
-        Outcome::Complete
-    } else {
-        Outcome::Incomplete
-    })
+    Ok(Outcome::of_report(analyzed.report.verdict.state, options.fail_on_verdict, analyzed.is_complete))
 }

@@ -31,6 +31,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Of a report: the verdict where it is asked for and says anything but "not seen", else whether all could be used.
+    fn of_report(verdict: State, fail_on_verdict: bool, is_complete: bool) -> Self {
+        match (verdict, is_complete) {
+            (state, _) if fail_on_verdict && state != State::NotSeen => Self::Verdict(state),
+            (_, true) => Self::Complete,
+            (_, false) => Self::Incomplete,
+        }
+    }
+
     /// The program's exit code, from 0 to 20.
     pub fn exit_code(self) -> u8 {
         match self {

@@ -17,6 +17,7 @@ use crate::report::text::{DEFAULT_WIDTH, Layout};
 use crate::report::{Format, Report, csv};
 use crate::terminal;
 use crate::time::{FileTime, Zone};
+use crate::words::ascii;
 
 /// What is written must replace neither an input nor the key of a redaction.
 pub(super) fn refuse_to_overwrite<'p>(
@@ -98,6 +99,11 @@ impl Target {
         check_writable(path).map_err(|error| Failure::output(path, error))
     }
 
+    /// The same report on standard output.
+    pub(super) fn printed(&self) -> Self {
+        Self { path: None, format: self.format }
+    }
+
     /// Its path, where it is a device or pipe, which no file can replace.
     fn device(&self) -> Option<&Path> {
         self.path.as_deref().filter(|path| is_device(path))
@@ -147,7 +153,12 @@ pub(super) fn write_reports(targets: &[Target], color: Color, look: &Look, repor
     let mut rendered = Vec::new();
     for target in targets {
         let format = target.format;
-        let bytes = render(target.path.is_some(), color, format == Format::Text, |out, columns| {
+        let kind = match format {
+            Format::Text => Kind::Styled,
+            Format::Markdown => Kind::Prose,
+            _ => Kind::Data,
+        };
+        let bytes = render(target.path.is_some(), color, kind, |out, columns| {
             out.write_all(target.mark())?;
             report.write_with(format, layout(look, columns), out)
         })?;
@@ -215,21 +226,33 @@ pub(super) fn file(output: Option<&Path>) -> Option<&Path> {
     output.filter(|path| *path != Path::new("-"))
 }
 
+/// Who reads an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// People, who may like colors.
+    Styled,
+    /// People, and programs that lay it out for them.
+    Prose,
+    /// Programs.
+    Data,
+}
+
 /// Lets `write` write the whole output, told how many columns the terminal has that it goes to, if it does.
 fn render(
     to_file: bool,
     color: Color,
-    is_text: bool,
+    kind: Kind,
     write: impl FnOnce(&mut dyn Write, Option<usize>) -> io::Result<()>,
 ) -> Result<Vec<u8>, Failure> {
     let choice = match color {
-        _ if !is_text => ColorChoice::Never,
+        _ if kind != Kind::Styled => ColorChoice::Never,
         Color::Always => ColorChoice::Always,
         Color::Never => ColorChoice::Never,
         Color::Auto if to_file => ColorChoice::Never,
-        Color::Auto => AutoStream::choice(&io::stdout()),
+        Color::Auto => terminal::color_choice(),
     };
     let columns = if to_file { None } else { terminal::columns() };
+    let is_ascii = kind != Kind::Data && !to_file && terminal::is_ascii_alone();
     let mut bytes = Vec::new();
     if choice == ColorChoice::Never {
         write(&mut bytes, columns).map_err(Failure::stdout)?;
@@ -242,6 +265,9 @@ fn render(
         write(&mut styled, columns).map_err(Failure::stdout)?;
         bytes = styled.into_inner();
     }
+    if is_ascii {
+        bytes = ascii(&String::from_utf8_lossy(&bytes)).into_bytes();
+    }
     Ok(bytes)
 }
 
@@ -252,7 +278,8 @@ pub(super) fn write_output(
     is_text: bool,
     write: impl FnOnce(&mut dyn Write, Option<usize>) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let bytes = render(file(output.output.as_deref()).is_some(), color, is_text, write)?;
+    let kind = if is_text { Kind::Styled } else { Kind::Data };
+    let bytes = render(file(output.output.as_deref()).is_some(), color, kind, write)?;
     stream_output(output, |out| out.write_all(&bytes))
 }
 

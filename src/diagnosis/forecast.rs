@@ -24,7 +24,7 @@ pub struct Forecast {
     pub full_at: FileTime,
 }
 
-/// A pool that has grown by less than this part of it (one in fifty) in the later half of the trace does not fill.
+/// A pool that has grown by less than this part of it (one in fifty) in the time that is looked at does not fill.
 const GROWTH_SHARE: u32 = 50;
 
 /// Nor one that would need longer than this: rates do not last.
@@ -35,8 +35,7 @@ const MIN_STEPS: usize = 6;
 
 const MINUTE_100NS: f64 = (60 * FileTime::SECOND) as f64;
 
-/// When a pool will be full that still has ports at the end, by how it grew in the later half of the trace: in both quarters of
-/// that, so that one step up is no rate.
+/// When a pool will be full that still has ports at the end, by how it grew in both quarters of the later half of the trace.
 pub(super) fn forecast(pool: &PoolFinding, timeline: &Steps, end: Option<FileTime>) -> Option<Forecast> {
     let steps = &timeline.steps;
     let is_full = pool.outage.is_some_and(|outage| outage.lasts);
@@ -59,21 +58,46 @@ pub(super) fn forecast(pool: &PoolFinding, timeline: &Steps, end: Option<FileTim
                 if sees_waiting { level.occupied } else { level.occupied.saturating_sub(level.time_wait) }
             })
         };
-    let (before, between, now) = (occupied(half), occupied(quarter), occupied(last));
-    let usable = pool.usable();
-    let needed = (usable / GROWTH_SHARE).max(1);
-    let grows = now.checked_sub(before).is_some_and(|growth| growth >= needed) && before < between && between < now;
+    let now = occupied(last);
     let length = timeline.seconds().saturating_mul(i64::try_from(last - half).ok()?).saturating_mul(FileTime::SECOND);
-    if !grows || length <= 0 {
-        return None;
+    let growth = Growth {
+        levels: [occupied(half), occupied(quarter), now],
+        length_100ns: length,
+        in_use: steps.get(last).and_then(|step| level(step, pool.key)).map_or(now, |level| level.occupied),
+        usable: pool.usable(),
+    };
+    growth.forecast(end?)
+}
+
+/// How a pool grew.
+#[derive(Debug, Clone, Copy)]
+pub struct Growth {
+    /// Ports that it had given out at the first, the middle and the last of three moments.
+    pub levels: [u32; 3],
+    /// From the first to the last.
+    pub length_100ns: i64,
+    /// Ports in use at the last.
+    pub in_use: u32,
+    /// Ports that it can give out, those in use among them.
+    pub usable: u32,
+}
+
+impl Growth {
+    /// When the pool is full, if it goes on as it grew until `now`: in both parts of the time, so that one step up is no rate.
+    pub fn forecast(self, now: FileTime) -> Option<Forecast> {
+        let [before, between, last] = self.levels;
+        let needed = (self.usable / GROWTH_SHARE).max(1);
+        let is_enough = last.checked_sub(before).is_some_and(|growth| growth >= needed);
+        if !is_enough || before >= between || between >= last || self.length_100ns <= 0 {
+            return None;
+        }
+        let per_100ns = f64::from(last - before) / self.length_100ns as f64;
+        let free = self.usable.checked_sub(self.in_use).filter(|free| *free > 0)?;
+        let wait = f64::from(free) / per_100ns;
+        let full_at = now.0.checked_add((wait <= HORIZON_100NS).then_some(wait as i64)?)?;
+        let per_minute = (per_100ns * MINUTE_100NS * 10.0).round() / 10.0;
+        (per_minute > 0.0).then_some(Forecast { free, per_minute, full_at: FileTime(full_at) })
     }
-    let per_100ns = f64::from(now - before) / length as f64;
-    let in_use = steps.get(last).and_then(|step| level(step, pool.key)).map_or(now, |level| level.occupied);
-    let free = usable.checked_sub(in_use).filter(|free| *free > 0)?;
-    let wait = f64::from(free) / per_100ns;
-    let full_at = end?.0.checked_add((wait <= HORIZON_100NS).then_some(wait as i64)?)?;
-    let per_minute = (per_100ns * MINUTE_100NS * 10.0).round() / 10.0;
-    (per_minute > 0.0).then_some(Forecast { free, per_minute, full_at: FileTime(full_at) })
 }
 
 /// How full a pool was at the end of a step of the timeline.

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::error::LiveError;
 use super::intake::Intake;
 use super::order::Window;
 use super::poll::Poller;
-use super::session::{self, SESSION_NAME, Session};
+use super::session::{self, SESSION_NAME, Session, Wanted};
 use super::system::{RawEvent, Refusal, SessionCounts, System};
 use super::watch::{self, Sources, StateNow, Watch};
 use crate::case::facts::{TraceFacts, TraceSummary};
@@ -26,14 +26,20 @@ use crate::words::counted;
 /// Longest rest between two looks at the queue: at 100,000 events a second 5,000 wait.
 const REST: Duration = Duration::from_millis(50);
 
-/// Without any event for this long, what is held back is given away: nothing earlier is on its way.
-const QUIET: Duration = Duration::from_secs(3);
+/// Without any event for this long, after all buffers were flushed, what is held back is given away: nothing earlier is on its way.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// After the session was stopped, its last events are waited for no longer than this.
 const LAST_EVENTS: Duration = Duration::from_secs(60);
 
-/// A recording ends when less room than this is left.
-const LEAST_FREE_BYTES: u64 = 64 << 20;
+/// The same where the system is about to end the program.
+const LAST_EVENTS_IN_A_HURRY: Duration = Duration::from_secs(1);
+
+/// Events wait no longer than this for the port ranges.
+const RANGES_LIMIT: Duration = Duration::from_secs(30);
+
+/// A file that is nearer to its maximum may have reached it: buffers are written whole.
+const NEAR_MAXIMUM_BYTES: u64 = 1 << 20;
 
 /// `EVENT_TRACE_REAL_TIME_MODE`, where the session does not tell its mode.
 const REAL_TIME_MODE: u32 = 0x100;
@@ -49,6 +55,8 @@ pub struct Plan {
     pub interval: Duration,
     /// A file that the session writes too.
     pub record: Option<PathBuf>,
+    /// The file grows to so many MiB at most (default: the free room less a reserve).
+    pub max_file_mib: Option<u32>,
     /// Buffers of the session.
     pub buffer_mib: u32,
     /// The range of all pools, where the user knows better.
@@ -77,27 +85,34 @@ pub fn capture(
     interrupt: &AtomicBool,
     view: &mut dyn FnMut(&StateNow),
 ) -> Result<Captured, LiveError> {
-    let mut poller = Poller::new(system.as_ref());
+    let mut poller = Poller::new(system);
     let intake = Arc::new(Intake::default());
     let closed = CloseOnDrop(Arc::clone(&intake));
     let sink = Arc::clone(&intake);
     let sink = Arc::new(move |raw: &RawEvent<'_>| sink.take(raw));
     let started = (system.now(), system.uptime());
-    let session = Session::start(system.as_ref(), session::setup(plan.buffer_mib, plan.record.clone()), sink)?;
-    // What happens meanwhile waits in the session's buffers.
+    let wanted = Wanted {
+        buffer_mib: plan.buffer_mib,
+        is_read: true,
+        record: plan.record.clone(),
+        max_file_mib: plan.max_file_mib,
+        is_circular: false,
+    };
+    let session = Session::start(system, session::setup(system.as_ref(), &wanted), sink)?;
+    let mut taken = Taken { intake, window: Window::new(session.flush()), coverage: Coverage::default() };
     if plan.poll {
         poller.ask_for_ranges();
+        taken.wait_for_ranges(&mut poller, interrupt);
     }
     let ranges = PoolRanges::told_by(RangeSource::Live, plan.pool, &poller.facts().dynamic_ports);
     let mut run = Run {
         system: system.as_ref(),
         plan,
-        intake,
-        window: Window::default(),
+        taken,
         analysis: Analysis::new(Setting { boots: vec![0], ranges, ..Setting::default() }),
-        coverage: Coverage::default(),
         started,
         last_event: started.1,
+        flush: session.flush(),
         counts: SessionCounts::default(),
         watch: Watch::default(),
         notes: Vec::new(),
@@ -109,12 +124,49 @@ pub fn capture(
     let session = run.watch(session, &mut poller, interrupt, view);
     run.end(session, &poller, view);
     drop(closed);
-    if plan.poll {
+    if system.is_ending() {
+        run.note(
+            "Windows ended the program (its window was closed, or the user logged off): the report ends there, and the machine was not asked once more"
+                .to_owned(),
+        );
+    } else if plan.poll {
         poller.poll(system.now(), true);
         run.look_at_processes(&mut poller);
         poller.ask_for_the_rest();
     }
     Ok(run.report(poller))
+}
+
+/// Events that were taken in, and are not reasoned about yet.
+struct Taken {
+    intake: Arc<Intake>,
+    window: Window,
+    coverage: Coverage,
+}
+
+impl Taken {
+    /// Takes what has come; gives the number of events.
+    fn drain(&mut self) -> usize {
+        let drained = self.intake.drain();
+        let count = drained.events.len();
+        self.coverage.add(drained.coverage);
+        for (meta, event) in drained.events {
+            self.window.push(meta, event);
+        }
+        count
+    }
+
+    /// Takes events in until the machine has told its port ranges, without which none can be counted.
+    fn wait_for_ranges(&mut self, poller: &mut Poller<'_>, interrupt: &AtomicBool) {
+        // Not time of the system: a machine made up moves its own only where somebody rests.
+        let began = Instant::now();
+        while !poller.wait_for_dynamic(REST) {
+            self.drain();
+            if interrupt.load(Ordering::Relaxed) || self.window.is_full() || began.elapsed() >= RANGES_LIMIT {
+                poller.give_up_dynamic();
+            }
+        }
+    }
 }
 
 /// Whatever ends the capture, the system's thread must not wait for room in the queue.
@@ -129,13 +181,13 @@ impl Drop for CloseOnDrop {
 struct Run<'r> {
     system: &'r dyn System,
     plan: &'r Plan,
-    intake: Arc<Intake>,
-    window: Window,
+    taken: Taken,
     analysis: Analysis,
-    coverage: Coverage,
     /// Time of day, and time that never goes back.
     started: (FileTime, Duration),
     last_event: Duration,
+    /// A buffer that is not full is passed on after this time.
+    flush: Duration,
     counts: SessionCounts,
     watch: Watch,
     notes: Vec<String>,
@@ -149,19 +201,14 @@ impl<'r> Run<'r> {
 
     /// Takes what has come; gives the number of events.
     fn drain(&mut self, all: bool) -> usize {
-        let drained = self.intake.drain();
-        let count = drained.events.len();
-        self.coverage.add(drained.coverage);
-        for (meta, event) in drained.events {
-            self.window.push(meta, event);
-        }
+        let count = self.taken.drain();
         let now = self.system.uptime();
         if count > 0 {
             self.last_event = now;
         }
-        let is_quiet = now.saturating_sub(self.last_event) >= QUIET;
+        let is_quiet = now.saturating_sub(self.last_event) >= self.flush + QUIET;
         let analysis = &mut self.analysis;
-        self.window.release(all || is_quiet, |meta, event| analysis.observe(meta, event));
+        self.taken.window.release(all || is_quiet, |meta, event| analysis.observe(meta, event));
         count
     }
 
@@ -169,7 +216,7 @@ impl<'r> Run<'r> {
         let place = Place::default();
         let meta = EventMeta { time: self.system.now(), header_pid: None, id: 0, place };
         for event in poller.ask_for_processes() {
-            self.window.push(meta, event);
+            self.taken.window.push(meta, event);
         }
     }
 
@@ -188,10 +235,10 @@ impl<'r> Run<'r> {
             let is_over = self.is_over(elapsed, interrupt);
             if elapsed >= next || is_over {
                 next = elapsed.saturating_add(self.plan.interval);
-                if self.plan.poll {
+                if self.plan.poll && !self.system.is_ending() {
                     poller.poll(self.system.now(), false);
                 }
-                let goes_on = self.look_at_session(&session);
+                let goes_on = self.look_at_session(&session, interrupt);
                 if !is_over {
                     self.show(poller, view);
                 }
@@ -221,9 +268,17 @@ impl<'r> Run<'r> {
     }
 
     /// Takes the session's counts; `false` where it cannot go on.
-    fn look_at_session(&mut self, session: &Session<'_>) -> bool {
-        match session.counts() {
+    fn look_at_session(&mut self, session: &Session<'_>, interrupt: &AtomicBool) -> bool {
+        let counts = session.counts();
+        if let Some(free) = session.room_left() {
+            let free = free >> 20;
+            self.notes.push(format!("the disk of the recording is full ({free} MiB free), so the capture ended"));
+            return false;
+        }
+        match counts {
             Ok(Some(counts)) => self.counts = counts,
+            // Whoever interrupts may have stopped it before the next look at the interrupt.
+            Ok(None) if interrupt.load(Ordering::Acquire) => return true,
             Ok(None) => {
                 self.notes
                     .push("the session was ended from outside, or by the system: the report ends there".to_owned());
@@ -231,17 +286,28 @@ impl<'r> Run<'r> {
             }
             Err(refusal) => self.note(refusal.to_string()),
         }
-        if session.is_done() {
+        if session.is_done() && !interrupt.load(Ordering::Acquire) {
             self.notes.push("reading the session ended early: the report ends there".to_owned());
             return false;
         }
-        let free = self.plan.record.as_deref().and_then(|path| self.system.free_bytes(path));
-        if let Some(free) = free.filter(|free| *free < LEAST_FREE_BYTES) {
-            let free = free >> 20;
-            self.notes.push(format!("the disk of the recording is full ({free} MiB free), so the capture ended"));
-            return false;
-        }
         true
+    }
+
+    /// Says what the recorded file may lack.
+    fn look_at_file(&mut self, session: &Session<'_>) {
+        let Some(recording) = session.recording() else { return };
+        let maximum = u64::from(recording.max_mib) << 20;
+        let bytes = std::fs::metadata(&recording.path).map_or(0, |metadata| metadata.len());
+        if bytes.saturating_add(NEAR_MAXIMUM_BYTES) >= maximum {
+            let mib = recording.max_mib;
+            self.note(format!(
+                "the recorded file has its maximum of {mib} MiB: what came later is in this report and not in the file"
+            ));
+        }
+        if self.counts.log_buffers_lost > 0 {
+            let buffers = counted(self.counts.log_buffers_lost.into(), "buffer");
+            self.note(format!("{buffers} could not be written to the recorded file, which lacks their events"));
+        }
     }
 
     /// Notes something once.
@@ -257,7 +323,7 @@ impl<'r> Run<'r> {
             world: self.analysis.world(),
             poller,
             counts: self.counts,
-            events: self.coverage.records,
+            events: self.taken.coverage.records,
             time: self.system.now(),
             elapsed,
         });
@@ -275,7 +341,7 @@ impl<'r> Run<'r> {
         while !session.is_done() {
             if self.drain(false) > 0 {
                 waiting_since = self.system.uptime();
-            } else if self.system.uptime().saturating_sub(waiting_since) >= LAST_EVENTS {
+            } else if self.system.uptime().saturating_sub(waiting_since) >= self.patience() {
                 self.notes.push("the last events of the session did not arrive".to_owned());
                 self.is_complete = false;
                 break;
@@ -284,6 +350,7 @@ impl<'r> Run<'r> {
             }
         }
         self.drain(true);
+        self.look_at_file(&session);
         if session.is_done()
             && let Err(refusal) = session.join()
         {
@@ -291,6 +358,11 @@ impl<'r> Run<'r> {
         }
         self.drain(true);
         self.show(poller, view);
+    }
+
+    /// How long the last events are waited for.
+    fn patience(&self) -> Duration {
+        if self.system.is_ending() { LAST_EVENTS_IN_A_HURRY } else { LAST_EVENTS }
     }
 
     fn incomplete(&mut self, refusal: &Refusal) {
@@ -301,10 +373,11 @@ impl<'r> Run<'r> {
     fn report(mut self, poller: Poller<'_>) -> Captured {
         self.drain(true);
         let elapsed = self.elapsed();
-        if self.window.late > 0 {
-            let count = counted(self.window.late, "event");
+        let late = self.taken.window.late;
+        if late > 0 {
+            let count = counted(late, "event");
             self.notes.push(format!("{count} arrived so late that later events had already been counted"));
-            self.coverage.displaced += self.window.late;
+            self.taken.coverage.displaced += late;
         }
         let trace = self.trace();
         let (side, side_inputs, missing) = poller.finish(elapsed);
@@ -346,9 +419,9 @@ impl<'r> Run<'r> {
             ended: Some(self.system.now()),
             buffers: u64::from(self.counts.buffers_written),
             buffers_damaged: 0,
-            records: self.coverage.records,
+            records: self.taken.coverage.records,
             events_lost: self.counts.events_lost,
-            buffers_lost: self.counts.buffers_lost,
+            buffers_lost: self.counts.real_time_buffers_lost,
             wrapped: Some(false),
             closed_cleanly: self.is_complete,
             time_zone_bias_minutes: None,
@@ -359,8 +432,8 @@ impl<'r> Run<'r> {
             input: path.clone(),
             path,
             summary,
-            coverage: self.coverage.clone(),
-            other_providers: self.intake.other_providers(),
+            coverage: self.taken.coverage.clone(),
+            other_providers: self.taken.intake.other_providers(),
             clock_assumed: false,
             clock_set_back: false,
             has_header: true,

@@ -13,28 +13,36 @@ const MAX_OUTPUT_BYTES: u64 = 64 << 20;
 /// How often it is looked whether the command has ended.
 const REST: Duration = Duration::from_millis(20);
 
-/// Runs `command` to its end, or ends it after `limit`.
+/// Runs `command` to its end, or ends it after `limit`, or as soon as `is_interrupted`.
 ///
 /// # Errors
 ///
-/// Why it could not be run, or that it took too long.
-pub(super) fn run(mut command: Command, limit: Duration) -> Result<CommandOutput, WhyMissing> {
+/// Why it could not be run, or that it was ended.
+pub(super) fn run(
+    mut command: Command,
+    limit: Duration,
+    is_interrupted: &dyn Fn() -> bool,
+) -> Result<CommandOutput, WhyMissing> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| crate::words::system_message(&error))?;
     let stdout = read_all(child.stdout.take());
     let stderr = read_all(child.stderr.take());
     let began = Instant::now();
     let code = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status.code(),
-            Ok(None) if began.elapsed() >= limit => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("took longer than {} s and was ended", limit.as_secs()));
-            }
-            Ok(None) => std::thread::sleep(REST),
-            Err(error) => return Err(crate::words::system_message(&error)),
+        if let Some(status) = child.try_wait().map_err(|error| crate::words::system_message(&error))? {
+            break status.code();
         }
+        let why = match (is_interrupted(), began.elapsed() >= limit) {
+            (true, _) => "was interrupted before it ended".to_owned(),
+            (false, true) => format!("took longer than {} s and was ended", limit.as_secs()),
+            (false, false) => {
+                std::thread::sleep(REST);
+                continue;
+            }
+        };
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(why);
     };
     // A child of the command may keep the pipe open after its end.
     let rest = limit.saturating_sub(began.elapsed()).max(Duration::from_secs(1));
@@ -63,7 +71,7 @@ mod tests {
     fn shell(script: &str, limit: Duration) -> Result<CommandOutput, WhyMissing> {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        run(command, limit)
+        run(command, limit, &|| false)
     }
 
     #[test]
@@ -71,8 +79,20 @@ mod tests {
         let output = shell("echo out; echo err >&2; exit 3", Duration::from_secs(10)).unwrap();
         assert_eq!((output.stdout, output.stderr, output.code), (b"out\n".to_vec(), b"err\n".to_vec(), Some(3)));
         assert!(
-            run(Command::new("no-such-command-here"), Duration::from_secs(1)).unwrap_err().contains("no such file")
+            run(Command::new("no-such-command-here"), Duration::from_secs(1), &|| false)
+                .unwrap_err()
+                .contains("no such file")
         );
+    }
+
+    #[test]
+    fn an_interrupt_ends_what_hangs() {
+        let began = Instant::now();
+        let mut command = Command::new("sleep");
+        command.arg("30");
+        let why = run(command, Duration::from_secs(60), &|| began.elapsed() > Duration::from_millis(100)).unwrap_err();
+        assert!(why.contains("interrupted"), "{why}");
+        assert!(began.elapsed() < Duration::from_secs(20));
     }
 
     #[test]

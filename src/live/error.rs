@@ -73,7 +73,7 @@ impl LiveError {
         let by_code = match (refusal.step, refusal.code) {
             (_, code::ACCESS_DENIED) if !is_elevated => Some(Self::NotElevated),
             (step, code::ACCESS_DENIED) => Some(Self::AccessDenied(step)),
-            (SessionStep::Start, code::ALREADY_EXISTS) => Some(Self::NameTaken(name.to_owned())),
+            _ if refusal.is_taken() => Some(Self::NameTaken(name.to_owned())),
             (SessionStep::Start, code::NO_SYSTEM_RESOURCES) => Some(Self::SessionLimit),
             (SessionStep::Start, code::NOT_ENOUGH_MEMORY) => Some(Self::NoMemory),
             (_, code::DISK_FULL | code::HANDLE_DISK_FULL) => {
@@ -94,6 +94,13 @@ impl LiveError {
             _ => None,
         };
         by_code.unwrap_or(Self::Refused(refusal))
+    }
+}
+
+impl Refusal {
+    /// Whether somebody else's session has the name.
+    pub fn is_taken(&self) -> bool {
+        (self.step, self.code) == (SessionStep::Start, code::ALREADY_EXISTS)
     }
 }
 

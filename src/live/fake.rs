@@ -8,8 +8,8 @@ use std::time::Duration;
 use etl_parser::{Guid, PointerSize, Trace};
 
 use super::system::{
-    CommandOutput, Consumer, MachineFacts, ProviderSetup, RawEvent, Refusal, RunningProcess, SessionCounts,
-    SessionSetup, SessionStep, Sink, SocketList, System, WhyMissing,
+    AfdHandles, ApplicationEntry, CommandOutput, Consumer, MachineFacts, ProviderSetup, RawEvent, Refusal,
+    RunningProcess, SessionCounts, SessionSetup, SessionStep, Sink, SocketList, System, WhyMissing,
 };
 use crate::side::facts::{DynamicPorts, ListedSocket};
 use crate::time::FileTime;
@@ -77,18 +77,28 @@ pub(super) struct Script {
     pub(super) tables: BTreeMap<SocketList, Vec<ListedSocket>>,
     /// Sources that are missing.
     pub(super) missing: Vec<&'static str>,
+    /// The system is about to end the program.
+    pub(super) is_ending: bool,
     pub(super) processes: Vec<RunningProcess>,
     pub(super) handles: Vec<(u32, u64)>,
-    pub(super) afd_handles: Vec<(u32, u64)>,
+    pub(super) afd_handles: AfdHandles,
     pub(super) services: Vec<(u32, String)>,
     pub(super) dynamic_ports: Vec<DynamicPorts>,
     /// What commands print, by the beginning of their line.
     pub(super) commands: BTreeMap<&'static str, &'static str>,
     pub(super) free_bytes: Option<u64>,
+    /// Else 4.
+    pub(super) processors: Option<u32>,
     /// Panics in the middle of the events.
     pub(super) panics_at: Option<u64>,
     /// The session ends by itself after so much time.
     pub(super) ends_at: Option<Duration>,
+    /// No session of this name can be started any more.
+    pub(super) refuse_session: Option<&'static str>,
+    /// What a file of a session holds.
+    pub(super) recorded: Option<Vec<u8>>,
+    /// Writing an entry to the Application log does not come back.
+    pub(super) entries_hang: bool,
     /// How long each poll takes.
     pub(super) poll_takes: Duration,
     pub(super) now: Duration,
@@ -118,6 +128,11 @@ impl Fake {
     /// All calls that change something, in their order.
     pub(super) fn calls(&self) -> Vec<String> {
         self.script().calls.clone()
+    }
+
+    /// Other programs have filled the disk.
+    pub(super) fn fill_disk(&self, free_bytes: u64) {
+        self.script().free_bytes = Some(free_bytes);
     }
 
     /// Sessions that run.
@@ -224,13 +239,20 @@ impl System for Fake {
     fn start(&self, setup: &SessionSetup, sink: Sink) -> Result<Box<dyn Consumer>, Refusal> {
         self.call(format!("start {}", setup.name));
         self.refusal("start", SessionStep::Start)?;
+        if self.script().refuse_session == Some(&setup.name) {
+            return Err(Refusal { step: SessionStep::Start, code: 1450, text: String::new() });
+        }
         let mut script = self.script();
         script.sessions.insert(setup.name.clone());
         drop(script);
         self.refusal("enable", SessionStep::Enable)?;
+        if setup.providers.iter().any(|provider| !provider.ids.is_empty()) {
+            self.refusal("filter", SessionStep::Enable)?;
+        }
         self.refusal("open", SessionStep::Open)?;
-        if let Some(path) = &setup.record {
-            std::fs::write(path, b"recorded").unwrap();
+        if let Some(recording) = &setup.record {
+            let recorded = self.script().recorded.clone();
+            std::fs::write(&recording.path, recorded.as_deref().unwrap_or(b"recorded")).unwrap();
         }
         let mut script = self.script();
         script.enabled = setup.providers.iter().map(|provider| u128_of(provider.guid)).collect();
@@ -255,7 +277,7 @@ impl System for Fake {
     fn machine(&self) -> MachineFacts {
         MachineFacts {
             os_build: Some(20348),
-            processors: Some(4),
+            processors: Some(self.script().processors.unwrap_or(4)),
             boot_time: Some(FileTime(self.epoch.0 - FileTime::SECOND)),
         }
     }
@@ -290,7 +312,7 @@ impl System for Fake {
         self.gives("handles", |script| script.handles.clone())
     }
 
-    fn afd_handles(&self) -> Result<Vec<(u32, u64)>, WhyMissing> {
+    fn afd_handles(&self) -> Result<AfdHandles, WhyMissing> {
         self.call("afd handles".to_owned());
         self.gives("afd handles", |script| script.afd_handles.clone())
     }
@@ -307,12 +329,28 @@ impl System for Fake {
         let line = format!("{program} {}", arguments.join(" "));
         self.call(line.clone());
         let script = self.script();
-        let found = script.commands.iter().find(|(start, _)| line.starts_with(**start));
+        let found = script.commands.iter().rev().find(|(start, _)| line.starts_with(**start));
         let (_, output) = found.ok_or_else(|| format!("{program} is not there"))?;
         if program == "wevtutil" {
             std::fs::copy(output, arguments[2]).unwrap();
         }
         Ok(CommandOutput { stdout: output.as_bytes().to_vec(), stderr: Vec::new(), code: Some(0) })
+    }
+
+    fn write_entry(&self, entry: &ApplicationEntry) -> Result<(), WhyMissing> {
+        if self.script().entries_hang {
+            std::thread::sleep(Duration::from_secs(3600));
+        }
+        let ApplicationEntry { id, severity, text } = entry;
+        self.gives("event log", |script| script.calls.push(format!("entry {id} {severity:?}: {text}")))
+    }
+
+    fn register_event_source(&self) -> Result<(), WhyMissing> {
+        self.gives("event source", |script| script.calls.push("register event source".to_owned()))
+    }
+
+    fn is_ending(&self) -> bool {
+        self.script().is_ending
     }
 
     fn free_bytes(&self, _path: &Path) -> Option<u64> {

@@ -2,9 +2,12 @@
 //! System log. All of it becomes the facts that side files give a trace.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::system::{SocketList, System, WhyMissing};
+use super::asking::{Answer, ask};
+use super::ranges;
+use super::system::{AfdHandles, SocketList, System, WhyMissing};
 use crate::case::SideInput;
 use crate::event::{NetEvent, ProcessChange, ProcessEvent, ProcessSource, base_name};
 use crate::net::{Family, Protocol};
@@ -12,8 +15,9 @@ use crate::side::facts::{
     DynamicPorts, ExcludedPorts, HandleCount, ListedSocket, SideFacts, SocketListing, SystemEvent, Taken,
 };
 use crate::side::tasklist::Task;
-use crate::side::{Kind, decode_text, event_log, netsh};
+use crate::side::{Kind, event_log};
 use crate::time::{FileTime, ShownTime as _};
+use crate::words::shown;
 
 /// Listings that are kept: the first, the last, the one with most sockets, and some between. Of 65,000 sockets each they are
 /// 60 MB.
@@ -21,6 +25,15 @@ const MAX_LISTINGS: usize = 8;
 
 /// AFD handles are counted with a list of all handles of the machine: no more often than this.
 const HANDLES_EVERY: Duration = Duration::from_secs(60);
+
+/// The system gives up counting them before that.
+const HANDLES_LIMIT: Duration = Duration::from_secs(8);
+
+/// What is answered at once is not left to the next time.
+const AT_ONCE: Duration = Duration::from_millis(20);
+
+/// The end waits no longer than this for excluded port ranges.
+const RANGES_LIMIT: Duration = Duration::from_secs(5);
 
 /// Polling may take this part of the time: one in so many.
 const COST_SHARE: u32 = 20;
@@ -95,11 +108,17 @@ const TABLES: [(SocketList, &str); 6] = [
 
 /// Asks the machine, again and again, and keeps what it says.
 pub struct Poller<'s> {
-    system: &'s dyn System,
+    system: &'s Arc<dyn System>,
     facts: SideFacts,
     /// Sources that gave something, and what is missing of each.
     found: BTreeMap<Source, bool>,
     missing: BTreeMap<(Source, &'static str), WhyMissing>,
+    /// What is to be known about a source that gave something.
+    remarks: BTreeMap<Source, String>,
+    /// Answers that are on their way.
+    dynamic: Option<Answer<Result<Vec<DynamicPorts>, WhyMissing>>>,
+    excluded: Option<Answer<Result<Vec<ExcludedPorts>, WhyMissing>>>,
+    afd_handles: Option<Answer<Result<AfdHandles, WhyMissing>>>,
     images: BTreeMap<u32, String>,
     listed_at: Option<FileTime>,
     handles_at: Option<Duration>,
@@ -111,12 +130,16 @@ pub struct Poller<'s> {
 
 impl<'s> Poller<'s> {
     /// Nothing is asked yet.
-    pub fn new(system: &'s dyn System) -> Self {
+    pub fn new(system: &'s Arc<dyn System>) -> Self {
         Self {
             system,
             facts: SideFacts::default(),
             found: BTreeMap::new(),
             missing: BTreeMap::new(),
+            remarks: BTreeMap::new(),
+            dynamic: None,
+            excluded: None,
+            afd_handles: None,
             images: BTreeMap::new(),
             listed_at: None,
             handles_at: None,
@@ -147,44 +170,48 @@ impl<'s> Poller<'s> {
         &self.images
     }
 
-    /// Asks for what does not change while the session runs: port ranges.
+    /// Begins to ask for what does not change while the session runs: port ranges.
     pub fn ask_for_ranges(&mut self) {
-        let dynamic = self.system.dynamic_ports().or_else(|why| {
-            let ranges =
-                self.netsh("dynamicport", |family, protocol| vec!["int", family, "show", "dynamicport", protocol]);
-            let dynamic: Vec<DynamicPorts> = ranges.into_iter().flat_map(|ranges| ranges.dynamic).collect();
-            if dynamic.is_empty() { Err(why) } else { Ok(dynamic) }
-        });
-        if let Some(ports) = self.keep(Source::DynamicPorts, "", dynamic) {
-            let source = Source::DynamicPorts.id();
-            self.facts.dynamic_ports = ports.into_iter().map(|ports| DynamicPorts { source, ..ports }).collect();
-        }
-        let ranges = self.netsh("excludedportrange", |family, protocol| {
-            let protocol = if protocol == "tcp" { "protocol=tcp" } else { "protocol=udp" };
-            vec!["int", family, "show", "excludedportrange", protocol]
-        });
-        let was_listed = ranges.iter().any(|ranges| ranges.excluded_listings > 0);
-        let excluded: Vec<ExcludedPorts> = ranges.into_iter().flat_map(|ranges| ranges.excluded).collect();
-        let result = if was_listed { Ok(excluded) } else { Err("netsh lists none".to_owned()) };
-        if let Some(ports) = self.keep(Source::ExcludedPorts, "", result) {
-            let source = Source::ExcludedPorts.id();
-            self.facts.excluded_ports = ports.into_iter().map(|ports| ExcludedPorts { source, ..ports }).collect();
+        self.dynamic = Some(ask(self.system, ranges::dynamic));
+        self.excluded = Some(ask(self.system, ranges::excluded));
+    }
+
+    /// Waits no longer than `time` for the dynamic ranges; `false` where they may still come.
+    pub fn wait_for_dynamic(&mut self, time: Duration) -> bool {
+        let Some(answer) = &self.dynamic else { return true };
+        let Some(answer) = answer.within(time) else { return false };
+        self.take_dynamic(answer);
+        true
+    }
+
+    /// What was asked about the dynamic ranges comes too late.
+    pub fn give_up_dynamic(&mut self) {
+        if self.dynamic.is_some() {
+            self.take_dynamic(Err("the machine did not answer before events had to be counted".to_owned()));
         }
     }
 
-    /// What netsh says for both families and protocols.
-    fn netsh(
-        &self,
-        what: &str,
-        arguments: impl Fn(&'static str, &'static str) -> Vec<&'static str>,
-    ) -> Vec<netsh::PortRanges> {
-        let pairs = [("ipv4", "tcp"), ("ipv4", "udp"), ("ipv6", "tcp"), ("ipv6", "udp")];
-        let answers = pairs.into_iter().filter_map(|(family, protocol)| {
-            let output = self.system.command("netsh", &arguments(family, protocol), COMMAND_LIMIT).ok()?;
-            let decoded = decode_text(&output.stdout);
-            Some(netsh::parse(&decoded.text, &format!("{what}-{family}.txt")))
-        });
-        answers.collect()
+    fn take_dynamic(&mut self, answer: Result<Vec<DynamicPorts>, WhyMissing>) {
+        self.dynamic = None;
+        if let Some(ports) = self.keep(Source::DynamicPorts, "", answer) {
+            let source = Source::DynamicPorts.id();
+            self.facts.dynamic_ports = ports.into_iter().map(|ports| DynamicPorts { source, ..ports }).collect();
+        }
+    }
+
+    /// Takes the excluded ranges, which nobody has to wait for before the end; then no longer than `time`.
+    fn take_excluded(&mut self, time: Duration) {
+        let Some(answer) = &self.excluded else { return };
+        let Some(answer) = answer.within(time) else {
+            self.found.entry(Source::ExcludedPorts).or_insert(false);
+            self.missing.insert((Source::ExcludedPorts, ""), "netsh did not answer".to_owned());
+            return;
+        };
+        self.excluded = None;
+        if let Some(ports) = self.keep(Source::ExcludedPorts, "", answer) {
+            let source = Source::ExcludedPorts.id();
+            self.facts.excluded_ports = ports.into_iter().map(|ports| ExcludedPorts { source, ..ports }).collect();
+        }
     }
 
     /// Asks for the processes; each becomes an event that says that it runs.
@@ -219,17 +246,40 @@ impl<'s> Poller<'s> {
         }
         if always || self.handles_at.is_none_or(|last| began.saturating_sub(last) >= HANDLES_EVERY) {
             self.handles_at = Some(began);
-            let handles = self.system.afd_handles();
-            if let Some(counts) = self.keep(Source::AfdHandles, "", handles) {
-                self.facts.afd_handles = self.counted(Source::AfdHandles, counts);
-            }
+            self.afd_handles.get_or_insert_with(|| ask(self.system, |system| system.afd_handles()));
         }
+        self.take_afd_handles(if always { HANDLES_LIMIT } else { AT_ONCE });
         let ended = self.system.uptime();
         let cost = ended.saturating_sub(began);
         self.polls = self.polls.saturating_add(1);
         self.cost = self.cost.saturating_add(cost);
         self.longest = self.longest.max(cost);
         self.next_at = Some(ended.saturating_add(cost.saturating_mul(COST_SHARE)));
+    }
+
+    fn take_afd_handles(&mut self, time: Duration) {
+        let Some(answer) = &self.afd_handles else { return };
+        let Some(answer) = answer.within(time) else {
+            self.found.entry(Source::AfdHandles).or_insert(false);
+            self.missing.insert((Source::AfdHandles, ""), "they could not be counted in time".to_owned());
+            return;
+        };
+        self.afd_handles = None;
+        let Some(AfdHandles { counts, estimated }) = self.keep(Source::AfdHandles, "", answer) else { return };
+        self.facts.afd_handles = self.counted(Source::AfdHandles, counts);
+        self.remarks.remove(&Source::AfdHandles);
+        if !estimated.is_empty() {
+            let estimated: Vec<String> = estimated.iter().map(|pid| self.named(*pid)).collect();
+            let remark = format!(
+                "those of {} are an estimate, by the rights of the handles: the process was not to be asked",
+                estimated.join(", ")
+            );
+            self.remarks.insert(Source::AfdHandles, remark);
+        }
+    }
+
+    fn named(&self, pid: u32) -> String {
+        self.images.get(&pid).map_or_else(|| format!("PID {pid}"), |image| format!("{} (PID {pid})", shown(image)))
     }
 
     fn counted(&self, source: Source, counts: Vec<(u32, u64)>) -> Vec<HandleCount> {
@@ -264,6 +314,7 @@ impl<'s> Poller<'s> {
 
     /// Asks for what is only needed at the end: services, and the System log of the last day.
     pub fn ask_for_the_rest(&mut self) {
+        self.take_excluded(RANGES_LIMIT);
         let services = self.system.services();
         if let Some(services) = self.keep(Source::Services, "", services) {
             let mut by_pid: BTreeMap<u32, Vec<String>> = BTreeMap::new();
@@ -340,6 +391,7 @@ impl<'s> Poller<'s> {
                     |((_, part), why)| if part.is_empty() { why.clone() } else { format!("{part} are missing: {why}") },
                 )
                 .collect();
+            let told: Vec<String> = told.into_iter().chain(self.remarks.get(&source).cloned()).collect();
             (!told.is_empty()).then(|| told.join("; "))
         };
         let mut inputs = Vec::new();

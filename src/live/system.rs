@@ -20,10 +20,25 @@ pub struct SessionSetup {
     pub buffer_kib: u32,
     /// Fewest and most buffers.
     pub buffers: (u32, u32),
-    /// A file that the session writes too.
-    pub record: Option<PathBuf>,
+    /// A buffer that is older is passed on although it is not full; whole seconds.
+    pub flush: Duration,
+    /// Somebody reads it in real time; else the file alone takes its events.
+    pub is_read: bool,
+    /// A file that the session writes.
+    pub record: Option<Recording>,
     /// Providers to enable, in this order.
     pub providers: Vec<ProviderSetup>,
+}
+
+/// A file that a session writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// Where.
+    pub path: PathBuf,
+    /// It grows to so many MiB, not 0.
+    pub max_mib: u32,
+    /// Then the newest events replace the oldest; else those that come later are not in it.
+    pub is_circular: bool,
 }
 
 /// A provider to enable.
@@ -37,6 +52,8 @@ pub struct ProviderSetup {
     pub keywords: u64,
     /// Up to this level.
     pub level: u8,
+    /// Events with these ids alone; empty: all. At most 64.
+    pub ids: &'static [u16],
     /// Whether it is asked to tell what there was before the session.
     pub rundown: bool,
     /// Whether there is nothing to learn without it.
@@ -48,8 +65,10 @@ pub struct ProviderSetup {
 pub struct SessionCounts {
     /// Events lost.
     pub events_lost: u32,
-    /// Buffers lost, by the reader in real time or by the file.
-    pub buffers_lost: u32,
+    /// Buffers that the reader in real time was too slow for.
+    pub real_time_buffers_lost: u32,
+    /// Buffers that could not be written to the file.
+    pub log_buffers_lost: u32,
     /// Buffers written.
     pub buffers_written: u32,
     /// `EVENT_TRACE_*_MODE`.
@@ -171,6 +190,40 @@ pub struct MachineFacts {
     pub boot_time: Option<FileTime>,
 }
 
+/// The source of entries in the Application log.
+pub const EVENT_SOURCE: &str = "outofports";
+
+/// How bad it is what an entry of the Application log tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// To be known.
+    Information,
+    /// May become bad.
+    Warning,
+    /// Is bad.
+    Error,
+}
+
+/// An entry of the Application log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplicationEntry {
+    /// Event id, from 1 to 1000: of these a registered source has texts.
+    pub id: u16,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What happened.
+    pub text: String,
+}
+
+/// Handles to `\Device\Afd`: sockets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AfdHandles {
+    /// PID and number.
+    pub counts: Vec<(u32, u64)>,
+    /// PIDs among them that could or should not be asked: the number is that of their files with the rights of a socket.
+    pub estimated: Vec<u32>,
+}
+
 /// Why a source of facts cannot be had, for people.
 pub type WhyMissing = String;
 
@@ -246,12 +299,12 @@ pub trait System: Send + Sync {
     /// [`WhyMissing`], for people.
     fn handle_counts(&self) -> Result<Vec<(u32, u64)>, WhyMissing>;
 
-    /// PID and handles to `\Device\Afd`, for each process that has some: its sockets.
+    /// Handles to `\Device\Afd`, of processes that have many: their sockets. May take seconds.
     ///
     /// # Errors
     ///
     /// [`WhyMissing`], for people.
-    fn afd_handles(&self) -> Result<Vec<(u32, u64)>, WhyMissing>;
+    fn afd_handles(&self) -> Result<AfdHandles, WhyMissing>;
 
     /// PID and name of each service that runs.
     ///
@@ -267,12 +320,30 @@ pub trait System: Send + Sync {
     /// [`WhyMissing`], for people.
     fn dynamic_ports(&self) -> Result<Vec<DynamicPorts>, WhyMissing>;
 
-    /// Runs a command, no longer than `limit`.
+    /// Runs a command, no longer than `limit`, and not beyond Ctrl-C.
     ///
     /// # Errors
     ///
     /// Why it could not be run.
     fn command(&self, program: &str, arguments: &[&str], limit: Duration) -> Result<CommandOutput, WhyMissing>;
+
+    /// Writes an entry of [`EVENT_SOURCE`] to the Application log.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn write_entry(&self, entry: &ApplicationEntry) -> Result<(), WhyMissing>;
+
+    /// Registers [`EVENT_SOURCE`], so that its entries are shown without a remark that their description is missing.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn register_event_source(&self) -> Result<(), WhyMissing>;
+
+    /// Whether the system is about to end this process, since its window closes or the user logs off: nothing slow is to be
+    /// begun.
+    fn is_ending(&self) -> bool;
 
     /// Bytes free where a file is to be written; `None` where the system does not tell.
     fn free_bytes(&self, path: &Path) -> Option<u64>;

@@ -1,13 +1,14 @@
-//! The layouts of what Windows lists: rows of socket tables, and the table of all handles. Plain bytes in, facts out.
+//! The layouts of what Windows lists: rows of socket tables, and the tables of all processes and handles. Plain bytes in, facts out.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etw_schema::ByteCursor;
 
-use super::system::SocketList;
+use super::system::{RunningProcess, SocketList};
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::side::facts::{ListedSocket, TcpState};
+use crate::time::FileTime;
 
 /// Rows of a socket table: the number of rows, then the rows. A table that ends early gives the rows that are whole.
 ///
@@ -137,6 +138,56 @@ fn tcp_state(state: u32) -> TcpState {
     }
 }
 
+/// A process as the table of all processes has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ListedProcess {
+    /// Its image is a name without folder.
+    pub(super) process: RunningProcess,
+    /// Its handles.
+    pub(super) handles: u32,
+}
+
+/// All processes, of `SYSTEM_PROCESS_INFORMATION` on a 64-bit system: each tells where the next begins. `address` is where the
+/// system has written the table, since names are pointed to.
+///
+/// Source: `ntexapi.h` of System Informer; the fields that the page on `NtQuerySystemInformation` names stand at the same places.
+pub(super) fn processes(table: &[u8], address: u64) -> Vec<ListedProcess> {
+    let mut found = Vec::new();
+    let mut rest = table;
+    // Each is behind the one before, so that this comes to an end.
+    while let Some((listed, next)) = process(table, rest, address) {
+        found.push(listed);
+        let Some(further) = rest.get(next..).filter(|_| next > 0) else { break };
+        rest = further;
+    }
+    found
+}
+
+/// The process at the beginning of `rest`, and where the next begins; 0 after the last.
+fn process(table: &[u8], rest: &[u8], address: u64) -> Option<(ListedProcess, usize)> {
+    let mut cursor = ByteCursor::new(rest);
+    let next = usize::try_from(cursor.u32()?).ok()?;
+    let _threads_to_cycle_time = cursor.array::<28>()?;
+    let created = FileTime::known(cursor.u64()?.cast_signed());
+    let _user_and_kernel_time = cursor.array::<16>()?;
+    let name_bytes = usize::from(cursor.u16()?);
+    let _capacity = cursor.array::<6>()?;
+    let name_at = cursor.u64()?;
+    let _priority = cursor.u64()?;
+    let (pid, parent) = (cursor.u64()?, cursor.u64()?);
+    let handles = cursor.u32()?;
+    let name = name_at.checked_sub(address).and_then(|at| usize::try_from(at).ok());
+    let name = name.and_then(|at| table.get(at..)?.get(..name_bytes)).unwrap_or_default();
+    let units: Vec<u16> = name.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
+    let process = RunningProcess {
+        pid: u32::try_from(pid).ok()?,
+        parent_pid: u32::try_from(parent).unwrap_or(0),
+        created,
+        image: String::from_utf16_lossy(&units),
+    };
+    Some((ListedProcess { process, handles }, next))
+}
+
 /// One handle of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Handle {
@@ -168,6 +219,41 @@ pub(super) fn handles(bytes: &[u8]) -> Vec<Handle> {
 /// What Winsock opens a socket's handle with: read, write, synchronize and change its security. Pipes, which can block whoever
 /// asks for their name, are opened with other rights as a rule.
 pub(super) const SOCKET_ACCESS: u32 = 0x0016_019F;
+
+/// Handles that may be sockets from which on a process is asked about them, or estimated: fewer take no pool.
+const MANY: usize = 100;
+
+/// The process that guards the secrets of the machine. Whoever asks for its handles looks like a thief, and endpoint protection
+/// may end him.
+const NEVER_ASKED: &str = "lsass.exe";
+
+/// The kernel.
+const KERNEL: u32 = 4;
+
+/// Which processes are asked what their handles are.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Questions {
+    /// PID, and handles that may be sockets.
+    pub(super) ask: BTreeMap<u32, Vec<u64>>,
+    /// PID, and the number of such handles, of processes that are not asked.
+    pub(super) estimate: Vec<(u32, u64)>,
+}
+
+/// Decides whom to ask, of `candidates` and the `images` of processes: those with many, and never lsass. Whoever is not in the
+/// list of processes has ended, or cannot be told from it.
+pub(super) fn whom_to_ask(candidates: BTreeMap<u64, Vec<u64>>, images: &BTreeMap<u32, String>) -> Questions {
+    let mut questions = Questions::default();
+    for (pid, handles) in candidates.into_iter().filter(|(_, handles)| handles.len() >= MANY) {
+        let Ok(pid) = u32::try_from(pid) else { continue };
+        let Some(image) = images.get(&pid) else { continue };
+        if pid == KERNEL || image.eq_ignore_ascii_case(NEVER_ASKED) {
+            questions.estimate.push((pid, handles.len() as u64));
+        } else {
+            questions.ask.insert(pid, handles);
+        }
+    }
+    questions
+}
 
 /// Handles that may be sockets, by process: files with the rights that Winsock asks for. `own` is a file that this process has
 /// open: what type it has, files have.
@@ -247,6 +333,70 @@ mod tests {
         assert_eq!(udp6.len(), row_bytes(table));
         assert_eq!(sockets(table, &rows(1, &[&udp6]))[0].family, Some(Family::Ipv6));
         assert_eq!(sockets(table, &[]), []);
+    }
+
+    /// An entry as the system writes it, whose name lies behind it.
+    fn entry(next: u32, pid: u64, name: &str, name_at: u64) -> Vec<u8> {
+        let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let length = u16::try_from(name.len()).unwrap();
+        let mut entry = [
+            &words(&[next, 1])[..],
+            &[0; 24],
+            &133_000_000_000_000_000_u64.to_le_bytes(),
+            &[0; 16],
+            &length.to_le_bytes(),
+            &length.to_le_bytes(),
+            &[0; 4],
+            &name_at.to_le_bytes(),
+            &[0; 8],
+            &pid.to_le_bytes(),
+            &1_u64.to_le_bytes(),
+            &words(&[77, 0]),
+        ]
+        .concat();
+        entry.resize(256, 0);
+        [entry, name].concat()
+    }
+
+    #[test]
+    fn processes_are_listed_with_name_time_and_handles() {
+        const ADDRESS: u64 = 0x7FFF_0000_1000;
+        let mut table = entry(272, 4, "System", ADDRESS + 256);
+        table.resize(272, 0);
+        table.extend(entry(0, 7312, "ledgersync.exe", ADDRESS + 272 + 256));
+        let found = processes(&table, ADDRESS);
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].process.pid, found[0].process.image.as_str(), found[0].handles), (4, "System", 77));
+        assert_eq!((found[1].process.pid, found[1].process.image.as_str()), (7312, "ledgersync.exe"));
+        assert_eq!(
+            (found[1].process.parent_pid, found[1].process.created),
+            (1, FileTime::known(133_000_000_000_000_000))
+        );
+        // Cut, with a name elsewhere, or with entries that lead out of it.
+        assert_eq!(processes(&table[..300], ADDRESS).len(), 1);
+        assert_eq!(processes(&table, ADDRESS + (1 << 40))[0].process.image, "");
+        assert_eq!(processes(&entry(u32::MAX, 4, "System", 0), 0).len(), 1);
+        assert_eq!(processes(&[], 0), []);
+    }
+
+    #[test]
+    fn only_processes_with_many_are_asked_and_lsass_never() {
+        let candidates = BTreeMap::from([
+            (4, vec![1; 200]),
+            (7, vec![1; 99]),
+            (8, vec![1; 100]),
+            (9, vec![1; 5000]),
+            (10, vec![1; 300]),
+        ]);
+        let images = [(4, "System"), (7, "few.exe"), (8, "many.exe"), (9, "LSASS.EXE")];
+        let images = images.map(|(pid, image)| (pid, image.to_owned())).into();
+        let questions = whom_to_ask(candidates, &images);
+        assert_eq!(
+            questions.ask,
+            BTreeMap::from([(8, vec![1; 100])]),
+            "what is in no list is not asked: it may be lsass"
+        );
+        assert_eq!(questions.estimate, [(4, 200), (9, 5000)]);
     }
 
     #[test]

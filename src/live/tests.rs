@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use super::capture::{Captured, Plan, capture};
 use super::error::LiveError;
 use super::fake::{Fake, Script, events_of};
-use super::system::{RunningProcess, SessionCounts, SocketList, System};
+use super::session::{self, Wanted};
+use super::system::{AfdHandles, RunningProcess, SessionCounts, SocketList, System};
 use super::watch::StateNow;
-use super::{collect, parse_duration, view};
+use super::{parse_duration, view};
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::providers::{afd, process};
 use crate::side::facts::{DynamicPorts, ListedSocket, TcpState};
@@ -26,6 +27,7 @@ fn plan(poll: bool) -> Plan {
         until_failures: None,
         interval: Duration::from_secs(2),
         record: None,
+        max_file_mib: None,
         buffer_mib: 64,
         pool: None,
         poll,
@@ -146,7 +148,8 @@ fn enough_failures_or_an_interrupt_end_it() {
 
 #[test]
 fn lost_events_lower_the_confidence_and_are_told() {
-    let counts = SessionCounts { events_lost: 7, buffers_lost: 1, buffers_written: 900, log_mode: 0x100 };
+    let counts =
+        SessionCounts { events_lost: 7, real_time_buffers_lost: 1, buffers_written: 900, ..SessionCounts::default() };
     let (captured, moments) = run(&Fake::new(Script { counts, ..scenario("modern-64") }), &plan(false));
     let report = serde_json::to_value(&captured.unwrap().report).unwrap();
     assert_eq!(report["verdict"]["confidence"], "medium");
@@ -195,13 +198,68 @@ fn each_refusal_has_its_message_and_leaves_no_session() {
 
 #[test]
 fn what_fails_after_the_start_stops_the_session() {
-    for what in ["enable", "open"] {
+    // Enabling is tried again without a filter of event ids.
+    for (what, tries) in [("enable", 2), ("open", 1)] {
         let (_, calls, sessions) = refused(Script { refuse: BTreeMap::from([(what, 31)]), ..Script::default() });
-        assert_eq!(calls, ["start outofports-live", "stop outofports-live"], "{what}");
+        assert_eq!(calls, ["start outofports-live", "stop outofports-live"].repeat(tries), "{what}");
         assert!(sessions.is_empty());
     }
     let (_, calls, _) = refused(Script { refuse: BTreeMap::from([("start", 183)]), ..Script::default() });
     assert_eq!(calls, ["start outofports-live"], "a session that is not ours is let alone");
+}
+
+#[test]
+fn a_system_without_filters_delivers_all_and_that_is_told() {
+    let fake = Fake::new(Script { refuse: BTreeMap::from([("filter", 87)]), ..scenario("modern-64") });
+    let report = report(&fake, &plan(false));
+    assert_eq!(report["failures"]["binds"], 74);
+    assert!(report["coverage"]["notes"].to_string().contains("does not filter by event id"));
+    assert_eq!(fake.calls()[..3], ["start outofports-live", "stop outofports-live", "start outofports-live"]);
+}
+
+#[test]
+fn a_program_that_is_being_ended_reports_at_once() {
+    let fake = Fake::new(Script { is_ending: true, ..leaking() });
+    let system: Arc<dyn System> = Arc::clone(&fake) as Arc<dyn System>;
+    let interrupt = AtomicBool::new(true);
+    let captured = capture(&system, &plan(true), &interrupt, &mut |_| {}).unwrap();
+    let report = serde_json::to_value(&captured.report).unwrap();
+    assert!(report["coverage"]["notes"].to_string().contains("Windows ended the program"));
+    let asked_at_the_end = fake.calls().into_iter().filter(|call| call.starts_with("wevtutil")).count();
+    assert_eq!((asked_at_the_end, fake.sessions().len()), (0, 0));
+}
+
+#[test]
+fn a_disk_that_others_fill_ends_the_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::new(Script { free_bytes: Some(1 << 40), ..scenario("modern-64") });
+    let system: Arc<dyn System> = Arc::clone(&fake) as Arc<dyn System>;
+    let record = Some(folder.path().join("server.etl"));
+    let plan = Plan { duration: None, record, ..plan(false) };
+    let captured = capture(&system, &plan, &AtomicBool::new(false), &mut |_| fake.fill_disk(90 << 20)).unwrap();
+    assert!(!captured.is_complete);
+    let report = serde_json::to_value(&captured.report).unwrap();
+    assert!(report["coverage"]["notes"].to_string().contains("disk of the recording is full (90 MiB free)"));
+    assert_eq!((&report["failures"]["binds"], fake.sessions().len()), (&json!(74), 0));
+}
+
+#[test]
+fn buffers_and_files_are_as_large_as_the_machine_needs() {
+    let setup = |processors, is_read, record: bool, max_file_mib| {
+        let free_bytes = Some(10 << 30);
+        let fake = Fake::new(Script { processors: Some(processors), free_bytes, ..Script::default() });
+        let record = record.then(|| PathBuf::from("server.etl"));
+        let wanted = Wanted { buffer_mib: 64, is_read, record, max_file_mib, is_circular: false };
+        let setup = session::setup(fake.as_ref(), &wanted);
+        let max_mib = setup.record.as_ref().map(|recording| recording.max_mib);
+        assert_eq!(setup.buffer_kib, 64);
+        (setup.buffers, setup.flush.as_secs(), max_mib)
+    };
+    assert_eq!(setup(2, true, false, None), ((256, 1024), 1, None));
+    assert_eq!(setup(16, true, true, None), ((256, 1024), 1, Some(9984)));
+    assert_eq!(setup(96, true, true, Some(500)), ((256, 1024), 6, Some(500)));
+    assert_eq!(setup(96, false, true, Some(99_999)), ((256, 1024), 60, Some(9984)));
+    assert_eq!(setup(768, true, true, None), ((1536, 3072), 6, Some(9984)));
 }
 
 #[test]
@@ -269,7 +327,7 @@ fn leaking() -> Script {
         ]),
         processes: vec![process(4312, r"C:\apps\ledgersync.exe"), process(1156, r"C:\Windows\System32\svchost.exe")],
         handles: vec![(4312, 11_000), (1156, 3_500), (4, 90_000)],
-        afd_handles: vec![(4312, 930)],
+        afd_handles: AfdHandles { counts: vec![(4312, 930)], estimated: Vec::new() },
         services: vec![(1156, "Dnscache".to_owned()), (1156, "BFE".to_owned())],
         dynamic_ports: vec![range(Protocol::Tcp), range(Protocol::Udp)],
         commands: BTreeMap::from([
@@ -394,49 +452,6 @@ fn a_recording_is_checked_before_and_watched() {
     };
     assert!(full(112).to_string().contains("record to another disk"));
     assert!(full(32).to_string().contains("another program has it open"));
-}
-
-#[test]
-fn a_case_is_collected_and_can_be_analyzed() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("case.zip");
-    let commands = BTreeMap::from([
-        (
-            "netstat -anob",
-            "  TCP    10.0.0.7:50000    10.0.0.1:443    ESTABLISHED     4312\n  TCP    10.0.0.7:50001    0.0.0.0:0    BOUND     4312\n [ledgersync.exe]\n",
-        ),
-        (
-            "tasklist",
-            "\nImage Name                     PID Services\n========================= ======== =====\nledgersync.exe                4312 N/A\n",
-        ),
-        (
-            "netsh int ipv4 show dynamicport tcp",
-            "\nProtocol tcp Dynamic Port Range\n---------------------------------\nStart Port      : 50000\nNumber of Ports : 1000\n\n",
-        ),
-        ("wevtutil", concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/side/system.evtx")),
-    ]);
-    let fake = Fake::new(Script { commands, ..Script::default() });
-    let system: Arc<dyn System> = Arc::clone(&fake) as Arc<dyn System>;
-    let plan = collect::Plan { out: out.clone(), duration: SECOND, buffer_mib: 8 };
-    let mut told = Vec::new();
-    let collect = |plan: &collect::Plan, told: &mut Vec<String>| {
-        collect::collect(&system, plan, &AtomicBool::new(false), &mut |line| told.push(line.to_owned()))
-    };
-    let failed = collect(&plan, &mut told).unwrap();
-    assert_eq!(failed.len(), 7, "seven listings of netsh: {failed:?}");
-    assert!(told[0].contains("tracing for 1 s"));
-    assert!(fake.sessions().is_empty());
-    let case = crate::Case::from_paths([&out]).unwrap();
-    let case = crate::case::Contents::open(&case, &crate::NoProgress).unwrap();
-    let kinds: Vec<&str> = case.side_inputs.iter().filter(|input| input.used).map(|input| input.kind).collect();
-    assert_eq!(kinds, ["evtx", "dynamic_port", "netstat", "tasklist"], "{:?}", case.side_inputs);
-    let unusable: Vec<String> = case.unusable.iter().map(ToString::to_string).collect();
-    assert!(unusable.len() == 1 && unusable[0].contains("server.etl: is not an ETW trace"), "{unusable:?}");
-    assert!(case.notes.is_empty(), "{:?}", case.notes);
-    let again = collect(&plan, &mut told).unwrap_err().to_string();
-    assert!(again.contains("exists"), "{again}");
-    let left: Vec<PathBuf> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(left, [out], "nothing else is left");
 }
 
 #[test]

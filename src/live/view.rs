@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::watch::StateNow;
+use crate::diagnosis::pools::pool_name;
 use crate::machine::pool_key::PoolKey;
 use crate::time::{ShownTime as _, duration_text};
 use crate::words::grouped;
@@ -53,7 +54,8 @@ fn headline(moment: &StateNow) -> String {
     )
 }
 
-fn losses(moment: &StateNow) -> String {
+/// How many events there were, and whether some were lost.
+pub(super) fn losses(moment: &StateNow) -> String {
     let events = grouped(moment.events);
     if moment.events_lost == 0 && moment.buffers_lost == 0 {
         return format!("{events} events, none lost");
@@ -78,7 +80,7 @@ fn pools(moment: &StateNow, width: usize, lines: &mut Vec<String>) {
         let optional = |count: Option<u32>| count.map_or_else(|| "-".to_owned(), |count| grouped(count.into()));
         let filled = (pool.share * 20.0).round() as usize;
         table.row(vec![
-            PoolKey { protocol: pool.protocol, family: pool.family, ..PoolKey::default() }.name(),
+            pool.name(),
             grouped(pool.count.into()),
             grouped(pool.held.into()),
             optional(pool.listed),
@@ -95,6 +97,10 @@ fn pools(moment: &StateNow, width: usize, lines: &mut Vec<String>) {
         lines.push("no port of a pool is in use yet".to_owned());
     } else {
         lines.extend(table.lines(Some(width)));
+    }
+    for (pool, forecast) in moment.pools.iter().filter_map(|pool| Some((pool, pool.forecast?))) {
+        let (rate, full_at) = (forecast.per_minute, forecast.full_at.to_date_and_time());
+        lines.push(format!("{} is full at {full_at} UTC, if it goes on at {rate} ports each minute", pool.name()));
     }
 }
 
@@ -137,7 +143,10 @@ fn holders(moment: &StateNow, width: usize, lines: &mut Vec<String>) {
             process(holder.image.as_deref(), holder.pid),
             pid(holder.pid),
             grouped(holder.ports.into()),
-            PoolKey { protocol: holder.protocol, family: holder.family, ..PoolKey::default() }.name(),
+            pool_name(
+                PoolKey { protocol: holder.protocol, family: holder.family, ..PoolKey::default() },
+                holder.compartment,
+            ),
             if holder.is_listed { "socket table" } else { "binds seen" }.to_owned(),
         ]);
     }
@@ -185,6 +194,18 @@ impl Screen {
             self.terminal.write_line(line)?;
         }
         self.lines = lines.len();
+        self.terminal.flush()
+    }
+
+    /// Writes a line that stays, above the next moment.
+    ///
+    /// # Errors
+    ///
+    /// What writing says.
+    pub fn tell(&mut self, line: &str) -> io::Result<()> {
+        self.terminal.clear_last_lines(self.lines)?;
+        self.lines = 0;
+        self.terminal.write_line(line)?;
         self.terminal.flush()
     }
 }

@@ -46,6 +46,9 @@ pub fn event_name(id: u16) -> Option<&'static str> {
     })
 }
 
+/// The ids of these events, of the dialect of Windows 7 and later.
+pub const EVENT_IDS: [u16; 9] = [1000, 1001, 1002, 1017, 1018, 1020, 1021, 1029, 1030];
+
 /// Whether it is the end of a socket: a close or a cleanup.
 pub fn is_close(id: u16) -> bool {
     matches!(id, 13 | 14 | 1001 | 1002)

@@ -2,9 +2,12 @@
 
 mod bar;
 mod interrupt;
+#[cfg(windows)]
+mod windows;
 
 use std::io::{self, IsTerminal};
 
+use anstream::{AutoStream, ColorChoice};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -17,6 +20,24 @@ pub(crate) fn local_zone(at: Option<FileTime>) -> Option<Zone> {
     let zone = TimeZone::try_system().ok()?;
     let at = at.and_then(to_timestamp).unwrap_or_else(Timestamp::now);
     Zone::ahead(zone.to_offset(at).seconds() / 60)
+}
+
+/// Whether standard output takes colors, and is let take them.
+pub(crate) fn color_choice() -> ColorChoice {
+    let choice = AutoStream::choice(&io::stdout());
+    #[cfg(windows)]
+    if !windows::takes_colors() {
+        return ColorChoice::Never;
+    }
+    choice
+}
+
+/// Whether standard output garbles all but ASCII.
+pub(crate) fn is_ascii_alone() -> bool {
+    #[cfg(windows)]
+    return windows::is_ascii_alone();
+    #[cfg(not(windows))]
+    false
 }
 
 /// Columns of the terminal that standard output is; `None` where it is none.

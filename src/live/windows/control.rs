@@ -24,14 +24,14 @@ const NAME: usize = 1024;
 
 /// The properties and the names behind them, as the system fills them.
 #[repr(C)]
-struct Properties {
-    properties: EVENT_TRACE_PROPERTIES,
+pub(super) struct Properties {
+    pub(super) properties: EVENT_TRACE_PROPERTIES,
     session: [u16; NAME],
-    file: [u16; NAME],
+    pub(super) file: [u16; NAME],
 }
 
 impl Properties {
-    fn new() -> Box<Self> {
+    pub(super) fn new() -> Box<Self> {
         let mut all =
             Box::new(Self { properties: EVENT_TRACE_PROPERTIES::default(), session: [0; NAME], file: [0; NAME] });
         let offset = |offset: usize| u32::try_from(offset).unwrap_or(0);
@@ -45,7 +45,8 @@ impl Properties {
         let all = &self.properties;
         SessionCounts {
             events_lost: all.EventsLost,
-            buffers_lost: all.LogBuffersLost.saturating_add(all.RealTimeBuffersLost),
+            real_time_buffers_lost: all.RealTimeBuffersLost,
+            log_buffers_lost: all.LogBuffersLost,
             buffers_written: all.BuffersWritten,
             log_mode: all.LogFileMode,
         }
@@ -68,6 +69,16 @@ fn control(name: &str, code: EVENT_TRACE_CONTROL) -> Result<Option<Box<Propertie
     }
 }
 
+pub(super) fn guid_of(provider: &ProviderSetup) -> GUID {
+    let [a, b, c, d, e, f, g, h, data4 @ ..] = provider.guid.to_wire();
+    GUID {
+        data1: u32::from_le_bytes([a, b, c, d]),
+        data2: u16::from_le_bytes([e, f]),
+        data3: u16::from_le_bytes([g, h]),
+        data4,
+    }
+}
+
 pub(super) fn query(name: &str) -> Result<Option<SessionCounts>, Refusal> {
     let answer = control(name, EVENT_TRACE_CONTROL_QUERY).map_err(|code| refusal(SessionStep::Query, code))?;
     Ok(answer.map(|properties| properties.counts()))
@@ -83,13 +94,7 @@ pub(super) fn ask_for_rundown(name: &str, provider: &ProviderSetup) -> Result<()
     let Some(properties) = answer else { return Err(refusal(SessionStep::Rundown, NOT_FOUND)) };
     // SAFETY: all bit patterns are valid for both members of the union; the system puts the session's handle there.
     let session = unsafe { properties.properties.Wnode.Anonymous1.HistoricalContext };
-    let [a, b, c, d, e, f, g, h, data4 @ ..] = provider.guid.to_wire();
-    let guid = GUID {
-        data1: u32::from_le_bytes([a, b, c, d]),
-        data2: u16::from_le_bytes([e, f]),
-        data3: u16::from_le_bytes([g, h]),
-        data4,
-    };
+    let guid = guid_of(provider);
     // SAFETY: the GUID lives through the call, and no parameters are given.
     let status = unsafe {
         EnableTraceEx2(

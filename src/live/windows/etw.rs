@@ -1,11 +1,10 @@
-//! The session, through ferrisetw.
+//! A session that is read in real time, through ferrisetw.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use ferrisetw::native::EvntraceNativeError;
-use ferrisetw::provider::Provider;
+use ferrisetw::provider::{EventFilter, Provider};
 use ferrisetw::trace::{
     DumpFileLoggingMode, DumpFileParams, LoggingMode, TraceError, TraceProperties, TraceTrait, UserTrace,
 };
@@ -26,15 +25,19 @@ pub(super) fn start(setup: &SessionSetup, sink: Sink) -> Result<Box<dyn Consumer
         buffer_size: setup.buffer_kib,
         min_buffer: setup.buffers.0,
         max_buffer: setup.buffers.1,
-        flush_timer: Duration::from_secs(1),
+        flush_timer: setup.flush,
         // Buffers for each processor: a single one for all is a bottleneck on a busy server.
         log_file_mode: LoggingMode::EVENT_TRACE_REAL_TIME_MODE,
     });
-    if let Some(path) = &setup.record {
+    if let Some(recording) = &setup.record {
         builder = builder.set_etl_dump_file(DumpFileParams {
-            file_path: path.clone(),
-            file_logging_mode: DumpFileLoggingMode::EVENT_TRACE_FILE_MODE_SEQUENTIAL,
-            max_size: None,
+            file_path: recording.path.clone(),
+            file_logging_mode: if recording.is_circular {
+                DumpFileLoggingMode::EVENT_TRACE_FILE_MODE_CIRCULAR
+            } else {
+                DumpFileLoggingMode::EVENT_TRACE_FILE_MODE_SEQUENTIAL
+            },
+            max_size: Some(recording.max_mib),
         });
     }
     for provider in &setup.providers {
@@ -54,11 +57,11 @@ fn enabled(provider: &ProviderSetup, sink: &Sink) -> Provider {
         rest,
     );
     let sink = Arc::clone(sink);
-    Provider::by_guid(guid)
-        .any(provider.keywords)
-        .level(provider.level)
-        .add_callback(move |record: &EventRecord, _: &SchemaLocator| sink(&raw_event(record)))
-        .build()
+    let mut builder = Provider::by_guid(guid).any(provider.keywords).level(provider.level);
+    if !provider.ids.is_empty() {
+        builder = builder.add_filter(EventFilter::ByEventIds(provider.ids.to_vec()));
+    }
+    builder.add_callback(move |record: &EventRecord, _: &SchemaLocator| sink(&raw_event(record))).build()
 }
 
 /// Which step failed: starting and enabling answer with an HRESULT, opening with a plain code, and a session that is there has

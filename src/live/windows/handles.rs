@@ -1,11 +1,10 @@
 //! Which handles are sockets: those to `\Device\Afd`.
 //!
 //! A handle's name can only be had by asking its device, and a pipe may let the asker wait for ever. So only handles with the
-//! rights of sockets are asked, on a thread that may be left behind, once.
+//! rights of sockets are asked, of processes that have many, on a thread that may be left behind, once.
 
 #![allow(unsafe_code)]
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,21 +12,18 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use windows_sys::Wdk::Foundation::NtQueryObject;
-use windows_sys::Wdk::System::SystemInformation::NtQuerySystemInformation;
 use windows_sys::Win32::Foundation::{DUPLICATE_SAME_ACCESS, DuplicateHandle};
-use windows_sys::Win32::System::Threading::{GetCurrentProcess, PROCESS_DUP_HANDLE};
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcess, PROCESS_DUP_HANDLE};
 
-use super::super::system::WhyMissing;
-use super::super::tables;
+use super::super::system::{AfdHandles, WhyMissing};
+use super::super::tables::{self, Questions};
+use super::information::SystemTable;
+use super::privilege::DebugPrivilege;
 use super::processes;
 
-/// `SystemExtendedHandleInformation`, `STATUS_INFO_LENGTH_MISMATCH`, `ObjectNameInformation`.
+/// `SystemExtendedHandleInformation`, `ObjectNameInformation`.
 const ALL_HANDLES: i32 = 64;
-const TOO_SMALL: i32 = 0xC000_0004_u32.cast_signed();
 const NAME: i32 = 1;
-
-/// Largest table read. Six million handles are 256 MB.
-const MAX_TABLE_BYTES: u32 = 256 << 20;
 
 /// The name of a socket's device; whatever is behind it is another.
 const AFD: &str = r"\Device\Afd";
@@ -41,22 +37,25 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// A handle has not answered: no further thread must be left behind.
 static IS_STUCK: AtomicBool = AtomicBool::new(false);
 
-pub(super) fn afd_handles() -> Result<Vec<(u32, u64)>, WhyMissing> {
+pub(super) fn afd_handles() -> Result<AfdHandles, WhyMissing> {
     const STUCK: &str = "a handle did not give its name; handles are no longer counted";
     if IS_STUCK.load(Ordering::Relaxed) {
         return Err(STUCK.to_owned());
     }
     let own = File::open("NUL").map_err(|error| crate::words::system_message(&error))?;
-    let table = table()?;
+    let table = SystemTable::of(ALL_HANDLES)?;
     let own_handle = own.as_raw_handle().addr() as u64;
-    let candidates = tables::may_be_sockets(&tables::handles(&table), (u64::from(std::process::id()), own_handle));
+    let candidates =
+        tables::may_be_sockets(&tables::handles(table.bytes()), (u64::from(std::process::id()), own_handle));
     drop(table);
-    if candidates.values().map(Vec::len).sum::<usize>() > MAX_ASKED {
+    let images = processes::processes()?.into_iter().map(|process| (process.pid, process.image)).collect();
+    let questions = tables::whom_to_ask(candidates, &images);
+    if questions.ask.values().map(Vec::len).sum::<usize>() > MAX_ASKED {
         return Err(format!("more than {MAX_ASKED} handles may be sockets: too many to ask each"));
     }
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {
-        let _ = send.send(count(&candidates));
+        let _ = send.send(count(questions));
     });
     receive.recv_timeout(LIMIT).map_err(|_| {
         IS_STUCK.store(true, Ordering::Relaxed);
@@ -64,30 +63,33 @@ pub(super) fn afd_handles() -> Result<Vec<(u32, u64)>, WhyMissing> {
     })
 }
 
-fn table() -> Result<Vec<u8>, WhyMissing> {
-    let mut size: u32 = 1 << 20;
-    while size <= MAX_TABLE_BYTES {
-        let mut table = vec![0_u8; usize::try_from(size).unwrap_or(0)];
-        let mut needed = 0;
-        // SAFETY: the buffer has as many bytes as the size says.
-        let status = unsafe { NtQuerySystemInformation(ALL_HANDLES, table.as_mut_ptr().cast(), size, &mut needed) };
-        match status {
-            0.. => return Ok(table),
-            TOO_SMALL => size = size.saturating_mul(2).max(needed.saturating_add(needed / 8)),
-            status => return Err(format!("status {status:#010x}")),
+fn count(questions: Questions) -> AfdHandles {
+    let mut found = AfdHandles::default();
+    let mut estimated = questions.estimate;
+    let privilege = DebugPrivilege::enable();
+    for (pid, handles) in questions.ask {
+        match open(pid) {
+            Some(process) => {
+                let sockets = handles.iter().filter(|handle| is_afd(&process, **handle)).count() as u64;
+                found.counts.extend((sockets > 0).then_some((pid, sockets)));
+            }
+            None => estimated.push((pid, handles.len() as u64)),
         }
     }
-    Err("there are too many handles to list".to_owned())
+    drop(privilege);
+    estimated.sort_unstable();
+    found.estimated = estimated.iter().map(|(pid, _)| *pid).collect();
+    found.counts.append(&mut estimated);
+    found.counts.sort_unstable();
+    found
 }
 
-fn count(candidates: &BTreeMap<u64, Vec<u64>>) -> Vec<(u32, u64)> {
-    let of_process = |(pid, handles): (&u64, &Vec<u64>)| {
-        let pid = u32::try_from(*pid).ok()?;
-        let process = processes::open(pid, PROCESS_DUP_HANDLE)?;
-        let sockets = handles.iter().filter(|handle| is_afd(&process, **handle)).count() as u64;
-        (sockets > 0).then_some((pid, sockets))
-    };
-    candidates.iter().filter_map(of_process).collect()
+/// Opens a process to copy its handles; `None` where it is protected, or gone.
+fn open(pid: u32) -> Option<OwnedHandle> {
+    // SAFETY: nothing is passed but numbers.
+    let handle = unsafe { OpenProcess(PROCESS_DUP_HANDLE, 0, pid) };
+    // SAFETY: the handle is new and nobody else's.
+    (!handle.is_null()).then(|| unsafe { OwnedHandle::from_raw_handle(handle) })
 }
 
 fn is_afd(process: &OwnedHandle, handle: u64) -> bool {

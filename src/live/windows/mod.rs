@@ -1,12 +1,17 @@
 //! Windows itself. What is unsafe is in the small modules below, each with its reasons; no decision is made here.
 
+pub mod console;
 mod control;
 mod etw;
+mod event_log;
 mod handles;
+mod information;
 mod machine;
 mod payload;
+mod privilege;
 mod processes;
 mod ranges;
+mod recording;
 mod services;
 mod sockets;
 mod text;
@@ -23,14 +28,14 @@ use jiff::Timestamp;
 
 use super::command;
 use super::system::{
-    CommandOutput, Consumer, MachineFacts, ProviderSetup, Refusal, RunningProcess, SessionCounts, SessionSetup, Sink,
-    SocketList, System, WhyMissing,
+    AfdHandles, ApplicationEntry, CommandOutput, Consumer, MachineFacts, ProviderSetup, Refusal, RunningProcess,
+    SessionCounts, SessionSetup, Sink, SocketList, System, WhyMissing,
 };
 use crate::side::facts::{DynamicPorts, ListedSocket};
 use crate::time::{FileTime, from_timestamp};
 
 /// `CREATE_NO_WINDOW`: commands run without a window of their own.
-const NO_WINDOW: u32 = 0x0800_0000;
+pub(super) const NO_WINDOW: u32 = 0x0800_0000;
 
 /// This machine.
 #[derive(Debug)]
@@ -67,11 +72,21 @@ impl System for Windows {
     }
 
     fn stop(&self, name: &str) -> Result<Option<SessionCounts>, Refusal> {
-        control::stop(name)
+        let stopped = control::stop(name)?;
+        Ok(stopped.or(console::end(name)))
     }
 
     fn start(&self, setup: &SessionSetup, sink: Sink) -> Result<Box<dyn Consumer>, Refusal> {
-        etw::start(setup, sink)
+        console::begin(&setup.name);
+        let started = match (&setup.record, setup.is_read) {
+            (Some(file), false) => recording::start(setup, file),
+            _ => etw::start(setup, sink),
+        };
+        if started.as_ref().is_err_and(Refusal::is_taken) {
+            // It is somebody else's, which the console's handler must not stop.
+            console::end(&setup.name);
+        }
+        started
     }
 
     fn ask_for_rundown(&self, name: &str, provider: &ProviderSetup) -> Result<(), Refusal> {
@@ -114,7 +129,7 @@ impl System for Windows {
         processes::handle_counts()
     }
 
-    fn afd_handles(&self) -> Result<Vec<(u32, u64)>, WhyMissing> {
+    fn afd_handles(&self) -> Result<AfdHandles, WhyMissing> {
         handles::afd_handles()
     }
 
@@ -129,7 +144,20 @@ impl System for Windows {
     fn command(&self, program: &str, arguments: &[&str], limit: Duration) -> Result<CommandOutput, WhyMissing> {
         let mut command = Command::new(of_system(program));
         command.args(arguments).creation_flags(NO_WINDOW);
-        command::run(command, limit)
+        let events = console::events();
+        command::run(command, limit, &|| console::is_ending() || console::events() != events)
+    }
+
+    fn is_ending(&self) -> bool {
+        console::is_ending()
+    }
+
+    fn write_entry(&self, entry: &ApplicationEntry) -> Result<(), WhyMissing> {
+        event_log::write(entry)
+    }
+
+    fn register_event_source(&self) -> Result<(), WhyMissing> {
+        event_log::register_source()
     }
 
     fn free_bytes(&self, path: &Path) -> Option<u64> {

@@ -5,9 +5,10 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use windows::Win32::Foundation::RPC_E_TOO_LATE;
 use windows::Win32::System::Com::{
-    CLSCTX_INPROC_SERVER, COINIT_MULTITHREADED, CoCreateInstance, CoInitializeEx, CoSetProxyBlanket, EOAC_NONE,
-    RPC_C_AUTHN_LEVEL_CALL, RPC_C_IMP_LEVEL_IMPERSONATE,
+    CLSCTX_INPROC_SERVER, COINIT_MULTITHREADED, CoCreateInstance, CoInitializeEx, CoInitializeSecurity,
+    CoSetProxyBlanket, EOAC_NONE, RPC_C_AUTHN_LEVEL_CALL, RPC_C_AUTHN_LEVEL_DEFAULT, RPC_C_IMP_LEVEL_IMPERSONATE,
 };
 use windows::Win32::System::Wmi::{
     IWbemClassObject, IWbemLocator, IWbemServices, WBEM_FLAG_CONNECT_USE_MAX_WAIT, WBEM_FLAG_FORWARD_ONLY,
@@ -57,6 +58,23 @@ fn connect() -> windows::core::Result<IWbemServices> {
     // SAFETY: this thread is new and ends with `ask`; COM is set up on it before anything else is called.
     unsafe {
         CoInitializeEx(None, COINIT_MULTITHREADED).ok()?;
+        // Without it the enumerator of rows may answer WBEM_E_ACCESS_DENIED, 0x80041003. It is once for the whole process.
+        let secured = CoInitializeSecurity(
+            None,
+            -1,
+            None,
+            None,
+            RPC_C_AUTHN_LEVEL_DEFAULT,
+            RPC_C_IMP_LEVEL_IMPERSONATE,
+            None,
+            EOAC_NONE,
+            None,
+        );
+        if let Err(error) = secured
+            && error.code() != RPC_E_TOO_LATE
+        {
+            return Err(error);
+        }
         let locator: IWbemLocator = CoCreateInstance(&WbemLocator, None, CLSCTX_INPROC_SERVER)?;
         let none = BSTR::new();
         let namespace = BSTR::from(r"root\StandardCimv2");

@@ -7,12 +7,6 @@ pub(super) fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
 
-/// Up to the first NUL.
-pub(super) fn from_wide(units: &[u16]) -> String {
-    let text = units.split(|unit| *unit == 0).next().unwrap_or_default();
-    String::from_utf16_lossy(text)
-}
-
 /// What the system says about an error code.
 pub(super) fn words(code: u32) -> String {
     let text = std::io::Error::from_raw_os_error(code.cast_signed()).to_string();

@@ -98,7 +98,8 @@ pub(crate) fn deliver(callback: Callback, context: usize, enabled: &[Enabled]) -
         // As the system does: any keyword, or none at all; up to the level.
         let logs = enabled.iter().any(|provider| {
             let has_keyword = event.keywords == 0 || provider.keywords == 0 || event.keywords & provider.keywords != 0;
-            provider.guid == event.guid && has_keyword && event.level <= provider.level
+            let has_id = provider.ids.is_empty() || provider.ids.contains(&event.id);
+            provider.guid == event.guid && has_keyword && has_id && event.level <= provider.level
         });
         if !logs {
             left_out += 1;

@@ -36,13 +36,18 @@ fn real(name: &str) -> usize {
 }
 
 forward! {
+    AdjustTokenPrivileges(token, none, privileges, bytes, before, needed) -> i32;
     CloseServiceHandle(handle) -> i32;
     ConvertSidToStringSidA(sid, text) -> i32;
     ConvertStringSecurityDescriptorToSecurityDescriptorW(text, revision, descriptor, size) -> i32;
     EnumServicesStatusExW(manager, level, kind, state, services, bytes, needed, count, resume, group) -> i32;
     GetTokenInformation(token, class, information, bytes, needed) -> i32;
+    ImpersonateSelf(level) -> i32;
+    LookupPrivilegeValueW(system, name, number) -> i32;
     OpenProcessToken(process, access, token) -> i32;
     OpenSCManagerW(machine, database, access) -> usize;
+    OpenThreadToken(thread, access, as_self, token) -> i32;
+    RevertToSelf() -> i32;
     SystemFunction036(buffer, bytes) -> u8;
 }
 

@@ -12,7 +12,11 @@
 //! | `REPLAY_PACED` | `1`: each event at its time; else as fast as they are taken |
 //! | `REPLAY_LOG` | a file that takes a line for each call |
 //! | `REPLAY_START`, `REPLAY_ENABLE`, `REPLAY_OPEN`, `REPLAY_PROCESS` | the status that the call returns |
-//! | `REPLAY_EVENTS_LOST`, `REPLAY_BUFFERS_LOST` | what the session counts |
+//! | `REPLAY_FILTER` | the status of enabling with a filter of event ids |
+//! | `REPLAY_PROCESSORS` | processors of the machine, in groups of 64 |
+//! | `REPLAY_RATE`, `REPLAY_SPEED` | of a recorded file: events a second (default: one for each processor), and seconds in one |
+//! | `REPLAY_CHURN` | so many times, more processes have come than fit into the list |
+//! | `REPLAY_EVENTS_LOST`, `REPLAY_BUFFERS_LOST` | what the session counts: events, and buffers that the reader was too slow for |
 //! | `REPLAY_LEFT_BEHIND` | `1`: a session of any name that is asked for is there already |
 //! | `REPLAY_UNREGISTERED` | a provider that is not on this system, as its GUID |
 
@@ -24,6 +28,9 @@
 // Nobody links against it: the names are those of the libraries that it stands for.
 #![allow(missing_docs)]
 
+mod application_log;
 mod events;
+mod file;
 mod forward;
+mod hooks;
 mod session;

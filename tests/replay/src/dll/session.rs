@@ -6,22 +6,26 @@ use std::io::Write;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use windows_sys::Win32::System::Diagnostics::Etw::{
-    CONTROLTRACE_HANDLE, ENABLE_TRACE_PARAMETERS, EVENT_CONTROL_CODE_ENABLE_PROVIDER, EVENT_RECORD,
-    EVENT_TRACE_CONTROL_STOP, EVENT_TRACE_LOGFILEW, EVENT_TRACE_PROPERTIES, PROCESSTRACE_HANDLE,
+    CONTROLTRACE_HANDLE, ENABLE_TRACE_PARAMETERS, EVENT_CONTROL_CODE_ENABLE_PROVIDER, EVENT_FILTER_TYPE_EVENT_ID,
+    EVENT_RECORD, EVENT_TRACE_CONTROL_STOP, EVENT_TRACE_FILE_MODE_CIRCULAR, EVENT_TRACE_LOGFILEW,
+    EVENT_TRACE_PROPERTIES, PROCESSTRACE_HANDLE,
 };
 use windows_sys::core::{GUID, PCWSTR};
 
 use super::events;
+use super::file::{self, Model};
 
 /// The callback that takes events.
 pub(crate) type Callback = unsafe extern "system" fn(*mut EVENT_RECORD);
 
 /// What a provider may log.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Enabled {
     pub(crate) guid: u128,
     pub(crate) level: u8,
     pub(crate) keywords: u64,
+    /// These ids alone; empty: all.
+    pub(crate) ids: Vec<u16>,
 }
 
 struct State {
@@ -106,16 +110,34 @@ pub unsafe extern "system" fn StartTraceW(
         status => status,
     };
     log(&format!(
-        "StartTraceW {name} buffers {} x {} KiB, mode {:#x}, file {} -> {status}",
+        "StartTraceW {name} buffers {} to {} x {} KiB, flushed after {} s, mode {:#x}, at most {} MiB, file {} -> {status}",
+        properties.MinimumBuffers,
         properties.MaximumBuffers,
         properties.BufferSize,
+        properties.FlushTimer,
         properties.LogFileMode,
+        properties.MaximumFileSize,
         if properties.LogFileNameOffset == 0 { "no" } else { "yes" }
     ));
     if status == SUCCESS {
         events::begin();
         state.name = Some(name);
         state.is_stopped = false;
+        drop(state);
+        if properties.LogFileNameOffset != 0 {
+            let model = Model {
+                // SAFETY: the caller has put a string there that ends with a NUL.
+                path: unsafe {
+                    wide(std::ptr::from_ref(properties).byte_add(offset(properties.LogFileNameOffset)).cast())
+                }
+                .into(),
+                buffer_bytes: u64::from(properties.BufferSize) << 10,
+                flush_seconds: properties.FlushTimer.into(),
+                max_bytes: u64::from(properties.MaximumFileSize) << 20,
+                is_circular: properties.LogFileMode & EVENT_TRACE_FILE_MODE_CIRCULAR != 0,
+            };
+            std::thread::spawn(move || model.run());
+        }
         // SAFETY: the handle is the caller's to be set.
         unsafe { (*handle).Value = SESSION_HANDLE };
     }
@@ -131,17 +153,48 @@ pub unsafe extern "system" fn EnableTraceEx2(
     any: u64,
     _all: u64,
     _timeout: u32,
-    _parameters: *const ENABLE_TRACE_PARAMETERS,
+    parameters: *const ENABLE_TRACE_PARAMETERS,
 ) -> u32 {
     // SAFETY: as above.
     let guid = guid_number(unsafe { &*provider });
     let is_enable = code == EVENT_CONTROL_CODE_ENABLE_PROVIDER;
-    let status = if is_enable { number("REPLAY_ENABLE") } else { SUCCESS };
-    log(&format!("EnableTraceEx2 {:08x} code {code} level {level} keywords {any:#x} -> {status}", guid >> 96));
+    // SAFETY: as above.
+    let ids = unsafe { filtered_ids(parameters) };
+    let status = match (is_enable, number("REPLAY_FILTER")) {
+        (false, _) => SUCCESS,
+        (true, status) if status != SUCCESS && !ids.is_empty() => status,
+        (true, _) => number("REPLAY_ENABLE"),
+    };
+    log(&format!(
+        "EnableTraceEx2 {:08x} code {code} level {level} keywords {any:#x} ids {ids:?} -> {status}",
+        guid >> 96
+    ));
     if status == SUCCESS && is_enable {
-        state().enabled.push(Enabled { guid, level, keywords: any });
+        state().enabled.push(Enabled { guid, level, keywords: any, ids });
     }
     status
+}
+
+/// The ids that a provider is limited to, of an `EVENT_FILTER_EVENT_ID`: two bytes, their number, then the ids.
+unsafe fn filtered_ids(parameters: *const ENABLE_TRACE_PARAMETERS) -> Vec<u16> {
+    // SAFETY: as the documentation of EnableTraceEx2 asks for.
+    let Some(parameters) = (unsafe { parameters.as_ref() }) else { return Vec::new() };
+    // SAFETY: as above.
+    let Some(filter) = (unsafe { parameters.EnableFilterDesc.as_ref() }).filter(|_| parameters.FilterDescCount > 0)
+    else {
+        return Vec::new();
+    };
+    if filter.Type != EVENT_FILTER_TYPE_EVENT_ID {
+        return Vec::new();
+    }
+    let words = std::ptr::with_exposed_provenance::<u16>(filter.Ptr as usize);
+    let count = usize::try_from(filter.Size / 2).unwrap_or(0);
+    // SAFETY: as above: there are so many bytes.
+    (2..count).map(|at| unsafe { words.add(at).read() }).collect()
+}
+
+fn offset(bytes: u32) -> usize {
+    usize::try_from(bytes).unwrap_or(0)
 }
 
 #[unsafe(no_mangle)]
@@ -221,10 +274,12 @@ pub unsafe extern "system" fn ControlTraceW(
     properties.Wnode.Anonymous1.HistoricalContext = SESSION_HANDLE;
     properties.EventsLost = number("REPLAY_EVENTS_LOST");
     properties.RealTimeBuffersLost = number("REPLAY_BUFFERS_LOST");
+    properties.LogBuffersLost = file::LOST.load(std::sync::atomic::Ordering::Relaxed);
     properties.BuffersWritten = 500;
     properties.LogFileMode = 0x100;
     if code == EVENT_TRACE_CONTROL_STOP {
         state.name = None;
+        state.enabled.clear();
         state.is_stopped = true;
         drop(state);
         STOPPED.notify_all();
