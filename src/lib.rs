@@ -16,6 +16,8 @@
 //! `cli`; without it the library also builds for WebAssembly, where a case is bytes and not paths.
 
 pub mod analyze;
+#[cfg(not(target_family = "wasm"))]
+pub mod batch;
 pub mod case;
 #[cfg(feature = "cli")]
 pub mod cli;

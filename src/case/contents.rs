@@ -46,6 +46,8 @@ pub struct TraceFile {
     pub named: bool,
     /// Number of the input that it comes from.
     pub input: usize,
+    /// Its bytes are not those of the file that its path names, but were packed in it.
+    pub is_unpacked: bool,
 }
 
 /// One input, as the user named it.
@@ -73,6 +75,8 @@ pub struct Contents {
     pub notes: Vec<String>,
     /// Files that the notes name, as they name them.
     pub named_in_notes: Vec<String>,
+    /// Hashes of the side files that are used, where the case asks for them.
+    pub(crate) side_hashes: Vec<[u8; 32]>,
     pub(super) inputs: Vec<Named>,
 }
 
@@ -123,6 +127,7 @@ impl Contents {
             budget: Budget::default(),
             without_use: Vec::new(),
             encoding: case.encoding,
+            side_hash: case.side_hash,
             progress,
         };
         for input in &case.inputs {
@@ -144,6 +149,7 @@ pub(super) struct Opening<'p> {
     pub(super) without_use: Vec<String>,
     /// Of text, as the user says.
     pub(super) encoding: Option<NamedEncoding>,
+    pub(super) side_hash: Option<fn(&[u8]) -> [u8; 32]>,
     pub(super) progress: &'p dyn Progress,
 }
 
@@ -339,7 +345,14 @@ impl Opening<'_> {
         }
         let file = stored.into_etl_file().map_err(|error| Reason::system(&error))?;
         let input = self.input();
-        self.contents.traces.push(TraceFile { path: found.label, kind: found.kind, file, named: found.named, input });
+        self.contents.traces.push(TraceFile {
+            path: found.label,
+            kind: found.kind,
+            file,
+            named: found.named,
+            input,
+            is_unpacked: found.nesting > 0,
+        });
         Ok(Use::Some)
     }
 
@@ -371,7 +384,8 @@ impl Opening<'_> {
     }
 
     fn add_folder(&mut self, folder: &Path) -> Result<(), Reason> {
-        let listing = folder::list(folder, self.progress).map_err(|error| Reason::system(&error))?;
+        let listing =
+            folder::list(folder, folder::MAX_ENTRIES, self.progress).map_err(|error| Reason::system(&error))?;
         let before = (self.contents.traces.len(), self.useful_side_files());
         for path in &listing.files {
             let label = label(path);
