@@ -45,11 +45,12 @@ impl Place {
 pub(super) fn shown_path(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
-        // What stands for itself must not look like what is spelled out.
-        text.push_str(&shown(chunk.valid()));
+        // On Windows a backslash parts folders; elsewhere it is a letter, which must not look like the beginning of an escape.
+        let valid = chunk.valid().replace('\\', if cfg!(windows) { "/" } else { "\\\\" });
+        text.push_str(&shown(&valid));
         text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
     }
-    if cfg!(windows) { text.replace('\\', "/") } else { text }
+    text
 }
 
 /// What was found.

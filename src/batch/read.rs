@@ -19,7 +19,7 @@ use crate::words::system_message;
 ///
 /// # Errors
 ///
-/// Those of `tell`.
+/// Those of `tell`, and `OutOfMemory`: what could be read of the case without the rest is no result.
 pub(super) fn read(
     task: &Task,
     how: &How,
@@ -42,21 +42,33 @@ pub(super) fn read(
     }
     tell(Reply::Hashed(files.fingerprint.clone()))?;
     let mut entry = Entry::without_report(head(Status::Failed, None));
-    analyze_case(&mut entry, path, &files, how, progress);
+    analyze_case(&mut entry, path, &files, how, progress)?;
     entry.head.fingerprint = Some(files.fingerprint);
     entry.head.wall_seconds = started.elapsed().as_secs_f64();
     tell(Reply::Done(Box::new(entry)))
 }
 
 /// Fills an entry with what the analysis says.
-fn analyze_case(entry: &mut Entry, path: &Path, files: &digest::Files, how: &How, progress: &dyn Progress) {
+fn analyze_case(
+    entry: &mut Entry,
+    path: &Path,
+    files: &digest::Files,
+    how: &How,
+    progress: &dyn Progress,
+) -> io::Result<()> {
     let case = Case::default().with_path(path).with_side_hash(digest::hash);
     let options = Options { threads: how.threads, ..Options::default() };
     let mut names = how.redaction.as_ref().map(|(key, images)| Pseudonyms::new(*images, Some(key)));
     let contents = match Contents::open(&case, progress) {
         Ok(contents) => contents,
-        Err(stopped) => return entry.fail(&stopped.into(), files, &[], names.as_mut()),
+        Err(stopped) => {
+            entry.fail(&stopped.into(), files, &[], names.as_mut());
+            return Ok(());
+        }
     };
+    if contents.lacks_memory {
+        return Err(io::ErrorKind::OutOfMemory.into());
+    }
     entry.head.content_id = digest::content_id(&contents, files);
     let analyzed = Threads::start(options.threads).map_err(Error::from).and_then(|threads| {
         let analyzed = threads.run(|| analyze_contents(&contents, &options, progress));
@@ -65,8 +77,11 @@ fn analyze_case(entry: &mut Entry, path: &Path, files: &digest::Files, how: &How
     });
     match analyzed {
         Ok(analyzed) => entry.fill(analyzed, names.as_mut()),
+        // Their stacks are memory too.
+        Err(Error::Threads(_)) if how.memory_bytes.is_some() => return Err(io::ErrorKind::OutOfMemory.into()),
         Err(error) => entry.fail(&error, files, &contents.names(), names.as_mut()),
     }
+    Ok(())
 }
 
 impl Entry {

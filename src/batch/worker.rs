@@ -1,6 +1,7 @@
 //! A worker: a process that reads cases one after another, told which on standard input, and tells what it found on standard
 //! output. It ends when its master does.
 
+use std::alloc::{Layout, handle_alloc_error};
 use std::io::{self, BufRead, BufReader, Write};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -46,12 +47,17 @@ pub fn serve() -> io::Result<()> {
     let mut out = io::stdout().lock();
     for line in next {
         let task: Task = serde_json::from_slice(&line?)?;
-        read(&task, &how, &NoProgress, |reply| {
+        let read = read(&task, &how, &NoProgress, |reply| {
             let mut line = serde_json::to_vec(&reply)?;
             line.push(b'\n');
             out.write_all(&line)?;
             out.flush()
-        })?;
+        });
+        match read {
+            // As where nobody is told that there is no memory left.
+            Err(error) if error.kind() == io::ErrorKind::OutOfMemory => handle_alloc_error(Layout::new::<u64>()),
+            read => read?,
+        }
     }
     Ok(())
 }

@@ -77,6 +77,8 @@ pub struct Contents {
     pub named_in_notes: Vec<String>,
     /// Hashes of the side files that are used, where the case asks for them.
     pub(crate) side_hashes: Vec<[u8; 32]>,
+    /// Something was not used for want of memory.
+    pub(crate) lacks_memory: bool,
     pub(super) inputs: Vec<Named>,
 }
 
@@ -183,6 +185,7 @@ impl Opening<'_> {
     }
 
     fn not_usable(&mut self, path: String, reason: Reason) {
+        self.contents.lacks_memory |= reason == Reason::NoMemory;
         let input = self.input();
         self.contents.unusable.push(NotUsed { input, path, reason });
     }
@@ -192,6 +195,7 @@ impl Opening<'_> {
         if named {
             self.not_usable(path, reason);
         } else if reason != Reason::Stopped {
+            self.contents.lacks_memory |= reason == Reason::NoMemory;
             self.contents.notes.push(format!("{path}: {reason}; not used"));
             self.contents.named_in_notes.push(path);
         }
@@ -251,7 +255,11 @@ impl Opening<'_> {
 
     /// Why bytes could not be kept: that the job was stopped is no reason of theirs.
     fn failed(&self, error: &io::Error, reason: impl FnOnce(String) -> Reason) -> Reason {
-        if self.progress.should_stop() { Reason::Stopped } else { reason(system_message(error)) }
+        match error.kind() {
+            _ if self.progress.should_stop() => Reason::Stopped,
+            io::ErrorKind::OutOfMemory => Reason::NoMemory,
+            _ => reason(system_message(error)),
+        }
     }
 
     fn add_opened(&mut self, mut stored: Stored, found: Found) -> Result<Use, Reason> {
