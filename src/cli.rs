@@ -45,6 +45,7 @@ Examples:
   outofports analyze case-folder/ --tasklist tasklist.txt
   outofports events server.etl -f ndjson
   outofports info server.etl
+  outofports batch share/ --out results
   outofports explain 10055
 
 A subcommand left out before an existing file means analyze.";
@@ -64,9 +65,6 @@ pub enum Command {
     Collect(Collect),
     /// Analyze many cases: a row for each in tables of all, and a summary; never stopped by a bad one
     Batch(Box<Batch>),
-    /// Read cases for batch, which starts this itself
-    #[command(hide = true)]
-    BatchWorker,
     /// Say what a code, a status, a Winsock error or an event id means and what to do about it; without CODE, list them
     Explain(Explain),
     /// Print completions for a shell
@@ -437,7 +435,8 @@ pub struct Batch {
     #[arg(long, value_name = "PATTERN")]
     pub name_from: Option<NamePattern>,
 
-    /// Write tables as FORMAT, several with a comma between them (default: the first of them)
+    /// Write tables as FORMAT, several with a comma between them (default: parquet, where the program was built with it, else
+    /// ndjson)
     #[arg(long, value_enum, value_name = "FORMAT", value_delimiter = ',')]
     pub format: Vec<TableFormat>,
 

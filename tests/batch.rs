@@ -1,5 +1,7 @@
 //! `batch`: each case has its row, whatever it is; the tables are what single reports say; a run goes on from any end.
 
+#[cfg(feature = "parquet")]
+mod columns;
 mod ends;
 mod herd;
 mod hostile;
@@ -7,6 +9,9 @@ mod large;
 mod limits;
 mod places;
 mod sums;
+
+#[cfg(feature = "parquet")]
+pub use self::columns::parquet_rows;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -129,19 +129,20 @@ impl CasesBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TableFormat {
     /// Columns, in a folder for each month: DuckDB, Spark, DataFusion, Kusto
-    #[cfg(feature = "parquet")]
     Parquet,
     /// One JSON object per line: Kusto, Elastic
     Ndjson,
 }
 
 impl TableFormat {
-    /// As a batch knows it.
-    pub fn of_batch(self) -> batch::TableFormat {
+    /// As a batch knows it; `None` where the program was built without it.
+    pub fn of_batch(self) -> Option<batch::TableFormat> {
         match self {
             #[cfg(feature = "parquet")]
-            Self::Parquet => batch::TableFormat::Parquet,
-            Self::Ndjson => batch::TableFormat::Ndjson,
+            Self::Parquet => Some(batch::TableFormat::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            Self::Parquet => None,
+            Self::Ndjson => Some(batch::TableFormat::Ndjson),
         }
     }
 }

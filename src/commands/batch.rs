@@ -12,8 +12,11 @@ use crate::output::Unfinished;
 use crate::terminal::{self, BatchBar};
 use crate::words::{counted, grouped};
 
-/// The subcommand that a worker is.
-const WORKER: &str = "batch-worker";
+/// The only argument of a worker. No option of the program: people have no use for it.
+pub const WORKER: &str = "--batch-worker";
+
+const WITHOUT_PARQUET: &str = "--format parquet: this program was built without it: take --format ndjson, or build it with \
+                               `cargo install --path . --features parquet`";
 
 /// Bytes of the key that is drawn where none is given.
 const KEY_BYTES: usize = 32;
@@ -40,7 +43,11 @@ pub(super) fn batch(options: &cli::Batch) -> Result<Outcome, Failure> {
 }
 
 /// A worker of a batch. It ends with its master, and not by itself: Ctrl-C is told to both.
-pub(super) fn worker() -> Result<Outcome, Failure> {
+///
+/// # Errors
+///
+/// Those of [`batch::serve`].
+pub fn worker() -> Result<Outcome, Failure> {
     let _ = ctrlc::try_set_handler(|| {});
     match batch::serve() {
         Ok(()) => Ok(Outcome::Complete),
@@ -61,7 +68,8 @@ fn settings(options: &cli::Batch) -> Result<Settings, Failure> {
     settings.redaction = redaction_of(options)?;
     settings.workers = Workers::Processes { program: this_program()?, arguments: vec![WORKER.to_owned()] };
     if !options.format.is_empty() {
-        settings.formats = options.format.iter().map(|format| format.of_batch()).collect();
+        let formats: Option<_> = options.format.iter().map(|format| format.of_batch()).collect();
+        settings.formats = formats.ok_or_else(|| Failure::Usage(WITHOUT_PARQUET.to_owned()))?;
     }
     Ok(settings)
 }

@@ -13,6 +13,7 @@ mod writing;
 
 use std::path::PathBuf;
 
+pub use self::batch::{WORKER, worker};
 pub use self::failure::Failure;
 use crate::case::{Case, Contents, Error, NamedSideFile};
 use crate::cli::{Cli, Command, Common};
@@ -60,7 +61,6 @@ pub fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Command::Live(options) => live::live(options),
         Command::Collect(options) => live::collect(options),
         Command::Batch(options) => batch::batch(options),
-        Command::BatchWorker => batch::worker(),
         Command::Explain(options) => explain::explain(options),
         Command::Completions(options) => shell::completions(options),
         Command::Man(options) => shell::man(options),

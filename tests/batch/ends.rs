@@ -92,7 +92,7 @@ fn a_second_run_waits_for_its_turn_and_workers_end_with_their_master() {
         let parent = |status: String| Some(status.split_once("PPid:\t")?.1.lines().next()?.to_owned());
         let is_worker = |id: &u32| {
             let of = std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
-            of.contains("batch-worker")
+            of.contains("--batch-worker")
         };
         let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
         ids.filter(is_worker)
