@@ -444,9 +444,17 @@ pub struct Batch {
     #[command(flatten)]
     pub redaction: Redaction,
 
-    /// Options of all commands.
-    #[command(flatten)]
-    pub common: Common,
+    /// Read on N threads, shared by all cases that are read at a time (default: one for each CPU)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+
+    /// Show no progress: a bar on a terminal, a line every ten seconds elsewhere
+    #[arg(long)]
+    pub no_progress: bool,
+
+    /// Write nothing to standard error but errors
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 const BATCH_HELP: &str = "\

@@ -165,7 +165,7 @@ pub(super) const CASES: [Field<(), CaseRow>; 22] = [
         json(&row.path)
     }),
     field("customer", Kind::Text, "", "by --name-from", |(), row| json(&row.customer)),
-    field("host", Kind::Text, "", "by --name-from, else as the case tells it", |(), row| json(&row.host)),
+    field("host", Kind::Text, "", "by --name-from", |(), row| json(&row.host)),
     field("status", Kind::Text, "", "ok, notes, unusable, timeout, too_large or failed", |(), row| json(&row.status)),
     field("reason", Kind::Text, "", "why it has no report, or the notes of its report", |(), row| json(&row.reason)),
     field("state", Kind::Text, "", "the verdict: exhausted, near, not_seen or cannot_tell", |(), row| {

@@ -32,6 +32,9 @@ pub(super) enum Outcome {
     Again(Task),
 }
 
+/// Takes what became of the task of a number.
+type Take<'t> = dyn FnMut(usize, Outcome, &mut dyn Watcher) -> Result<(), BatchError> + 't;
+
 /// Those who read.
 pub(super) struct Crew<'s> {
     pub(super) workers: &'s Workers,
@@ -52,7 +55,7 @@ impl Crew<'_> {
         &self,
         tasks: VecDeque<Task>,
         watcher: &mut dyn Watcher,
-        take: &mut dyn FnMut(usize, Outcome, &mut dyn Watcher) -> Result<(), BatchError>,
+        take: &mut Take<'_>,
     ) -> Result<(), BatchError> {
         let mut again = VecDeque::new();
         self.round(tasks, Round::Together, watcher, &mut |number, outcome, watcher| match outcome {
@@ -70,7 +73,7 @@ impl Crew<'_> {
         tasks: VecDeque<Task>,
         round: Round,
         watcher: &mut dyn Watcher,
-        take: &mut dyn FnMut(usize, Outcome, &mut dyn Watcher) -> Result<(), BatchError>,
+        take: &mut Take<'_>,
     ) -> Result<(), BatchError> {
         let hands = if round == Round::Alone { 1 } else { self.jobs }.clamp(1, tasks.len().max(1));
         let (queue, stop) = (Mutex::new(tasks), AtomicBool::new(false));

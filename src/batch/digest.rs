@@ -194,14 +194,14 @@ mod tests {
     fn names_and_contents_make_the_fingerprint() {
         let folder = tempfile::tempdir().unwrap();
         let of = || files(folder.path(), &NoProgress).unwrap().fingerprint;
-        std::fs::write(folder.path().join("a"), "one").unwrap();
+        fs::write(folder.path().join("a"), "one").unwrap();
         let one = of();
         assert_eq!((one.bytes, &one.unreadable), (3, &None));
-        std::fs::rename(folder.path().join("a"), folder.path().join("b")).unwrap();
+        fs::rename(folder.path().join("a"), folder.path().join("b")).unwrap();
         assert_ne!(of().hash, one.hash);
-        std::fs::rename(folder.path().join("b"), folder.path().join("a")).unwrap();
+        fs::rename(folder.path().join("b"), folder.path().join("a")).unwrap();
         assert_eq!(of(), one);
-        std::fs::write(folder.path().join("a"), "two").unwrap();
+        fs::write(folder.path().join("a"), "two").unwrap();
         assert_ne!(of().hash, one.hash);
     }
 

@@ -98,8 +98,6 @@ pub(super) struct Head {
     /// Why there is no report, or its notes.
     pub(super) reason: Option<String>,
     pub(super) content_id: Option<String>,
-    /// The machine, as the case tells it.
-    pub(super) host: Option<String>,
     /// What the case was allowed, where it was cut off.
     pub(super) limits: Option<Allowed>,
     /// How long it took, in seconds.
@@ -129,7 +127,6 @@ impl Head {
             status,
             reason,
             content_id: None,
-            host: None,
             limits: None,
             wall_seconds: 0.0,
         }

@@ -32,7 +32,7 @@ enum Line {
     /// The run that began at this time came to its end.
     Ended(i64),
     /// A case was read; its head alone.
-    Done(HeadOnly),
+    Done(Box<HeadOnly>),
 }
 
 /// What earlier runs left.
@@ -137,7 +137,8 @@ fn read_lines(file: &mut File) -> io::Result<(Earlier, u64)> {
         }
         // A line that is none, after a loss of power, is a case that was not read.
         match serde_json::from_slice(&line) {
-            Ok(Line::Done(HeadOnly { head })) => {
+            Ok(Line::Done(done)) => {
+                let HeadOnly { head } = *done;
                 earlier.cases.insert(head.place.clone(), (head, Position { offset, bytes }));
             }
             Ok(Line::Ended(began)) => earlier.last_run = Some(FileTime(began)),

@@ -91,8 +91,6 @@ impl<'r> Results<'r> {
             case.customer.iter_mut().for_each(|customer| *customer = names.text(customer));
             case.host.iter_mut().for_each(|host| *host = names.host(host));
         }
-        // What the case tells has been replaced where it was read.
-        case.host = case.host.or(head.host);
         let tables = if case.duplicate_of.is_some() { BTreeMap::new() } else { with_id(tables, id) };
         Ok(CaseResult { case, tables })
     }

@@ -13,7 +13,7 @@ use super::look::Look;
 use super::not_used::{NotUsed, Reason};
 use super::side::{SideBytes, SideInput, Used, is_of_report};
 use super::stored::{Budget, Place, Stored};
-use super::{COLLECTED, Case, Input, InputKind, label};
+use super::{COLLECTED, Case, Input, InputKind, SideHash, label};
 use crate::event::base_name;
 use crate::progress::{Progress, Stopped};
 use crate::side::facts::SideFacts;
@@ -76,9 +76,9 @@ pub struct Contents {
     /// Files that the notes name, as they name them.
     pub named_in_notes: Vec<String>,
     /// Hashes of the side files that are used, where the case asks for them.
-    pub(crate) side_hashes: Vec<[u8; 32]>,
+    pub side_hashes: Vec<[u8; 32]>,
     /// Something was not used for want of memory.
-    pub(crate) lacks_memory: bool,
+    pub lacks_memory: bool,
     pub(super) inputs: Vec<Named>,
 }
 
@@ -151,7 +151,7 @@ pub(super) struct Opening<'p> {
     pub(super) without_use: Vec<String>,
     /// Of text, as the user says.
     pub(super) encoding: Option<NamedEncoding>,
-    pub(super) side_hash: Option<fn(&[u8]) -> [u8; 32]>,
+    pub(super) side_hash: Option<SideHash>,
     pub(super) progress: &'p dyn Progress,
 }
 

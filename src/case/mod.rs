@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+#[cfg(not(target_family = "wasm"))]
 use self::archive::Packing;
 pub use self::contents::{Contents, TraceFile};
 pub use self::error::Error;
@@ -70,6 +71,9 @@ impl Input {
     }
 }
 
+/// Hashes the bytes of a side file.
+pub(crate) type SideHash = fn(&[u8]) -> [u8; 32];
+
 /// Where the traces and side files of one case are. Nothing is opened before it is analyzed.
 #[derive(Debug, Clone, Default)]
 pub struct Case {
@@ -77,7 +81,7 @@ pub struct Case {
     pub(crate) side_files: Vec<NamedSideFile>,
     pub(crate) encoding: Option<NamedEncoding>,
     /// Hashes side files, where somebody asks what they hold.
-    pub(crate) side_hash: Option<fn(&[u8]) -> [u8; 32]>,
+    pub(crate) side_hash: Option<SideHash>,
 }
 
 impl Case {
@@ -135,16 +139,18 @@ impl Case {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
 impl Case {
     /// Has the side files hashed that are used; [`Contents::side_hashes`] has the result.
     #[must_use]
-    pub(crate) fn with_side_hash(mut self, hash: fn(&[u8]) -> [u8; 32]) -> Self {
+    pub(crate) fn with_side_hash(mut self, hash: SideHash) -> Self {
         self.side_hash = Some(hash);
         self
     }
 }
 
 /// What a file may be that makes a case alone.
+#[cfg(not(target_family = "wasm"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Alone {
     /// A cabinet or a zip archive, with everything in it.
@@ -155,6 +161,7 @@ pub(crate) enum Alone {
     Packed,
 }
 
+#[cfg(not(target_family = "wasm"))]
 impl Alone {
     /// By the first bytes of a file.
     pub(crate) fn of(start: &[u8]) -> Option<Self> {

@@ -4,7 +4,6 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::writing::tell;
 use super::{Failure, Outcome, redaction};
 use crate::batch::{self, Batch, BatchError, ChangedSince, Limits, Settings, Workers};
 use crate::cli::{self, Redact};
@@ -23,18 +22,19 @@ const KEY_BYTES: usize = 32;
 
 pub(super) fn batch(options: &cli::Batch) -> Result<Outcome, Failure> {
     let started = Instant::now();
-    let common = &options.common;
     let settings = settings(options)?;
     let unfinished = Unfinished::default();
     terminal::remove_on_interrupt(&unfinished);
-    let mut bar = BatchBar::new(common.is_silent());
+    let mut bar = BatchBar::new(options.quiet || options.no_progress);
     let batch = batch::run_with(&settings, &unfinished, &mut bar);
     bar.finish();
     let batch = batch?;
     let mut stdout = io::stdout().lock();
     let text = batch.summary.text(terminal::columns());
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::stdout)?;
-    tell(common, &account(&batch, started));
+    if !options.quiet {
+        let _ = writeln!(io::stderr(), "outofports: {}", account(&batch, started));
+    }
     Ok(match batch.without_report() {
         without if without == batch.cases => Outcome::Nothing,
         0 => Outcome::Complete,
@@ -58,7 +58,7 @@ pub fn worker() -> Result<Outcome, Failure> {
 fn settings(options: &cli::Batch) -> Result<Settings, Failure> {
     let mut settings = Settings::new(options.inputs.clone(), options.out.clone());
     settings.jobs = options.jobs.map_or(0, usize::from);
-    settings.threads = options.common.threads();
+    settings.threads = options.threads.map_or(0, usize::from);
     settings.cases_by = options.cases_by.map_or_else(Default::default, cli::CasesBy::of_batch);
     settings.shard = options.shard;
     settings.changed = options.since_mtime.map(|time| time.map_or(ChangedSince::LastRun, ChangedSince::Time));

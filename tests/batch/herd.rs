@@ -122,7 +122,7 @@ fn unreadable(folder: &Path, number: usize) -> (String, &'static str) {
 #[cfg(unix)]
 fn close(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o000)).unwrap();
 }
 
 #[cfg(not(unix))]

@@ -34,11 +34,23 @@ pub(crate) struct Counting {
     without_report: Vec<(String, Status, String)>,
 }
 
-/// The customer and host, where one of them is known, else the path of the case: each is a machine of its own then.
+/// A machine: without a host, each case stands for its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Machine {
-    Named(Option<String>, Option<String>),
-    Case(String),
+struct Machine {
+    customer: String,
+    /// The host, else the path of the case.
+    name: String,
+    has_host: bool,
+}
+
+impl Machine {
+    fn of(case: &CaseRow) -> Self {
+        Self {
+            customer: case.customer.clone().unwrap_or_default(),
+            name: case.host.as_ref().unwrap_or(&case.path).clone(),
+            has_host: case.host.is_some(),
+        }
+    }
 }
 
 /// Cases with something in common.
@@ -123,10 +135,7 @@ impl Counting {
         self.told += 1;
         let confidence = facts.confidence.clone().unwrap_or_default();
         *self.verdicts.entry((rank(&facts.state), format!("{} {confidence}", facts.state))).or_default() += 1;
-        let machine = match (&case.customer, &case.host) {
-            (None, None) => Machine::Case(case.path.clone()),
-            (customer, host) => Machine::Named(customer.clone(), host.clone()),
-        };
+        let machine = Machine::of(case);
         self.builds.entry(facts.os_build).or_default().add(facts, &machine);
         self.months.entry(facts.month().unwrap_or("not dated").to_owned()).or_default().add(facts, &machine);
         if facts.is_exhausted() {
@@ -241,15 +250,9 @@ impl Counting {
             other.seconds.total_cmp(&one.seconds).then(other.cases.cmp(&one.cases)).then(name.cmp(other_name))
         });
         let row = |(machine, group): &(&Machine, &Group)| {
-            let (customer, host) = match machine {
-                Machine::Named(customer, host) => {
-                    (customer.clone().unwrap_or_default(), host.clone().unwrap_or_default())
-                }
-                Machine::Case(path) => (String::new(), path.clone()),
-            };
             vec![
-                Cell::Name(customer),
-                Cell::Name(host),
+                Cell::Name(machine.customer.clone()),
+                Cell::Name(machine.name.clone()),
                 own(grouped(group.cases)),
                 own(group.hours()),
                 own(group.first()),
