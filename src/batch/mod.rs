@@ -12,9 +12,9 @@
 //! # }
 //! ```
 //!
-//! [`places`] finds the cases. [`crew`] has them read by workers, each a process of its own ([`worker`]) or a thread; [`read`] does so for
-//! one, by [`analyze_contents`](crate::analyze::analyze_contents). What becomes of a case is a line of the [`journal`]; from these
-//! lines [`written`] makes the tables, which [`tables`] describes.
+//! `places` finds the cases. `crew` has them read by workers, each a process of its own (`worker`) or a thread; `read` does so for
+//! one, as [`analyze`](crate::analyze()) would. What becomes of a case is a line of the `journal`; from these lines `written`
+//! makes the tables, which [`tables`] describes.
 
 mod cases;
 mod child;
