@@ -12,10 +12,14 @@
 //! 8. `etw-schema` decodes any event whose schema is known, [`events`] lists events one by one.
 //! 9. [`live`] takes events from a session on the running machine instead of a file, and asks the machine what no trace tells.
 //!
+//! `batch` does all of that for many cases, and writes tables of them.
+//!
 //! [`cli`] holds the options, [`commands`] has one file for each subcommand. Both, [`terminal`] and [`live`] come with the feature
 //! `cli`; without it the library also builds for WebAssembly, where a case is bytes and not paths.
 
 pub mod analyze;
+#[cfg(not(target_family = "wasm"))]
+pub mod batch;
 pub mod case;
 #[cfg(feature = "cli")]
 pub mod cli;

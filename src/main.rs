@@ -10,7 +10,11 @@ use outofports::commands::{self, Failure};
 
 fn main() -> ExitCode {
     outofports::foreign::install_hook();
-    match commands::run(&Cli::parse_from(Cli::with_subcommand(arguments()))) {
+    let arguments = arguments();
+    let is_worker = arguments.len() == 2 && arguments.iter().any(|argument| argument == commands::WORKER);
+    let outcome =
+        if is_worker { commands::worker() } else { commands::run(&Cli::parse_from(Cli::with_subcommand(arguments))) };
+    match outcome {
         Ok(outcome) => ExitCode::from(outcome.exit_code()),
         Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
         Err(failure) => {

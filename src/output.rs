@@ -7,10 +7,42 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
+/// How the names of files begin that have not theirs yet.
+pub const TEMPORARY_PREFIX: &str = ".outofports-";
+
 /// The files that are being written and have not their names yet. Clones share one list.
 #[derive(Debug, Clone, Default)]
 pub struct Unfinished {
     files: Arc<Mutex<Vec<PathBuf>>>,
+}
+
+/// A file that is being written, and has not its name yet. Nothing of it is left where it is dropped before.
+#[derive(Debug)]
+pub struct Begun {
+    file: NamedTempFile,
+    path: PathBuf,
+    unfinished: Unfinished,
+}
+
+impl Begun {
+    /// The file, to be written to.
+    pub fn file(&mut self) -> &mut File {
+        self.file.as_file_mut()
+    }
+
+    /// Gives the file its name, once all of it is on the disk: it is whole also after a loss of power.
+    ///
+    /// # Errors
+    ///
+    /// What the system says. Nothing is left then.
+    pub fn finish(self) -> io::Result<()> {
+        let Self { file, path, unfinished } = self;
+        file.as_file().sync_all()?;
+        // Still locked while the file gets its name.
+        let mut files = unfinished.lock();
+        files.retain(|unfinished| unfinished != file.path());
+        persist(file, &path)
+    }
 }
 
 /// While this is held, no file begins and none gets its name.
@@ -77,6 +109,15 @@ impl Unfinished {
         Ok(())
     }
 
+    /// Begins a file that is to be at `path`. What is there stays until it has its name.
+    ///
+    /// # Errors
+    ///
+    /// What the system says when no file can be made in that folder.
+    pub fn begin_whole(&self, path: &Path) -> io::Result<Begun> {
+        Ok(Begun { file: self.begin(path)?, path: path.to_owned(), unfinished: self.clone() })
+    }
+
     /// Begins a file that is to be at `path`.
     fn begin(&self, path: &Path) -> io::Result<NamedTempFile> {
         let mut builder = tempfile::Builder::new();
@@ -84,7 +125,7 @@ impl Unfinished {
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         // An interrupt waits until it is known what there is to remove.
         let mut files = self.lock();
-        let file = builder.prefix(".outofports-").tempfile_in(folder_of(path))?;
+        let file = builder.prefix(TEMPORARY_PREFIX).tempfile_in(folder_of(path))?;
         files.push(file.path().to_owned());
         Ok(file)
     }

@@ -229,6 +229,7 @@ fn help_texts_are_reviewed() {
         ("help-info", "info --help"),
         ("help-live", "live --help"),
         ("help-collect", "collect --help"),
+        ("help-batch", "batch --help"),
         ("help-explain", "explain --help"),
         ("help-completions", "completions --help"),
         ("help-man", "man --help"),

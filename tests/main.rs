@@ -5,6 +5,7 @@
 
 mod afd_log;
 mod agree;
+mod batch;
 mod beside;
 mod cases;
 mod cli;

@@ -93,6 +93,33 @@ fn written(arguments: &[&str], folder: &Path) -> String {
     ran.stdout
 }
 
+/// Everything that a batch wrote: all files with their names, the journal among them, and what it printed.
+fn written_by_batch(folder: &Path, format: &str) -> String {
+    let out = scratch();
+    let paths = [folder.as_os_str(), "--out".as_ref(), out.path().as_os_str()];
+    let options = ["--redact", "--format", format, "--name-from", "{customer} ticket {host}"];
+    let ran = run(["batch".as_ref()].into_iter().chain(paths).chain(options.iter().map(std::ffi::OsStr::new)));
+    assert!(ran.code < 2, "{ran:?}");
+    let mut text = ran.stdout + &ran.stderr;
+    let mut folders = vec![out.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            text.push_str(path.strip_prefix(out.path()).unwrap().to_str().unwrap());
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            #[cfg(feature = "parquet")]
+            if path.extension().is_some_and(|ending| ending == "parquet") {
+                text.push_str(&serde_json::to_string(&crate::batch::parquet_rows(&path)).unwrap());
+            }
+            text.push_str(&String::from_utf8_lossy(&std::fs::read(&path).unwrap()));
+        }
+    }
+    text
+}
+
 /// Values that an option of a command takes, as it says itself.
 fn values(command: &str, option: &str) -> Vec<String> {
     let stderr = run([command, option, "none", "x"]).stderr;
@@ -127,7 +154,7 @@ fn no_face_tells_whose_machine_it_is() {
     let scratch = scratch();
     let folder = case(scratch.path());
     // A new command has to say here whether it tells anything of a case.
-    let of_cases = ["analyze", "events", "info"];
+    let of_cases = ["analyze", "events", "info", "batch"];
     let others = ["live", "collect", "explain", "completions", "man", "help"];
     let help = run(["--help"]).stdout;
     let (_, commands) = help.split_once("Commands:").unwrap();
@@ -160,6 +187,15 @@ fn no_face_tells_whose_machine_it_is() {
         let text = written(&arguments, &folder);
         let leaks = leaks(&text);
         assert!(leaks.is_empty(), "{face:?} tells {leaks:?}:\n{text}");
+    }
+    for format in values("batch", "--format") {
+        if format == "parquet" && cfg!(not(feature = "parquet")) {
+            continue;
+        }
+        let text = written_by_batch(scratch.path(), &format);
+        let leaks = leaks(&text);
+        assert!(leaks.is_empty(), "batch --format {format} tells {leaks:?}:\n{text}");
+        assert!(text.contains("agent.exe") && text.contains("host-"), "{text}");
     }
     // The test finds what is not replaced.
     let plain = run(["events".as_ref(), folder.as_os_str(), "--all".as_ref(), "-f".as_ref(), "ndjson".as_ref()]);

@@ -9,9 +9,10 @@ fn completions_know_every_subcommand() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let ran = run(["completions", shell]);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
-        for word in ["analyze", "events", "info", "live", "collect", "explain", "since", "table"] {
+        for word in ["analyze", "events", "info", "live", "collect", "batch", "explain", "since", "table", "shard"] {
             assert!(ran.stdout.contains(word), "{shell}: {word}");
         }
+        assert!(!ran.stdout.contains("worker"), "{shell}");
     }
     assert_eq!(run(["completions", "cmd"]).code, 2);
 }

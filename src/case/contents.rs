@@ -14,7 +14,7 @@ use super::look::Look;
 use super::not_used::{NotUsed, Reason};
 use super::side::{SideBytes, SideInput, Used, is_of_report};
 use super::stored::{Budget, Place, Stored};
-use super::{Case, Input, InputKind, label};
+use super::{Case, Input, InputKind, SideHash, label};
 use crate::event::base_name;
 use crate::progress::{Progress, Stopped};
 use crate::side::facts::SideFacts;
@@ -47,6 +47,8 @@ pub struct TraceFile {
     pub named: bool,
     /// Number of the input that it comes from.
     pub input: usize,
+    /// Its bytes are not those of the file that its path names, but were packed in it.
+    pub is_unpacked: bool,
 }
 
 /// One input, as the user named it.
@@ -74,6 +76,10 @@ pub struct Contents {
     pub notes: Vec<String>,
     /// Files that the notes name, as they name them.
     pub named_in_notes: Vec<String>,
+    /// Hashes of the side files that are used, where the case asks for them.
+    pub side_hashes: Vec<[u8; 32]>,
+    /// Something was not used for want of memory.
+    pub lacks_memory: bool,
     pub(super) inputs: Vec<Named>,
 }
 
@@ -124,6 +130,7 @@ impl Contents {
             budget: Budget::default(),
             without_use: Vec::new(),
             encoding: case.encoding,
+            side_hash: case.side_hash,
             progress,
         };
         for input in &case.inputs {
@@ -145,6 +152,7 @@ pub(super) struct Opening<'p> {
     pub(super) without_use: Vec<String>,
     /// Of text, as the user says.
     pub(super) encoding: Option<NamedEncoding>,
+    pub(super) side_hash: Option<SideHash>,
     pub(super) progress: &'p dyn Progress,
 }
 
@@ -178,6 +186,7 @@ impl Opening<'_> {
     }
 
     fn not_usable(&mut self, path: String, reason: Reason) {
+        self.contents.lacks_memory |= reason == Reason::NoMemory;
         let input = self.input();
         self.contents.unusable.push(NotUsed { input, path, reason });
     }
@@ -187,6 +196,7 @@ impl Opening<'_> {
         if named {
             self.not_usable(path, reason);
         } else if reason != Reason::Stopped {
+            self.contents.lacks_memory |= reason == Reason::NoMemory;
             self.contents.notes.push(format!("{path}: {reason}; not used"));
             self.contents.named_in_notes.push(path);
         }
@@ -246,7 +256,11 @@ impl Opening<'_> {
 
     /// Why bytes could not be kept: that the job was stopped is no reason of theirs.
     fn failed(&self, error: &io::Error, reason: impl FnOnce(String) -> Reason) -> Reason {
-        if self.progress.should_stop() { Reason::Stopped } else { reason(system_message(error)) }
+        match error.kind() {
+            _ if self.progress.should_stop() => Reason::Stopped,
+            io::ErrorKind::OutOfMemory => Reason::NoMemory,
+            _ => reason(system_message(error)),
+        }
     }
 
     fn add_opened(&mut self, mut stored: Stored, found: Found) -> Result<Use, Reason> {
@@ -340,7 +354,14 @@ impl Opening<'_> {
         }
         let file = stored.into_etl_file().map_err(|error| Reason::system(&error))?;
         let input = self.input();
-        self.contents.traces.push(TraceFile { path: found.label, kind: found.kind, file, named: found.named, input });
+        self.contents.traces.push(TraceFile {
+            path: found.label,
+            kind: found.kind,
+            file,
+            named: found.named,
+            input,
+            is_unpacked: found.nesting > 0,
+        });
         Ok(Use::Some)
     }
 
@@ -384,7 +405,8 @@ impl Opening<'_> {
     }
 
     fn add_folder(&mut self, folder: &Path) -> Result<(), Reason> {
-        let listing = folder::list(folder, self.progress).map_err(|error| Reason::system(&error))?;
+        let listing =
+            folder::list(folder, folder::MAX_ENTRIES, self.progress).map_err(|error| Reason::system(&error))?;
         let before = (self.contents.traces.len(), self.useful_side_files());
         for path in &listing.files {
             let label = label(path);

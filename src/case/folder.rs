@@ -8,29 +8,29 @@ use std::path::{Path, PathBuf};
 use crate::progress::Progress;
 
 /// Files and folders that are looked at below one folder that was named. A case folder has hundreds; a whole disk has millions.
-pub(super) const MAX_ENTRIES: usize = 200_000;
+pub(crate) const MAX_ENTRIES: usize = 200_000;
 
 /// Entries between two looks at whether the job goes on.
 const ENTRIES_BETWEEN_LOOKS: usize = 1 << 10;
 
 /// What was found below a folder.
 #[derive(Debug, Default)]
-pub(super) struct Listing {
+pub(crate) struct Listing {
     /// Files, sorted by path.
-    pub(super) files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     /// Folders and links that cannot be read, and what the system says.
-    pub(super) unreadable: Vec<(PathBuf, io::Error)>,
-    /// There are more than [`MAX_ENTRIES`].
-    pub(super) is_cut: bool,
+    pub(crate) unreadable: Vec<(PathBuf, io::Error)>,
+    /// There are more than were asked for.
+    pub(crate) is_cut: bool,
 }
 
-/// Lists the files below `folder`. A file or folder that links lead to again is listed once.
+/// Lists the files below `folder`, looking at so many files and folders at `most`. A file or folder that links lead to again is listed once.
 ///
 /// # Errors
 ///
 /// What the system says where `folder` itself cannot be read.
-pub(super) fn list(folder: &Path, progress: &dyn Progress) -> io::Result<Listing> {
-    let mut walk = Walk::default();
+pub(crate) fn list(folder: &Path, most: usize, progress: &dyn Progress) -> io::Result<Listing> {
+    let mut walk = Walk { most, ..Walk::default() };
     walk.enter(folder, progress)?;
     // Folders and links that were met and not entered yet. What links lead to comes last: by then it is known what else there is.
     while let Some(path) = walk.folders.pop().or_else(|| walk.next_link()) {
@@ -56,6 +56,7 @@ struct Walk {
     /// Files that were listed, by their own paths; filled when the first link is followed.
     listed: HashSet<PathBuf>,
     entries: usize,
+    most: usize,
 }
 
 impl Walk {
@@ -67,7 +68,7 @@ impl Walk {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             self.entries += 1;
-            if self.entries > MAX_ENTRIES {
+            if self.entries > self.most {
                 self.listing.is_cut = true;
                 return Ok(());
             }
@@ -132,7 +133,7 @@ mod tests {
         symlink(&elsewhere, case.join("linked")).unwrap();
         symlink(&elsewhere, case.join("linked-again")).unwrap();
         symlink(case.join("nothing"), case.join("broken")).unwrap();
-        let listing = list(&case, &NoProgress).unwrap();
+        let listing = list(&case, MAX_ENTRIES, &NoProgress).unwrap();
         let mut names: Vec<_> = listing.files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
         names.sort_unstable();
         assert_eq!(names, ["deep.etl", "other.etl", "top.etl"]);

@@ -9,7 +9,7 @@ pub mod collected;
 mod contents;
 mod error;
 pub mod facts;
-mod folder;
+pub(crate) mod folder;
 mod indexing;
 mod look;
 mod not_used;
@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+#[cfg(not(target_family = "wasm"))]
+use self::archive::Packing;
 pub use self::contents::{Contents, TraceFile};
 pub use self::error::Error;
 pub use self::indexing::{Opened, OpenedTrace};
@@ -68,12 +70,17 @@ impl Input {
     }
 }
 
+/// Hashes the bytes of a side file.
+pub(crate) type SideHash = fn(&[u8]) -> [u8; 32];
+
 /// Where the traces and side files of one case are. Nothing is opened before it is analyzed.
 #[derive(Debug, Clone, Default)]
 pub struct Case {
     pub(crate) inputs: Vec<Input>,
     pub(crate) side_files: Vec<NamedSideFile>,
     pub(crate) encoding: Option<NamedEncoding>,
+    /// Hashes side files, where somebody asks what they hold.
+    pub(crate) side_hash: Option<SideHash>,
 }
 
 impl Case {
@@ -128,6 +135,40 @@ impl Case {
     pub fn with_encoding(mut self, encoding: Option<NamedEncoding>) -> Self {
         self.encoding = encoding;
         self
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl Case {
+    /// Has the side files hashed that are used; [`Contents::side_hashes`] has the result.
+    #[must_use]
+    pub(crate) fn with_side_hash(mut self, hash: SideHash) -> Self {
+        self.side_hash = Some(hash);
+        self
+    }
+}
+
+/// What a file may be that makes a case alone.
+#[cfg(not(target_family = "wasm"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alone {
+    /// A cabinet or a zip archive, with everything in it.
+    Archive,
+    /// A trace.
+    Trace,
+    /// A packed file, which may be a trace.
+    Packed,
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl Alone {
+    /// By the first bytes of a file.
+    pub(crate) fn of(start: &[u8]) -> Option<Self> {
+        match Packing::of(start) {
+            Packing::Cabinet | Packing::Zip => Some(Self::Archive),
+            Packing::Gzip | Packing::Zstandard => Some(Self::Packed),
+            Packing::None => etl_parser::Trace::new(start).is_ok().then_some(Self::Trace),
+        }
     }
 }
 

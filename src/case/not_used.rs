@@ -25,6 +25,8 @@ pub struct NotUsed {
 pub enum Reason {
     /// What the system says.
     System(String),
+    /// There is not memory enough to read it.
+    NoMemory,
     /// It holds no byte.
     Empty,
     /// It begins as no trace does.
@@ -64,7 +66,7 @@ pub enum Reason {
 
 impl Reason {
     pub(super) fn system(error: &io::Error) -> Self {
-        Self::System(system_message(error))
+        if error.kind() == io::ErrorKind::OutOfMemory { Self::NoMemory } else { Self::System(system_message(error)) }
     }
 }
 
@@ -72,6 +74,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System(message) => f.write_str(message),
+            Self::NoMemory => f.write_str("there is not memory enough to read it"),
             Self::Empty => f.write_str("is empty"),
             Self::NotATrace { look: Some(look), .. } => {
                 write!(f, "is not an ETW trace but {}: {}", look.what(), look.instead())

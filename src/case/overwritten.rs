@@ -20,8 +20,8 @@ impl Case {
             if is_it(input) {
                 return Some(label(input));
             }
-            let listed =
-                fs::metadata(input).ok().filter(fs::Metadata::is_dir).map(|_| folder::list(input, &NoProgress));
+            let folder = fs::metadata(input).ok().filter(fs::Metadata::is_dir);
+            let listed = folder.map(|_| folder::list(input, folder::MAX_ENTRIES, &NoProgress));
             let found = listed?.ok()?.files.into_iter().find(|found| is_it(found))?;
             holds_something(&found).then(|| label(&found))
         })

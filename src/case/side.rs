@@ -257,6 +257,9 @@ impl Opening<'_> {
             }
             Entry::Vacant(first) => drop(first.insert(path.to_owned())),
         }
+        if let Some(hash) = self.side_hash.filter(|_| found.iter().any(|found| found.is_useful)) {
+            self.contents.side_hashes.push(hash(&bytes.bytes));
+        }
         for mut found in found {
             if let Some(note) = afd_log::read_entries(&mut found.facts) {
                 found.note = Some(found.note.map_or_else(|| note.clone(), |other| format!("{note}; {other}")));

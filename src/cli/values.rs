@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
+use crate::batch;
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::report::csv::Table;
 use crate::time::Zone;
@@ -114,6 +115,47 @@ pub enum ExplainFormat {
     Json,
 }
 
+/// Which files of a folder belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CasesBy {
+    /// A folder with files, and everything below it
+    Folder,
+    /// Each trace and each archive
+    File,
+}
+
+impl CasesBy {
+    /// As a batch knows it.
+    pub fn of_batch(self) -> batch::CasesBy {
+        match self {
+            Self::Folder => batch::CasesBy::Folder,
+            Self::File => batch::CasesBy::File,
+        }
+    }
+}
+
+/// Forms of the tables of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// Columns, in a folder for each month: DuckDB, Spark, DataFusion, Kusto
+    Parquet,
+    /// One JSON object per line: Kusto, Elastic
+    Ndjson,
+}
+
+impl TableFormat {
+    /// As a batch knows it; `None` where the program was built without it.
+    pub fn of_batch(self) -> Option<batch::TableFormat> {
+        match self {
+            #[cfg(feature = "parquet")]
+            Self::Parquet => Some(batch::TableFormat::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            Self::Parquet => None,
+            Self::Ndjson => Some(batch::TableFormat::Ndjson),
+        }
+    }
+}
+
 /// When to color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
@@ -170,4 +212,21 @@ pub(super) fn parse_pool(text: &str) -> Result<PoolRange, String> {
         return Err("the ports must lie in 1 to 65535".to_owned());
     }
     Ok(PoolRange { start, count, source: RangeSource::Option })
+}
+
+/// Reads `512MiB`, `4GiB`, `4G`; a number alone is bytes.
+pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let wrong = || "expected a size, as 512MiB or 4GiB".to_owned();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let shift = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(wrong)
 }

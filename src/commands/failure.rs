@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use crate::batch::BatchError;
 use crate::case::Error;
 use crate::live::error::LiveError;
 use crate::words::{shown, system_message};
@@ -16,6 +17,8 @@ pub enum Failure {
     Usage(String),
     /// The case has no report.
     Analysis(Error),
+    /// The batch has no result.
+    Batch(BatchError),
     /// Live capture cannot go on.
     Live(LiveError),
     /// The report could not be written.
@@ -44,6 +47,12 @@ impl Failure {
     }
 }
 
+impl From<BatchError> for Failure {
+    fn from(error: BatchError) -> Self {
+        Self::Batch(error)
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Analysis(error)
@@ -55,6 +64,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(message) => f.write_str(message),
             Self::Analysis(error) => error.fmt(f),
+            Self::Batch(error) => error.fmt(f),
             Self::Live(trouble) => trouble.fmt(f),
             Self::Output { path, source } => write!(f, "{path}: cannot be written: {}", system_message(source)),
             Self::ClosedPipe => f.write_str("nothing reads the output any more"),

@@ -1,6 +1,7 @@
 //! One file for each subcommand: options in, output and exit code out.
 
 mod analyze;
+mod batch;
 mod events;
 mod explain;
 mod failure;
@@ -12,6 +13,7 @@ mod writing;
 
 use std::path::PathBuf;
 
+pub use self::batch::{WORKER, worker};
 pub use self::failure::Failure;
 use crate::case::{Case, Contents, Error, NamedSideFile};
 use crate::cli::{Cli, Command, Common};
@@ -26,6 +28,8 @@ pub enum Outcome {
     Complete,
     /// Some input could not be used.
     Incomplete,
+    /// A batch in which no case has a report.
+    Nothing,
     /// With `--fail-on-verdict`: the verdict.
     Verdict(State),
 }
@@ -45,6 +49,7 @@ impl Outcome {
         match self {
             Self::Complete | Self::Verdict(State::NotSeen) => 0,
             Self::Incomplete => 1,
+            Self::Nothing => 2,
             Self::Verdict(State::Exhausted) => 10,
             Self::Verdict(State::Near) => 11,
             Self::Verdict(State::CannotTell) => 20,
@@ -64,6 +69,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Command::Info(options) => info::info(options),
         Command::Live(options) => live::live(options),
         Command::Collect(options) => live::collect(options),
+        Command::Batch(options) => batch::batch(options),
         Command::Explain(options) => explain::explain(options),
         Command::Completions(options) => shell::completions(options),
         Command::Man(options) => shell::man(options),

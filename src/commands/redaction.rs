@@ -15,6 +15,11 @@ const MAX_KEY_BYTES: u64 = 1 << 20;
 /// The names that stand for others; `None` where nothing is to be replaced.
 pub(super) fn names(redaction: &Redaction) -> Result<Option<Pseudonyms>, Failure> {
     let Some(redact) = redaction.redact else { return Ok(None) };
+    Ok(Some(Pseudonyms::new(redact == Redact::Images, key(redaction)?.as_deref())))
+}
+
+/// The key that names are made from; `None` where none is given.
+pub(super) fn key(redaction: &Redaction) -> Result<Option<Vec<u8>>, Failure> {
     let key = redaction.redact_key.as_ref().map(|path| {
         let wrong = |what: String| Failure::Usage(format!("--redact-key {}: {what}", label(path)));
         let bytes = std::fs::metadata(path)
@@ -26,5 +31,5 @@ pub(super) fn names(redaction: &Redaction) -> Result<Option<Pseudonyms>, Failure
             Err(error) => Err(wrong(system_message(&error))),
         }
     });
-    Ok(Some(Pseudonyms::new(redact == Redact::Images, key.transpose()?.as_deref())))
+    key.transpose()
 }

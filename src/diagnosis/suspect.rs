@@ -31,6 +31,21 @@ pub enum Suspect {
     Nobody,
 }
 
+impl Suspect {
+    /// As JSON names it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Process(_) => "process",
+            Self::Image(_) => "image",
+            Self::Kernel(_) => "kernel",
+            Self::TimeWait(_) => "time_wait",
+            Self::Sockets(_) => "sockets",
+            Self::NotShown => "not_shown",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
 /// Ports in TIME_WAIT, as the first screen tells of them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -469,7 +469,7 @@ fn link(source: &str) -> String {
 const NAME_CHARACTERS: usize = 200;
 
 /// A code span, whatever is in the text: no link, no markup, no end before its end.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let mut text = shown(text);
     if let Some((end, _)) = text.char_indices().nth(NAME_CHARACTERS) {
         text.truncate(end);
@@ -500,7 +500,7 @@ fn longest_run(text: &str) -> usize {
 const BREAK: &str = "<!-- -->";
 
 /// A sentence in which nothing is markup: signs are escaped, and what readers turn into links is broken.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let text = shown(text.trim_start());
     let mut safe = String::with_capacity(text.len() + 16);
     for (at, character) in text.char_indices() {

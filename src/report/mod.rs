@@ -181,15 +181,13 @@ struct SuspectRow {
 }
 
 fn suspect_row<S: serde::Serializer>(suspect: &Suspect, serializer: S) -> Result<S::Ok, S::Error> {
-    let none = |kind| SuspectRow { kind, holder: None, image: None, time_wait: None, sockets: None };
+    let none = SuspectRow { kind: suspect.kind(), holder: None, image: None, time_wait: None, sockets: None };
     let row = match *suspect {
-        Suspect::Process(holder) => SuspectRow { holder: Some(holder), ..none("process") },
-        Suspect::Image(image) => SuspectRow { image: Some(image), ..none("image") },
-        Suspect::Kernel(holder) => SuspectRow { holder: Some(holder), ..none("kernel") },
-        Suspect::TimeWait(waiting) => SuspectRow { time_wait: Some(waiting), ..none("time_wait") },
-        Suspect::Sockets(sockets) => SuspectRow { sockets: Some(sockets), ..none("sockets") },
-        Suspect::NotShown => none("not_shown"),
-        Suspect::Nobody => none("nobody"),
+        Suspect::Process(holder) | Suspect::Kernel(holder) => SuspectRow { holder: Some(holder), ..none },
+        Suspect::Image(image) => SuspectRow { image: Some(image), ..none },
+        Suspect::TimeWait(waiting) => SuspectRow { time_wait: Some(waiting), ..none },
+        Suspect::Sockets(sockets) => SuspectRow { sockets: Some(sockets), ..none },
+        Suspect::NotShown | Suspect::Nobody => none,
     };
     row.serialize(serializer)
 }

@@ -1,6 +1,7 @@
 //! What only a terminal has: colors, a width, a progress bar, Ctrl-C.
 
 mod bar;
+mod batch_bar;
 mod interrupt;
 #[cfg(windows)]
 mod windows;
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub(crate) use self::bar::with_bar;
+pub(crate) use self::batch_bar::BatchBar;
 pub(crate) use self::interrupt::remove_on_interrupt;
 use crate::time::{FileTime, Zone, to_timestamp};
 

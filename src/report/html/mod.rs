@@ -8,7 +8,7 @@ mod band;
 mod cell;
 mod codes;
 mod picture;
-mod policy;
+pub(crate) mod policy;
 mod tables;
 
 use std::io::{self, Write};
@@ -155,7 +155,7 @@ impl Page {
         };
         let steps = report.first_steps().into_iter().chain(report.next_steps()).map(safe).collect();
         Self {
-            policy: policy::policy(SCRIPT, &[STYLE, &margin]),
+            policy: policy::policy(Some(SCRIPT), &[STYLE, &margin]),
             style: STYLE,
             margin,
             script: SCRIPT,

@@ -1,17 +1,14 @@
-//! What the page may do: run its one script, use its two styles, and nothing else; no request leaves it.
+//! What the page may do: run its one script, if it has one, use its styles, and nothing else; no request leaves it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-/// The content security policy of a page with this script and these styles.
-pub(super) fn policy(script: &str, styles: &[&str]) -> String {
+/// The content security policy of a page with this script, if any, and these styles.
+pub(crate) fn policy(script: Option<&str>, styles: &[&str]) -> String {
     let styles: Vec<String> = styles.iter().map(|style| hash(style)).collect();
-    format!(
-        "default-src 'none'; script-src {}; style-src {}; base-uri 'none'; form-action 'none'",
-        hash(script),
-        styles.join(" ")
-    )
+    let script = script.map(|script| format!("script-src {}; ", hash(script))).unwrap_or_default();
+    format!("default-src 'none'; {script}style-src {}; base-uri 'none'; form-action 'none'", styles.join(" "))
 }
 
 /// The source expression of an inline script or style.
