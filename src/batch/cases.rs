@@ -106,10 +106,19 @@ impl CaseFacts {
     }
 }
 
-/// How long at least one pool was out of ports: the outages, each moment counted once.
+/// How long at least one pool was out of ports while a trace ran: the outages, each moment counted once. What happened between
+/// two traces nobody saw, also where an outage goes on in the second.
 fn seconds_out_of_ports(report: &Report) -> f64 {
-    let mut spans: Vec<(FileTime, FileTime)> =
-        report.outages.iter().map(|outage| (outage.first, outage.last)).collect();
+    let (earliest, latest) = (FileTime(i64::MIN), FileTime(i64::MAX));
+    let ran = report.traces.iter().map(|trace| (trace.started.unwrap_or(earliest), trace.ended.unwrap_or(latest)));
+    let mut ran: Vec<(FileTime, FileTime)> = ran.collect();
+    if ran.is_empty() {
+        ran.push((earliest, latest));
+    }
+    let outages = report.outages.iter();
+    let mut spans: Vec<(FileTime, FileTime)> = outages
+        .flat_map(|outage| ran.iter().map(|(from, to)| (outage.first.max(*from), outage.last.min(*to))))
+        .collect();
     spans.sort_unstable();
     let mut total_100ns = 0_i64;
     let mut end = FileTime(i64::MIN);
