@@ -86,7 +86,7 @@ impl<T, P> Default for Shelf<T, P> {
 
 impl<T, P> Shelf<T, P> {
     /// The next result, which its thread passes on now.
-    fn to_pass(&mut self) -> Option<(usize, T)> {
+    fn next_to_pass(&mut self) -> Option<(usize, T)> {
         let result = self.results.front_mut().and_then(Option::take);
         self.is_passing = result.is_some();
         let result = result?;
@@ -96,7 +96,7 @@ impl<T, P> Shelf<T, P> {
     }
 
     /// The next of what was passed on, which its thread takes now.
-    fn to_take(&mut self) -> Option<P> {
+    fn next_to_take(&mut self) -> Option<P> {
         let passed = self.behind.pop_front();
         self.is_taking = passed.is_some();
         passed
@@ -149,12 +149,12 @@ impl<T, P, F: FnMut(usize, T) -> P, G: FnMut(P)> Line<T, P, F, G> {
     /// Does what is due and no other thread is about.
     fn go_on(&self) {
         let mut shelf = lock(&self.shelf);
-        if let Some((number, result)) = if shelf.is_passing { None } else { shelf.to_pass() } {
+        if let Some((number, result)) = if shelf.is_passing { None } else { shelf.next_to_pass() } {
             drop(shelf);
             self.pass_from(number, result);
             shelf = lock(&self.shelf);
         }
-        if let Some(passed) = if shelf.is_taking { None } else { shelf.to_take() } {
+        if let Some(passed) = if shelf.is_taking { None } else { shelf.next_to_take() } {
             drop(shelf);
             self.take_from(passed);
         }
@@ -167,7 +167,7 @@ impl<T, P, F: FnMut(usize, T) -> P, G: FnMut(P)> Line<T, P, F, G> {
             let passed = pass(number, result);
             let mut shelf = lock(&self.shelf);
             shelf.behind.push_back(passed);
-            next = shelf.to_pass();
+            next = shelf.next_to_pass();
             self.came.notify_all();
         }
     }
@@ -179,7 +179,7 @@ impl<T, P, F: FnMut(usize, T) -> P, G: FnMut(P)> Line<T, P, F, G> {
             take(passed);
             let mut shelf = lock(&self.shelf);
             shelf.taken += 1;
-            next = shelf.to_take();
+            next = shelf.next_to_take();
             self.came.notify_all();
         }
     }
