@@ -37,12 +37,15 @@ impl Threads {
         Ok(Self { pool: Some(pool.map_err(|error| NoThreads(error.to_string()))?) })
     }
 
-    /// Runs `work` on them.
+    /// Runs `work` on them. A caller that is one of other threads waits, and takes up no further job of theirs meanwhile: that
+    /// could be another such call, and so on, deeper than its stack.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        match &self.pool {
-            Some(pool) => pool.install(work),
-            None => work(),
+        let Some(pool) = &self.pool else { return work() };
+        if rayon::current_thread_index().is_none() {
+            return pool.install(work);
         }
+        let result = std::thread::scope(|scope| scope.spawn(|| pool.install(work)).join());
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     /// Runs `work` on them, and `here` on the caller meanwhile.
@@ -59,5 +62,31 @@ impl Threads {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.pool.as_ref().map_or(1, ThreadPool::current_num_threads)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rayon::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_job_within_a_job_of_other_threads_takes_up_no_third() {
+        let (outer, inner) = (Threads::start(2).unwrap(), Threads::start(1).unwrap());
+        let deepest = outer.run(|| {
+            (0..200)
+                .into_par_iter()
+                .map(|_| {
+                    thread_local!(static DEPTH: std::cell::Cell<u32> = const { std::cell::Cell::new(0) });
+                    DEPTH.set(DEPTH.get() + 1);
+                    inner.run(|| std::thread::sleep(std::time::Duration::from_micros(100)));
+                    let depth = DEPTH.get();
+                    DEPTH.set(depth - 1);
+                    depth
+                })
+                .max()
+        });
+        assert_eq!(deepest, Some(1));
     }
 }

@@ -1,7 +1,5 @@
 //! A case that takes too long or too much, or breaks its reader, is cut off alone.
 
-use std::io::Write as _;
-
 use super::{batch, statuses, table};
 use crate::common::{fixtures, scratch, write_afd};
 
@@ -18,7 +16,8 @@ fn two_cases(folder: &std::path::Path, large: impl FnOnce(&std::path::Path)) {
 fn a_case_that_takes_too_long_is_cut_off_alone() {
     let scratch = scratch();
     let (input, out) = (scratch.path().join("in"), scratch.path().join("out"));
-    two_cases(&input, |path| drop(write_afd(path, 32 << 20)));
+    // Some seconds of work without optimisation, of which one is allowed.
+    two_cases(&input, |path| drop(write_afd(path, 160 << 20)));
     let ran = batch(&input, &out, ["--timeout", "1s", "--jobs", "1", "--threads", "1"]);
     assert_eq!(ran.code, 1, "{ran:?}");
     assert_eq!(statuses(&out).into_values().collect::<Vec<_>>(), ["timeout", "ok"]);
@@ -40,7 +39,7 @@ fn a_case_that_takes_too_much_memory_is_cut_off_alone() {
         // A log is read as a whole; of this one nothing but zeros follows its first bytes, which no disk has to keep.
         std::fs::copy(fixtures().join("synthetic/modern-64.etl"), path).unwrap();
         let mut log = std::fs::File::create(path.with_file_name("System.evtx")).unwrap();
-        log.write_all(b"ElfFile\0").unwrap();
+        std::io::Write::write_all(&mut log, b"ElfFile\0").unwrap();
         log.set_len(200 << 20).unwrap();
     });
     let ran = batch(&input, &out, ["--memory", "128MiB", "--jobs", "2", "--threads", "2"]);

@@ -297,8 +297,9 @@ fn what_cannot_be_told_is_said_once_and_stops_nothing() {
     };
     let (captured, said) = watched(&fake, asked);
     assert_eq!(captured.report.failures.binds, 301);
-    let troubles: Vec<&String> =
-        said.iter().filter_map(|said| if let Said::Trouble(line) = said { Some(line) } else { None }).collect();
+    let troubles = said.iter().filter_map(|said| if let Said::Trouble(line) = said { Some(line) } else { None });
+    // A machine that has much else to do is told of as well.
+    let troubles: Vec<&String> = troubles.filter(|line| !line.contains("takes longer than an interval")).collect();
     let count = |words: &str| troubles.iter().filter(|line| line.contains(words)).count();
     assert_eq!([count("source cannot be registered"), count("x.prom: cannot be written")], [1, 1], "{troubles:?}");
     assert_eq!((count("no entry could be written"), troubles.len()), (2, 4), "{troubles:?}");
