@@ -139,10 +139,13 @@ impl Course<'_> {
             pools,
             failures: self.victims(timeline, sufferers),
         };
-        let pools = self.pools(fine);
-        let in_report = |told: &PoolOverTimeRow| self.pool(of_report, told.pool, Some(told));
-        let pools_in_report = pools.iter().filter_map(in_report).collect();
-        (all(of_report, pools_in_report), all(fine, pools))
+        let in_both = |mut told: PoolOverTimeRow| {
+            let mut in_report = self.pool(of_report, told.pool, Some(&told))?;
+            leave_out_brief(&mut in_report, &mut told);
+            Some((in_report, told))
+        };
+        let (in_report, in_fine) = self.pools(fine).into_iter().filter_map(in_both).unzip();
+        (all(of_report, in_report), all(fine, in_fine))
     }
 
     /// The pools that matter, the one that speaks first. Pools of one local address are told with those of all: the timeline
@@ -303,6 +306,21 @@ fn same_holders(mut series: Series, rows: &[HolderOverTimeRow], steps: usize) ->
         Some(holder_row((holder, series.remove(&holder).unwrap_or_else(|| vec![0; steps]))))
     };
     rows.iter().filter_map(of).collect()
+}
+
+/// Leaves out whoever held ports between the steps of the report alone: in both lists these are among the others.
+fn leave_out_brief(in_report: &mut PoolOverTimeRow, fine: &mut PoolOverTimeRow) {
+    let leave_out = |in_report: &mut Vec<HolderOverTimeRow>, fine: &mut Vec<HolderOverTimeRow>| {
+        let mut are_told =
+            in_report.iter().map(|row| row.ports.iter().any(|ports| *ports > 0)).collect::<Vec<_>>().into_iter();
+        fine.retain(|_| are_told.next().unwrap_or(false));
+        in_report.retain(|row| row.ports.iter().any(|ports| *ports > 0));
+    };
+    leave_out(&mut in_report.holders, &mut fine.holders);
+    leave_out(&mut in_report.processes, &mut fine.processes);
+    for told in [in_report, fine] {
+        told.others = told.others();
+    }
 }
 
 /// How full a pool was at the end of a step, or at a failure in it.
