@@ -171,6 +171,12 @@ impl<W: Witness> Analysis<W> {
         }
     }
 
+    /// No trace tells of the time before the next event.
+    #[cold]
+    pub fn were_unseen(&mut self) {
+        self.world.ports.were_unseen();
+    }
+
     /// Tells the witness whose the endpoint or TCB of an event is now.
     fn tell_owner(&mut self, time: FileTime, event: &TransportEvent) {
         let Some(address) = event.subject() else { return };

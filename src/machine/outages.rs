@@ -36,6 +36,8 @@ pub struct Outages {
     all: Vec<Outage>,
     /// Which has most failures, the last one left out.
     worst: Option<usize>,
+    /// Since the last failure there was a time that no trace tells of.
+    was_unseen: bool,
 }
 
 impl Outages {
@@ -54,11 +56,18 @@ impl Outages {
         self.all.is_empty()
     }
 
+    /// No trace tells of the time just now: whether the last outage went on then is not known.
+    pub(super) fn were_unseen(&mut self) {
+        self.was_unseen = true;
+    }
+
     /// A bind or connect fails; the pool has given out `given` ports so far.
     pub(super) fn failed(&mut self, time: FileTime, given: u64) {
         let is_full = self.all.len() >= MAX_OUTAGES;
+        let was_seen = !std::mem::take(&mut self.was_unseen);
+        let goes_on = |outage: &Outage| time.since(outage.last) <= GAP_100NS || (outage.given == given && was_seen);
         match self.all.last_mut() {
-            Some(outage) if is_full || outage.given == given || time.since(outage.last) <= GAP_100NS => {
+            Some(outage) if is_full || goes_on(outage) => {
                 outage.first = outage.first.min(time);
                 outage.last = outage.last.max(time);
                 outage.failures += 1;
@@ -129,6 +138,20 @@ mod tests {
         assert!(outages.lasts(at(1_000), 11) && !outages.lasts(at(1_100), 11));
         assert!(outages.lasts(at(500), 12) && !outages.lasts(at(540), 12));
         assert!(outages.gave_none_since(11) && !outages.gave_none_since(12));
+    }
+
+    #[test]
+    fn an_outage_does_not_go_on_through_a_time_that_no_trace_tells_of() {
+        let mut outages = Outages::default();
+        for second in [0, 400] {
+            outages.failed(at(second), 5);
+        }
+        outages.were_unseen();
+        for second in [9_000, 9_400] {
+            outages.failed(at(second), 5);
+        }
+        let spans: Vec<_> = outages.all().iter().map(|outage| (outage.first, outage.last)).collect();
+        assert_eq!(spans, [(at(0), at(400)), (at(9_000), at(9_400))]);
     }
 
     #[test]

@@ -242,6 +242,11 @@ impl Ports {
         }
     }
 
+    /// No trace tells of the time before this moment.
+    pub(super) fn were_unseen(&mut self) {
+        self.pools.iter_mut().for_each(|pool| pool.outages.were_unseen());
+    }
+
     /// Counts something in the timeline.
     #[inline]
     pub fn count(&mut self, what: Happening, time: FileTime, processes: &ProcessTable) {
@@ -325,6 +330,7 @@ impl Ports {
 
     /// The machine was started again.
     pub fn restart(&mut self) {
+        self.were_unseen();
         self.pools.iter_mut().for_each(Pool::restart);
         self.transport.restart();
         self.held = 0;

@@ -1,6 +1,7 @@
 //! The traces of a case and the logs beside them, followed as one: whose events are taken, in which order, and each once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
 
 use etl_parser::Trace;
 
@@ -32,6 +33,8 @@ pub struct Sources {
     bounds: Option<(FileTime, FileTime)>,
     /// The start that each trace is of which tells about ports, and its span, where its header tells that.
     spans: Vec<(usize, (FileTime, FileTime))>,
+    /// Of each start whose traces leave out times: when they go on, sorted.
+    resumptions: BTreeMap<usize, Vec<FileTime>>,
     /// Socket events of logs, each once, by time.
     logged: Vec<LoggedEvent>,
 }
@@ -59,7 +62,7 @@ impl Sources {
             Some(bounds) => joined(Some(bounds), of_log),
             None => of_log.filter(|_| traces.is_empty()),
         };
-        let spans = speaking().filter_map(|(boot, trace)| Some((*boot, boots::bounds([trace])?))).collect();
+        let spans: Vec<_> = speaking().filter_map(|(boot, trace)| Some((*boot, boots::bounds([trace])?))).collect();
         Ok(Self {
             groups: boots::by_boot(&boots, traces),
             belonging: boots.iter().map(|boot| of_starts.contains_key(boot)).collect(),
@@ -67,6 +70,7 @@ impl Sources {
             overlap: of_starts.values().any(|traces| *traces > 1),
             boots,
             bounds,
+            resumptions: resumptions(&spans),
             spans,
             logged,
         })
@@ -107,6 +111,23 @@ impl Sources {
     }
 }
 
+/// When the traces of each start go on after a time of which none of them tells.
+fn resumptions(spans: &[(usize, (FileTime, FileTime))]) -> BTreeMap<usize, Vec<FileTime>> {
+    let mut spans = spans.to_vec();
+    spans.sort_unstable();
+    let mut resumptions: BTreeMap<usize, Vec<FileTime>> = BTreeMap::new();
+    for traces in spans.chunk_by(|(one, _), (other, _)| one == other) {
+        let mut told = FileTime(i64::MAX);
+        for (boot, (start, end)) in traces {
+            if *start > told {
+                resumptions.entry(*boot).or_default().push(*start);
+            }
+            told = if told == FileTime(i64::MAX) { *end } else { told.max(*end) };
+        }
+    }
+    resumptions
+}
+
 /// The socket events of all logs, each once, by time.
 fn logged(side: &SideFacts) -> Vec<LoggedEvent> {
     let mut logged = side.socket_events.clone();
@@ -126,6 +147,8 @@ pub struct Follower<'s, W = ()> {
     logs: Logs<'s>,
     /// Where traces may tell of the same events.
     once: Option<Once>,
+    /// Of the start at hand, when its traces go on after times of which none tells.
+    resumptions: (Option<usize>, slice::Iter<'s, FileTime>),
 }
 
 /// What became of what more than one source told.
@@ -146,6 +169,7 @@ impl<'s, W: Witness + Default> Follower<'s, W> {
             sources,
             logs: Logs::new(&sources.logged),
             once: sources.overlap.then(Once::default),
+            resumptions: (None, [].iter()),
         }
     }
 }
@@ -164,8 +188,25 @@ impl<W: Witness> Follower<'_, W> {
                 return;
             }
         }
+        if !self.sources.resumptions.is_empty() {
+            self.resume(trace, meta.time);
+        }
         self.logs.before(meta, event, |meta, event| self.analysis.observe(meta, event));
         self.analysis.observe(meta, event);
+    }
+
+    /// Where traces go on after a time of which none tells, it is not known what happened meanwhile.
+    fn resume(&mut self, trace: usize, now: FileTime) {
+        let boot = self.sources.boots.get(trace).copied();
+        if self.resumptions.0 != boot {
+            let times = boot.and_then(|boot| self.sources.resumptions.get(&boot));
+            self.resumptions = (boot, times.map(Vec::as_slice).unwrap_or_default().iter());
+        }
+        let times = &mut self.resumptions.1;
+        while times.as_slice().first().is_some_and(|time| now >= *time) {
+            times.next();
+            self.analysis.were_unseen();
+        }
     }
 
     /// Ends the analysis; also gives the witness.
@@ -175,5 +216,19 @@ impl<W: Witness> Follower<'_, W> {
         let followed = Followed { logs: self.logs.read, repeated };
         let (findings, witness) = self.analysis.finish_with_witness();
         (findings, witness, followed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traces_go_on_where_none_told_of_the_time_before() {
+        let at = |seconds: i64| FileTime(seconds * FileTime::SECOND);
+        let span = |boot: usize, start: i64, end: i64| (boot, (at(start), at(end)));
+        // The second begins within the first, the third after a pause; another start is its own.
+        let spans = [span(0, 500, 600), span(0, 0, 100), span(0, 50, 200), span(1, 900, 950), span(0, 700, 800)];
+        assert_eq!(resumptions(&spans), BTreeMap::from([(0, vec![at(500), at(700)])]));
     }
 }
