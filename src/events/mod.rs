@@ -2,7 +2,7 @@
 //! process that owns it.
 //!
 //! Whose an event is, later events can decide. So there are two passes: the first follows the machine as `analyze` does and
-//! learns schemas ([`learn`]), the second shows events ([`walk`]). The second streams: of each trace at most one open buffer for
+//! learns schemas ([`learn`]), the second shows events ([`walk()`]). The second streams: of each trace at most one open buffer for
 //! each processor is held, and one event at a time. What the first keeps is bounded.
 
 mod filter;
