@@ -1,7 +1,6 @@
 //! Has the cases read by workers, several at a time, and cuts off what takes too long or too much.
 
 use std::collections::VecDeque;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -133,12 +132,6 @@ struct Hand<'c> {
     stop: &'c AtomicBool,
 }
 
-/// Why a task has no result of its own.
-enum Broken {
-    TimedOut,
-    Ended(String, String),
-}
-
 impl Hand<'_> {
     fn read(&mut self, task: Task) -> Result<Outcome, BatchError> {
         let started = Instant::now();
@@ -155,7 +148,7 @@ impl Hand<'_> {
             Err(broken) => broken,
         };
         self.worker = None;
-        if matches!(broken, Broken::Ended(..)) && self.round == Round::Together {
+        if matches!(broken, NoAnswer::Ended(..)) && self.round == Round::Together {
             return Ok(Outcome::Again(task));
         }
         let (status, reason) = self.why(broken);
@@ -176,7 +169,7 @@ impl Hand<'_> {
         task: &Task,
         deadline: Instant,
         fingerprint: &mut Option<Fingerprint>,
-    ) -> Result<Result<Outcome, Broken>, BatchError> {
+    ) -> Result<Result<Outcome, NoAnswer>, BatchError> {
         if self.round == Round::Alone {
             self.worker = None;
         }
@@ -192,12 +185,12 @@ impl Hand<'_> {
             }
         };
         if worker.order(task).is_err() {
-            return Ok(Err(worker.end().into()));
+            return Ok(Err(worker.end()));
         }
         loop {
             let line = match worker.answer(deadline, self.stop) {
                 Ok(line) => line,
-                Err(broken) => return Ok(Err(broken.into())),
+                Err(broken) => return Ok(Err(broken)),
             };
             match serde_json::from_slice(&line) {
                 Ok(ReplyHead::Hashed(hashed)) => *fingerprint = Some(hashed),
@@ -214,7 +207,7 @@ impl Hand<'_> {
         task: &Task,
         deadline: Instant,
         fingerprint: &mut Option<Fingerprint>,
-    ) -> Result<Outcome, Broken> {
+    ) -> Result<Outcome, NoAnswer> {
         let clock = Clock { deadline, stop: self.stop };
         let mut last = None;
         let read = catch_unwind(AssertUnwindSafe(|| {
@@ -228,20 +221,20 @@ impl Hand<'_> {
         }));
         match (read, last) {
             (Ok(Ok(())), Some(Reply::Unchanged)) => Ok(Outcome::Unchanged),
-            (Ok(Ok(())), Some(Reply::Done(entry))) if entry.head.status == Status::Timeout => Err(Broken::TimedOut),
+            (Ok(Ok(())), Some(Reply::Done(entry))) if entry.head.status == Status::Timeout => Err(NoAnswer::TimedOut),
             (Ok(Ok(())), Some(Reply::Done(entry))) => Ok(outcome(*entry)),
-            (Ok(Err(error)), _) => Err(Broken::Ended(error.to_string(), String::new())),
-            _ => Err(Broken::Ended("broke down".to_owned(), String::new())),
+            (Ok(Err(error)), _) => Err(NoAnswer::Ended(error.to_string(), String::new())),
+            _ => Err(NoAnswer::Ended("broke down".to_owned(), String::new())),
         }
     }
 
-    fn why(&self, broken: Broken) -> (Status, String) {
+    fn why(&self, broken: NoAnswer) -> (Status, String) {
         match broken {
-            Broken::TimedOut => {
+            NoAnswer::TimedOut => {
                 let seconds = self.crew.limits.timeout.as_secs_f64();
                 (Status::Timeout, format!("took longer than the {seconds} s that --timeout allows"))
             }
-            Broken::Ended(ended, words) if words.contains("memory allocation of ") => {
+            NoAnswer::Ended(ended, words) if words.contains("memory allocation of ") => {
                 match self.crew.limits.memory_bytes {
                     Some(bytes) => {
                         let mib = bytes >> 20;
@@ -250,21 +243,12 @@ impl Hand<'_> {
                     None => (Status::TooLarge, format!("needs more memory than there is: its reader {ended}")),
                 }
             }
-            Broken::Ended(ended, words) => {
+            NoAnswer::Ended(ended, words) => {
                 // What a reader says may quote what it read.
                 let words = if self.crew.how.redaction.is_some() { "" } else { words.lines().last().unwrap_or("") };
                 let says = if words.is_empty() { String::new() } else { format!(": {}", crate::words::shown(words)) };
                 (Status::Failed, format!("its reader {ended}{says}"))
             }
-        }
-    }
-}
-
-impl From<NoAnswer> for Broken {
-    fn from(no_answer: NoAnswer) -> Self {
-        match no_answer {
-            NoAnswer::TimedOut => Self::TimedOut,
-            NoAnswer::Ended(how, words) => Self::Ended(how, words),
         }
     }
 }
@@ -292,11 +276,5 @@ struct Clock<'c> {
 impl Progress for Clock<'_> {
     fn should_stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || Instant::now() >= self.deadline
-    }
-}
-
-impl From<io::Error> for Broken {
-    fn from(error: io::Error) -> Self {
-        Self::Ended(error.to_string(), String::new())
     }
 }

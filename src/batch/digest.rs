@@ -63,7 +63,7 @@ pub(super) fn files(case: &Path, progress: &dyn Progress) -> io::Result<Files> {
         return Err(io::Error::other("is neither a file nor a folder"));
     }
     let Hashing { all, bytes, unreadable, hashes } = hashing;
-    Ok(Files { fingerprint: Fingerprint { hash: hex(all.finalize().as_bytes()), bytes, unreadable }, hashes })
+    Ok(Files { fingerprint: Fingerprint { hash: all.finalize().to_hex().to_string(), bytes, unreadable }, hashes })
 }
 
 struct Hashing {
@@ -176,13 +176,9 @@ impl Ids {
 }
 
 fn id(hasher: &Hasher) -> String {
-    let mut text = hex(hasher.finalize().as_bytes());
+    let mut text = hasher.finalize().to_hex().to_string();
     text.truncate(ID_CHARACTERS);
     text
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -311,10 +311,11 @@ fn same_holders(mut series: Series, rows: &[HolderOverTimeRow], steps: usize) ->
 /// Leaves out whoever held ports between the steps of the report alone: in both lists these are among the others.
 fn leave_out_brief(in_report: &mut PoolOverTimeRow, fine: &mut PoolOverTimeRow) {
     let leave_out = |in_report: &mut Vec<HolderOverTimeRow>, fine: &mut Vec<HolderOverTimeRow>| {
-        let mut are_told =
-            in_report.iter().map(|row| row.ports.iter().any(|ports| *ports > 0)).collect::<Vec<_>>().into_iter();
-        fine.retain(|_| are_told.next().unwrap_or(false));
-        in_report.retain(|row| row.ports.iter().any(|ports| *ports > 0));
+        let are_told: Vec<bool> = in_report.iter().map(|row| row.ports.iter().any(|ports| *ports > 0)).collect();
+        for rows in [in_report, fine] {
+            let mut are_told = are_told.iter();
+            rows.retain(|_| are_told.next() == Some(&true));
+        }
     };
     leave_out(&mut in_report.holders, &mut fine.holders);
     leave_out(&mut in_report.processes, &mut fine.processes);

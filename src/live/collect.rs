@@ -22,7 +22,7 @@ use self::first_failure::FirstFailure;
 use self::listings::{AT_ONCE, LATER, Listing, OPTIONAL};
 use super::error::LiveError;
 use super::session::{self, Session, Wanted};
-use super::system::{RawEvent, System};
+use super::system::{RawEvent, System, ending};
 use crate::case::collected::{self, CollectedFile, Manifest, NotCollected, told};
 use crate::time::FileTime;
 use crate::words::{counted, shown, system_message};
@@ -331,8 +331,7 @@ impl<'w> Work<'w> {
         match self.system.command("wevtutil", &["epl", "System", &path.display().to_string()], LOG_LIMIT) {
             Ok(output) if output.code == Some(0) => self.keep(LOG, Some(command), asked, began),
             Ok(output) => {
-                let code = output.code.map_or_else(|| "was ended".to_owned(), |code| format!("exit code {code}"));
-                self.fail(LOG, &format!("{command}: {code}"));
+                self.fail(LOG, &format!("{command}: {}", ending(output.code)));
             }
             Err(why) => self.fail(LOG, &format!("{command}: {why}")),
         }

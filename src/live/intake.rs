@@ -9,7 +9,7 @@ use super::system::RawEvent;
 use crate::event::{EventMeta, NetEvent, Place};
 use crate::pipeline;
 use crate::pipeline::coverage::Coverage;
-use crate::providers::{self, EventId, Interpreted, Provider, afd};
+use crate::providers::afd;
 
 /// Events that wait at most. When it is full the reading thread waits, and the session keeps what comes in its own buffers:
 /// nothing is dropped here, and what the session must drop it counts.
@@ -42,12 +42,7 @@ pub struct Drained {
 impl Intake {
     /// Takes in one event. Waits where the queue is full.
     pub fn take(&self, raw: &RawEvent<'_>) {
-        // An event that brings its own schema has no manifest's numbers.
-        let provider = Provider::of(raw.provider).filter(|_| !raw.describes_itself);
-        let id =
-            provider.map(|provider| EventId { provider, id: raw.id, version: raw.version, header_pid: raw.header_pid });
-        let decode = |id| providers::decode_event(id, raw.payload, raw.pointer_size);
-        let decoded = id.map_or(Interpreted::NotNeeded, decode);
+        let (id, decoded) = raw.decode();
         let is_afd = raw.provider == afd::PROVIDER;
         let mut queue = self.lock();
         queue.coverage.records += 1;

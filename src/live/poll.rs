@@ -203,8 +203,7 @@ impl<'s> Poller<'s> {
     fn take_excluded(&mut self, time: Duration) {
         let Some(answer) = &self.excluded else { return };
         let Some(answer) = answer.within(time) else {
-            self.found.entry(Source::ExcludedPorts).or_insert(false);
-            self.missing.insert((Source::ExcludedPorts, ""), "netsh did not answer".to_owned());
+            self.keep::<()>(Source::ExcludedPorts, "", Err("netsh did not answer".to_owned()));
             return;
         };
         self.excluded = None;
@@ -260,8 +259,7 @@ impl<'s> Poller<'s> {
     fn take_afd_handles(&mut self, time: Duration) {
         let Some(answer) = &self.afd_handles else { return };
         let Some(answer) = answer.within(time) else {
-            self.found.entry(Source::AfdHandles).or_insert(false);
-            self.missing.insert((Source::AfdHandles, ""), "they could not be counted in time".to_owned());
+            self.keep::<()>(Source::AfdHandles, "", Err("they could not be counted in time".to_owned()));
             return;
         };
         self.afd_handles = None;

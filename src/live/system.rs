@@ -8,6 +8,7 @@ use std::time::Duration;
 use etl_parser::{Guid, PointerSize};
 
 use crate::net::Family;
+use crate::providers::{self, EventId, Interpreted, Provider};
 use crate::side::facts::{DynamicPorts, ListedSocket};
 use crate::time::FileTime;
 
@@ -128,6 +129,18 @@ pub struct RawEvent<'a> {
     pub payload: &'a [u8],
 }
 
+impl RawEvent<'_> {
+    /// Decodes it, where it is one of a provider of use; its id then tells as what.
+    pub fn decode(&self) -> (Option<EventId>, Interpreted) {
+        // An event that brings its own schema has no manifest's numbers.
+        let provider = Provider::of(self.provider).filter(|_| !self.describes_itself);
+        let (id, version, header_pid) = (self.id, self.version, self.header_pid);
+        let id = provider.map(|provider| EventId { provider, id, version, header_pid });
+        let decode = |id| providers::decode_event(id, self.payload, self.pointer_size);
+        (id, id.map_or(Interpreted::NotNeeded, decode))
+    }
+}
+
 /// Takes the events of a session, on a thread of the system.
 pub type Sink = Arc<dyn Fn(&RawEvent<'_>) + Send + Sync>;
 
@@ -177,6 +190,11 @@ pub struct CommandOutput {
     pub stderr: Vec<u8>,
     /// Exit code; `None` where it was ended.
     pub code: Option<i32>,
+}
+
+/// How a program with this exit code ended.
+pub fn ending(code: Option<i32>) -> String {
+    code.map_or_else(|| "was ended".to_owned(), |code| format!("exit code {code}"))
 }
 
 /// What the system tells about the machine.

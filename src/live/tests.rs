@@ -21,7 +21,7 @@ use crate::side::facts::{DynamicPorts, ListedSocket, TcpState};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn plan(poll: bool) -> Plan {
+pub(super) fn plan(poll: bool) -> Plan {
     Plan {
         duration: Some(Duration::from_secs(10)),
         until_failures: None,
@@ -300,7 +300,7 @@ fn a_provider_that_is_missing_is_named() {
     assert!(report["coverage"]["notes"].to_string().contains("Microsoft-Windows-Kernel-Process is not on this system"));
 }
 
-fn socket(port: u16, state: TcpState, pid: u32) -> ListedSocket {
+pub(super) fn socket(port: u16, state: TcpState, pid: u32) -> ListedSocket {
     ListedSocket {
         protocol: Protocol::Tcp,
         family: Some(Family::Ipv4),

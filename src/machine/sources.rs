@@ -117,12 +117,12 @@ fn resumptions(spans: &[(usize, (FileTime, FileTime))]) -> BTreeMap<usize, Vec<F
     spans.sort_unstable();
     let mut resumptions: BTreeMap<usize, Vec<FileTime>> = BTreeMap::new();
     for traces in spans.chunk_by(|(one, _), (other, _)| one == other) {
-        let mut told = FileTime(i64::MAX);
+        let mut told_until = None;
         for (boot, (start, end)) in traces {
-            if *start > told {
+            if told_until.is_some_and(|until| *start > until) {
                 resumptions.entry(*boot).or_default().push(*start);
             }
-            told = if told == FileTime(i64::MAX) { *end } else { told.max(*end) };
+            told_until = told_until.max(Some(*end));
         }
     }
     resumptions

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::super::system::ending;
 use super::super::watch::OutageNow;
 use super::change::Change;
 use crate::words::{shown, system_message};
@@ -92,8 +93,7 @@ impl Program {
             match running.child.try_wait() {
                 Ok(Some(status)) if status.success() => false,
                 Ok(Some(status)) => {
-                    let code = status.code().map_or_else(|| "was ended".to_owned(), |code| format!("exit code {code}"));
-                    troubles.push(format!("{name} (PID {pid}): {code}"));
+                    troubles.push(format!("{name} (PID {pid}): {}", ending(status.code())));
                     false
                 }
                 Ok(None) => {

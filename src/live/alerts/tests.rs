@@ -2,14 +2,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use super::super::capture::{Captured, Plan, capture};
+use super::super::capture::{Captured, capture};
 use super::super::fake::{Fake, Script, events_of};
 use super::super::system::{RunningProcess, SocketList};
+use super::super::tests::{plan, socket};
 use super::super::watch::{HolderNow, OutageNow, PoolNow, VictimNow};
 use super::change::Happened;
 use super::*;
 use crate::diagnosis::forecast::Forecast;
-use crate::net::{Family, Protocol, SocketAddress};
+use crate::net::{Family, Protocol};
 use crate::side::facts::{ListedSocket, TcpState};
 use crate::time::FileTime;
 
@@ -199,21 +200,11 @@ fn odd_names_and_pools_give_metrics_that_prometheus_takes() {
 
 /// The trace of a leak, and a machine that lists the same at the end of it.
 fn leaking() -> Script {
-    let socket = |(index, (state, pid)): (u16, (TcpState, u32))| ListedSocket {
-        protocol: Protocol::Tcp,
-        family: Some(Family::Ipv4),
-        local: Some(SocketAddress { ip: [0, 0, 0, 0].into(), port: 49_152 + index }),
-        remote: None,
-        state: Some(state),
-        pid: Some(pid),
-        count: 1,
-        image: None,
-        port_alone: None,
-    };
     let bound = std::iter::repeat_n((TcpState::Bound, 7312), 16_300);
     let connected = std::iter::repeat_n((TcpState::Established, 5120), 76);
     let waiting = std::iter::repeat_n((TcpState::TimeWait, 0), 8);
-    let all: Vec<ListedSocket> = (0..).zip(bound.chain(connected).chain(waiting)).map(socket).collect();
+    let all = (49_152..=u16::MAX).zip(bound.chain(connected).chain(waiting));
+    let all: Vec<ListedSocket> = all.map(|(port, (state, pid))| socket(port, state, pid)).collect();
     let (bound, connected) = all.split_at(16_300);
     let process = |pid, image: &str| RunningProcess { pid, parent_pid: 1, created: None, image: image.to_owned() };
     Script {
@@ -228,19 +219,10 @@ fn leaking() -> Script {
 }
 
 fn watched(fake: &Arc<Fake>, asked: Asked) -> (Captured, Vec<Said>) {
-    let plan = Plan {
-        duration: Some(Duration::from_secs(10)),
-        until_failures: None,
-        interval: Duration::from_secs(2),
-        record: None,
-        max_file_mib: None,
-        buffer_mib: 64,
-        pool: None,
-        poll: true,
-    };
     let system: Arc<dyn System> = Arc::clone(fake) as Arc<dyn System>;
     let (mut alerts, mut said) = Alerts::start(&system, asked);
-    let captured = capture(&system, &plan, &AtomicBool::new(false), &mut |moment| said.extend(alerts.take(moment)));
+    let captured =
+        capture(&system, &plan(true), &AtomicBool::new(false), &mut |moment| said.extend(alerts.take(moment)));
     said.extend(alerts.end());
     (captured.unwrap(), said)
 }

@@ -8,7 +8,7 @@ use super::super::error::LiveError;
 use super::super::session::{self, FIRST_FAILURE_SESSION, Session, Wanted};
 use super::super::system::{RawEvent, SessionSetup, System};
 use crate::event::{NetEvent, Phase, SocketOperation};
-use crate::providers::{self, EventId, Interpreted, Provider, afd};
+use crate::providers::{Interpreted, afd};
 use crate::status::NtStatus;
 use crate::time::FileTime;
 
@@ -61,14 +61,7 @@ impl<'s> FirstFailure<'s> {
 
 /// Whether an event ends a bind or connect with `STATUS_TOO_MANY_ADDRESSES`.
 fn is_failure(raw: &RawEvent<'_>) -> bool {
-    if raw.describes_itself || raw.provider != afd::PROVIDER {
-        return false;
-    }
-    let Some(provider) = Provider::of(raw.provider) else { return false };
-    let id = EventId { provider, id: raw.id, version: raw.version, header_pid: raw.header_pid };
-    let Interpreted::Event(NetEvent::Socket(event)) = providers::decode_event(id, raw.payload, raw.pointer_size) else {
-        return false;
-    };
+    let (_, Interpreted::Event(NetEvent::Socket(event))) = raw.decode() else { return false };
     let takes_a_port = matches!(event.operation, SocketOperation::Bind { .. } | SocketOperation::Connect { .. });
     takes_a_port && event.phase != Phase::Enter && event.status == Some(NtStatus::TOO_MANY_ADDRESSES)
 }

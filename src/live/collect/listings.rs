@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::system::{System, WhyMissing};
+use super::super::system::{System, WhyMissing, ending};
 use crate::side::{Kind, recognise};
 
 /// A command, and the file that takes its output.
@@ -77,8 +77,7 @@ impl Listing {
             let why = match system.command(self.program, arguments, self.limit) {
                 Ok(output) if self.is_told_by(&output.stdout) => return Ok((command, output.stdout)),
                 Ok(output) => {
-                    let code = output.code.map_or_else(|| "was ended".to_owned(), |code| format!("exit code {code}"));
-                    format!("{command}: {code}, {} bytes without a row", output.stdout.len())
+                    format!("{command}: {}, {} bytes without a row", ending(output.code), output.stdout.len())
                 }
                 Err(why) => format!("{command}: {why}"),
             };
