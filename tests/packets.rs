@@ -156,7 +156,7 @@ fn every_packet_is_there_with_its_time_lengths_and_owner() {
     let shares = owners(&capture, &captured.packets);
     for kind in ["tcp", "tcp6", "udp", "loopback", "wwan"] {
         let (all, known) = shares[kind];
-        assert!(all > 20 && known == all, "{kind}: {known} of {all}");
+        assert!(all > 20 && known * 200 >= all * 199, "{kind}: {known} of {all}");
     }
     assert_eq!((shares["container"].1, shares["nat"].1), (0, 0));
     assert_eq!(capture.journal.len(), captured.failures);
@@ -180,9 +180,9 @@ fn without_events_of_tcpip_fewer_owners_are_known_and_none_is_wrong() {
     let (capture, _) = write(&path, &[]);
     let shares = owners(&capture, &captured.packets);
     assert_eq!((shares["container"].1, shares["nat"].1), (0, 0));
-    // The machine forwards for others, so that what its address is, nothing tells; of IPv6 there is one address alone.
-    let (all, known) = shares["tcp6"];
-    assert!(known == all && all > 20, "{shares:?}");
+    // The machine forwards for others: which address is its own, connections tell after a while.
+    let (all, known) = shares.values().fold((0, 0), |sum, share| (sum.0 + share.0, sum.1 + share.1));
+    assert!(known * 10 > all * 9 && known < all, "{shares:?}");
     assert!(capture.packets.iter().any(|read| read.comment.contains("why=address_not_known_as_own")));
 }
 
@@ -272,7 +272,7 @@ fn damage_costs_packets_and_never_the_file() {
     let (capture, ran) = write(&cut, &[]);
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(capture.packets.len() > 500 && capture.packets.len() < 3000);
-    let mut bytes = captured.trace.clone();
+    let mut bytes = captured.trace;
     let length = bytes.len();
     for n in 0..3000_usize {
         bytes[0x1_0000 + n * 7919 % (length - 0x1_0000)] = n as u8;

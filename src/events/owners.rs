@@ -428,13 +428,16 @@ impl Owners {
         self.boots.get(trace).copied()
     }
 
-    /// The process that had this PID at a time, of those that ran then or had ended before it the one that started last.
+    /// The process that had this PID at a time; between two the one before. One PID has one process at a time: where the times
+    /// of two overlap, it is still the first one's.
     pub(crate) fn process(&self, pid: u32, time: FileTime, source: OwnerSource) -> RecordOwner<'_> {
         let numbers = self.processes.by_pid.get(&pid).map(Vec::as_slice).unwrap_or_default();
-        let started = |number: &u32| self.processes.lives.get(*number as usize).map(|life| life.started);
-        let begun = numbers.iter().filter(|number| started(number).flatten().is_none_or(|started| started <= time));
-        match begun.max_by_key(|number| started(number)) {
-            Some(number) => self.processes.owner(Some(*number as usize), source),
+        let lives = numbers.iter().filter_map(|number| Some((self.processes.lives.get(*number as usize)?, *number)));
+        let mut begun: Vec<_> = lives.filter(|(life, _)| life.started.is_none_or(|started| started <= time)).collect();
+        begun.sort_by_key(|(life, number)| (life.started, *number));
+        let lives_on = |(life, _): &&(&Life, u32)| life.ended.is_none_or(|ended| ended >= time);
+        match begun.iter().find(lives_on).or(begun.last()) {
+            Some((_, number)) => self.processes.owner(Some(*number as usize), source),
             None => {
                 let listed = self.processes.listed.get(&pid).filter(|_| numbers.is_empty());
                 let named = listed.map_or((None, &[][..]), |(image, services)| (Some(image.as_str()), services));

@@ -395,7 +395,9 @@ impl Span {
     fn fit(&self, ends: &Ends) -> Option<Fit> {
         let since = |start: FileTime, end: FileTime| end.0.saturating_sub(start.0);
         if self.start > ends.time {
-            let is_soon = self.key.remote.is_some() && since(ends.time, self.start) <= HANDSHAKE_100NS;
+            // A socket of AFD is there from its bind on, before anything is sent.
+            let may_be_later = matches!(self.whose, Whose::Accepting { .. } | Whose::Transport { .. });
+            let is_soon = may_be_later && self.key.remote.is_some() && since(ends.time, self.start) <= HANDSHAKE_100NS;
             return is_soon.then_some(Fit::Handshake);
         }
         // Who asks for a connection again, has none.

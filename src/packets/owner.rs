@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::flows::{Ends, Fit, Flows, LINGER_100NS, OPEN, Span, Whose};
 use super::seen::Seen;
 use crate::events::{OwnerSource, Owners, RecordOwner};
-use crate::hash::FastSet;
+use crate::hash::{FastMap, FastSet};
 use crate::machine::witness::Endpoint;
 use crate::providers::packets::Direction;
 use crate::providers::packets::frame::Headers;
@@ -67,13 +67,19 @@ pub(super) struct Finder<'o> {
     own: FastSet<IpAddr>,
     /// Addresses at local ends of packets, each the only one of its kind: enough for a socket whose remote end fits too.
     single: FastSet<IpAddr>,
+    /// How many connections of sockets were asked for from addresses of which nothing else is known.
+    asked: FastMap<IpAddr, u32>,
 }
+
+/// Connections of sockets that are asked for from an address before it is the machine's own. A packet of another one has the ports
+/// and the remote end of a socket that connects just then by accident, and hardly twice.
+const ENOUGH_ASKED: u32 = 3;
 
 impl<'o> Finder<'o> {
     pub(super) fn new(owners: &'o Owners, flows: &'o Flows, seen: &Seen) -> Self {
         let mut own = flows.own_addresses();
         own.extend(seen.addresses.iter().map(IpAddr::to_canonical));
-        Self { owners, flows, own, single: seen.ends.single().collect() }
+        Self { owners, flows, own, single: seen.ends.single().collect(), asked: FastMap::default() }
     }
 
     /// The owner of a packet of a trace, and on loopback the process that it goes to.
@@ -87,6 +93,9 @@ impl<'o> Finder<'o> {
         let Some((protocol, source, destination)) = headers.flow() else { return (Found::Nobody(Why::NoPorts), None) };
         let is_request =
             headers.ip.as_ref().and_then(|ip| ip.transport?.tcp_flags).is_some_and(|flags| flags.is_request());
+        if is_request && direction == Direction::Sent {
+            self.learn(trace, Ends { protocol, local: source, remote: destination, time, is_request });
+        }
         let mut at = |local, remote| self.at(trace, Ends { protocol, local, remote, time, is_request });
         if source.ip.is_loopback() && destination.ip.is_loopback() {
             let (from, to) = (at(source, destination), at(destination, source));
@@ -100,6 +109,19 @@ impl<'o> Finder<'o> {
                 Found::Nobody(_) => (at(destination, source), None),
                 found => (found, None),
             },
+        }
+    }
+
+    /// Sockets that connect tell from which addresses the machine asks.
+    fn learn(&mut self, trace: usize, ends: Ends) {
+        let Some(boot) = self.owners.boot(trace).filter(|_| !self.own.contains(&ends.local.ip)) else { return };
+        if self.flows.connection(boot, ends, true).is_some_and(|(fit, _)| fit == Fit::Open) {
+            // There are no more of them than connections.
+            let asked = self.asked.entry(ends.local.ip).or_default();
+            *asked += 1;
+            if *asked == ENOUGH_ASKED {
+                self.own.insert(ends.local.ip);
+            }
         }
     }
 
