@@ -104,16 +104,15 @@ impl ProcessTable {
         }
     }
 
-    /// Notes that a record header names the process of the object at `eprocess`, where that is reliable. What other events
-    /// say about the address goes before it.
+    /// Whether it may help to be told who is behind an EPROCESS address: nobody who runs was known for it just now.
     #[inline]
-    pub fn located(&mut self, pid: u32, eprocess: u64, time: FileTime) {
-        if eprocess != 0 && !self.memo.is_located(eprocess, self.changes()) {
-            self.locate(pid, eprocess, time);
-        }
+    pub fn is_unknown(&self, eprocess: u64) -> bool {
+        eprocess != 0 && !self.memo.is_located(eprocess, self.changes())
     }
 
-    fn locate(&mut self, pid: u32, eprocess: u64, time: FileTime) {
+    /// Notes that a record header names the process of the object at `eprocess`, where that is reliable. What other events
+    /// say about the address goes before it.
+    pub fn locate(&mut self, pid: u32, eprocess: u64, time: FileTime) {
         let current = self.epochs.current(eprocess);
         let known = current.and_then(|epoch| self.epochs.process(epoch));
         if known.and_then(|known| self.lives.get(known)).is_some_and(Process::is_alive) {
