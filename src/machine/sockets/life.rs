@@ -179,7 +179,7 @@ impl<W: Witness> Life<'_, W> {
         if operation == Operation::Connect
             && let Some(remote) = asked.or(given)
         {
-            self.world.ports.destinations.add((owner, remote));
+            self.world.ports.connects(owner, remote);
         }
         taken
     }
