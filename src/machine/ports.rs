@@ -222,7 +222,7 @@ impl Ports {
     #[cold]
     fn note_failure(&mut self, key: PoolKey, now: FileTime, processes: &ProcessTable) {
         if let Some(mut level) = self.level(key, now) {
-            for (owner, tally) in processes.tallies().filter(|(_, tally)| tally.ports_held > 0) {
+            for (owner, tally) in processes.holders() {
                 level.add(owner, tally.in_pool(key).ports);
             }
             self.timeline.note_failure(level);
@@ -286,7 +286,7 @@ impl Ports {
             let range = self.pool(key).map(|pool| pool.take_range(now)).filter(|(_, most)| *most > 0);
             ranges.extend(range.map(|(least, most)| LevelRange { pool: key, least, most }));
         }
-        for (owner, tally) in processes.tallies().filter(|(_, tally)| tally.ports_held > 0) {
+        for (owner, tally) in processes.holders() {
             for level in &mut levels {
                 level.add(owner, tally.in_pool(level.pool).ports);
             }
