@@ -23,6 +23,7 @@ pub mod time_wait;
 pub mod timeline;
 pub mod transport;
 pub mod window;
+pub mod wire;
 pub mod witness;
 mod world;
 
