@@ -20,24 +20,27 @@ use crate::time::{FileTime, Zone};
 use crate::words::ascii;
 
 /// What is written must replace neither an input nor the key of a redaction.
-pub(super) fn refuse_to_overwrite<'p>(
-    outputs: impl IntoIterator<Item = &'p PathBuf>,
-    case: &Case,
-    redaction: &Redaction,
-) -> Result<(), Failure> {
-    let is_same = |one: &Path, other: &Path| match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => false,
-    };
+pub(super) fn refuse_to_overwrite(outputs: &[PathBuf], case: &Case, redaction: &Redaction) -> Result<(), Failure> {
     for output in outputs {
         if let Some(input) = case.input_at(output) {
             return Err(Failure::Usage(format!("{input}: is an input, and would be overwritten by the report")));
         }
-        if let Some(key) = redaction.redact_key.as_ref().filter(|key| is_same(key, output)) {
-            return Err(Failure::Usage(format!("{}: is the key, and would be overwritten by the report", label(key))));
-        }
     }
-    Ok(())
+    refuse_to_overwrite_key(outputs, redaction)
+}
+
+/// What is written must not replace the key of a redaction.
+pub(super) fn refuse_to_overwrite_key(outputs: &[PathBuf], redaction: &Redaction) -> Result<(), Failure> {
+    let is_same = |one: &Path, other: &Path| match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    };
+    match &redaction.redact_key {
+        Some(key) if outputs.iter().any(|output| is_same(key, output)) => {
+            Err(Failure::Usage(format!("{}: is the key, and would be overwritten by the report", label(key))))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A report to write.
