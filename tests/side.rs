@@ -441,7 +441,11 @@ fn socket_pids(found: &[Recognised]) -> BTreeSet<u32> {
 fn cut_files_name_no_other_process() {
     for (name, bytes) in all().into_iter().filter(|(name, _)| !name.ends_with(".evtx")) {
         let whole = socket_pids(&recognise(&bytes, &name));
-        for end in 0..bytes.len() {
+        // Within a number that ends a line, in one byte for each digit or two.
+        let digits = |from: usize| bytes[from..].iter().filter(|byte| **byte != 0);
+        let ends_line =
+            |end: &usize| digits(*end).find(|byte| !byte.is_ascii_digit()).is_some_and(|byte| *byte == b'\r');
+        for end in (1..bytes.len()).filter(|end| bytes[*end].is_ascii_digit()).filter(ends_line) {
             let cut = socket_pids(&recognise(&bytes[..end], &name));
             // The beginning of an id may be one: 284 of 2840, where no other row has that.
             let others: Vec<u32> = cut.difference(&whole).copied().collect();

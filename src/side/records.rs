@@ -363,6 +363,11 @@ impl Builder {
     fn forget_cut(&mut self) -> bool {
         match self {
             Self::Sockets(sockets) => sockets.forget_cut(),
+            // What their numbers are, all rows together tell.
+            Self::Groups(groups) => {
+                groups.doubt_last();
+                false
+            }
             _ => false,
         }
     }
