@@ -400,8 +400,11 @@ fn line_ends_do_not_matter() {
     }
 }
 
+/// How lines are passed on, and what becomes of them.
+type PassedOn = (&'static str, fn(&str) -> String);
+
 /// What a mail, a web page or an editor makes of lines.
-fn passed_on() -> [(&'static str, fn(&str) -> String); 8] {
+fn passed_on() -> [PassedOn; 8] {
     [
         ("cut at their ends", |text| text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()),
         ("quoted", |text| text.lines().map(|line| format!("> {line}\n")).collect()),
