@@ -444,6 +444,10 @@ pub struct Live {
     #[command(flatten)]
     pub output: Output,
 
+    /// What is replaced, in the report at the end.
+    #[command(flatten)]
+    pub redaction: Redaction,
+
     /// Options of all commands.
     #[command(flatten)]
     pub common: Common,
@@ -483,6 +487,7 @@ pub struct LiveAlerts {
 const LIVE_HELP: &str = "\
 On a terminal a table is redrawn in place; in a pipe each interval is a line of JSON, the report follows.
 With --no-progress or --quiet there is the report alone. Ctrl-C ends the capture and prints the report.
+--redact is for the report: before it, tables, lines and those who watch are told of image names, PIDs, pools and numbers alone.
 
 Exit codes: 0 report complete, 1 the capture ended early, 2 no report; 10, 11, 20 with --fail-on-verdict
 

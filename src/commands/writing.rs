@@ -25,19 +25,25 @@ pub(super) fn refuse_to_overwrite<'p>(
     case: &Case,
     keys: &[&Option<PathBuf>],
 ) -> Result<(), Failure> {
-    let is_same = |one: &Path, other: &Path| match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => false,
-    };
     for output in outputs {
         if let Some(input) = case.input_at(output) {
             return Err(Failure::Usage(format!("{input}: is an input, and would be overwritten by the report")));
         }
-        if let Some(key) = keys.iter().copied().flatten().find(|key| is_same(key, output)) {
-            return Err(Failure::Usage(format!("{}: is the key, and would be overwritten by the report", label(key))));
-        }
+        refuse_to_overwrite_key(output, keys)?;
     }
     Ok(())
+}
+
+/// What is written must not replace a file of keys.
+pub(super) fn refuse_to_overwrite_key(output: &Path, keys: &[&Option<PathBuf>]) -> Result<(), Failure> {
+    let is_same = |one: &Path, other: &Path| match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    };
+    match keys.iter().copied().flatten().find(|key| is_same(key, output)) {
+        Some(key) => Err(Failure::Usage(format!("{}: is the key, and would be overwritten by the report", label(key)))),
+        None => Ok(()),
+    }
 }
 
 /// A report to write.
