@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::path::Path;
 
 use super::cases::{CASES, CaseRow};
 use super::columns::{Row, row};
@@ -45,7 +46,7 @@ impl<'r> Results<'r> {
         name_from: Option<&'r NamePattern>,
         names: Option<Pseudonyms>,
     ) -> Self {
-        let case_ids: Vec<String> = done.iter().map(|done| case_id(done, ids)).collect();
+        let case_ids: Vec<String> = done.iter().map(|done| case_id(&done.place.relative, &done.head, ids)).collect();
         let mut by_content: HashMap<&str, usize> = HashMap::new();
         let firsts = done.iter().enumerate().map(|(number, done)| {
             let first = *by_content.entry(done.head.content_id.as_deref()?).or_insert(number);
@@ -113,9 +114,9 @@ impl CaseResult {
 }
 
 /// From the path, with a slash between its parts on each system, and from what the case holds.
-fn case_id(done: &Done, ids: &Ids) -> String {
-    let parts: Vec<&[u8]> = done.place.relative.iter().map(|part| part.as_encoded_bytes()).collect();
-    let content = done.head.fingerprint.as_ref().map_or("", |fingerprint| fingerprint.hash.as_str());
+pub(super) fn case_id(relative: &Path, head: &Head, ids: &Ids) -> String {
+    let parts: Vec<&[u8]> = relative.iter().map(|part| part.as_encoded_bytes()).collect();
+    let content = head.fingerprint.as_ref().map_or("", |fingerprint| fingerprint.hash.as_str());
     ids.of("case", &[&parts.join(&b'/'), content.as_bytes()])
 }
 

@@ -1,0 +1,224 @@
+//! The scan of a table: what it reads, what it chooses by, and how it shows that.
+
+use std::fmt;
+use std::iter::Sum;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::StatisticsArgs;
+use datafusion::physical_plan::stream::RecordBatchReceiverStream;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
+use serde::{Deserialize, Serialize};
+
+use crate::filter::Filter;
+use crate::place::Place;
+use crate::read::{Metrics, Out, Reading, Stop};
+use crate::table::Table;
+
+/// Batches that wait for who asked for them.
+const BATCHES_AHEAD: usize = 2;
+
+/// What is read, and what of it is wanted. It goes to executors as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Scan {
+    pub(crate) table: Table,
+    /// What each partition reads.
+    pub(crate) groups: Vec<Vec<Place>>,
+    /// Columns by their number in the table.
+    pub(crate) projection: Vec<usize>,
+    pub(crate) filter: Filter,
+    /// Rows of each partition that are wanted at most.
+    pub(crate) limit: Option<usize>,
+    pub(crate) skips_unreadable: bool,
+}
+
+impl Scan {
+    /// Whether a row is wanted from each place, and nothing less.
+    fn is_of_places(&self) -> bool {
+        matches!(self.table, Table::Files | Table::Cases) && self.limit.is_none()
+    }
+}
+
+/// Files and cases without rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotRead {
+    /// That are no traces.
+    pub not_traces: usize,
+    /// That could not be opened, and were to be left out.
+    pub unreadable: usize,
+}
+
+impl Sum for NotRead {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            not_traces: sum.not_traces + one.not_traces,
+            unreadable: sum.unreadable + one.unreadable,
+        })
+    }
+}
+
+/// A scan as part of a plan.
+#[derive(Debug, Clone)]
+pub struct TraceScan {
+    pub(crate) scan: Arc<Scan>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl TraceScan {
+    /// # Errors
+    ///
+    /// A column that the table does not have.
+    pub(crate) fn new(scan: Scan) -> Result<Self> {
+        let schema = Arc::new(scan.table.schema().project(&scan.projection)?);
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(scan.groups.len()),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Ok(Self { scan: Arc::new(scan), properties: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() })
+    }
+
+    fn places(&self, partition: Option<usize>) -> impl Iterator<Item = &Place> {
+        let groups = self.scan.groups.iter().enumerate();
+        groups.filter(move |(number, _)| partition.is_none_or(|wanted| wanted == *number)).flat_map(|(_, group)| group)
+    }
+
+    /// What a plan left out, once it was executed.
+    pub fn not_read(plan: &Arc<dyn ExecutionPlan>) -> NotRead {
+        let mut all: NotRead = plan.children().into_iter().map(Self::not_read).sum();
+        if let Some(metrics) = plan.downcast_ref::<Self>().map(|scan| scan.metrics.clone_inner()) {
+            let count = |name| metrics.sum_by_name(name).map_or(0, |value| value.as_usize());
+            all = [all, NotRead { not_traces: count("not_traces"), unreadable: count("unreadable") }].into_iter().sum();
+        }
+        all
+    }
+
+    /// Whether payloads are decoded: a column that is wanted needs that.
+    fn decodes(&self) -> bool {
+        let columns = self.scan.table.columns();
+        self.scan.projection.iter().filter_map(|column| columns.get(*column)).any(|column| column.decodes)
+    }
+}
+
+impl DisplayAs for TraceScan {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Scan { table, groups, filter, limit, .. } = &*self.scan;
+        let places = self.places(None).count();
+        let bytes: u64 = self.places(None).map(|place| place.bytes).sum();
+        write!(f, "TraceScan: table={table}, places={places}, groups={}, bytes={bytes}, projection=[", groups.len())?;
+        for (number, field) in self.schema().fields().iter().enumerate() {
+            write!(f, "{}{}", if number == 0 { "" } else { ", " }, field.name())?;
+        }
+        f.write_str("]")?;
+        if *filter != Filter::default() {
+            write!(f, ", pushed_down=[{filter}]")?;
+        }
+        if let Some(limit) = limit {
+            write!(f, ", limit={limit}")?;
+        }
+        if *table == Table::Events {
+            write!(f, ", decodes_payloads={}", self.decodes())?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for TraceScan {
+    fn name(&self) -> &'static str {
+        "TraceScan"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    /// A row for each place where a table has that; else nobody knows before reading.
+    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        let mut statistics = Statistics::new_unknown(&self.schema());
+        let places = self.places(args.partition());
+        if self.scan.is_of_places() {
+            statistics.num_rows = Precision::Exact(places.count());
+        } else {
+            let bytes: u64 = places.map(|place| place.bytes).sum();
+            statistics.total_byte_size = Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX));
+        }
+        Ok(Arc::new(statistics))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let Some(group) = self.scan.groups.get(partition).cloned() else {
+            return internal_err!("a scan of {} groups has no group {partition}", self.scan.groups.len());
+        };
+        let schema: SchemaRef = self.schema();
+        let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&schema), BATCHES_AHEAD);
+        let metrics = Metrics::new(&self.metrics, partition);
+        let mut out = Out::new(stream.tx(), &self.scan, schema, metrics);
+        let scan = Arc::clone(&self.scan);
+        stream.spawn(async move {
+            for place in group {
+                let local = place.fetch(&context.runtime_env()).await?;
+                let scan = Arc::clone(&scan);
+                let read = move || {
+                    out.metrics.places.add(1);
+                    let path = local.path();
+                    let read = Reading { place: &place.name, path, scan: &scan, out: &mut out }.read();
+                    (out, read)
+                };
+                let (back, read) = tokio::task::spawn_blocking(read).await.map_err(broken)?;
+                out = back;
+                match read {
+                    Ok(()) => {}
+                    Err(Stop::Ended) => break,
+                    Err(Stop::Failed(error)) => return Err(error),
+                }
+            }
+            match tokio::task::spawn_blocking(move || out.flush()).await.map_err(broken)? {
+                Err(Stop::Failed(error)) => Err(error),
+                Ok(()) | Err(Stop::Ended) => Ok(()),
+            }
+        });
+        Ok(stream.build())
+    }
+}
+
+/// A reader that broke down.
+fn broken(error: tokio::task::JoinError) -> DataFusionError {
+    DataFusionError::Execution(format!("a reader broke down: {error}"))
+}
