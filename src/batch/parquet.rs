@@ -3,9 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::metadata::KeyValue;
@@ -25,7 +23,6 @@ const ROWS_IN_GROUP: usize = 1 << 17;
 /// A Parquet file that is being written.
 pub(super) struct Columns {
     columns: Vec<Column>,
-    schema: SchemaRef,
     rows: Vec<Row>,
     writer: ArrowWriter<BufWriter<File>>,
     begun: Begun,
@@ -34,7 +31,6 @@ pub(super) struct Columns {
 impl Columns {
     pub(super) fn begin(unfinished: &Unfinished, path: &Path, table: Table) -> io::Result<Self> {
         let columns = table.columns();
-        let schema = arrow::schema(&columns);
         let about = [
             ("outofports.table", table.as_str().to_owned()),
             ("outofports.schema_version", SCHEMA_VERSION.to_string()),
@@ -48,8 +44,8 @@ impl Columns {
             .build();
         let mut begun = unfinished.begin_whole(path)?;
         let out = BufWriter::with_capacity(1 << 16, begun.file().try_clone()?);
-        let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties)).map_err(io::Error::other)?;
-        Ok(Self { columns, schema, rows: Vec::new(), writer, begun })
+        let writer = ArrowWriter::try_new(out, arrow::schema(&columns), Some(properties)).map_err(io::Error::other)?;
+        Ok(Self { columns, rows: Vec::new(), writer, begun })
     }
 
     pub(super) fn add(&mut self, row: Row) -> io::Result<()> {

@@ -9,3 +9,4 @@ WHERE d.remote NOT LIKE '127.%' AND d.remote <> '::1'
 GROUP BY d.remote, d.port
 HAVING COUNT(DISTINCT c.customer || '/' || c.host) > 1
 ORDER BY machines DESC, sockets DESC NULLS LAST, d.remote, d.port NULLS LAST
+LIMIT 20

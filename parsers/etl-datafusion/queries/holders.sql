@@ -10,3 +10,4 @@ JOIN cases c ON c.case_id = h.case_id
 WHERE c.state = 'exhausted' AND h.image IS NOT NULL
 GROUP BY h.image
 ORDER BY ports DESC, h.image
+LIMIT 20

@@ -205,8 +205,8 @@ pub(crate) const EVENT: [Valued<Value>; 20] = [
     plain("payload", Kind::Bytes, "", "payload as it is stored", |row| {
         row.record().and_then(|record| record.user_data().ok()).map_or(Cell::Null, Cell::Bytes)
     }),
-    decoded("name", Kind::Text, "", "name of the event by its schema", EventRow::name),
-    decoded("fields", Kind::Text, "", "fields by its schema, a JSON object", EventRow::fields),
+    decoded("name", Kind::Text, "", "name of the event by its schema", |row| row.name()),
+    decoded("fields", Kind::Text, "", "fields by its schema, a JSON object", |row| row.fields()),
     decoded("schema", Kind::Text, "", "where the schema is from", |row| match &row.from {
         From::Record { .. } => Cell::text(row.payload().map(|decoded| decoded.schema.source.name())),
         From::Entry(_) => Cell::text(Some("event_log")),
@@ -247,7 +247,7 @@ pub(crate) fn events(reading: &mut Reading<'_>) -> Read {
     let mut scratch = Vec::new();
     for (number, trace) in traces.iter().enumerate() {
         let schemas = TraceSchemas { trace, learned: OnceCell::new(), decoded_bytes: Counter::new(0) };
-        let ended = (0..trace.buffers().len()).try_for_each(|position| {
+        let ended = (0..trace.buffers().len()).try_for_each(|position| -> Read {
             reading.out.go_on()?;
             let Ok(buffer) = trace.buffer(position, &mut scratch) else { return Ok(()) };
             for record in buffer.records() {

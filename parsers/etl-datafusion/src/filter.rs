@@ -164,8 +164,8 @@ fn equal_to(condition: &Expr) -> Option<(&Column, Vec<&ScalarValue>)> {
         }
         Expr::InList(InList { expr, list, negated: false }) => {
             let Expr::Column(column) = &**expr else { return None };
-            let value = |item| if let Expr::Literal(value, _) = item { Some(value) } else { None };
-            Some((column, list.iter().map(value).collect::<Option<Vec<_>>>()?))
+            let values = list.iter().map(|item| if let Expr::Literal(value, _) = item { Some(value) } else { None });
+            Some((column, values.collect::<Option<Vec<_>>>()?))
         }
         _ => None,
     }
@@ -236,7 +236,7 @@ impl Ready {
     fn is(&self, row: &EventRow<'_>) -> bool {
         match self {
             Self::Guid(guid) => guid.is_some() && row.guid == *guid,
-            Self::Name(name) => row.provider_name() == Some(name),
+            Self::Name(name) => row.provider_name() == Some(name.as_str()),
             Self::AnyCase(name) => row.provider_name().is_some_and(|found| found.to_lowercase() == *name),
         }
     }

@@ -61,9 +61,9 @@ enum Format {
 #[derive(Subcommand)]
 enum Role {
     /// Runs the scheduler of a cluster.
-    Scheduler(#[command(flatten)] Box<ballista_scheduler::config::Config>),
+    Scheduler(Box<ballista_scheduler::config::Config>),
     /// Runs an executor of a cluster.
-    Executor(#[command(flatten)] Box<ballista_executor::config::Config>),
+    Executor(Box<ballista_executor::config::Config>),
 }
 
 fn main() -> ExitCode {

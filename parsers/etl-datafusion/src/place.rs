@@ -277,7 +277,7 @@ mod tests {
         let names = |groups: Vec<Vec<Place>>| -> Vec<Vec<String>> {
             groups.into_iter().map(|group| group.into_iter().map(|place| place.path).collect()).collect()
         };
-        assert_eq!(names(groups(places.clone(), 2)), [vec!["a", "b"], vec!["c", "d", "e"]]);
+        assert_eq!(names(groups(places.clone(), 2)), [vec!["a", "b", "e"], vec!["c", "d"]]);
         assert_eq!(groups(places.clone(), 9).len(), 5);
         assert_eq!(groups(places, 0).len(), 1);
     }
