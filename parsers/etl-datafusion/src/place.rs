@@ -149,19 +149,10 @@ pub(crate) fn groups(places: Vec<Place>, count: usize) -> Vec<Vec<Place>> {
 }
 
 /// A place on this machine.
-pub(crate) enum Local {
-    /// Where it always was.
-    There(PathBuf),
-    /// A copy, as long as this lives.
-    Copied(TempDir, PathBuf),
-}
-
-impl Local {
-    pub(crate) fn path(&self) -> &Path {
-        match self {
-            Self::There(path) | Self::Copied(_, path) => path,
-        }
-    }
+pub(crate) struct Local {
+    pub(crate) path: PathBuf,
+    /// Where the path is that of a copy, which goes with this.
+    _copy: Option<TempDir>,
 }
 
 impl Place {
@@ -189,7 +180,7 @@ impl Place {
     pub(crate) async fn fetch(&self, runtime: &RuntimeEnv) -> Result<Local> {
         if is_local(&self.store) {
             let path = local_path(&self.path).ok_or_else(|| self.failed("it has no path here"))?;
-            return Ok(Local::There(path));
+            return Ok(Local { path, _copy: None });
         }
         let store = runtime.object_store(ObjectStoreUrl::parse(&self.store)?)?;
         let folder = tempfile::tempdir().map_err(|error| self.failed(error))?;
@@ -206,7 +197,7 @@ impl Place {
                 }
             }
         }
-        Ok(Local::Copied(folder, target))
+        Ok(Local { path: target, _copy: Some(folder) })
     }
 
     async fn copy(&self, store: &Arc<dyn ObjectStore>, from: &ObjectPath, to: &Path) -> Result<()> {

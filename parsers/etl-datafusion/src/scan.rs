@@ -197,8 +197,7 @@ impl ExecutionPlan for TraceScan {
                 let scan = Arc::clone(&scan);
                 let read = move || {
                     out.metrics.places.add(1);
-                    let path = local.path();
-                    let read = Reading { place: &place.name, path, scan: &scan, out: &mut out }.read();
+                    let read = Reading { place: &place.name, path: &local.path, scan: &scan, out: &mut out }.read();
                     (out, read)
                 };
                 let (back, read) = tokio::task::spawn_blocking(read).await.map_err(broken)?;
@@ -221,4 +220,69 @@ impl ExecutionPlan for TraceScan {
 /// A reader that broke down.
 fn broken(error: tokio::task::JoinError) -> DataFusionError {
     DataFusionError::Execution(format!("a reader broke down: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::execution::runtime_env::RuntimeEnv;
+    use datafusion::physical_plan::collect;
+
+    use super::*;
+    use crate::place;
+
+    /// A scan of fixtures: rows of it, and what it counted.
+    async fn scanned(
+        table: Table,
+        pattern: &str,
+        columns: &[&str],
+        filter: Filter,
+        limit: Option<usize>,
+    ) -> (usize, TraceScan) {
+        let pattern = format!("{}/../../fixtures/synthetic/{pattern}", env!("CARGO_MANIFEST_DIR"));
+        let places = place::find(table, &pattern, &RuntimeEnv::default()).await.unwrap();
+        let schema = table.schema();
+        let scan = Scan {
+            table,
+            groups: place::groups(places, 2),
+            projection: columns.iter().map(|name| schema.index_of(name).unwrap()).collect(),
+            filter,
+            limit,
+            skips_unreadable: false,
+        };
+        // As it comes to an executor.
+        let scan: Scan = serde_json::from_slice(&serde_json::to_vec(&scan).unwrap()).unwrap();
+        let plan = TraceScan::new(scan).unwrap();
+        let batches = collect(Arc::new(plan.clone()), Arc::new(TaskContext::default())).await.unwrap();
+        assert!(batches.iter().all(|batch| batch.num_columns() == columns.len()));
+        (batches.iter().map(|batch| batch.num_rows()).sum(), plan)
+    }
+
+    fn counted(plan: &TraceScan, name: &str) -> usize {
+        plan.metrics().unwrap().sum_by_name(name).map_or(0, |value| value.as_usize())
+    }
+
+    #[tokio::test]
+    async fn each_table_has_its_rows() {
+        let all = Filter::default;
+        let (events, plan) = scanned(Table::Events, "modern-64.etl", &["time", "fields"], all(), None).await;
+        assert_eq!((events, counted(&plan, "records"), counted(&plan, "places")), (2139, 2139, 1));
+        assert!(counted(&plan, "bytes_decoded") > 0);
+        let (failures, _) = scanned(Table::Failures, "modern-64.etl", &["owner_pid", "name"], all(), None).await;
+        assert_eq!(failures, 74);
+        let (files, _) = scanned(Table::Files, "*.etl", &["file", "status", "started"], all(), None).await;
+        assert_eq!(files, 5);
+        let (cases, _) = scanned(Table::Cases, "modern-64.etl", &["case_id", "state"], all(), None).await;
+        assert_eq!(cases, 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_wanted_is_not_decoded() {
+        let afd = Filter::of_provider("Winsock-AFD").unwrap();
+        let (events, plan) = scanned(Table::Events, "modern-64.etl", &["time", "pid"], afd, None).await;
+        assert_eq!((events, counted(&plan, "records"), counted(&plan, "bytes_decoded")), (2132, 2139, 0));
+        let (none, _) = scanned(Table::Events, "modern-64.etl", &[], Filter::default(), None).await;
+        assert_eq!(none, 2139);
+        let (some, plan) = scanned(Table::Events, "leak.etl", &["id"], Filter::default(), Some(7)).await;
+        assert!(some == 7 && counted(&plan, "records") < 1000);
+    }
 }
