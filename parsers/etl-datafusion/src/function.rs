@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{DFSchema, Result, plan_datafusion_err, plan_err};
+use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::expr::Alias;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
@@ -67,8 +68,8 @@ fn text(argument: &Expr) -> Option<String> {
     value.try_as_str().flatten().map(str::to_owned)
 }
 
-/// Hands arguments by name (`provider => 'tcpip'`) on to our functions: the planner knows them by position alone. A name becomes
-/// the alias of its value.
+/// Plans calls of our functions with arguments by name (`provider => 'tcpip'`), since the planner knows them by position alone. A name
+/// is the alias of its value.
 #[derive(Debug)]
 struct NamedArguments;
 
@@ -82,9 +83,9 @@ impl RelationPlanner for NamedArguments {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
         let function = name.to_string().to_lowercase();
-        if !Table::ALL.iter().any(|table| table.function() == function) {
+        let Some(table) = Table::ALL.into_iter().find(|table| table.function() == function) else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
-        }
+        };
         let mut values = Vec::new();
         for argument in &arguments.args {
             let (name, value) = match argument {
@@ -100,8 +101,8 @@ impl RelationPlanner for NamedArguments {
                 None => value,
             });
         }
-        let source = context.context_provider().get_table_function_source(&function, values)?;
-        let plan = LogicalPlanBuilder::scan(function, source, None)?.build()?;
+        let source = provider_as_source(Arc::new(TraceTable::new(table.call(&values)?)));
+        let plan = LogicalPlanBuilder::scan(table.function(), source, None)?.build()?;
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias.clone()))))
     }
 }

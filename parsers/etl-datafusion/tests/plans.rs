@@ -36,7 +36,7 @@ async fn explain_shows_what_was_pushed_down() {
     let trace = fixture("leak.etl");
     let sql = format!(
         "SELECT time, fields FROM etl_events('{trace}', provider => 'tcpip') \
-         WHERE time >= '2026-03-10T09:05:00Z' AND id = 1 AND pid IN (4, 5) AND level > 3"
+         WHERE time >= '2026-03-10T09:35:00Z' AND id = 1 AND pid IN (4, 5) AND level > 3"
     );
     let plan = explained(&sql).await;
     println!("{plan}");
@@ -44,7 +44,7 @@ async fn explain_shows_what_was_pushed_down() {
     for part in [
         "table=etl_events, places=1, groups=1",
         "projection=[time, level, fields]",
-        "pushed_down=[time >= 1773133500000000000 AND id IN (1) AND pid IN (4, 5) AND guid = 2f07e2ee-15db-40f1-90ef-9d7ba282188a]",
+        "pushed_down=[time >= 1773135300000000000 AND id IN (1) AND pid IN (4, 5) AND guid = 2f07e2ee-15db-40f1-90ef-9d7ba282188a]",
         "decodes_payloads=true",
     ] {
         assert!(scan.contains(part), "{part} in {scan}");
@@ -59,7 +59,7 @@ async fn less_is_decoded_of_what_is_pushed_down() {
     let trace = fixture("leak.etl");
     let of = |rest: &str| format!("SELECT time, fields FROM etl_events('{trace}') {rest}");
     let all = executed(&of("")).await;
-    let filtered = executed(&of("WHERE provider = 'Microsoft-Windows-TCPIP' AND time < '2026-03-10T09:05:00Z'")).await;
+    let filtered = executed(&of("WHERE provider = 'Microsoft-Windows-TCPIP' AND time < '2026-03-10T09:35:00Z'")).await;
     let headers = executed(&format!("SELECT time, pid, provider FROM etl_events('{trace}')")).await;
     let decoded = |plan| counted(plan, "bytes_decoded");
     println!("bytes decoded: all {}, filtered {}, headers {}", decoded(&all), decoded(&filtered), decoded(&headers));
