@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ballista_core::serde::{BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
-use datafusion::common::{DataFusionError, Result, TableReference};
+use datafusion::common::{DataFusionError, Result, TableReference, internal_err};
 use datafusion::datasource::file_format::FileFormatFactory;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Extension, LogicalPlan};
@@ -92,7 +92,10 @@ impl PhysicalExtensionCodec for Physical {
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match decode(bytes) {
-            Some(scan) => Ok(Arc::new(TraceScan::new(scan?)?)),
+            Some(scan) => match inputs {
+                [places] => Ok(Arc::new(TraceScan::new(scan?, Arc::clone(places))?)),
+                _ => internal_err!("a scan has a table of places"),
+            },
             None => self.0.try_decode(bytes, inputs, context, converter),
         }
     }

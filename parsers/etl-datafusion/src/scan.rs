@@ -4,17 +4,24 @@ use std::fmt;
 use std::iter::Sum;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::{AsArray as _, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties as _, Partitioning, PlanProperties,
+};
+use futures::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::filter::Filter;
@@ -29,8 +36,8 @@ const BATCHES_AHEAD: usize = 2;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Scan {
     pub(crate) table: Table,
-    /// What each partition reads.
-    pub(crate) groups: Vec<Vec<Place>>,
+    /// Files and cases of all partitions, and their bytes; none where only a part of them is read.
+    pub(crate) places: Option<(usize, u64)>,
     /// Columns by their number in the table.
     pub(crate) projection: Vec<usize>,
     pub(crate) filter: Filter,
@@ -43,6 +50,20 @@ impl Scan {
     /// Whether a row is wanted from each place, and nothing less.
     fn is_of_places(&self) -> bool {
         matches!(self.table, Table::Files | Table::Cases) && self.limit.is_none()
+    }
+
+    /// The scan of these groups, each a partition.
+    pub(crate) fn over(self, groups: &[Vec<Place>]) -> Result<TraceScan> {
+        let schema = Arc::new(Schema::new(vec![Field::new("place", DataType::Utf8, false)]));
+        let mut partitions = Vec::new();
+        for group in groups {
+            let texts = group.iter().map(serde_json::to_string).collect::<serde_json::Result<Vec<_>>>();
+            let texts = texts.map_err(|error| DataFusionError::External(error.into()))?;
+            partitions.push(vec![RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(StringArray::from(texts))])?]);
+        }
+        let bytes = groups.iter().flatten().map(|place| place.bytes).sum();
+        let scan = Self { places: Some((groups.iter().map(Vec::len).sum(), bytes)), ..self };
+        TraceScan::new(scan, MemorySourceConfig::try_new_exec(&partitions, schema, None)?)
     }
 }
 
@@ -65,10 +86,12 @@ impl Sum for NotRead {
     }
 }
 
-/// A scan as part of a plan.
+/// A scan as part of a plan. What it reads is the rows of its input, a table of places in memory: Ballista knows how to share the
+/// partitions of such a table out to tasks, and would have each task read all partitions of a scan that it does not know.
 #[derive(Debug, Clone)]
 pub struct TraceScan {
     pub(crate) scan: Arc<Scan>,
+    places: Arc<dyn ExecutionPlan>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -77,20 +100,16 @@ impl TraceScan {
     /// # Errors
     ///
     /// A column that the table does not have.
-    pub(crate) fn new(scan: Scan) -> Result<Self> {
+    pub(crate) fn new(scan: Scan, places: Arc<dyn ExecutionPlan>) -> Result<Self> {
         let schema = Arc::new(scan.table.schema().project(&scan.projection)?);
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema),
-            Partitioning::UnknownPartitioning(scan.groups.len()),
+            Partitioning::UnknownPartitioning(places.output_partitioning().partition_count()),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Ok(Self { scan: Arc::new(scan), properties: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() })
-    }
-
-    fn places(&self, partition: Option<usize>) -> impl Iterator<Item = &Place> {
-        let groups = self.scan.groups.iter().enumerate();
-        groups.filter(move |(number, _)| partition.is_none_or(|wanted| wanted == *number)).flat_map(|(_, group)| group)
+        let (scan, properties) = (Arc::new(scan), Arc::new(properties));
+        Ok(Self { scan, places, properties, metrics: ExecutionPlanMetricsSet::new() })
     }
 
     /// What a plan left out, once it was executed.
@@ -112,10 +131,12 @@ impl TraceScan {
 
 impl DisplayAs for TraceScan {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Scan { table, groups, filter, limit, .. } = &*self.scan;
-        let places = self.places(None).count();
-        let bytes: u64 = self.places(None).map(|place| place.bytes).sum();
-        write!(f, "TraceScan: table={table}, places={places}, groups={}, bytes={bytes}, projection=[", groups.len())?;
+        let Scan { table, places, filter, limit, .. } = &*self.scan;
+        write!(f, "TraceScan: table={table}")?;
+        if let Some((places, bytes)) = places {
+            write!(f, ", places={places}, bytes={bytes}")?;
+        }
+        write!(f, ", groups={}, projection=[", self.places.output_partitioning().partition_count())?;
         for (number, field) in self.schema().fields().iter().enumerate() {
             write!(f, "{}{}", if number == 0 { "" } else { ", " }, field.name())?;
         }
@@ -143,7 +164,12 @@ impl ExecutionPlan for TraceScan {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
+        vec![&self.places]
+    }
+
+    /// The places are shared out already.
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
     }
 
     fn apply_expressions(
@@ -153,26 +179,43 @@ impl ExecutionPlan for TraceScan {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let Some(places) = children.into_iter().next() else { return internal_err!("a scan has a table of places") };
+        Ok(Arc::new(Self::new(Scan { places: None, ..(*self.scan).clone() }, places)?))
     }
 
     fn replace_children(
         self: Arc<Self>,
-        _: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
+        match options.children_properties {
+            // The same places, elsewhere in memory.
+            ChildrenPropertiesMode::Keep => {
+                let scan = (*self.scan).clone();
+                children.into_iter().next().map_or_else(
+                    || internal_err!("a scan has a table of places"),
+                    |places| Ok(Arc::new(Self::new(scan, places)?) as Arc<dyn ExecutionPlan>),
+                )
+            }
+            ChildrenPropertiesMode::Recompute => {
+                let Some(places) = children.into_iter().next() else {
+                    return internal_err!("a scan has a table of places");
+                };
+                Ok(Arc::new(Self::new(Scan { places: None, ..(*self.scan).clone() }, places)?))
+            }
+        }
     }
 
     /// A row for each place where a table has that; else nobody knows before reading.
     fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.schema());
-        let places = self.places(args.partition());
+        let Some((places, bytes)) = self.scan.places.filter(|_| args.partition().is_none()) else {
+            return Ok(Arc::new(statistics));
+        };
         if self.scan.is_of_places() {
-            statistics.num_rows = Precision::Exact(places.count());
+            statistics.num_rows = Precision::Exact(places);
         } else {
-            let bytes: u64 = places.map(|place| place.bytes).sum();
             statistics.total_byte_size = Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX));
         }
         Ok(Arc::new(statistics))
@@ -183,15 +226,21 @@ impl ExecutionPlan for TraceScan {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let Some(group) = self.scan.groups.get(partition).cloned() else {
-            return internal_err!("a scan of {} groups has no group {partition}", self.scan.groups.len());
-        };
+        let mut places = self.places.execute(partition, Arc::clone(&context))?;
         let schema: SchemaRef = self.schema();
         let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&schema), BATCHES_AHEAD);
         let metrics = Metrics::new(&self.metrics, partition);
         let mut out = Out::new(stream.tx(), &self.scan, schema, metrics);
         let scan = Arc::clone(&self.scan);
         stream.spawn(async move {
+            let mut group = Vec::new();
+            while let Some(batch) = places.try_next().await? {
+                for place in batch.column(0).as_string::<i32>().iter().flatten() {
+                    let place: Place =
+                        serde_json::from_str(place).map_err(|error| DataFusionError::External(error.into()))?;
+                    group.push(place);
+                }
+            }
             for place in group {
                 let local = place.fetch(&context.runtime_env()).await?;
                 let scan = Arc::clone(&scan);
@@ -243,7 +292,7 @@ mod tests {
         let schema = table.schema();
         let scan = Scan {
             table,
-            groups: place::groups(places, 2),
+            places: None,
             projection: columns.iter().map(|name| schema.index_of(name).unwrap()).collect(),
             filter,
             limit,
@@ -251,7 +300,7 @@ mod tests {
         };
         // As it comes to an executor.
         let scan: Scan = serde_json::from_slice(&serde_json::to_vec(&scan).unwrap()).unwrap();
-        let plan = TraceScan::new(scan).unwrap();
+        let plan = scan.over(&place::groups(places, 2)).unwrap();
         let batches = collect(Arc::new(plan.clone()), Arc::new(TaskContext::default())).await.unwrap();
         assert!(batches.iter().all(|batch| batch.num_columns() == columns.len()));
         (batches.iter().map(|batch| batch.num_rows()).sum(), plan)

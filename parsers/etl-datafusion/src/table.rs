@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::Filter;
 use crate::place;
-use crate::scan::{Scan, TraceScan};
+use crate::scan::Scan;
 
 /// A table over traces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,12 +121,12 @@ impl TableProvider for TraceTable {
         let filter = filters.iter().filter_map(|filter| self.pushed_down(filter)).fold(filter, Filter::and);
         let scan = Scan {
             table,
-            groups: place::groups(places, state.config().target_partitions()),
+            places: None,
             projection: projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect()),
             filter,
             limit,
             skips_unreadable,
         };
-        Ok(Arc::new(TraceScan::new(scan)?))
+        Ok(Arc::new(scan.over(&place::groups(places, state.config().target_partitions()))?))
     }
 }

@@ -42,7 +42,7 @@ async fn explain_shows_what_was_pushed_down() {
     println!("{plan}");
     let scan = plan.lines().find(|line| line.contains("TraceScan")).unwrap();
     for part in [
-        "table=etl_events, places=1, groups=1",
+        "table=etl_events, places=1, bytes=1493751, groups=1",
         "projection=[time, level, fields]",
         "pushed_down=[time >= 1773135300000000000 AND id IN (1) AND pid IN (4, 5) AND guid = 2f07e2ee-15db-40f1-90ef-9d7ba282188a]",
         "decodes_payloads=true",
