@@ -27,10 +27,12 @@ use crate::hash::FastSet;
 use crate::machine::ranges::{PoolRange, PoolRanges};
 use crate::machine::sources::{Followed, Follower, Sources};
 use crate::machine::window::Window;
+use crate::machine::wire::{self, Wire};
 use crate::pipeline::coverage::Coverage;
 use crate::pipeline::{Observer, Threads, replay};
 use crate::progress::Progress;
 use crate::providers::afd;
+use crate::providers::packets::ndis;
 use crate::report::Report;
 use crate::words::counted;
 
@@ -126,6 +128,9 @@ pub(crate) fn analyze_contents(
                 .to_owned(),
         );
     }
+    let is_told = coverages.iter().any(Coverage::speaks) || logs.used > 0;
+    let has_packets = providers.iter().any(|providers| providers.contains(&ndis::PROVIDER));
+    let wire = if has_packets && !is_told { wire::follow(&traces, options.window, progress)? } else { Wire::default() };
     let is_complete = unusable.is_empty() && coverages.iter().all(Coverage::is_whole);
     let facts = labels.into_iter().zip(traces.iter().zip(coverages.into_iter().zip(providers)));
     let facts = facts.map(|((path, input), (trace, (coverage, providers)))| TraceFacts {
@@ -142,6 +147,7 @@ pub(crate) fn analyze_contents(
         side: contents.side.clone(),
         side_inputs: contents.side_inputs.clone(),
         logs,
+        wire,
         notes,
     }));
     Ok(Analyzed { report, unusable, is_complete, names: contents.names(), traces: count, bytes })

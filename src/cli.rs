@@ -3,6 +3,7 @@
 mod values;
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ Examples:
   outofports analyze nettrace.cab -f json -o report.json
   outofports analyze case-folder/ --tasklist tasklist.txt
   outofports events server.etl -f ndjson
+  outofports packets server.etl -o server.pcapng
   outofports info server.etl
   outofports batch share/ --out results
   outofports explain 10055
@@ -58,6 +60,8 @@ pub enum Command {
     Analyze(Analyze),
     /// Print the events behind a report, one per line; by default the binds and connects that failed because no local port was free
     Events(Events),
+    /// Write the packets in a trace as a capture file (pcapng), each with the process that owns its flow
+    Packets(Packets),
     /// Show what a trace holds, and whether it can answer the question
     Info(Info),
     /// Capture on this Windows machine and report, growing while you watch; needs an administrator
@@ -278,6 +282,77 @@ Examples:
   outofports events server.etl --profile timesketch -o server.jsonl
   outofports events server.etl --provider afd --profile ecs";
 
+/// `packets`.
+#[derive(Debug, Args)]
+#[command(after_help = PACKETS_HELP)]
+pub struct Packets {
+    /// Traces (.etl, also .gz and .zst), report cabinets (.cab), .zip archives, folders and side files of one case; - for
+    /// standard input
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<PathBuf>,
+
+    /// Where output goes.
+    #[command(flatten)]
+    pub output: Output,
+
+    /// Side files by name.
+    #[command(flatten)]
+    pub side: SideFiles,
+
+    /// Write only packets and failures that one of these processes owns (7312,2840)
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pub pid: Vec<u32>,
+
+    /// Write only packets and failures whose owner has the image NAME, with or without .exe
+    #[arg(long, value_name = "NAME")]
+    pub process: Vec<String>,
+
+    /// Write only packets with one of these PORTs at either end (443,50123)
+    #[arg(long, value_name = "PORT", value_delimiter = ',')]
+    pub port: Vec<u16>,
+
+    /// Write only packets with one of these IP addresses at either end
+    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    pub host: Vec<IpAddr>,
+
+    /// Write only packets and failures not before TIME (UTC: 2026-11-14T09:12:04Z)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub since: Option<FileTime>,
+
+    /// Write only packets and failures not after TIME
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until: Option<FileTime>,
+
+    /// Write only what is no further than TIME (5s, 2m) away from a bind or connect that failed because no local port was free
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub failures_around: Option<Duration>,
+
+    /// Write packets of pktmon at each component that they pass, and not only at the first
+    #[arg(long)]
+    pub components: bool,
+
+    /// Write the TLS keys of FILE before the packets, so that readers decrypt them
+    #[arg(long, value_name = "FILE", conflicts_with = "redact")]
+    pub keylog: Option<PathBuf>,
+
+    /// What is replaced.
+    #[command(flatten)]
+    pub redaction: Redaction,
+
+    /// Options of all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+const PACKETS_HELP: &str = "\
+Each packet has a comment: process=agent.exe pid=7312 owner=created_socket, where - and unknown stand for what is not known. With
+--redact packets end behind their headers, and addresses are replaced.
+
+Examples:
+  outofports packets server.etl -o server.pcapng
+  outofports packets case-folder/ -o - | wireshark -k -i -
+  outofports packets server.etl --process agent.exe --failures-around 5s -o failing.pcapng";
+
 /// `info`.
 #[derive(Debug, Args)]
 #[command(after_help = INFO_HELP)]
@@ -369,6 +444,10 @@ pub struct Live {
     #[command(flatten)]
     pub output: Output,
 
+    /// What is replaced, in the report at the end.
+    #[command(flatten)]
+    pub redaction: Redaction,
+
     /// Options of all commands.
     #[command(flatten)]
     pub common: Common,
@@ -408,6 +487,7 @@ pub struct LiveAlerts {
 const LIVE_HELP: &str = "\
 On a terminal a table is redrawn in place; in a pipe each interval is a line of JSON, the report follows.
 With --no-progress or --quiet there is the report alone. Ctrl-C ends the capture and prints the report.
+--redact is for the report: before it, tables, lines and those who watch are told of image names, PIDs, pools and numbers alone.
 
 Exit codes: 0 report complete, 1 the capture ended early, 2 no report; 10, 11, 20 with --fail-on-verdict
 

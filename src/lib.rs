@@ -10,7 +10,8 @@
 //! 6. [`diagnosis`] says what that means: verdict, holders, other causes, what to do next.
 //! 7. [`report`] turns the diagnosis into plain data and prints it: text, Markdown, HTML, JSON, CSV. [`info`] does so for what a file holds.
 //! 8. `etw-schema` decodes any event whose schema is known, [`events`] lists events one by one.
-//! 9. [`live`] takes events from a session on the running machine instead of a file, and asks the machine what no trace tells.
+//! 9. [`packets`] writes captured packets as a capture file, each with the process that owns its flow.
+//! 10. [`live`] takes events from a session on the running machine instead of a file, and asks the machine what no trace tells.
 //!
 //! `batch` does all of that for many cases, and writes tables of them.
 //!
@@ -36,6 +37,7 @@ pub mod live;
 pub mod machine;
 pub mod net;
 pub mod output;
+pub mod packets;
 pub mod pipeline;
 pub mod progress;
 pub mod providers;

@@ -226,6 +226,7 @@ fn help_texts_are_reviewed() {
         ("help-analyze", "analyze --help"),
         ("help-analyze-short", "analyze -h"),
         ("help-events", "events --help"),
+        ("help-packets", "packets --help"),
         ("help-info", "info --help"),
         ("help-live", "live --help"),
         ("help-collect", "collect --help"),

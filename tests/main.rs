@@ -31,6 +31,7 @@ mod listings;
 mod markdown;
 mod outputs;
 mod owners;
+mod packets;
 mod posted;
 mod profiles;
 mod redaction;

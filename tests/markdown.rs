@@ -9,7 +9,7 @@ use outofports::report::markdown::{Extent, write};
 use outofports::report::{Format, Report};
 use outofports::{Case, NoProgress};
 
-use crate::common::{scratch, write_scenario};
+use crate::common::{fixtures, scratch, write_scenario};
 
 fn options() -> Options<'static> {
     let mut options = Options::default();
@@ -201,6 +201,21 @@ fn no_name_becomes_markup() {
             assert!(!html.contains(bad), "{name}: {bad}");
         }
     }
+}
+
+#[test]
+fn every_face_names_the_files_of_a_case_without_a_trace() {
+    let report = report(&fixtures().join("side")).unwrap();
+    assert!(report.traces.is_empty());
+    for format in [Format::Text, Format::Markdown, Format::Html, Format::Json] {
+        let mut face = Vec::new();
+        report.write(format, &mut face).unwrap();
+        let face = String::from_utf8(face).unwrap();
+        let is_missing = |name: &&str| !face.contains(*name);
+        let missing: Vec<&str> = ["tasklist.csv", "netstat-anobq-english.txt"].into_iter().filter(is_missing).collect();
+        assert!(missing.is_empty(), "{format:?}: {missing:?}");
+    }
+    assert!(markdown(&report).contains("\nNo trace; side files: `"));
 }
 
 #[test]

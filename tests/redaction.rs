@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use synth::afd::{self, Head, SockAddr};
+use synth::packet::{self, Frame, Part};
 use synth::process::ProcessInfo;
 use synth::record::{Descriptor, Origin};
 use synth::{TraceBuilder, TraceOptions};
@@ -52,6 +53,25 @@ fn case(folder: &Path) -> PathBuf {
         let remote = Some(SockAddr::V4 { address: SECRET_IP, port: 1433 });
         trace.afd_connect(0, at(ms + 3), 7312, head(afd::EXIT), 0, remote, false);
     }
+    // A packet that tells most of it, and an adapter.
+    let remote = SockAddr::V4 { address: SECRET_IP, port: 1433 };
+    let mut frame = packet::frame(Frame {
+        source: local,
+        destination: remote,
+        is_udp: false,
+        flags: 0x18,
+        length: 0,
+        has_link: true,
+    });
+    frame[6..12].copy_from_slice(&[0x00, 0x15, 0x5D, 0x0A, 0x0B, 0x0C]);
+    frame.extend(b"POST /amanda.quill HTTP/1.1\r\nHost: contoso.example\r\n\r\n");
+    let port = (3, "Port of fabrikam-sql7", "Adapter of amanda");
+    for (at_switch, payload) in
+        [(false, packet::fragment(7, 7, &frame)), (true, packet::switch_fragment(7, 7, port, &frame))]
+    {
+        let descriptor = packet::part_descriptor(true, Part::Whole, at_switch);
+        trace.event(0, at(880), Origin::default(), packet::PACKET_CAPTURE, descriptor, &payload);
+    }
     // A payload without a schema, with a name as UTF-16.
     let wide: Vec<u8> = "amanda.quill@contoso.example".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let unknown = synth::bytes::Guid::new(0x1234_5678, 1, 2, [3; 8]);
@@ -91,6 +111,18 @@ fn written(arguments: &[&str], folder: &Path) -> String {
     assert!(ran.code < 2, "{arguments:?}: {ran:?}");
     assert!(ran.stdout.len() > 40, "{arguments:?}: {ran:?}");
     ran.stdout
+}
+
+/// The capture file of a folder, as text and as hexadecimal digits.
+fn captured(folder: &Path, options: &[&str]) -> String {
+    let out = scratch();
+    let path = out.path().join("case.pcapng");
+    let paths = ["packets".as_ref(), folder.as_os_str(), "-o".as_ref(), path.as_os_str()];
+    let ran = run(paths.into_iter().chain(options.iter().map(std::ffi::OsStr::new)));
+    assert!(ran.code < 2 && ran.stdout.is_empty(), "{ran:?}");
+    let bytes = std::fs::read(&path).unwrap();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}{}{hex}", ran.stderr, String::from_utf8_lossy(&bytes))
 }
 
 /// Everything that a batch wrote: all files with their names, the journal among them, and what it printed.
@@ -154,7 +186,7 @@ fn no_face_tells_whose_machine_it_is() {
     let scratch = scratch();
     let folder = case(scratch.path());
     // A new command has to say here whether it tells anything of a case.
-    let of_cases = ["analyze", "events", "info", "batch"];
+    let of_cases = ["analyze", "events", "packets", "info", "batch"];
     let others = ["live", "collect", "explain", "completions", "man", "help"];
     let help = run(["--help"]).stdout;
     let (_, commands) = help.split_once("Commands:").unwrap();
@@ -197,6 +229,13 @@ fn no_face_tells_whose_machine_it_is() {
         assert!(leaks.is_empty(), "batch --format {format} tells {leaks:?}:\n{text}");
         assert!(text.contains("agent.exe") && text.contains("host-"), "{text}");
     }
+    for options in [&["--redact"][..], &["--redact=images"], &["--redact", "--components"]] {
+        let text = captured(&folder, options);
+        let leaks = leaks(&text);
+        assert!(leaks.is_empty(), "packets {options:?} tells {leaks:?}:\n{text}");
+        assert!(text.contains("packets, of which 2 have a process that is known"), "{text}");
+    }
+    assert!(leaks(&captured(&folder, &[])).len() > 6);
     // The test finds what is not replaced.
     let plain = run(["events".as_ref(), folder.as_os_str(), "--all".as_ref(), "-f".as_ref(), "ndjson".as_ref()]);
     assert!(leaks(&plain.stdout).len() > 4);

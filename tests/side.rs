@@ -1,5 +1,6 @@
 //! Side files: each kind in the form in which tools print it, in several languages and code pages.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use outofports::net::{Family, Protocol, SocketAddress};
@@ -396,6 +397,63 @@ fn line_ends_do_not_matter() {
             recognise(bytes, &name).into_iter().map(|found| (found.kind, found.facts, found.note)).collect()
         };
         assert_eq!(facts(&unix), facts(&bytes), "{name}");
+    }
+}
+
+/// How lines are passed on, and what becomes of them.
+type PassedOn = (&'static str, fn(&str) -> String);
+
+/// What a mail, a web page or an editor makes of lines.
+fn passed_on() -> [PassedOn; 8] {
+    [
+        ("cut at their ends", |text| text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()),
+        ("quoted", |text| text.lines().map(|line| format!("> {line}\n")).collect()),
+        ("quoted twice", |text| text.lines().map(|line| format!("> >{line}\r\n")).collect()),
+        ("moved to the right", |text| text.lines().map(|line| format!("    {line}\n")).collect()),
+        ("doubled", |text| text.lines().map(|line| format!("{line}\n\n")).collect()),
+        ("doubled in a mail", |text| {
+            let lines: String = text.lines().map(|line| format!("> {line}\n> \n")).collect();
+            format!("Hello,\nsee below: 3 servers.\n\n{lines}\nThanks\nBob\n")
+        }),
+        ("in a frame", |text| text.lines().map(|line| format!("| {line} |\n")).collect()),
+        ("kept together", |text| text.replace(' ', "\u{a0}")),
+    ]
+}
+
+#[test]
+fn whoever_passes_a_listing_on_changes_no_fact() {
+    for (name, bytes) in all().into_iter().filter(|(name, _)| !name.ends_with(".evtx")) {
+        let text = outofports::side::decode_text(&bytes).text.into_owned();
+        let facts = |text: &str| -> Vec<_> {
+            recognise(text.as_bytes(), &name).into_iter().map(|found| (found.kind, found.facts)).collect()
+        };
+        let whole = facts(&text);
+        for (how, pass) in passed_on() {
+            assert_eq!(facts(&pass(&text)), whole, "{name}, {how}");
+        }
+    }
+}
+
+/// Process ids of sockets.
+fn socket_pids(found: &[Recognised]) -> BTreeSet<u32> {
+    let sockets = found.iter().flat_map(|found| &found.facts.listings).flat_map(|listing| &listing.sockets);
+    sockets.filter_map(|socket| socket.pid).collect()
+}
+
+#[test]
+fn cut_files_name_no_other_process() {
+    for (name, bytes) in all().into_iter().filter(|(name, _)| !name.ends_with(".evtx")) {
+        let whole = socket_pids(&recognise(&bytes, &name));
+        // Within a number that ends a line, in one byte for each digit or two.
+        let digits = |from: usize| bytes[from..].iter().filter(|byte| **byte != 0);
+        let ends_line =
+            |end: &usize| digits(*end).find(|byte| !byte.is_ascii_digit()).is_some_and(|byte| *byte == b'\r');
+        for end in (1..bytes.len()).filter(|end| bytes[*end].is_ascii_digit()).filter(ends_line) {
+            let cut = socket_pids(&recognise(&bytes[..end], &name));
+            // The beginning of an id may be one: 284 of 2840, where no other row has that.
+            let others: Vec<u32> = cut.difference(&whole).copied().collect();
+            assert!(others.iter().all(|pid| pid.is_multiple_of(4)), "{name} cut at {end}: {others:?}");
+        }
     }
 }
 

@@ -151,6 +151,7 @@ pub(super) struct CaseRow {
     pub(super) path: String,
     pub(super) customer: Option<String>,
     pub(super) host: Option<String>,
+    pub(super) host_by: Option<&'static str>,
     pub(super) status: Status,
     pub(super) reason: Option<String>,
     pub(super) facts: Option<CaseFacts>,
@@ -161,7 +162,7 @@ fn of_facts<T: Serialize>(row: &CaseRow, value: impl Fn(&CaseFacts) -> T) -> Val
     json(&row.facts.as_ref().map(value))
 }
 
-pub(super) const CASES: [Field<(), CaseRow>; 22] = [
+pub(super) const CASES: [Field<(), CaseRow>; 23] = [
     field(CASE_ID.name, CASE_ID.kind, CASE_ID.unit, CASE_ID.meaning, |(), row| json(&row.case_id)),
     field(
         "content_id",
@@ -174,7 +175,7 @@ pub(super) const CASES: [Field<(), CaseRow>; 22] = [
         json(&row.path)
     }),
     field("customer", Kind::Text, "", "by --name-from", |(), row| json(&row.customer)),
-    field("host", Kind::Text, "", "by --name-from", |(), row| json(&row.host)),
+    field("host", Kind::Text, "", "by --name-from, else by what the files of the case say", |(), row| json(&row.host)),
     field("status", Kind::Text, "", "ok, notes, unusable, timeout, too_large or failed", |(), row| json(&row.status)),
     field("reason", Kind::Text, "", "why it has no report, or the notes of its report", |(), row| json(&row.reason)),
     field("state", Kind::Text, "", "the verdict: exhausted, near, not_seen or cannot_tell", |(), row| {
@@ -226,4 +227,11 @@ pub(super) const CASES: [Field<(), CaseRow>; 22] = [
     field("trace_bytes", Kind::Integer, "bytes", "of its traces, unpacked", |(), row| {
         of_facts(row, |facts| facts.trace_bytes)
     }),
+    field(
+        "host_by",
+        Kind::Text,
+        "",
+        "how the host is known: name_from (--name-from) or side_input (a System log, or a name beside a listing)",
+        |(), row| json(&row.host_by),
+    ),
 ];

@@ -98,6 +98,8 @@ pub(super) struct Head {
     /// Why there is no report, or its notes.
     pub(super) reason: Option<String>,
     pub(super) content_id: Option<String>,
+    /// The machine, where its files name one; replaced where names are.
+    pub(super) host: Option<String>,
     /// What the case was allowed, where it was cut off.
     pub(super) limits: Option<Allowed>,
     /// How long it took, in seconds.
@@ -127,6 +129,7 @@ impl Head {
             status,
             reason,
             content_id: None,
+            host: None,
             limits: None,
             wall_seconds: 0.0,
         }

@@ -70,6 +70,10 @@ fn analyze_case(
         return Err(io::ErrorKind::OutOfMemory.into());
     }
     entry.head.content_id = digest::content_id(&contents, files);
+    entry.head.host = contents.side.host().map(|host| match &mut names {
+        Some(names) => names.host(host),
+        None => host.to_owned(),
+    });
     let analyzed = Threads::start(options.threads).map_err(Error::from).and_then(|threads| {
         let analyzed = threads.run(|| analyze_contents(&contents, &options, progress));
         threads.run(|| contents.unmap());

@@ -75,13 +75,23 @@ impl<'r> Results<'r> {
         let first = self.firsts.get(number).copied().flatten();
         let duplicate_of = first.and_then(|first| self.ids.get(first)).cloned();
         let path = done.place.shown();
-        let by_pattern = self.name_from.map(|pattern| pattern.names(path.split('/'))).unwrap_or_default();
+        let mut by_pattern = self.name_from.map(|pattern| pattern.names(path.split('/'))).unwrap_or_default();
+        if let Some(names) = &mut self.names {
+            by_pattern.customer.iter_mut().for_each(|customer| *customer = names.text(customer));
+            by_pattern.host.iter_mut().for_each(|host| *host = names.host(host));
+        }
+        let host_by = match (&by_pattern.host, &head.host) {
+            (Some(_), _) => Some("name_from"),
+            (None, Some(_)) => Some("side_input"),
+            (None, None) => None,
+        };
         let mut case = CaseRow {
             case_id: id.clone(),
             content_id: head.content_id,
             path,
             customer: by_pattern.customer,
-            host: by_pattern.host,
+            host: by_pattern.host.or(head.host),
+            host_by,
             status: head.status,
             reason: head.reason,
             facts,
@@ -89,8 +99,6 @@ impl<'r> Results<'r> {
         };
         if let Some(names) = &mut self.names {
             case.path = names.path(&case.path);
-            case.customer.iter_mut().for_each(|customer| *customer = names.text(customer));
-            case.host.iter_mut().for_each(|host| *host = names.host(host));
         }
         let tables = if case.duplicate_of.is_some() { BTreeMap::new() } else { with_id(tables, id) };
         Ok(CaseResult { case, tables })

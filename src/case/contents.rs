@@ -317,8 +317,8 @@ impl Opening<'_> {
     }
 
     fn add_plain(&mut self, mut stored: Stored, start: &[u8], found: Found) -> Result<Use, Reason> {
-        // A trace is no text, not even in its first bytes.
-        let is_text = is_text(start);
+        // A trace is no text, not even in its first bytes: of thousands none is to be read as one.
+        let is_text = Trace::new(start).is_err() && is_text(start);
         if is_text && collected::is_called_so(&found.label) && self.add_manifest(&mut stored, &found)? {
             return Ok(Use::None);
         }

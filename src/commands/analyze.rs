@@ -15,7 +15,7 @@ pub(super) fn analyze(options: &Analyze) -> Result<Outcome, Failure> {
     let targets = Target::all(&options.output, options.format, options.table, options.compact)?;
     let side = options.side.named();
     let case = case_of(&options.inputs, side).with_encoding(options.side.encoding);
-    refuse_to_overwrite(&options.output, &case, &options.redaction)?;
+    refuse_to_overwrite(&options.output, &case, &[&options.redaction.redact_key])?;
     targets.iter().try_for_each(Target::check_writable)?;
     let names = redaction::names(&options.redaction)?;
     let window = Window { since: options.since, until: options.until };

@@ -14,7 +14,7 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let common = &options.common;
     let case = case_of(&options.inputs, Vec::new());
-    refuse_to_overwrite(&options.output.output, &case, &options.redaction)?;
+    refuse_to_overwrite(&options.output.output, &case, &[&options.redaction.redact_key])?;
     let mut pseudonyms = redaction::names(&options.redaction)?;
     let (threads, contents) = open(common, &case)?;
     let Opened { traces, unusable, notes } = threads.run(|| contents.index());

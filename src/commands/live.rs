@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::writing::{Target, check_writable, set_zone, tell, write_reports};
-use super::{Failure, Outcome};
+use super::writing::{Target, check_writable, refuse_to_overwrite_key, set_zone, tell, write_reports};
+use super::{Failure, Outcome, redaction};
 use crate::case::label;
 use crate::cli::{Collect, EventLog, Live, LiveAlerts};
 use crate::live::alerts::Asked;
@@ -28,7 +28,9 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
     let outputs: Vec<PathBuf> = options.output.output.iter().cloned().collect();
     let targets = Target::all(&outputs, options.format, None, false)?;
     // Better now than after the capture.
+    outputs.iter().try_for_each(|output| refuse_to_overwrite_key(output, &[&options.redaction.redact_key]))?;
     targets.iter().try_for_each(Target::check_writable)?;
+    let names = redaction::names(&options.redaction)?;
     let asked = asked(&options.alerts)?;
     let told = match (options.common.quiet, options.common.no_progress) {
         (true, _) => Told::Troubles,
@@ -36,6 +38,10 @@ pub(crate) fn live(options: &Live) -> Result<Outcome, Failure> {
         (false, false) => Told::Moments,
     };
     let mut captured = live::run(&plan, asked, told).map_err(Failure::Live)?;
+    if let Some(mut names) = names {
+        let recorded: Vec<String> = plan.record.iter().map(|path| label(path)).collect();
+        captured.report.redact(&mut names, &recorded);
+    }
     if let Some(remark) = set_zone(&mut captured.report, options.look.times.tz) {
         tell(&options.common, remark);
     }

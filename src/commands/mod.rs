@@ -7,6 +7,7 @@ mod explain;
 mod failure;
 mod info;
 mod live;
+mod packets;
 mod redaction;
 mod shell;
 mod writing;
@@ -67,6 +68,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Command::Analyze(options) => analyze::analyze(options),
         Command::Events(options) => events::events(options),
         Command::Info(options) => info::info(options),
+        Command::Packets(options) => packets::packets(options),
         Command::Live(options) => live::live(options),
         Command::Collect(options) => live::collect(options),
         Command::Batch(options) => batch::batch(options),

@@ -11,7 +11,7 @@ use anstream::{AutoStream, ColorChoice};
 use super::Failure;
 use crate::case::facts::time_zone_bias_minutes;
 use crate::case::{Case, NotUsed, OpenedTrace, label};
-use crate::cli::{Color, Common, CsvTable, Look, NARROWEST, Output, Redaction, ReportFormat, TimeZone};
+use crate::cli::{Color, Common, CsvTable, Look, NARROWEST, Output, ReportFormat, TimeZone};
 use crate::output::{Unfinished, folder_of};
 use crate::report::text::{DEFAULT_WIDTH, Layout};
 use crate::report::{Format, Report, csv};
@@ -19,25 +19,31 @@ use crate::terminal;
 use crate::time::{FileTime, Zone};
 use crate::words::ascii;
 
-/// What is written must replace neither an input nor the key of a redaction.
+/// What is written must replace neither an input nor a file of keys.
 pub(super) fn refuse_to_overwrite<'p>(
     outputs: impl IntoIterator<Item = &'p PathBuf>,
     case: &Case,
-    redaction: &Redaction,
+    keys: &[&Option<PathBuf>],
 ) -> Result<(), Failure> {
-    let is_same = |one: &Path, other: &Path| match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => false,
-    };
     for output in outputs {
         if let Some(input) = case.input_at(output) {
             return Err(Failure::Usage(format!("{input}: is an input, and would be overwritten by the report")));
         }
-        if let Some(key) = redaction.redact_key.as_ref().filter(|key| is_same(key, output)) {
-            return Err(Failure::Usage(format!("{}: is the key, and would be overwritten by the report", label(key))));
-        }
+        refuse_to_overwrite_key(output, keys)?;
     }
     Ok(())
+}
+
+/// What is written must not replace a file of keys.
+pub(super) fn refuse_to_overwrite_key(output: &Path, keys: &[&Option<PathBuf>]) -> Result<(), Failure> {
+    let is_same = |one: &Path, other: &Path| match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    };
+    match keys.iter().copied().flatten().find(|key| is_same(key, output)) {
+        Some(key) => Err(Failure::Usage(format!("{}: is the key, and would be overwritten by the report", label(key)))),
+        None => Ok(()),
+    }
 }
 
 /// A report to write.

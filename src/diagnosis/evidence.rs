@@ -8,6 +8,7 @@ use super::system_events::{SystemEventRow, pool_full_events};
 use crate::case::facts::TraceFacts;
 use crate::machine::Findings;
 use crate::machine::ranges::{PoolRange, RangeSource};
+use crate::machine::wire::Wire;
 use crate::pipeline::LogsRead;
 use crate::providers::process::KERNEL_PROCESS;
 
@@ -116,6 +117,8 @@ pub struct VerdictEvidence {
     pub logs: LogsRead,
     /// These logs tell what the verdict is drawn from: the traces hold no bind, or failures are in the logs too.
     pub by_logs: bool,
+    /// What captured packets show, where nothing else tells of sockets or ports.
+    pub wire: Wire,
 }
 
 impl VerdictEvidence {

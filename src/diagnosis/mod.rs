@@ -70,6 +70,7 @@ use crate::case::SideInput;
 use crate::case::facts::TraceFacts;
 use crate::machine::Findings;
 use crate::machine::timeline::Steps;
+use crate::machine::wire::Wire;
 use crate::pipeline::LogsRead;
 use crate::side::facts::SideFacts;
 use crate::time::FileTime;
@@ -87,6 +88,8 @@ pub struct Facts {
     pub side_inputs: Vec<SideInput>,
     /// What of these events is from logs of Winsock-AFD's channel.
     pub logs: LogsRead,
+    /// What captured packets show, where no event of sockets or ports tells anything.
+    pub wire: Wire,
     /// Notes about inputs.
     pub notes: Vec<String>,
 }
@@ -164,7 +167,7 @@ pub struct Diagnosis {
 
 /// Says what the facts of a case mean. It decides everything, and fails for none: what cannot be told is said to be so.
 pub fn diagnose(facts: Facts) -> Diagnosis {
-    let Facts { traces, mut findings, mut side, mut side_inputs, logs, notes } = facts;
+    let Facts { traces, mut findings, mut side, mut side_inputs, logs, wire, notes } = facts;
     let foreign_listings = foreign::set_aside(&findings, &mut side, &mut side_inputs);
     let traces_span = grounds::span(&traces, &findings);
     let events = system_events(&side, &side_inputs, traces_span.filter(|_| !traces.is_empty()), findings.window);
@@ -178,6 +181,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     rows.set_ages(traces_span.map(|(_, end)| end));
     let mut evidence = VerdictEvidence::gather(read, &findings, &conclusion, &rows, &events);
     evidence.foreign_listings = foreign_listings;
+    evidence.wire = wire;
     let counted = counted_sockets(&side, &findings, &rows);
     if let Some(pool) = speaking_pool(&conclusion.pools).and_then(|index| conclusion.pools.get(index))
         && counted.first().is_some_and(|seen| seen.is_large(pool.range.count))

@@ -356,19 +356,19 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
     Rows { rows: rows.into_iter().map(|(_, row)| row).collect(), index, notes }
 }
 
-/// The image of each process, as its row has it.
-pub(crate) fn images(processes: &[Process], side: &SideFacts) -> Vec<Option<String>> {
+/// The image of each process and its services, as its row has them.
+pub(crate) fn names(processes: &[Process], side: &SideFacts) -> Vec<(Option<String>, Vec<String>)> {
     let listed = ListedNames::new(side);
     let last_of_pid = last_of_pid(processes);
-    let image = |(index, process): (usize, &Process)| {
+    let name = |(index, process): (usize, &Process)| {
         let mut row = process_row(process);
         if last_of_pid.get(&process.pid) == Some(&index) {
             // What is to be known about names, the report says.
             listed.join(&mut row, process.pid, process.image_may_be_cut(), &mut Vec::new());
         }
-        row.image
+        (row.image, row.services)
     };
-    processes.iter().enumerate().map(image).collect()
+    processes.iter().enumerate().map(name).collect()
 }
 
 /// The oldest port that each process still holds at the end.

@@ -109,7 +109,7 @@ impl Filter {
 }
 
 /// Whether an image has this name, in any case, with or without `.exe`.
-fn is_called(image: &str, name: &str) -> bool {
+pub(crate) fn is_called(image: &str, name: &str) -> bool {
     let (image, name) = (image.to_lowercase(), name.to_lowercase());
     image == name || image.strip_suffix(".exe") == Some(&name)
 }

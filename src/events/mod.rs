@@ -29,6 +29,7 @@ use crate::providers::{afd, names, tcpip};
 use crate::side::facts::SideFacts;
 use crate::time::FileTime;
 
+pub(crate) use self::filter::is_called;
 pub use self::filter::{Filter, ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
 pub use self::owners::{Beyond, OwnerSource, Owners, RecordOwner};
 pub use self::profiles::{Profile, ProfileWriter};
@@ -137,30 +138,51 @@ pub fn learn(
     let needs_owners = filter.needs_owners();
     // Which entries of a log traces tell too, their socket events say.
     if !needs_owners && side.socket_events.is_empty() {
-        return FirstPass::<false>::read(traces, side, progress);
+        return Ok(FirstPass::<(), false>::read(traces, side, progress, || ())?.0);
     }
-    let learned = FirstPass::<true>::read(traces, side, progress)?;
+    let (learned, ()) = learn_beside(traces, side, progress, || ())?;
     Ok(Learned { owners: learned.owners.filter(|_| needs_owners), ..learned })
 }
 
-/// Schemas, providers, and with `OWNERS` the state of the machine.
-struct FirstPass<'s, const OWNERS: bool> {
+/// As [`learn`], with owners, while another observer sees the same records and events.
+///
+/// # Errors
+///
+/// [`Stopped`] where `progress` says so.
+pub(crate) fn learn_beside<O: Observer>(
+    traces: &[Trace<'_>],
+    side: &SideFacts,
+    progress: &dyn Progress,
+    beside: impl Fn() -> O,
+) -> Result<(Learned, O), Stopped> {
+    FirstPass::<O, true>::read(traces, side, progress, beside)
+}
+
+/// Schemas, providers, with `OWNERS` the state of the machine, and what another observer makes of it.
+struct FirstPass<'s, O, const OWNERS: bool> {
     follower: Follower<'s, OwnerLog>,
     schemas: Vec<Schemas>,
     providers: Providers,
+    beside: O,
 }
 
-impl<const OWNERS: bool> FirstPass<'_, OWNERS> {
-    fn read(traces: &[Trace<'_>], side: &SideFacts, progress: &dyn Progress) -> Result<Learned, Stopped> {
+impl<O: Observer, const OWNERS: bool> FirstPass<'_, O, OWNERS> {
+    fn read(
+        traces: &[Trace<'_>],
+        side: &SideFacts,
+        progress: &dyn Progress,
+        beside: impl Fn() -> O,
+    ) -> Result<(Learned, O), Stopped> {
         let sources = Sources::of(traces, side, progress)?;
         let ranges = PoolRanges::new(None, &side.dynamic_ports);
-        let pass = || FirstPass::<'_, OWNERS> {
+        let pass = || FirstPass::<'_, O, OWNERS> {
             follower: Follower::new(&sources, ranges, Window::default()),
             schemas: traces.iter().map(|_| Schemas::default()).collect(),
             providers: Providers::default(),
+            beside: beside(),
         };
         let (pass, _) = replay(traces, sources.groups(), progress, pass)?;
-        let FirstPass { follower, schemas, mut providers } = pass;
+        let FirstPass { follower, schemas, mut providers, beside } = pass;
         let (findings, log, followed) = follower.finish();
         let logged = sources.logged_once(&followed.logs);
         if !logged.is_empty() {
@@ -168,31 +190,34 @@ impl<const OWNERS: bool> FirstPass<'_, OWNERS> {
         }
         providers.add_known_names(&schemas);
         let owners = OWNERS.then(|| log.settle(&findings, side, sources.boots().to_vec()));
-        Ok(Learned { schemas, providers, owners, logged })
+        Ok((Learned { schemas, providers, owners, logged }, beside))
     }
 }
 
-impl<const OWNERS: bool> Observer for FirstPass<'_, OWNERS> {
-    type Notes = (Schemas, Named);
+impl<O: Observer, const OWNERS: bool> Observer for FirstPass<'_, O, OWNERS> {
+    type Notes = (Schemas, Named, O::Notes);
 
-    fn look((schemas, named): &mut Self::Notes, record: &Record<'_>) {
+    fn look((schemas, named, beside): &mut Self::Notes, record: &Record<'_>) {
         schemas.learn(record);
         named.look(record);
+        O::look(beside, record);
     }
 
     fn wants(_: &NetEvent) -> bool {
         OWNERS
     }
 
-    fn add(&mut self, trace: usize, (schemas, named): Self::Notes) {
+    fn add(&mut self, trace: usize, (schemas, named, beside): Self::Notes) {
         if let Some(learned) = self.schemas.get_mut(trace) {
             learned.absorb(schemas);
         }
         self.providers.add(named);
+        self.beside.add(trace, beside);
     }
 
     fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
         self.follower.observe(meta, event);
+        self.beside.observe(meta, event);
     }
 }
 

@@ -67,14 +67,22 @@ pub struct RecordOwner<'o> {
     pub pid: Option<u32>,
     /// Base name of its image, where known.
     pub image: Option<&'o str>,
+    /// The services that it runs, where known.
+    pub services: &'o [String],
+    /// When it ended, where that is known.
+    pub ended: Option<FileTime>,
     /// How it is known.
     pub source: OwnerSource,
 }
 
 impl RecordOwner<'_> {
     /// Nobody known.
-    pub(super) const UNKNOWN: RecordOwner<'static> =
-        RecordOwner { pid: None, image: None, source: OwnerSource::Unknown };
+    pub(crate) const UNKNOWN: RecordOwner<'static> = RecordOwner::of_pid(None, OwnerSource::Unknown);
+
+    /// One of whom no more is known than the PID.
+    const fn of_pid(pid: Option<u32>, source: OwnerSource) -> Self {
+        Self { pid, image: None, services: &[], ended: None, source }
+    }
 }
 
 /// Number of an owner.
@@ -286,6 +294,9 @@ impl Witness for OwnerLog {
 #[derive(Debug)]
 struct Lives {
     lives: Vec<Life>,
+    by_pid: FastMap<u32, Vec<u32>>,
+    /// Names and services of processes that a list alone tells of.
+    listed: FastMap<u32, (String, Vec<String>)>,
     /// Processes whose object was there.
     by_eprocess: FastMap<u64, Vec<u32>>,
 }
@@ -294,6 +305,7 @@ struct Lives {
 struct Life {
     pid: u32,
     image: Option<String>,
+    services: Vec<String>,
     started: Option<FileTime>,
     ended: Option<FileTime>,
 }
@@ -308,25 +320,35 @@ impl Life {
 
 impl Lives {
     fn new(processes: &[Process], side: &SideFacts) -> Self {
+        let mut by_pid: FastMap<u32, Vec<u32>> = FastMap::default();
         let mut by_eprocess: FastMap<u64, Vec<u32>> = FastMap::default();
         for (number, process) in (0..).zip(processes) {
+            by_pid.entry(process.pid).or_default().push(number);
             if let Some(eprocess) = process.eprocess {
                 by_eprocess.entry(eprocess).or_default().push(number);
             }
         }
-        let images = naming::images(processes, side).into_iter();
-        let lives = processes.iter().zip(images).map(|(process, image)| Life {
+        let names = naming::names(processes, side).into_iter();
+        let lives = processes.iter().zip(names).map(|(process, (image, services))| Life {
             pid: process.pid,
             image,
+            services,
             started: process.started,
             ended: process.ended,
         });
-        Self { lives: lives.collect(), by_eprocess }
+        let listed = side.tasks.iter().map(|task| (task.pid, (task.image.clone(), task.services.clone())));
+        Self { lives: lives.collect(), by_pid, listed: listed.collect(), by_eprocess }
     }
 
     fn owner(&self, process: Option<usize>, source: OwnerSource) -> RecordOwner<'_> {
         match process.and_then(|process| self.lives.get(process)) {
-            Some(life) => RecordOwner { pid: Some(life.pid), image: life.image.as_deref(), source },
+            Some(life) => RecordOwner {
+                pid: Some(life.pid),
+                image: life.image.as_deref(),
+                services: &life.services,
+                ended: life.ended,
+                source,
+            },
             None => RecordOwner::UNKNOWN,
         }
     }
@@ -355,7 +377,7 @@ impl Owners {
     }
 
     /// The owner of a failure that counts; `None` for every other entry of a log.
-    pub(super) fn logged_failure(&self, entry: LogEntry) -> Option<RecordOwner<'_>> {
+    pub(crate) fn logged_failure(&self, entry: LogEntry) -> Option<RecordOwner<'_>> {
         self.logged.get(&entry).map(|owner| self.of_number(*owner))
     }
 
@@ -365,7 +387,7 @@ impl Owners {
     }
 
     /// The owner of an endpoint at a time.
-    pub(super) fn endpoint(&self, trace: usize, endpoint: Endpoint, time: FileTime) -> Option<RecordOwner<'_>> {
+    pub(crate) fn endpoint(&self, trace: usize, endpoint: Endpoint, time: FileTime) -> Option<RecordOwner<'_>> {
         let boot = self.boots.get(trace).and_then(|boot| u32::try_from(*boot).ok())?;
         self.endpoint_of(boot, endpoint, time)
     }
@@ -390,7 +412,7 @@ impl Owners {
 
     /// The process whose object was at this address at a time, where there is one alone. An address of another boot, or of
     /// another machine, is another object.
-    pub(super) fn eprocess(&self, address: u64, time: FileTime) -> Option<RecordOwner<'_>> {
+    pub(crate) fn eprocess(&self, address: u64, time: FileTime) -> Option<RecordOwner<'_>> {
         if self.boots.iter().any(|boot| *boot != 0) {
             return None;
         }
@@ -399,5 +421,28 @@ impl Owners {
             of_address.filter(|number| self.processes.lives.get(*number).is_some_and(|life| life.lived(time)));
         let process = alive.next().filter(|_| alive.next().is_none());
         process.map(|process| self.processes.owner(Some(process), OwnerSource::Eprocess))
+    }
+
+    /// The start of the machine that a trace is of.
+    pub(crate) fn boot(&self, trace: usize) -> Option<usize> {
+        self.boots.get(trace).copied()
+    }
+
+    /// The process that had this PID at a time; between two the one before. One PID has one process at a time: where the times
+    /// of two overlap, it is still the first one's.
+    pub(crate) fn process(&self, pid: u32, time: FileTime, source: OwnerSource) -> RecordOwner<'_> {
+        let numbers = self.processes.by_pid.get(&pid).map(Vec::as_slice).unwrap_or_default();
+        let lives = numbers.iter().filter_map(|number| Some((self.processes.lives.get(*number as usize)?, *number)));
+        let mut begun: Vec<_> = lives.filter(|(life, _)| life.started.is_none_or(|started| started <= time)).collect();
+        begun.sort_by_key(|(life, number)| (life.started, *number));
+        let lives_on = |(life, _): &&(&Life, u32)| life.ended.is_none_or(|ended| ended >= time);
+        match begun.iter().find(lives_on).or(begun.last()) {
+            Some((_, number)) => self.processes.owner(Some(*number as usize), source),
+            None => {
+                let listed = self.processes.listed.get(&pid).filter(|_| numbers.is_empty());
+                let named = listed.map_or((None, &[][..]), |(image, services)| (Some(image.as_str()), services));
+                RecordOwner { image: named.0, services: named.1, ..RecordOwner::of_pid(Some(pid), source) }
+            }
+        }
     }
 }

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::iter::Peekable;
 use std::slice;
 
-use etl_parser::{Guid, OrderedRecord, OrderedRecords, Trace};
+use etl_parser::{Guid, OrderedRecord, Trace};
 use rayon::prelude::*;
 
 use super::{Choice, Event, EventWriter, Filter, Learned, Origin, RecordOwner, id_of, provider_of};
 use crate::event::LoggedEvent;
-use crate::pipeline::Threads;
+use crate::pipeline::{Streams, Threads};
 use crate::providers::{afd, describes_itself};
 use crate::time::FileTime;
 
@@ -48,7 +48,7 @@ pub fn walk(
             show(&event)?;
         }
     }
-    Ok(walk.walked)
+    Ok(walk.finish())
 }
 
 /// Writes the lines of the events that `choice` lets through, in time order across all traces and logs. The lines are made on
@@ -89,14 +89,14 @@ pub fn write(
         written?;
         (batch, lines) = made;
     }
-    Ok(walk.walked)
+    Ok(walk.finish())
 }
 
 /// The events that are wanted by what they say of themselves, in time order.
 struct Walk<'t, 'a> {
     choice: &'t Choice<'t>,
     traces: &'t [Trace<'a>],
-    streams: Vec<Stream<'t, 'a>>,
+    streams: Streams<'t, 'a>,
     entries: Peekable<slice::Iter<'t, LoggedEvent>>,
     walked: Walked,
 }
@@ -124,14 +124,17 @@ struct Said {
 impl<'t, 'a> Walk<'t, 'a> {
     fn new(traces: &'t [Trace<'a>], learned: &'t Learned, choice: &'t Choice<'_>) -> Self {
         let mut walked = Walked {
-            damaged: traces.iter().map(Trace::damaged).sum(),
+            damaged: 0,
             missing_ids: choice.filter.ids.clone(),
             missing_providers: choice.providers.missing.clone(),
         };
         walked.missing_ids.sort_unstable();
         walked.missing_ids.dedup();
-        let streams = traces.iter().map(|trace| Stream::new(trace, &mut walked.damaged)).collect();
-        Self { choice, traces, streams, entries: learned.logged.iter().peekable(), walked }
+        Self { choice, traces, streams: Streams::new(traces), entries: learned.logged.iter().peekable(), walked }
+    }
+
+    fn finish(self) -> Walked {
+        Walked { damaged: self.streams.damaged, ..self.walked }
     }
 
     /// Some of them; none at the end.
@@ -156,15 +159,12 @@ impl<'t> Iterator for Walk<'t, '_> {
 
     fn next(&mut self) -> Option<Candidate<'t>> {
         loop {
-            let times = self.streams.iter().enumerate().filter_map(|(number, stream)| Some((stream.time?, number)));
-            let next = times.min();
+            let next = self.streams.next_time();
             let candidate = match self.entries.next_if(|entry| next.is_none_or(|(time, _)| entry.time < time)) {
                 Some(entry) => Candidate::of_entry(entry),
                 None => {
-                    let (_, number) = next?;
-                    let (stream, trace) = (self.streams.get_mut(number)?, self.traces.get(number)?);
-                    let Some(record) = stream.take(&mut self.walked.damaged) else { continue };
-                    Candidate::of_record(number, trace, record, self.choice.filter)
+                    let (number, record) = self.streams.next()?;
+                    Candidate::of_record(number, self.traces.get(number)?, record, self.choice.filter)
                 }
             };
             if self.choice.admits(candidate.said, &mut self.walked.missing_ids) {
@@ -245,35 +245,5 @@ impl Learned {
             }
             Source::Record { .. } => None,
         }
-    }
-}
-
-/// One trace's records, the next one at hand.
-struct Stream<'t, 'a> {
-    records: OrderedRecords<'t, 'a>,
-    next: Option<OrderedRecord<'t>>,
-    /// When the next one is.
-    time: Option<FileTime>,
-}
-
-impl<'t, 'a> Stream<'t, 'a> {
-    fn new(trace: &'t Trace<'a>, damaged: &mut u64) -> Self {
-        let mut stream = Self { records: trace.records(), next: None, time: None };
-        stream.take(damaged);
-        stream
-    }
-
-    /// Gives the record at hand and reads on.
-    fn take(&mut self, damaged: &mut u64) -> Option<OrderedRecord<'t>> {
-        let taken = self.next.take();
-        self.next = loop {
-            match self.records.next() {
-                Some(Ok(record)) => break Some(record),
-                Some(Err(_)) => *damaged += 1,
-                None => break None,
-            }
-        };
-        self.time = self.next.as_ref().map(OrderedRecord::order_time);
-        taken
     }
 }

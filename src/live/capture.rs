@@ -16,6 +16,7 @@ use crate::case::facts::{TraceFacts, TraceSummary};
 use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, Place};
 use crate::machine::ranges::{PoolRange, PoolRanges, RangeSource};
+use crate::machine::wire::Wire;
 use crate::machine::{Analysis, Setting};
 use crate::pipeline::LogsRead;
 use crate::pipeline::coverage::Coverage;
@@ -390,6 +391,7 @@ impl<'r> Run<'r> {
             side,
             side_inputs,
             logs: LogsRead::default(),
+            wire: Wire::default(),
             notes,
         }));
         if let Some(evidence) = &mut report.evidence {

@@ -23,6 +23,7 @@ pub mod time_wait;
 pub mod timeline;
 pub mod transport;
 pub mod window;
+pub mod wire;
 pub mod witness;
 mod world;
 
@@ -58,10 +59,14 @@ pub struct Analysis<W = ()> {
     sockets: Sockets,
     boots: Vec<usize>,
     boot: Option<usize>,
+    /// The trace whose events come just now.
+    at_hand: Option<u16>,
     first: Option<FileTime>,
     now: FileTime,
     bounds: Option<(FileTime, FileTime)>,
     window: Window,
+    /// The window leaves something out.
+    is_limited: bool,
     /// What happens from now on counts: the window has begun.
     counts: bool,
     witness: W,
@@ -85,32 +90,28 @@ impl<W: Witness + Default> Analysis<W> {
     pub fn new(setting: Setting) -> Self {
         let Setting { boots, bounds, ranges, window } = setting;
         let ports = Ports::new(ranges, Timeline::new(bounds.map(|bounds| window.part_of(bounds))));
-        let counts = window.since.is_none();
-        Self { world: World { ports, ..World::default() }, boots, bounds, window, counts, ..Self::default() }
+        let (counts, is_limited) = (window.since.is_none(), !window.is_open());
+        Self {
+            world: World { ports, ..World::default() },
+            boots,
+            bounds,
+            window,
+            is_limited,
+            counts,
+            ..Self::default()
+        }
     }
 }
 
 impl<W: Witness> Analysis<W> {
     /// Takes in one event.
     pub fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
-        if !self.window.contains(meta.time) && (self.counts || self.window.is_after(meta.time)) {
-            self.observe_outside(meta, event);
+        if self.is_limited && !self.is_to_be_followed(meta, event) {
             return;
         }
-        // A log does not tell of which start its entries are: they go with the trace at hand.
-        let boot = match meta.place.entry {
-            Some(_) if self.boot.is_some() => self.boot,
-            _ => self.boots.get(usize::from(meta.place.trace)).copied(),
-        };
-        if boot != self.boot {
-            if self.boot.is_some() {
-                self.sockets.restart(self.now, &mut self.world, &mut self.witness);
-                self.world.processes.restart();
-                self.world.ports.restart();
-            }
-            self.witness.booted(boot);
+        if self.at_hand != Some(meta.place.trace) || meta.place.entry.is_some() {
+            self.turn_to(meta);
         }
-        self.boot = boot;
         if !self.counts && !self.window.is_before(meta.time) {
             self.begin_to_count(meta.time);
         }
@@ -137,6 +138,36 @@ impl<W: Witness> Analysis<W> {
             }
             NetEvent::Process(event) => self.world.processes.observe(event, meta.time),
         }
+    }
+
+    /// Whether an event changes the state; of one that does not, what it tells is taken in.
+    #[inline(never)]
+    fn is_to_be_followed(&mut self, meta: &EventMeta, event: &NetEvent) -> bool {
+        let is_outside = !self.window.contains(meta.time) && (self.counts || self.window.is_after(meta.time));
+        if is_outside {
+            self.observe_outside(meta, event);
+        }
+        !is_outside
+    }
+
+    /// Another trace goes on, or an entry of a log comes.
+    #[inline(never)]
+    fn turn_to(&mut self, meta: &EventMeta) {
+        // A log does not tell of which start its entries are: they go with the trace at hand.
+        let boot = match meta.place.entry {
+            Some(_) if self.boot.is_some() => self.boot,
+            _ => self.boots.get(usize::from(meta.place.trace)).copied(),
+        };
+        if boot != self.boot {
+            if self.boot.is_some() {
+                self.sockets.restart(self.now, &mut self.world, &mut self.witness);
+                self.world.processes.restart();
+                self.world.ports.restart();
+            }
+            self.witness.booted(boot);
+        }
+        self.boot = boot;
+        self.at_hand = meta.place.entry.is_none().then_some(meta.place.trace);
     }
 
     /// What was counted so far does not count; what is known, open and held stays. A time stamp beyond the end of the traces is

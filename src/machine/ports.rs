@@ -20,6 +20,9 @@ use crate::time::FileTime;
 /// Pairs of owner and remote address that are counted. A busy proxy has a few thousand.
 const MAX_DESTINATIONS: usize = 1 << 16;
 
+/// Connects that are counted together: what each waits for from memory, they then wait for at the same time.
+const CONNECTS: usize = 1 << 8;
+
 /// Combinations of status, port and owner of other failures that are counted. A conflict has one.
 const MAX_CONFLICTS: usize = 1 << 14;
 
@@ -47,6 +50,8 @@ pub struct Ports {
     pub timeline: Timeline,
     /// Connects, for each owner and remote address.
     pub destinations: BoundedCounts<(Owner, SocketAddress), MAX_DESTINATIONS>,
+    /// Connects that are not in it yet.
+    connects: Vec<(Owner, SocketAddress)>,
     /// Binds that failed with another status than 0xC0000209.
     pub conflicts: BoundedCounts<Conflict, MAX_CONFLICTS>,
     /// Binds and connects of sockets that another process created: creator and user.
@@ -75,6 +80,7 @@ impl Ports {
             transport: Transport::default(),
             timeline,
             destinations: BoundedCounts::default(),
+            connects: Vec::new(),
             conflicts: BoundedCounts::default(),
             users: BoundedCounts::default(),
             is_by_address: false,
@@ -87,6 +93,7 @@ impl Ports {
     pub(super) fn begin_to_count(&mut self, timeline: Timeline, now: FileTime) {
         self.timeline = timeline;
         self.destinations = BoundedCounts::default();
+        self.connects.clear();
         self.conflicts = BoundedCounts::default();
         self.transport.begin_to_count();
         self.pools.iter_mut().for_each(|pool| pool.begin_to_count(now));
@@ -179,6 +186,20 @@ impl Ports {
         self.transport.read_port(reference, range, &self.pools)
     }
 
+    /// A socket of `owner` is to be connected, or was.
+    #[inline]
+    pub(super) fn connects(&mut self, owner: Owner, remote: SocketAddress) {
+        self.connects.push((owner, remote));
+        if self.connects.len() >= CONNECTS {
+            self.count_connects();
+        }
+    }
+
+    #[inline(never)]
+    fn count_connects(&mut self) {
+        self.connects.drain(..).for_each(|connect| self.destinations.add(connect));
+    }
+
     /// Ports of a pool are given out again.
     pub fn is_giving_again(&self, key: PoolKey) -> bool {
         self.get(key).is_some_and(Pool::is_giving_again)
@@ -201,7 +222,7 @@ impl Ports {
     #[cold]
     fn note_failure(&mut self, key: PoolKey, now: FileTime, processes: &ProcessTable) {
         if let Some(mut level) = self.level(key, now) {
-            for (owner, tally) in processes.tallies().filter(|(_, tally)| tally.ports_held > 0) {
+            for (owner, tally) in processes.holders() {
                 level.add(owner, tally.in_pool(key).ports);
             }
             self.timeline.note_failure(level);
@@ -265,7 +286,7 @@ impl Ports {
             let range = self.pool(key).map(|pool| pool.take_range(now)).filter(|(_, most)| *most > 0);
             ranges.extend(range.map(|(least, most)| LevelRange { pool: key, least, most }));
         }
-        for (owner, tally) in processes.tallies().filter(|(_, tally)| tally.ports_held > 0) {
+        for (owner, tally) in processes.holders() {
             for level in &mut levels {
                 level.add(owner, tally.in_pool(level.pool).ports);
             }
@@ -318,6 +339,7 @@ impl Ports {
 
     /// Keeps the state of all pools at the end.
     pub fn finish(&mut self, now: FileTime, processes: &ProcessTable) {
+        self.count_connects();
         self.end_step(now, processes);
         for key in self.keys() {
             if let Some(end) = self.moment(key, now, false, processes)

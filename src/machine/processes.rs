@@ -13,7 +13,7 @@ use self::epochs::Epochs;
 use self::lives::Lives;
 use self::memo::Memo;
 pub use self::process::Process;
-use super::hold::Held;
+use super::hold::{Held, Hold};
 use super::owner::{Decided, EpochId, Fallback, Owner, ProcessId, is_kernel};
 use super::pool_key::{Compartment, PoolKey};
 use super::tally::{InPool, Tally};
@@ -30,6 +30,10 @@ pub struct ProcessTable {
     /// Processes that have ended and still held ports.
     left_behind: Vec<ProcessId>,
     memo: Memo,
+    /// Those that hold ports by sockets, and some that did, each once: of a case with many traces a small part of all.
+    holders: Vec<ProcessId>,
+    /// More than this, and those that hold none any more are left out.
+    max_holders: usize,
     /// How often the address of a known process changed.
     moved: u64,
 }
@@ -104,16 +108,15 @@ impl ProcessTable {
         }
     }
 
-    /// Notes that a record header names the process of the object at `eprocess`, where that is reliable. What other events
-    /// say about the address goes before it.
+    /// Whether it may help to be told who is behind an EPROCESS address: nobody who runs was known for it just now.
     #[inline]
-    pub fn located(&mut self, pid: u32, eprocess: u64, time: FileTime) {
-        if eprocess != 0 && !self.memo.is_located(eprocess, self.changes()) {
-            self.locate(pid, eprocess, time);
-        }
+    pub fn is_unknown(&self, eprocess: u64) -> bool {
+        eprocess != 0 && !self.memo.is_located(eprocess, self.changes())
     }
 
-    fn locate(&mut self, pid: u32, eprocess: u64, time: FileTime) {
+    /// Notes that a record header names the process of the object at `eprocess`, where that is reliable. What other events
+    /// say about the address goes before it.
+    pub fn locate(&mut self, pid: u32, eprocess: u64, time: FileTime) {
         let current = self.epochs.current(eprocess);
         let known = current.and_then(|epoch| self.epochs.process(epoch));
         if known.and_then(|known| self.lives.get(known)).is_some_and(Process::is_alive) {
@@ -195,6 +198,55 @@ impl ProcessTable {
             Some(process) => &mut process.tally,
             None => &mut self.unknown,
         }
+    }
+
+    /// A socket begins to hold a port; `counts` where it is another one than its owner holds in this pool already. `is_instead`:
+    /// another socket may turn out to have lost the port, and [`Tally::see_peak`] is to follow.
+    pub fn hold(&mut self, hold: &Hold, counts: bool, is_instead: bool) {
+        let tally = self.tally(hold.owner);
+        if is_instead {
+            tally.hold_instead(hold, counts);
+        } else {
+            tally.hold(hold, counts);
+        }
+        if tally.ports_held == 1
+            && let Some(index) = self.settled(hold.owner)
+        {
+            self.list_holder(index);
+        }
+    }
+
+    /// Whoever holds ports is listed.
+    fn list_holder(&mut self, index: usize) {
+        let Ok(id) = u32::try_from(index).map(ProcessId) else { return };
+        let Some(process) = self.lives.get_mut(id).filter(|process| process.tally.ports_held > 0) else { return };
+        if std::mem::replace(&mut process.is_holder, true) {
+            return;
+        }
+        self.holders.push(id);
+        if self.holders.len() > self.max_holders {
+            let lives = &mut self.lives;
+            self.holders.retain(|id| {
+                let Some(process) = lives.get_mut(*id) else { return false };
+                process.is_holder = process.tally.ports_held > 0;
+                process.is_holder
+            });
+            self.max_holders = 2 * self.holders.len() + 64;
+        }
+    }
+
+    /// What those did so far who hold ports by sockets now, in no order; what waits for the PID of an EPROCESS address is told
+    /// apart.
+    pub fn holders(&self) -> impl Iterator<Item = (Owner, &Tally)> {
+        let known = self.holders.iter().filter_map(|id| Some((Owner::Process(*id), &self.lives.get(*id)?.tally)));
+        known.chain(self.unsettled()).filter(|(_, tally)| tally.ports_held > 0)
+    }
+
+    /// What waits for the PID of an EPROCESS address, and what belongs to nobody known.
+    fn unsettled(&self) -> impl Iterator<Item = (Owner, &Tally)> {
+        let waiting = self.epochs.all_waiting();
+        let waiting = waiting.map(|(epoch, fallback, tally)| (Owner::Eprocess(epoch, fallback), tally));
+        waiting.chain([(Owner::Unknown, &self.unknown)])
     }
 
     /// Ports of a pool that are held now, for each owner that has any.
@@ -317,7 +369,10 @@ impl ProcessTable {
         }
         tally.settle(|source| if by_location { &mut source.header_location } else { &mut source.eprocess });
         match self.lives.get_mut(id) {
-            Some(process) => process.tally.add(tally),
+            Some(process) => {
+                process.tally.add(tally);
+                self.list_holder(id.index());
+            }
             None => self.unknown.add(tally),
         }
     }
@@ -327,6 +382,7 @@ impl ProcessTable {
             Some(process) => {
                 tally.settle(|source| &mut source.header_pid);
                 process.tally.add(tally);
+                fallback.into_iter().for_each(|id| self.list_holder(id.index()));
             }
             None => {
                 tally.settle(|source| &mut source.unknown);
@@ -354,9 +410,7 @@ impl ProcessTable {
     pub fn tallies(&self) -> impl Iterator<Item = (Owner, &Tally)> {
         let known = (0..).zip(self.processes());
         let known = known.map(|(id, process)| (Owner::Process(ProcessId(id)), &process.tally));
-        let waiting = self.epochs.all_waiting();
-        let waiting = waiting.map(|(epoch, fallback, tally)| (Owner::Eprocess(epoch, fallback), tally));
-        known.chain(waiting).chain([(Owner::Unknown, &self.unknown)])
+        known.chain(self.unsettled())
     }
 
     /// What belongs to nobody known.

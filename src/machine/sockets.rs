@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use self::attribution::is_header_reliable;
 use self::life::Life;
 use self::open::OpenSockets;
-use self::state::{End, Given};
+use self::state::{End, Given, Requests};
 use self::totals::Totals;
 use self::values::is_legacy;
 pub use self::values::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};
@@ -33,6 +33,7 @@ use crate::time::FileTime;
 pub struct Sockets {
     open: OpenSockets,
     totals: Totals,
+    requests: Requests,
     /// Processes that have ended and may have left ports behind.
     left_behind: Vec<ProcessId>,
 }
@@ -41,9 +42,7 @@ impl Sockets {
     /// Takes in one event. Events must come in time order.
     #[inline]
     pub fn observe<W: Witness>(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World, witness: &mut W) {
-        if let Some(pid) = meta.header_pid.filter(|_| is_header_reliable(meta, event)) {
-            world.processes.located(pid, event.eprocess, meta.time);
-        }
+        self.locate(meta, event, world);
         match event.operation {
             SocketOperation::Create { family, socket_type, protocol, pid } => {
                 let kind = SocketKind::from_winsock(family, socket_type, protocol);
@@ -55,6 +54,17 @@ impl Sockets {
             }
             SocketOperation::Connect { .. } => self.operation(Operation::Connect, meta, event, world, witness),
             SocketOperation::Close | SocketOperation::Cleanup => self.close(meta, event, world, witness),
+        }
+    }
+
+    /// A record header may tell whose the EPROCESS address is.
+    #[inline]
+    fn locate(&self, meta: &EventMeta, event: &SocketEvent, world: &mut World) {
+        // Nearly all addresses are known: that is found out fastest.
+        if world.processes.is_unknown(event.eprocess)
+            && let Some(pid) = meta.header_pid.filter(|_| is_header_reliable(meta, event))
+        {
+            world.processes.locate(pid, event.eprocess, meta.time);
         }
     }
 
@@ -73,8 +83,8 @@ impl Sockets {
             Phase::Exit if status != NtStatus::SUCCESS => {
                 self.totals.count_status(Operation::Create, status);
                 if let Some(socket) = self.open.get_mut(event.endpoint) {
-                    let totals = &mut self.totals;
-                    Life { endpoint: event.endpoint, socket, totals, world, witness }.retire(meta.time);
+                    let (totals, requests) = (&mut self.totals, &mut self.requests);
+                    Life { endpoint: event.endpoint, socket, totals, requests, world, witness }.retire(meta.time);
                 }
                 return;
             }
@@ -115,8 +125,8 @@ impl Sockets {
         let starts = event.phase == Phase::Enter || is_legacy(meta.id);
         if event.phase == Phase::Exit && !tells {
             if let Some(socket) = self.open.get_mut(event.endpoint) {
-                let totals = &mut self.totals;
-                Life { endpoint: event.endpoint, socket, totals, world, witness }.pend(operation);
+                let (totals, requests) = (&mut self.totals, &mut self.requests);
+                Life { endpoint: event.endpoint, socket, totals, requests, world, witness }.pend(operation);
             }
             return;
         }
@@ -143,14 +153,14 @@ impl Sockets {
     /// A port was given out: what was taken to hold it, and what processes held that have ended, had come back by then.
     fn port_had_come_back<W: Witness>(&mut self, given: Given, now: FileTime, world: &mut World, witness: &mut W) {
         let Given { owner, pool, port, local, from } = given;
-        let totals = &mut self.totals;
+        let (totals, requests) = (&mut self.totals, &mut self.requests);
         let from = from.filter(|_| port.is_none_or(|port| !world.ports.transport.is_given_twice(port)));
         if let Some(socket) = from.and_then(|endpoint| self.open.get_mut(endpoint)) {
             let address = socket.address().and_then(|id| totals.key(id)).and_then(|key| key.local_address);
             // Two addresses of one machine each have their own, where sockets ask for that (SO_PORT_SCALABILITY).
             let is_apart = address.zip(local).is_some_and(|(one, other)| one != other);
             if !is_apart && socket.hold().is_some_and(|hold| hold.port == port && hold.pool == pool) {
-                Life { endpoint: from.unwrap_or(0), socket, totals, world, witness }.lose_port(now);
+                Life { endpoint: from.unwrap_or(0), socket, totals, requests, world, witness }.lose_port(now);
                 world.ports.given_twice(pool);
             }
         }
@@ -177,8 +187,8 @@ impl Sockets {
             let Some(endpoint) = world.ports.get(key).and_then(|pool| pool.last_taken_by(port)) else { continue };
             let Some(socket) = self.open.get_mut(endpoint) else { continue };
             if socket.hold().is_some_and(|hold| hold.port == Some(port) && hold.pool == key) {
-                let totals = &mut self.totals;
-                Life { endpoint, socket, totals, world, witness }.lose_port(now);
+                let (totals, requests) = (&mut self.totals, &mut self.requests);
+                Life { endpoint, socket, totals, requests, world, witness }.lose_port(now);
             }
         }
     }
@@ -196,8 +206,8 @@ impl Sockets {
             let Some(socket) = self.open.get_mut(endpoint) else { continue };
             let owner = socket.hold().and_then(|hold| world.processes.settled(hold.owner));
             if owner.is_some_and(|owner| gone.contains(&owner)) {
-                let totals = &mut self.totals;
-                Life { endpoint, socket, totals, world, witness }.lose_port(now);
+                let (totals, requests) = (&mut self.totals, &mut self.requests);
+                Life { endpoint, socket, totals, requests, world, witness }.lose_port(now);
             }
         }
     }
@@ -219,7 +229,8 @@ impl Sockets {
         world: &'a mut World,
         witness: &'a mut W,
     ) -> Life<'a, W> {
-        Life { endpoint, socket: self.open.get_or_new(endpoint, now), totals: &mut self.totals, world, witness }
+        let socket = self.open.get_or_new(endpoint, now);
+        Life { endpoint, socket, totals: &mut self.totals, requests: &mut self.requests, world, witness }
     }
 
     /// What was counted so far does not count any more.
@@ -231,9 +242,7 @@ impl Sockets {
     /// Takes in an event outside of the window: it may tell whose an EPROCESS address is, and that an operation which only an
     /// internal record had told about completed after the window.
     pub(super) fn observe_outside(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World) {
-        if let Some(pid) = meta.header_pid.filter(|_| is_header_reliable(meta, event)) {
-            world.processes.located(pid, event.eprocess, meta.time);
-        }
+        self.locate(meta, event, world);
         let completes = event.phase == Phase::Exit && event.status != Some(NtStatus::PENDING);
         let operation = match event.operation {
             SocketOperation::Create { pid, .. }
@@ -264,7 +273,8 @@ impl Sockets {
     fn conclude<W: Witness>(&mut self, world: &mut World, witness: &mut W) {
         for endpoint in self.open.endpoints() {
             if let Some(socket) = self.open.get_mut(endpoint) {
-                Life { endpoint, socket, totals: &mut self.totals, world, witness }.conclude_all();
+                let (totals, requests) = (&mut self.totals, &mut self.requests);
+                Life { endpoint, socket, totals, requests, world, witness }.conclude_all();
             }
         }
     }

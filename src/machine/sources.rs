@@ -149,6 +149,8 @@ pub struct Follower<'s, W = ()> {
     once: Option<Once>,
     /// Of the start at hand, when its traces go on after times of which none tells.
     resumptions: (Option<usize>, slice::Iter<'s, FileTime>),
+    /// Nothing but the order of events is to be looked at: as of one trace without logs.
+    is_alone: bool,
 }
 
 /// What became of what more than one source told.
@@ -170,6 +172,10 @@ impl<'s, W: Witness + Default> Follower<'s, W> {
             logs: Logs::new(&sources.logged),
             once: sources.overlap.then(Once::default),
             resumptions: (None, [].iter()),
+            is_alone: !sources.overlap
+                && sources.logged.is_empty()
+                && sources.resumptions.is_empty()
+                && !sources.belonging.contains(&false),
         }
     }
 }
@@ -178,21 +184,29 @@ impl<W: Witness> Follower<'_, W> {
     /// Takes in an event of a trace. Events must come in the order of [`crate::pipeline::replay`], by [`Sources::groups`].
     #[inline]
     pub fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
+        if self.is_alone || self.is_to_be_followed(meta, event) {
+            self.analysis.observe(meta, event);
+        }
+    }
+
+    /// Whether an event is one of the machine's, told for the first time. What comes before it in logs is taken in.
+    #[inline(never)]
+    fn is_to_be_followed(&mut self, meta: &EventMeta, event: &NetEvent) -> bool {
         let trace = usize::from(meta.place.trace);
         if self.sources.belonging.get(trace) == Some(&false) {
-            return;
+            return false;
         }
         if let Some(once) = &mut self.once {
             let boot = self.sources.boots.get(trace).copied().unwrap_or_default();
             if !once.is_first(meta, boot, event) {
-                return;
+                return false;
             }
         }
         if !self.sources.resumptions.is_empty() {
             self.resume(trace, meta.time);
         }
         self.logs.before(meta, event, |meta, event| self.analysis.observe(meta, event));
-        self.analysis.observe(meta, event);
+        true
     }
 
     /// Where traces go on after a time of which none tells, it is not known what happened meanwhile.

@@ -11,6 +11,7 @@ mod order;
 mod read;
 mod replay;
 mod speaking;
+mod streams;
 mod threads;
 
 use std::cell::RefCell;
@@ -27,6 +28,7 @@ pub(crate) use self::read::count;
 pub use self::read::{BufferEvents, read_events};
 pub use self::replay::{Observer, replay};
 pub use self::speaking::speaking;
+pub use self::streams::Streams;
 pub use self::threads::{NoThreads, Threads};
 use crate::progress::{Progress, Stopped};
 use crate::time::FileTime;

@@ -53,14 +53,17 @@ impl BufferEvents {
         self.events.len()
     }
 
-    /// Where and in whose context one of its events was logged.
+    /// Gives events of this buffer, each with where and in whose context it was logged.
     #[inline]
-    pub(super) fn meta(&self, logged: &Logged) -> EventMeta {
-        let Logged { time, header_pid, pos, id, .. } = *logged;
-        let within = if self.is_compressed { 0 } else { u64::from(pos) };
-        let offset = self.offset.saturating_add(within);
-        let place = Place { trace: self.trace, cpu: self.cpu, buffer: self.index, offset, pos, entry: None };
-        EventMeta { time, header_pid, id, place }
+    pub(super) fn each(&self, events: &[Logged], mut observe: impl FnMut(&EventMeta, &NetEvent)) {
+        let place = Place { trace: self.trace, cpu: self.cpu, buffer: self.index, ..Place::default() };
+        let mut meta = EventMeta { time: FileTime(0), header_pid: None, id: 0, place };
+        for Logged { time, header_pid, pos, id, event, .. } in events {
+            let within = if self.is_compressed { 0 } else { u64::from(*pos) };
+            (meta.time, meta.header_pid, meta.id) = (*time, *header_pid, *id);
+            (meta.place.offset, meta.place.pos) = (self.offset.saturating_add(within), *pos);
+            observe(&meta, event);
+        }
     }
 }
 
@@ -94,32 +97,36 @@ pub fn read_events(
         coverage.buffers_after_loss += 1;
     }
     let mut records = buffer.records();
+    // The most frequent ones are added up at the end.
+    let (mut seen, mut plain, mut of_no_use) = (0, 0, 0);
     loop {
-        if let Some((head, record)) = records.next_event() {
-            coverage.records += 1;
-            look(&record);
-            match Provider::of(head.provider()) {
-                // Most records of most traces: events of which the analysis has no use.
-                None => coverage.skipped += 1,
-                Some(Provider::Afd) if let Some(event) = plain_socket_event(&record, head) => {
-                    coverage.decoded += 1;
-                    coverage.port_records += 1;
-                    coverage.afd_records += 1;
-                    coverage.bind_records += u64::from(providers::afd::is_bind(head.id()));
-                    coverage.unknown_phases += u64::from(has_unknown_phase(&event));
-                    let stamp = (Some(head.ticks()), head.process_id(), record.pos(), head.id());
-                    kept.add(stamp, NetEvent::Socket(event));
-                }
-                Some(_) => kept.decode(record, embedded, &mut coverage),
+        let (head, record) = match records.next_event() {
+            Some((head, record)) => (Some(head), record),
+            None => match records.next_whole() {
+                Some(record) => (None, record),
+                None => break,
+            },
+        };
+        seen += 1;
+        look(&record);
+        match head.map(|head| (head, Provider::of(head.provider()))) {
+            // Most records of most traces: events of which the analysis has no use.
+            Some((_, None)) => of_no_use += 1,
+            Some((head, Some(Provider::Afd))) if let Some(event) = plain_socket_event(&record, head) => {
+                plain += 1;
+                coverage.bind_records += u64::from(providers::afd::is_bind(head.id()));
+                coverage.unknown_phases += u64::from(has_unknown_phase(&event));
+                let stamp = (Some(head.ticks()), head.process_id(), record.pos(), head.id());
+                kept.add(stamp, NetEvent::Socket(event));
             }
-        } else if let Some(record) = records.next_whole() {
-            coverage.records += 1;
-            look(&record);
-            kept.decode(record, embedded, &mut coverage);
-        } else {
-            break;
+            _ => kept.decode(record, embedded, &mut coverage),
         }
     }
+    coverage.records += seen;
+    coverage.skipped += of_no_use;
+    coverage.decoded += plain;
+    coverage.port_records += plain;
+    coverage.afd_records += plain;
     if let Some(error) = records.take_damage() {
         let bytes = records.remaining_bytes() as u64;
         if info.is_truncated() && error.kind == ErrorKind::Truncated {

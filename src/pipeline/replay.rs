@@ -29,6 +29,17 @@ pub trait Observer: Send {
     fn observe(&mut self, meta: &EventMeta, event: &NetEvent);
 }
 
+/// Makes nothing of them.
+impl Observer for () {
+    type Notes = ();
+
+    fn look((): &mut (), _: &Record<'_>) {}
+
+    fn add(&mut self, _: usize, (): ()) {}
+
+    fn observe(&mut self, _: &EventMeta, _: &NetEvent) {}
+}
+
 /// Reads traces on the current rayon pool, group by group, each group in one order by time. Gives what was read of each trace.
 ///
 /// Where a trace holds events in versions that no table knows, and describes them itself, it is read a second time, with a

@@ -2,8 +2,10 @@
 
 pub mod afd;
 mod fields;
+pub mod flows;
 pub mod named;
 pub mod names;
+pub mod packets;
 pub mod process;
 pub mod tcpip;
 

@@ -72,7 +72,7 @@ pub(super) fn decode(
 type Read = Option<Option<TransportEvent>>;
 
 /// Length, then that many bytes; the inner `None` is an address of a family that has no ports.
-fn sockaddr(fields: &mut Fields<'_>) -> Option<Option<SocketAddress>> {
+pub(super) fn sockaddr(fields: &mut Fields<'_>) -> Option<Option<SocketAddress>> {
     let length = usize::try_from(fields.u32()?).ok()?;
     fields.bytes(length).map(SocketAddress::from_sockaddr)
 }
@@ -131,31 +131,49 @@ fn request_connect(header_pid: Option<u32>, fields: &mut Fields<'_>) -> Read {
 }
 
 /// 1033 and 1050: LocalAddress, RemoteAddress, Status, ProcessId, Compartment, Tcb.
-fn connect_result(fields: &mut Fields<'_>) -> Option<(Option<SocketAddress>, NtStatus, u32, u32, u64)> {
-    let local = sockaddr(fields)?;
-    let remote = sockaddr(fields)?;
-    let status = NtStatus(fields.u32()?);
-    let pid = fields.u32()?;
-    let compartment = fields.u32()?;
-    let tcb = fields.pointer()?;
-    Some((local.or(remote), status, pid, compartment, tcb))
+pub(super) fn connect_result(fields: &mut Fields<'_>) -> Option<ConnectResult> {
+    Some(ConnectResult {
+        local: sockaddr(fields)?,
+        remote: sockaddr(fields)?,
+        status: NtStatus(fields.u32()?),
+        pid: fields.u32()?,
+        compartment: fields.u32()?,
+        tcb: fields.pointer()?,
+    })
+}
+
+/// What became of a connection.
+pub(super) struct ConnectResult {
+    pub(super) local: Option<SocketAddress>,
+    pub(super) remote: Option<SocketAddress>,
+    pub(super) status: NtStatus,
+    pub(super) pid: u32,
+    compartment: u32,
+    pub(super) tcb: u64,
+}
+
+impl ConnectResult {
+    fn family(&self) -> Option<Family> {
+        family(self.local.or(self.remote))
+    }
 }
 
 fn connect_complete(fields: &mut Fields<'_>) -> Read {
-    let (address, status, pid, compartment, tcb) = connect_result(fields)?;
-    let event = TransportEvent::Connection { tcb, pid, family: family(address), compartment: Some(compartment) };
+    let result = connect_result(fields)?;
+    let ConnectResult { status, pid, compartment, tcb, .. } = result;
+    let event = TransportEvent::Connection { tcb, pid, family: result.family(), compartment: Some(compartment) };
     Some((status == NtStatus::SUCCESS && pid != 0 && tcb != 0).then_some(event))
 }
 
 fn connect_refused(fields: &mut Fields<'_>) -> Read {
-    let (address, status, _, compartment, _) = connect_result(fields)?;
+    let result = connect_result(fields)?;
     Some(Some(TransportEvent::Refused {
         protocol: Protocol::Tcp,
         connect: true,
-        family: family(address),
-        status,
+        family: result.family(),
+        status: result.status,
         endpoint: None,
-        compartment: Some(compartment),
+        compartment: Some(result.compartment),
     }))
 }
 

@@ -7,6 +7,7 @@ use crate::diagnosis::codes::{Lowers, ReasonCode};
 use crate::diagnosis::state::Confidence;
 use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, NetEvent, Phase, Place, SocketEvent, SocketOperation};
+use crate::machine::wire::Wire;
 use crate::machine::{Analysis, Findings};
 use crate::pipeline::LogsRead;
 use crate::pipeline::coverage::Coverage;
@@ -103,7 +104,15 @@ fn case_of(code: ReasonCode) -> (TraceFacts, Findings, LogsRead) {
 
 fn report((trace, findings, logs): (TraceFacts, Findings, LogsRead)) -> Report {
     let (side, side_inputs, notes) = (SideFacts::default(), Vec::new(), Vec::new());
-    Report::new(diagnose(Facts { traces: vec![trace], findings, side, side_inputs, logs, notes }))
+    Report::new(diagnose(Facts {
+        traces: vec![trace],
+        findings,
+        side,
+        side_inputs,
+        logs,
+        wire: Wire::default(),
+        notes,
+    }))
 }
 
 fn lowering(report: &Report) -> Vec<ReasonCode> {

@@ -126,6 +126,10 @@ impl Page<'_> {
             let when = span(trace, self.report.zone).map(|span| format!(", {span}")).unwrap_or_default();
             text.push_str(&format!("{}: {}{when}\n\n", code(base_name(&trace.path)), plain(&machine(trace))));
         }
+        if let Some(files) = self.report.files_without_trace() {
+            let files: Vec<String> = files.into_iter().map(|path| code(base_name(path))).collect();
+            text.push_str(&format!("No trace; side files: {}\n\n", files.join(", ")));
+        }
         if let Some(counted) = self.report.counted_sentence() {
             text.push_str(&format!("{}\n\n", plain(&counted)));
         }

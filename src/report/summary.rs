@@ -8,6 +8,7 @@ use crate::diagnosis::codes::RecommendationCode;
 use crate::diagnosis::holders::{HolderEvidence, Pattern};
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::state::{Confidence, State};
+use crate::diagnosis::suspect::Suspect;
 use crate::diagnosis::verdict::Reason;
 use crate::event::base_name;
 use crate::time::{FileTime, Zone};
@@ -77,6 +78,14 @@ impl HowSure {
 }
 
 impl Report {
+    /// Side files that the report is from, where there is no trace.
+    pub fn files_without_trace(&self) -> Option<Vec<&str>> {
+        let used = self.side_inputs.iter().filter(|side| side.used).map(|side| side.path.as_str());
+        let mut files: Vec<&str> = used.collect();
+        files.dedup();
+        self.traces.is_empty().then_some(files)
+    }
+
     /// The answer in a line.
     pub fn headline(&self) -> Headline {
         let state = self.verdict.state;
@@ -191,6 +200,12 @@ impl Report {
                     "{estimate} ports were in TIME_WAIT, by estimate, if TIME_WAIT lasts {short} s; {longer} if it lasts {long} s"
                 )
             });
+        }
+        if let Suspect::TimeWait(waiting) = self.verdict.suspect
+            && waiting.is_listed
+            && self.verdict.pool == Some(index)
+        {
+            told.push(format!("{} ports were in TIME_WAIT, as a listing shows", grouped(waiting.ports.into())));
         }
         for holder in self.holders.iter().filter(|holder| holder.pool == index) {
             let users: Vec<String> =

@@ -4,6 +4,7 @@
 //! Compared are provider and event id, never the record's number. None of the System log's entries names an owner; those of
 //! Winsock-AFD have the fields of the events in traces.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use evtx::{EvtxChunkData, ParserSettings};
@@ -31,6 +32,12 @@ const FILE_MAGIC: &[u8] = b"ElfFile\0";
 
 /// First bytes of a chunk that holds records.
 const CHUNK_MAGIC: &[u8] = b"ElfChnk\0";
+
+/// Names of machines, with their domains, are no longer than this.
+const MAX_COMPUTER_LENGTH: usize = 255;
+
+/// Names of machines kept of one file: more than one tell that it is of several.
+const MAX_COMPUTERS: usize = 4;
 
 /// Entries kept of one file. Tcpip writes at most a few in a minute, and a log of 20 MB ends at about 50,000 entries.
 const MAX_EVENTS: usize = 100_000;
@@ -60,6 +67,8 @@ pub struct EventLog {
     pub entries: u64,
     /// When the oldest and the newest entry of the System channel were written.
     pub span: Option<(FileTime, FileTime)>,
+    /// The machines that wrote entries of the System channel, a few.
+    pub computers: BTreeSet<String>,
     /// Chunks and entries that could not be read.
     pub damaged: u64,
     /// More entries about ports or sockets than are kept.
@@ -116,6 +125,8 @@ impl EventLog {
         self.entries = self.entries.saturating_add(chunk.entries);
         self.damaged = self.damaged.saturating_add(chunk.damaged);
         self.span = joined(self.span, chunk.span);
+        let room = MAX_COMPUTERS.saturating_sub(self.computers.len());
+        self.computers.extend(chunk.computers.into_iter().take(room));
         for entry in chunk.afd_entries {
             if self.afd_entries.len() < MAX_AFD_ENTRIES {
                 self.afd_entries.push(entry);
@@ -169,6 +180,11 @@ impl EventLog {
     fn take(&mut self, entry: Entry, time: Option<FileTime>, record: u64) {
         if entry.channel.trim().eq_ignore_ascii_case("System") {
             self.span = joined(self.span, time.map(|time| (time, time)));
+            let computer = entry.computer.trim();
+            let is_room = self.computers.len() < MAX_COMPUTERS && (1..=MAX_COMPUTER_LENGTH).contains(&computer.len());
+            if is_room && !self.computers.contains(computer) {
+                self.computers.insert(computer.to_owned());
+            }
         }
         if !entry.is_of(AFD) {
             self.events.extend(event(entry, time));

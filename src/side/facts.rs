@@ -37,6 +37,8 @@ pub struct SideFacts {
     pub system_events: Vec<SystemEvent>,
     /// Times of the oldest and the newest entry of each System log.
     pub log_spans: Vec<(FileTime, FileTime)>,
+    /// The machines that wrote System logs, by the names in their entries.
+    pub computers: Vec<String>,
     /// Entries of logs of Winsock-AFD's channel, as a file has them: until they are read as socket events.
     pub afd_entries: Vec<AfdEntry>,
     /// Socket events of logs of Winsock-AFD's channel, in no order.
@@ -98,6 +100,7 @@ impl SideFacts {
             port_use,
             system_events,
             log_spans,
+            computers,
             afd_entries,
             socket_events,
             afd_logs,
@@ -110,6 +113,7 @@ impl SideFacts {
         self.remotes.extend(remotes.into_iter().map(|remote| RemoteCount { source, ..remote }));
         self.port_use.extend(port_use.into_iter().map(|ports| PortUse { source, ..ports }));
         self.log_spans.extend(log_spans);
+        self.computers.extend(computers);
         self.tasks.extend(tasks);
         self.listings.extend(listings.into_iter().map(|listing| SocketListing { source, ..listing }));
         self.afd_handles.extend(afd_handles.into_iter().map(|handles| HandleCount { source, ..handles }));
@@ -117,6 +121,15 @@ impl SideFacts {
         self.dynamic_ports.extend(dynamic_ports.into_iter().map(|ports| DynamicPorts { source, ..ports }));
         self.excluded_ports.extend(excluded_ports.into_iter().map(|ports| ExcludedPorts { source, ..ports }));
         self.system_events.extend(system_events.into_iter().map(|event| SystemEvent { source, ..event }));
+    }
+
+    /// The machine that the files are of, by the names in System logs and beside listings; `None` where there is no name, or where
+    /// they name several. `SRV01` and `srv01.contoso.com` are one.
+    pub fn host(&self) -> Option<&str> {
+        let mut names = self.computers.iter().chain(self.listings.iter().filter_map(|listing| listing.host.as_ref()));
+        let first = names.next()?;
+        let label = |name: &str| name.split('.').next().unwrap_or(name).to_ascii_lowercase();
+        names.all(|name| label(name) == label(first)).then_some(first)
     }
 }
 
@@ -147,6 +160,22 @@ impl SocketListing {
         }
         let (ours, theirs) = (self.own_addresses(), before.own_addresses());
         !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs)
+    }
+
+    /// Takes back the last row, where the text seems to end within its process id: no other row has it, and Windows gives no such
+    /// id, all being multiples of 4, or it is the beginning of another's.
+    pub(super) fn forget_cut(&mut self) -> bool {
+        let Some((last, others)) = self.sockets.split_last() else { return false };
+        let Some(pid) = last.pid.filter(|pid| !matches!(pid, 0 | 4)) else { return false };
+        let digits = pid.to_string();
+        let mut ids = others.iter().filter_map(|socket| socket.pid);
+        let is_known = ids.clone().any(|id| id == pid);
+        let is_cut = !is_known && (!pid.is_multiple_of(4) || ids.any(|id| id.to_string().starts_with(&digits)));
+        if is_cut {
+            self.sockets.pop();
+            self.owners.remove(&pid);
+        }
+        is_cut
     }
 
     /// Local addresses that no two machines have.

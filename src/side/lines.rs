@@ -5,11 +5,14 @@ use crate::progress::{NoProgress, Progress};
 /// Lines between two looks at whether the job goes on.
 const LINES_BETWEEN_LOOKS: u64 = 1 << 12;
 
-/// So many lines show whether they are numbered.
-const NUMBERED_SAMPLE: usize = 400;
+/// So many lines show whether they are numbered, or doubled.
+const SAMPLE: usize = 400;
 
 /// So many numbers in their order are line numbers.
 const NUMBERED_RUN: usize = 4;
+
+/// So many lines with a blank one before them show that all were doubled; a mail may have a few others around them.
+const DOUBLED_SAMPLE: usize = 3;
 
 /// `-- More --` in any language is no longer than this.
 const MAX_PAUSE: usize = 40;
@@ -21,6 +24,8 @@ pub(super) struct Line<'t> {
     pub(super) number: u64,
     /// Its text, without its end and what is put around it.
     pub(super) text: &'t str,
+    /// The text ends without a line end, which tools write: this last line may be cut.
+    pub(super) is_open: bool,
 }
 
 impl<'t> Line<'t> {
@@ -40,6 +45,8 @@ pub(super) struct Lines<'t> {
     number: u64,
     /// What stands behind line numbers, where lines are numbered.
     numbered: Option<char>,
+    /// A blank line was put behind each.
+    is_doubled: bool,
     progress: &'t dyn Progress,
 }
 
@@ -50,7 +57,7 @@ impl<'t> Lines<'t> {
 
     /// The lines of a job that can be stopped.
     pub(super) fn watched(text: &'t str, progress: &'t dyn Progress) -> Self {
-        Self { rest: text, number: 0, numbered: numbering(text), progress }
+        Self { rest: text, number: 0, numbered: numbering(text), is_doubled: are_doubled(text), progress }
     }
 
     /// Whether the job is to end early.
@@ -77,6 +84,15 @@ impl<'t> Lines<'t> {
         let mut ahead = *self;
         ahead.find(|line| !line.is_blank())
     }
+
+    /// Goes on over the blank line that was put behind a line.
+    fn pass_blank(&mut self) {
+        let (next, behind) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
+        if self.is_doubled && !self.rest.is_empty() && is_blank(next) {
+            self.rest = behind;
+            self.number += 1;
+        }
+    }
 }
 
 impl<'t> Iterator for Lines<'t> {
@@ -88,19 +104,21 @@ impl<'t> Iterator for Lines<'t> {
                 self.rest = "";
                 break;
             }
-            let (line, behind) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
+            let ended = self.rest.split_once('\n');
+            let (line, behind) = ended.unwrap_or((self.rest, ""));
             self.rest = behind;
             self.number += 1;
-            let text = unwrapped(line, self.numbered);
+            let (number, text) = (self.number, unwrapped(line, self.numbered));
+            self.pass_blank();
             if !is_pause(text) {
-                return Some(Line { number: self.number, text });
+                return Some(Line { number, text, is_open: ended.is_none() });
             }
         }
         None
     }
 }
 
-/// A line without its end, quotation marks of mails, fences of Markdown, and its number.
+/// A line without its end, quotation marks of mails, fences of Markdown, a frame, and its number.
 fn unwrapped(line: &str, numbered: Option<char>) -> &str {
     let mut line = line.trim_end_matches(['\r', '\u{c}', '\u{1a}']);
     // What a pager has overwritten.
@@ -114,7 +132,34 @@ fn unwrapped(line: &str, numbered: Option<char>) -> &str {
     {
         line = unquoted(behind.strip_prefix(separator).unwrap_or(behind));
     }
-    unfenced(line)
+    unframed(unfenced(line))
+}
+
+/// A line without the bars of a frame around all lines. Bars between cells are those of a table.
+fn unframed(line: &str) -> &str {
+    let inner = line.trim().strip_prefix('|').and_then(|line| line.strip_suffix('|'));
+    match inner.filter(|inner| !inner.contains('|')) {
+        Some(inner) => inner.strip_prefix(' ').unwrap_or(inner),
+        None => line,
+    }
+}
+
+/// Whether a line holds nothing but what mail puts around it.
+fn is_blank(line: &str) -> bool {
+    unquoted(line).trim().is_empty()
+}
+
+/// Whether a blank line was put behind each, as web pages and mail do: hardly two stand side by side.
+fn are_doubled(text: &str) -> bool {
+    let (mut apart, mut side_by_side, mut before) = (0, 0, None);
+    for (number, _) in text.lines().take(SAMPLE).enumerate().filter(|(_, line)| !is_blank(line)) {
+        match before.replace(number) {
+            Some(before) if number == before + 1 => side_by_side += 1,
+            Some(_) => apart += 1,
+            None => {}
+        }
+    }
+    apart >= DOUBLED_SAMPLE && side_by_side <= apart / 4
 }
 
 /// A line without a fence of Markdown, which may stand on the first and the last line of what it holds.
@@ -150,7 +195,7 @@ fn numbered_line(line: &str) -> Option<(u64, &str)> {
 fn numbering(text: &str) -> Option<char> {
     let mut run = 0;
     let mut last: Option<(u64, char)> = None;
-    for line in text.lines().take(NUMBERED_SAMPLE) {
+    for line in text.lines().take(SAMPLE) {
         let here = numbered_line(unquoted(line)).and_then(|(number, behind)| {
             let sign = behind.chars().next().filter(|sign| matches!(sign, ':' | '.' | ')' | '|' | '\t'))?;
             // A time of day is no line number.
@@ -320,6 +365,28 @@ mod tests {
         assert_eq!(texts("```  a b\n c```\n"), ["  a b", " c"]);
         assert_eq!(texts("14:03:11 a\n15:03:11 a\n16:03:11 a\n17:03:11 a\n").len(), 4);
         assert_eq!(Lines::new("a\n-- More --\nb").last().map(|line| line.number), Some(3));
+    }
+
+    #[test]
+    fn lines_that_were_doubled_are_as_before() {
+        let text = "a\nb\n\nc\nd\ne\n";
+        for doubled in [text.replace('\n', "\n\n"), text.replace('\n', "\r\n> \r\n")] {
+            assert_eq!(texts(&doubled), ["a", "b", "", "c", "d", "e"]);
+        }
+        assert_eq!(Lines::new("a\n\nb\n\nc\n\nd\n").last().map(|line| line.number), Some(7));
+        assert_eq!(texts("a\nb\n\nc\nd\n\ne\n").len(), 7);
+    }
+
+    #[test]
+    fn a_last_line_without_its_end_is_told() {
+        let open = |text: &'static str| Lines::new(text).map(|line| line.is_open).collect::<Vec<_>>();
+        assert_eq!(open("a\nb\n"), [false, false]);
+        assert_eq!(open("a\nb"), [false, true]);
+    }
+
+    #[test]
+    fn a_frame_is_no_part_of_lines() {
+        assert_eq!(texts("| a  b |\n|   c  |\n| a | b |\n"), ["a  b ", "  c  ", "| a | b |"]);
     }
 
     #[test]

@@ -63,6 +63,9 @@ pub(super) fn read(lines: Lines<'_>) -> Option<Netstat> {
             Row::Socket(socket, is_known) if reader.is_whole(&socket) => {
                 reader.end_half();
                 reader.socket(*socket, is_known);
+                if line.is_open {
+                    reader.doubt_last(line.number);
+                }
             }
             Row::Socket(..) | Row::Cut => {
                 reader.end_half();
@@ -145,6 +148,15 @@ impl Reader {
             ..SocketListing::default()
         });
         listing.sockets.push(socket);
+    }
+
+    /// The text ends without a line end, behind the row: its process id may be cut.
+    fn doubt_last(&mut self, line: u64) {
+        if self.current.as_mut().is_some_and(SocketListing::forget_cut) {
+            self.rows.rows = self.rows.rows.saturating_sub(1);
+            self.rows.missed(line);
+            self.current.take_if(|listing| listing.sockets.is_empty());
+        }
     }
 
     /// A line that is no row. Owner lines stand right below a row; a heading stands below a blank line.

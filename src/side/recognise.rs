@@ -1,5 +1,7 @@
 //! Tells what a file is by what it holds.
 
+use std::borrow::Cow;
+
 use super::facts::{RowCount, SideFacts, SocketListing};
 use super::lines::Lines;
 use super::own_report::is_own_report;
@@ -120,7 +122,8 @@ pub fn recognise_as(
         return Vec::new();
     }
     let decoded = decode_text_as(bytes, encoding);
-    let text = decoded.text.as_ref();
+    let text = with_plain_blanks(&decoded.text);
+    let text = text.as_ref();
     if is_own_report(text) {
         return Vec::new();
     }
@@ -224,6 +227,12 @@ pub fn recognise_as(
     found
 }
 
+/// A text with plain blanks, in place of those that web pages, mail and French number formats put where no line may break.
+fn with_plain_blanks(text: &str) -> Cow<'_, str> {
+    const KEPT_TOGETHER: [char; 3] = ['\u{a0}', '\u{2007}', '\u{202f}'];
+    if text.contains(KEPT_TOGETHER) { text.replace(KEPT_TOGETHER, " ").into() } else { text.into() }
+}
+
 fn of_event_text(text: event_text::EventText) -> Recognised {
     let ids: Vec<String> = text.doubtful.iter().map(|id| format!("Tcpip {id}")).collect();
     let doubt = (!ids.is_empty()).then(|| {
@@ -258,6 +267,7 @@ fn of_event_log(log: event_log::EventLog) -> Recognised {
     let facts = SideFacts {
         system_events: log.events,
         log_spans: log.span.into_iter().collect(),
+        computers: log.computers.into_iter().collect(),
         afd_entries: log.afd_entries,
         ..SideFacts::default()
     };

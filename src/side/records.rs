@@ -218,6 +218,10 @@ fn rows<'t>(
             continue;
         }
         if joined || read_row(heading, line, &mut lines, builder) {
+            if line.is_open && builder.forget_cut() {
+                count.missed(line.number);
+                continue;
+            }
             count.read();
             count.add(std::mem::take(&mut pending));
             found.omissions = found.omissions.saturating_add(std::mem::take(&mut omissions));
@@ -351,6 +355,19 @@ impl Builder {
     fn line(&mut self, line: Line<'_>) -> bool {
         match self {
             Self::Groups(groups) => groups.line(line),
+            _ => false,
+        }
+    }
+
+    /// Takes back the last row, where the text ends within it.
+    fn forget_cut(&mut self) -> bool {
+        match self {
+            Self::Sockets(sockets) => sockets.forget_cut(),
+            // What their numbers are, all rows together tell.
+            Self::Groups(groups) => {
+                groups.doubt_last();
+                false
+            }
             _ => false,
         }
     }

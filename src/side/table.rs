@@ -279,7 +279,8 @@ pub(super) fn quoted_row(line: Line<'_>, lines: &mut Lines<'_>, separator: u8) -
     let quotes = |text: &str| text.bytes().filter(|byte| *byte == b'"').count();
     let mut open = quotes(line.text);
     let mut ahead = *lines;
-    let mut row = line.text.to_owned();
+    // A quote opens a cell where it is the first of it.
+    let mut row = line.text.trim_start_matches(' ').to_owned();
     for _ in 0..MAX_LINES_OF_ROW {
         if open.is_multiple_of(2) {
             let mut builder = csv::ReaderBuilder::new();

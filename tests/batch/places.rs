@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::herd::{self, Count};
 use super::{batch, statuses, table};
-use crate::common::{run, scratch};
+use crate::common::{fixtures, run, scratch};
 
 /// A folder with cases of all forms.
 fn folder(root: &Path) {
-    let trace = std::fs::read(crate::common::fixtures().join("synthetic/legacy.etl")).unwrap();
+    let trace = std::fs::read(fixtures().join("synthetic/legacy.etl")).unwrap();
     let archive = crate::inputs::zip(&[("x.etl", &trace)]);
     let write = |path: &str, bytes: &[u8]| {
         let path = root.join(path);
@@ -143,6 +143,39 @@ fn customer_and_host_are_told_by_folders() {
     assert_eq!(names(&cases[1]), ("0".into(), "host-00000".into()));
     let ran = batch(&input, &out, ["--name-from", "{somebody}"]);
     assert!(ran.code == 2 && ran.stderr.contains("{customer} and {host} are"), "{ran:?}");
+}
+
+#[test]
+fn a_host_that_files_name_is_told_where_no_folder_does() {
+    let scratch = scratch();
+    let (input, out) = (scratch.path().join("in"), scratch.path().join("out"));
+    let listing = |host: &str| {
+        format!("[{host}]: PS C:\\> netstat -ano\r\n  TCP    10.0.0.7:50001    10.0.0.9:443    ESTABLISHED    7312\r\n")
+    };
+    for (folder, hosts) in [("one", ["SRV01", "srv01.contoso.com"]), ("two", ["SRV01", "SRV02"])] {
+        std::fs::create_dir_all(input.join(folder)).unwrap();
+        for (number, host) in hosts.iter().enumerate() {
+            std::fs::write(input.join(folder).join(format!("{number}.txt")), listing(host)).unwrap();
+        }
+    }
+    std::fs::create_dir_all(input.join("log")).unwrap();
+    let log = fixtures().join("side/system.evtx");
+    std::fs::copy(log, input.join("log/System.evtx")).unwrap();
+    let told = |options: &[&str]| -> Vec<_> {
+        batch(&input, &out, options.iter().copied());
+        table(&out, "cases").into_iter().map(|case| (case["host"].clone(), case["host_by"].clone())).collect()
+    };
+    let null = serde_json::Value::Null;
+    let by_files = ("SRV01".into(), "side_input".into());
+    let of_log = ("synthetic.example".into(), "side_input".into());
+    assert_eq!(told(&[]), [of_log, by_files, (null.clone(), null)]);
+    let by_folder = |name: &str| (name.into(), "name_from".into());
+    assert_eq!(told(&["--name-from", "{host}"]), ["log", "one", "two"].map(by_folder));
+    let redacted = told(&["--redact"]);
+    assert!(
+        redacted.iter().all(|(host, _)| host.as_str().is_none_or(|host| host.starts_with("host-"))),
+        "{redacted:?}"
+    );
 }
 
 #[test]

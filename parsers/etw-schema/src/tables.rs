@@ -25,12 +25,13 @@ use crate::layout::{Content, Count, Field, Layout, Length, MapRef, Scalar};
 use crate::map::{Map, MapEntry, MapKey, MapKind};
 use crate::types::{InType, OutType};
 
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("tables/afd.txt"),
     include_str!("tables/tcpip.txt"),
     include_str!("tables/kernel_process.txt"),
     include_str!("tables/kernel_network.txt"),
     include_str!("tables/ndis_capture.txt"),
+    include_str!("tables/pktmon.txt"),
     include_str!("tables/kernel.txt"),
 ];
 

@@ -110,6 +110,18 @@ codes! {
         ForeignListing = "foreign_listing",
             "a listing contradicts the trace: its PIDs belong to other programs, or its ports to other processes; it is from another machine or time, and not counted",
             "A listing beside the trace was taken on another server, or at another time. Its PIDs belong to other programs in the trace, or ports that it lists are held by other processes there. It is not counted, and `side_inputs` says which one it is. Take the listing again on this server while programs fail.";
+        PacketsUnanswered = "packets_unanswered",
+            "captured packets show connections that were asked for and that nobody answered; a hint, no evidence of exhaustion",
+            "No event of sockets or ports is in the trace, but packets are. Of the connections that they show, ten or more were asked for (SYN) and never answered, so the peer, a firewall or the way to it is silent. A machine that is out of ports sends no such packet at all: a lack of ports is less likely where this is all that is wrong. It changes nothing in the verdict. Capture again with the providers that `capture` names.";
+        PacketsRefused = "packets_refused",
+            "captured packets show connections that were refused; a hint, no evidence of exhaustion",
+            "No event of sockets or ports is in the trace, but packets are. Of the connections that they show, ten or more were answered with a reset (RST): nobody listens there, or something between refuses them. Programs see that as connection refused, and not as a lack of ports. It changes nothing in the verdict. Capture again with the providers that `capture` names.";
+        PacketsTooSoon = "packets_too_soon",
+            "captured packets show connections between the same ends less than four minutes after the last one; a hint: it is what Tcpip 4227 warns of",
+            "No event of sockets or ports is in the trace, but packets are. They show connections with the same addresses and ports as one that had ended less than four minutes before, while its TIME_WAIT may have lasted. Where Windows itself notices that, it logs Tcpip 4227, whose text says that it usually comes of a high rate of connections that has used all local ports. It changes nothing in the verdict. Take `netstat -anoq` on the server, and capture again with the providers that `capture` names.";
+        PacketsRate = "packets_rate",
+            "captured packets show a client that asked for more than 1,000 connections in a minute; a hint",
+            "No event of sockets or ports is in the trace, but packets are. One client asked for more than 1,000 new connections within a minute, the rate from which Microsoft's SQL Network Analyzer reports high use of ephemeral ports. With TIME_WAIT of four minutes 16,384 ports last for some 4,000 connections a minute, so that the rate alone proves nothing. It changes nothing in the verdict. Capture again on that client with the providers that `capture` names.";
         NoTcpipEvents = "no_tcpip_events",
             "no TCPIP event, so only Winsock's sockets show what is held",
             "The trace holds no port, bind or connection event of the provider Microsoft-Windows-TCPIP. Ports of the kernel and of connections older than the trace are then not visible. Holders may be missing: capture with that provider too, or list the sockets on the server.";
@@ -148,6 +160,8 @@ enum Nature {
     Holder,
     /// How large the pool is is uncertain; the verdict is not.
     Range,
+    /// Something that may have to do with it, and from which nothing follows.
+    Hint,
 }
 
 impl ReasonCode {
@@ -179,12 +193,13 @@ impl ReasonCode {
             | Self::ForeignListing
             | Self::NoTcpipEvents => Nature::Holder,
             Self::NarrowerPool | Self::RangeRefuted | Self::WiderPool => Nature::Range,
+            Self::PacketsUnanswered | Self::PacketsRefused | Self::PacketsTooSoon | Self::PacketsRate => Nature::Hint,
         }
     }
 
     /// Whether it lowers the trust in what the report says, and is not the evidence for the verdict.
     pub const fn is_doubt(self) -> bool {
-        !matches!(self.nature(), Nature::Ground)
+        !matches!(self.nature(), Nature::Ground | Nature::Hint)
     }
 
     /// How far it takes the confidence in the verdict down.
@@ -192,7 +207,7 @@ impl ReasonCode {
         match self.nature() {
             Nature::Loss | Nature::NotUnderstood | Nature::Part | Nature::Time | Nature::Owner => Lowers::ToMedium,
             Nature::Few => Lowers::ToLow,
-            Nature::Ground | Nature::Holder | Nature::Range => Lowers::Nothing,
+            Nature::Ground | Nature::Holder | Nature::Range | Nature::Hint => Lowers::Nothing,
         }
     }
 

@@ -4,6 +4,7 @@ use crate::diagnosis::codes::ReasonCode;
 use crate::diagnosis::evidence::{NearBy, Nearly, VerdictEvidence};
 pub use crate::diagnosis::pools::EXPLAINED_PERCENT;
 use crate::machine::ranges::RangeSource;
+use crate::machine::wire::Wire;
 use crate::words::{counted, grouped};
 
 /// A reason, and when it is one. What it does to the confidence follows from its code.
@@ -53,6 +54,10 @@ pub static RULES: &[Rule] = &[
     Rule { code: ReasonCode::NoCloseEvents, sentence: no_close_events },
     Rule { code: ReasonCode::HeldBeyondPool, sentence: held_beyond_pool },
     Rule { code: ReasonCode::ForeignListing, sentence: foreign_listing },
+    Rule { code: ReasonCode::PacketsUnanswered, sentence: packets_unanswered },
+    Rule { code: ReasonCode::PacketsRefused, sentence: packets_refused },
+    Rule { code: ReasonCode::PacketsTooSoon, sentence: packets_too_soon },
+    Rule { code: ReasonCode::PacketsRate, sentence: packets_rate },
     Rule { code: ReasonCode::NoTcpipEvents, sentence: no_tcpip_events },
 ];
 
@@ -294,6 +299,37 @@ fn wider_pool(evidence: &VerdictEvidence) -> Option<String> {
     Some(format!(
         "ports from {first} to {last} were given out, so the pool is larger than assumed: give a dynamicport listing"
     ))
+}
+
+/// Connections that fail for their own reasons, and tell nothing.
+const USUAL_FAILURES: u64 = 9;
+
+/// Connections of a client in a minute that are not worth a word: those beyond are what Microsoft's SQL Network Analyzer
+/// reports as high use of ephemeral ports.
+const USUAL_RATE: u64 = 1_000;
+
+fn packets_unanswered(evidence: &VerdictEvidence) -> Option<String> {
+    let Wire { requests, unanswered, .. } = evidence.wire;
+    (unanswered > USUAL_FAILURES)
+        .then(|| format!("packets: {} of {} (SYN) had no answer", grouped(unanswered), counted(requests, "request")))
+}
+
+fn packets_refused(evidence: &VerdictEvidence) -> Option<String> {
+    let Wire { requests, refused, .. } = evidence.wire;
+    (refused > USUAL_FAILURES)
+        .then(|| format!("packets: {} of {} (SYN) were refused (RST)", grouped(refused), counted(requests, "request")))
+}
+
+fn packets_too_soon(evidence: &VerdictEvidence) -> Option<String> {
+    let connections = some(evidence.wire.too_soon, "connection")?;
+    Some(format!(
+        "packets: {connections} between the same ends as one that had ended less than four minutes before (Tcpip 4227 warns of that)"
+    ))
+}
+
+fn packets_rate(evidence: &VerdictEvidence) -> Option<String> {
+    let (client, most) = evidence.wire.busiest.filter(|(_, most)| *most > USUAL_RATE)?;
+    Some(format!("packets: {client} asked for {} connections in a minute", grouped(most)))
 }
 
 fn no_tcpip_events(evidence: &VerdictEvidence) -> Option<String> {

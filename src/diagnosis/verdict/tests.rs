@@ -1,6 +1,7 @@
 use super::*;
 use crate::diagnosis::evidence::Nearly;
 use crate::machine::ranges::{PoolRange, RangeSource};
+use crate::machine::wire::Wire;
 use crate::pipeline::LogsRead;
 use crate::words::{counted, grouped};
 
@@ -45,6 +46,7 @@ fn clean() -> VerdictEvidence {
         unknown_versions: 0,
         logs: LogsRead::default(),
         by_logs: false,
+        wire: Wire::default(),
     }
 }
 
@@ -306,6 +308,29 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
             VerdictEvidence { foreign_listings: 1, ..clean() },
             Code::ForeignListing,
             "1 listing contradicts the trace and must be from another machine or time: not counted",
+        ),
+        (
+            VerdictEvidence { wire: Wire { requests: 1_200, unanswered: 10, ..Wire::default() }, ..clean() },
+            Code::PacketsUnanswered,
+            "packets: 10 of 1,200 requests (SYN) had no answer",
+        ),
+        (
+            VerdictEvidence { wire: Wire { requests: 1_200, refused: 10, ..Wire::default() }, ..clean() },
+            Code::PacketsRefused,
+            "packets: 10 of 1,200 requests (SYN) were refused (RST)",
+        ),
+        (
+            VerdictEvidence { wire: Wire { too_soon: 1, ..Wire::default() }, ..clean() },
+            Code::PacketsTooSoon,
+            "packets: 1 connection between the same ends as one that had ended less than four minutes before (Tcpip 4227 warns of that)",
+        ),
+        (
+            VerdictEvidence {
+                wire: Wire { busiest: Some(([10, 0, 0, 5].into(), 1_001)), ..Wire::default() },
+                ..clean()
+            },
+            Code::PacketsRate,
+            "packets: 10.0.0.5 asked for 1,001 connections in a minute",
         ),
         (
             VerdictEvidence { tcpip_records: 0, ..clean() },

@@ -36,6 +36,8 @@ pub struct Process {
     /// What it did with sockets.
     pub tally: Tally,
     pub(super) first_seen: FileTime,
+    /// It is in the list of those that hold ports.
+    pub(super) is_holder: bool,
     /// The PID or the EPROCESS address has been seen with another process since.
     pub(super) replaced: bool,
     pub(super) start_sources: Vec<ProcessSource>,
@@ -53,6 +55,7 @@ impl Process {
             compartment: Compartment::OWN,
             tally: Tally::default(),
             first_seen,
+            is_holder: false,
             replaced: false,
             start_sources: Vec::new(),
             end_sources: Vec::new(),

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::lives::MAX_PROCESSES;
 use super::*;
 use crate::event::ProcessSource;
@@ -144,4 +146,33 @@ fn what_further_processes_do_counts_for_nobody_known() {
     assert!(table.overflowed());
     assert_eq!((table.processes().len(), table.unknown().bind_failures), (MAX_PROCESSES, 2));
     assert_eq!((table.settled(Owner::Process(further)), table.pid(further)), (None, None));
+}
+
+#[test]
+fn the_list_of_holders_has_all_who_hold_ports_and_stays_short() {
+    let mut table = ProcessTable::default();
+    let hold = |owner| Hold { owner, pool: PoolKey::default(), port: None, since: at(1), dual: false };
+    let mut held = Vec::new();
+    for n in 0..2_000 {
+        let owner = match n % 7 {
+            // Of a process that is known later, or never.
+            0 => table.by_eprocess(0x1000 + 0x10 * u64::from(n), None, false),
+            _ => Owner::Process(table.running(100 + n, at(1))),
+        };
+        table.hold(&hold(owner), true, n % 2 == 0);
+        held.push(owner);
+        if n % 21 == 0 {
+            table.creator(100_000 + n, 0x1000 + 0x10 * u64::from(n), at(1));
+        }
+        if n % 5 > 0 {
+            let owner = held.swap_remove(n as usize % held.len());
+            table.tally(owner).release(&hold(owner), true, at(2));
+        }
+        let owners =
+            |all: &mut dyn Iterator<Item = (Owner, &Tally)>| all.map(|(owner, _)| owner).collect::<BTreeSet<_>>();
+        let listed = owners(&mut table.holders());
+        assert_eq!(listed, owners(&mut table.tallies().filter(|(_, tally)| tally.ports_held > 0)), "{n}");
+        assert_eq!(listed.len(), table.holders().count(), "each once");
+    }
+    assert!(table.holders.len() < 2 * held.len() + 65, "{} of {}", table.holders.len(), held.len());
 }

@@ -1,7 +1,7 @@
 //! One socket, from create to close.
 
 use super::attribution::{caller, closed_by, is_header_reliable};
-use super::state::{Creator, End, Enter, Given, Internal, Pending, Socket};
+use super::state::{Creator, End, Enter, Given, Internal, Pending, Requests, Socket};
 use super::totals::Totals;
 use super::values::{FailureEvidence, Operation, is_legacy};
 use crate::event::{EventMeta, Phase, SocketEvent, SocketOperation};
@@ -17,6 +17,7 @@ pub(super) struct Life<'a, W> {
     pub(super) endpoint: u64,
     pub(super) socket: &'a mut Socket,
     pub(super) totals: &'a mut Totals,
+    pub(super) requests: &'a mut Requests,
     pub(super) world: &'a mut World,
     pub(super) witness: &'a mut W,
 }
@@ -61,7 +62,7 @@ impl<W: Witness> Life<'_, W> {
             address,
             time: meta.time,
         };
-        *self.socket.pending(operation) = Pending { enter: Some(Box::new(enter)), ..Pending::default() };
+        *self.socket.pending(operation) = Pending { enter: Some(self.requests.begin(enter)), ..Pending::default() };
         given
     }
 
@@ -137,7 +138,7 @@ impl<W: Witness> Life<'_, W> {
         let given = address(event);
         self.totals.count_status(operation, status);
         // The request is answered: a later completion without one of its own must not take its address or process.
-        let enter = self.socket.pending(operation).enter.take().map(|enter| *enter);
+        let enter = self.socket.pending(operation).enter.take().map(|enter| self.requests.end(enter));
         let asked = enter.and_then(|enter| enter.address);
         self.socket.user = Some(owner);
         let mut taken = None;
@@ -178,7 +179,7 @@ impl<W: Witness> Life<'_, W> {
         if operation == Operation::Connect
             && let Some(remote) = asked.or(given)
         {
-            self.world.ports.destinations.add((owner, remote));
+            self.world.ports.connects(owner, remote);
         }
         taken
     }

@@ -94,12 +94,7 @@ impl<W: Witness> Life<'_, W> {
         let id = self.totals.address(key);
         self.socket.held = Some((hold, id));
         let counts = self.world.ports.hold(&hold, self.endpoint);
-        let tally = self.world.processes.tally(hold.owner);
-        if is_instead {
-            tally.hold_instead(&hold, counts);
-        } else {
-            tally.hold(&hold, counts);
-        }
+        self.world.processes.hold(&hold, counts, is_instead);
         self.hold_other(&hold, hold.since);
         self.world.ports.consider(hold.pool, hold.since, false, &self.world.processes);
         self.totals.hold(id, hold.owner);

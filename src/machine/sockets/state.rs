@@ -144,6 +144,36 @@ pub(super) struct Internal {
     pub(super) owner: Attribution,
 }
 
+/// Room for requests: that of one that is answered is taken by the next, without the allocator.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    #[expect(clippy::vec_box, reason = "the boxes are what is kept")]
+    spare: Vec<Box<Enter>>,
+}
+
+impl Requests {
+    /// Rooms that are kept: few requests are under way at once.
+    const SPARE: usize = 64;
+
+    pub(super) fn begin(&mut self, request: Enter) -> Box<Enter> {
+        match self.spare.pop() {
+            Some(mut room) => {
+                *room = request;
+                room
+            }
+            None => Box::new(request),
+        }
+    }
+
+    pub(super) fn end(&mut self, room: Box<Enter>) -> Enter {
+        let request = *room;
+        if self.spare.len() < Self::SPARE {
+            self.spare.push(room);
+        }
+        request
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Enter {
     pub(super) header_pid: Option<u32>,

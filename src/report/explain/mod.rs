@@ -18,6 +18,8 @@ use crate::diagnosis::known::{KnownCause, known_table};
 pub enum Kind {
     /// The verdict's state.
     Verdict,
+    /// How far to trust the verdict.
+    Confidence,
     /// A reason of the verdict.
     Reason,
     /// Something to do.
@@ -32,6 +34,8 @@ pub enum Kind {
     Pattern,
     /// How a holder is known.
     Evidence,
+    /// How the owner of a failure is known.
+    OwnerSource,
     /// What a process is in the case.
     Role,
     /// What the classic procedure remarks.
@@ -48,8 +52,9 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of the list.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Verdict,
+        Self::Confidence,
         Self::Reason,
         Self::Recommendation,
         Self::Alternative,
@@ -57,6 +62,7 @@ impl Kind {
         Self::Suspect,
         Self::Pattern,
         Self::Evidence,
+        Self::OwnerSource,
         Self::Role,
         Self::Remark,
         Self::KnownCause,
@@ -69,6 +75,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Verdict => "verdict",
+            Self::Confidence => "confidence in the verdict",
             Self::Reason => "reason of the verdict",
             Self::Recommendation => "recommendation",
             Self::Alternative => "alternative",
@@ -76,6 +83,7 @@ impl Kind {
             Self::Suspect => "suspect",
             Self::Pattern => "pattern of a holder",
             Self::Evidence => "evidence for a holder",
+            Self::OwnerSource => "source of an owner",
             Self::Role => "role of a process",
             Self::Remark => "remark of the classic procedure",
             Self::KnownCause => "known cause",
@@ -89,6 +97,7 @@ impl Kind {
     pub const fn heading(self) -> &'static str {
         match self {
             Self::Verdict => "Verdicts",
+            Self::Confidence => "Confidence in a verdict",
             Self::Reason => "Reasons of a verdict",
             Self::Recommendation => "Recommendations",
             Self::Alternative => "What else it could be",
@@ -96,6 +105,7 @@ impl Kind {
             Self::Suspect => "Suspects",
             Self::Pattern => "Patterns of holders",
             Self::Evidence => "Evidence for holders",
+            Self::OwnerSource => "How owners of failures are known",
             Self::Role => "Roles of processes",
             Self::Remark => "Remarks of the classic procedure",
             Self::KnownCause => "Known causes",
@@ -113,7 +123,7 @@ pub struct Explanation {
     pub kind: Kind,
     /// The code, as reports have it; of an event its id.
     pub code: String,
-    /// Its symbol, or the provider of an event; `None` where the code is its own name.
+    /// Its symbol, the word that tables have for it, or the provider of an event; `None` where the code is its own name.
     pub name: Option<String>,
     /// What it stands for, in a line.
     pub meaning: String,

@@ -1,11 +1,11 @@
-//! The words of a report that are values of its fields: verdicts, suspects, patterns, evidence.
+//! The words of a report that are values of its fields: verdicts and confidence, suspects, patterns, evidence, owners.
 
 use super::{Explanation, Kind};
 
 /// Kind, code, meaning, explanation.
 type Word = (Kind, &'static str, &'static str, &'static str);
 
-const WORDS: [Word; 21] = [
+const WORDS: [Word; 29] = [
     (
         Kind::Verdict,
         "exhausted",
@@ -29,6 +29,54 @@ const WORDS: [Word; 21] = [
         "cannot_tell",
         "the inputs cannot tell whether ports ran out",
         "The trace holds no bind events, has losses that could hide failures, or there are only listings that show neither. This is no \"no\". The recommendation `capture` has the commands for a trace that can tell.",
+    ),
+    (
+        Kind::Confidence,
+        "high",
+        "direct evidence, and nothing that could hide more",
+        "Failures or full pools were seen directly, nothing was lost or damaged, and at least 95 % of the failures have an owner that is known for sure. It is about the verdict: how far to trust a holder stands with the holder.",
+    ),
+    (
+        Kind::Confidence,
+        "medium",
+        "direct evidence, with doubts that the report names",
+        "Events were lost, a file is damaged, a log was overwritten or not closed, times are doubtful, or the owners of failures are known by weaker means. What was counted is a lower bound at least.",
+    ),
+    (
+        Kind::Confidence,
+        "low",
+        "indirect evidence, a single failure, or heavy losses",
+        "The verdict rests on an event log or an estimate of TIME_WAIT alone, on one failure, or on a trace that lost a tenth or more of its events or buffers. Confirm it with a capture: see `capture`.",
+    ),
+    (
+        Kind::OwnerSource,
+        "created_socket",
+        "the process that created the socket",
+        "The trace holds the creation of the socket, which names the process. It is the strongest way.",
+    ),
+    (
+        Kind::OwnerSource,
+        "eprocess",
+        "the process at the kernel's address in the record",
+        "The record has the address of the kernel's process object, and another record tells which process has that address at this time.",
+    ),
+    (
+        Kind::OwnerSource,
+        "header_location",
+        "the process in the record's header, at a place in the driver where it is reliable",
+        "The header names the process whose thread wrote the record. At this place in the driver that was found to be the one that asked.",
+    ),
+    (
+        Kind::OwnerSource,
+        "header_pid",
+        "the process in the record's header",
+        "The header names the process whose thread wrote the record, which may be another than the one that asked. It is used where nothing better is known, and lowers the confidence.",
+    ),
+    (
+        Kind::OwnerSource,
+        "unknown",
+        "nothing tells the process",
+        "The socket is older than the trace, and its records were written in the system's context. Such failures stand in a row without a PID.",
     ),
     (
         Kind::Suspect,
@@ -134,6 +182,27 @@ const WORDS: [Word; 21] = [
     ),
 ];
 
+/// What the first screen says for a code.
+const SHOWN: [(Kind, &str, &str); 12] = [
+    (Kind::Verdict, "exhausted", "YES"),
+    (Kind::Verdict, "not_seen", "NOT SEEN"),
+    (Kind::Verdict, "cannot_tell", "CANNOT TELL"),
+    (Kind::Evidence, "A", "listing"),
+    (Kind::Evidence, "B", "rundown"),
+    (Kind::Evidence, "C", "trace"),
+    (Kind::Evidence, "D", "TIME_WAIT"),
+    (Kind::OwnerSource, "created_socket", "socket creation"),
+    (Kind::OwnerSource, "eprocess", "EPROCESS"),
+    (Kind::OwnerSource, "header_location", "reliable record header"),
+    (Kind::OwnerSource, "header_pid", "record header"),
+    (Kind::OwnerSource, "unknown", "not known"),
+];
+
 pub(super) fn all() -> Vec<Explanation> {
-    WORDS.iter().map(|(kind, code, meaning, explanation)| Explanation::new(*kind, code, meaning, explanation)).collect()
+    let shown = |kind: Kind, code: &str| SHOWN.iter().find(|(of, name, _)| *of == kind && *name == code);
+    let explained = WORDS.iter().map(|(kind, code, meaning, explanation)| Explanation {
+        name: shown(*kind, code).map(|(_, _, shown)| (*shown).to_owned()),
+        ..Explanation::new(*kind, code, meaning, explanation)
+    });
+    explained.collect()
 }

@@ -41,11 +41,9 @@ impl Band {
             parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
         });
         let mut inputs: Vec<String> = traces.collect();
-        if inputs.is_empty() {
-            let mut used: Vec<String> =
-                report.side_inputs.iter().filter(|side| side.used).map(|side| shown(&side.path)).collect();
-            used.dedup();
-            inputs.push(format!("no trace; side files: {}", used.join(", ")));
+        if let Some(files) = report.files_without_trace() {
+            let files: Vec<String> = files.into_iter().map(shown).collect();
+            inputs.push(format!("no trace; side files: {}", files.join(", ")));
         }
         inputs.extend(report.counted_sentence());
         let first = report.traces.first().map(|trace| trace.path.as_str());

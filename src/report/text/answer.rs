@@ -28,11 +28,9 @@ impl Page<'_, '_> {
         if let Some(counted) = report.counted_sentence() {
             self.paragraph(&counted)?;
         }
-        if report.traces.is_empty() {
-            let mut used: Vec<String> =
-                report.side_inputs.iter().filter(|side| side.used).map(|side| shown(&side.path)).collect();
-            used.dedup();
-            let lines = super::wrap(&format!("no trace; side files: {}", used.join(", ")), self.layout.width, 0, 2);
+        if let Some(files) = report.files_without_trace() {
+            let files: Vec<String> = files.into_iter().map(shown).collect();
+            let lines = super::wrap(&format!("no trace; side files: {}", files.join(", ")), self.layout.width, 0, 2);
             lines.iter().try_for_each(|line| self.line(line))?;
         }
         Ok(())

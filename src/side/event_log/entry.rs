@@ -21,6 +21,8 @@ pub(super) struct Entry {
     /// Where the entry has none, that of its record counts.
     pub(super) time: String,
     pub(super) channel: String,
+    /// The machine that wrote it.
+    pub(super) computer: String,
     /// `EventRecordID`.
     pub(super) record: String,
     /// Process in whose context it was logged.
@@ -78,6 +80,7 @@ impl Entry {
             ("Event", "System", "EventID") => self.id.push_str(text),
             ("Event", "System", "Version") => self.version.push_str(text),
             ("Event", "System", "Channel") => self.channel.push_str(text),
+            ("Event", "System", "Computer") => self.computer.push_str(text),
             ("Event", "System", "EventRecordID") => self.record.push_str(text),
             ("Event", "EventData", "Data") => {
                 if let Some((_, value)) = self.data.last_mut() {

@@ -44,6 +44,8 @@ pub(super) struct Groups {
     has_images: bool,
     /// A column of the names of processes is there.
     names_images: bool,
+    /// The text ends in the last row.
+    is_open: bool,
 }
 
 impl Groups {
@@ -77,6 +79,11 @@ impl Groups {
         let image = words.collect::<Vec<_>>().join(" ");
         let image = Some(image.as_str()).filter(|image| !image.is_empty() && self.names_images);
         !values.is_empty() && self.push(count, &values.join(", "), image, members, line.number)
+    }
+
+    /// The text ends without a line end behind the last row, whose process id may be cut.
+    pub(super) fn doubt_last(&mut self) {
+        self.is_open = true;
     }
 
     fn push(&mut self, count: u32, name: &str, image: Option<&str>, members: &str, line: u64) -> bool {
@@ -116,7 +123,7 @@ impl Groups {
         };
         let filter = Filter::of(command.text());
         let mut listing = SocketListing::default();
-        let mut rows_read = count;
+        let (mut rows_read, last_line) = (count, rows.last().map_or(0, |row| row.line));
         for row in rows {
             match row.sockets(&meaning, protocol, &filter) {
                 Some(Sockets::Owned(socket)) => {
@@ -132,6 +139,10 @@ impl Groups {
                     rows_read.missed(row.line);
                 }
             }
+        }
+        if self.is_open && listing.forget_cut() {
+            rows_read.rows = rows_read.rows.saturating_sub(1);
+            rows_read.missed(last_line);
         }
         total.add(rows_read);
         if !meaning.iter().any(|property| matches!(property, Property::Owner | Property::State)) {

@@ -1,5 +1,7 @@
 //! Lists of `label : value` lines, a block for each object: `| Format-List`, `tasklist /fo list`, tcpvcon.
 
+use std::borrow::Cow;
+
 use super::{Builder, Context, Found};
 use crate::side::columns::{Column, Record, number};
 use crate::side::facts::RowCount;
@@ -29,7 +31,7 @@ impl Blocks {
         found: &mut Found,
     ) -> bool {
         let mut ahead = *lines;
-        let Some((columns, cells)) = block(line, &mut ahead) else {
+        let Some(Block { columns, cells, is_open }) = block(line, &mut ahead) else {
             return false;
         };
         let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
@@ -42,7 +44,10 @@ impl Blocks {
                 None => return false,
             }
         }
-        let is_row = self.current.as_mut().is_some_and(|(_, builder)| builder.row(&record, line.number));
+        let is_row = self.current.as_mut().is_some_and(|(known, builder)| {
+            let is_cut = is_open && same && columns.len() < known.len();
+            !is_cut && builder.row(&record, line.number)
+        });
         if is_row {
             self.count.read();
         } else if self.count.rows > 0 {
@@ -72,11 +77,18 @@ fn is_alike(known: &[Column], columns: &[Column]) -> bool {
     all(known, columns) || all(columns, known)
 }
 
-type Block<'t> = (Vec<Column>, Vec<std::borrow::Cow<'t, str>>);
+/// Labels and values.
+struct Block<'t> {
+    columns: Vec<Column>,
+    cells: Vec<Cow<'t, str>>,
+    /// The text ends in it, without a line end.
+    is_open: bool,
+}
 
 /// The labels and values of a block; goes on to behind its last line. Two labels at least.
 fn block<'t>(line: Line<'t>, lines: &mut Lines<'t>) -> Option<Block<'t>> {
-    let (mut columns, mut cells): Block<'t> = (Vec::new(), Vec::new());
+    let (mut columns, mut cells): (Vec<Column>, Vec<Cow<'t, str>>) = (Vec::new(), Vec::new());
+    let mut is_open = line.is_open;
     let mut labels: Vec<&str> = Vec::new();
     let mut is_of_values = false;
     if let Some((protocol, image)) = of_tcpvcon(line.trimmed()) {
@@ -118,6 +130,7 @@ fn block<'t>(line: Line<'t>, lines: &mut Lines<'t>) -> Option<Block<'t>> {
             }
             None => break,
         }
+        is_open |= next.is_open;
         *lines = ahead;
     }
     // `wmic /value` names a process so; other texts have names and values, too.
@@ -125,11 +138,11 @@ fn block<'t>(line: Line<'t>, lines: &mut Lines<'t>) -> Option<Block<'t>> {
         return None;
     }
     as_tasks(&labels, &mut columns, &cells);
-    (columns.len() >= 2).then_some((columns, cells))
+    (columns.len() >= 2).then_some(Block { columns, cells, is_open })
 }
 
 /// `tasklist /fo list` in any language: the image, the PID under this name, and services or the session.
-fn as_tasks(labels: &[&str], columns: &mut [Column], cells: &[std::borrow::Cow<'_, str>]) {
+fn as_tasks(labels: &[&str], columns: &mut [Column], cells: &[Cow<'_, str>]) {
     let is_pid = labels.get(1).is_some_and(|label| label.eq_ignore_ascii_case("pid"));
     let has_number = cells.get(1).is_some_and(|cell| number::<u32>(cell).is_some());
     // Lists of services have a PID behind numbers of other kinds.

@@ -18,6 +18,8 @@ pub(super) struct Sockets {
     filter: Filter,
     tcp: Part,
     udp: Part,
+    /// Whether the last row is one of UDP.
+    ends_with_udp: bool,
 }
 
 #[derive(Debug, Default)]
@@ -61,15 +63,27 @@ impl Sockets {
             _ => (has(Column::State) || has(Column::RemotePort)).then_some(Protocol::Tcp),
         };
         let filter = Filter::of(context.command.text());
-        Self { protocol, filter, tcp: Part::default(), udp: Part::default() }
+        Self { protocol, filter, tcp: Part::default(), udp: Part::default(), ends_with_udp: false }
     }
 
     pub(super) fn row(&mut self, record: &Record<'_>) -> bool {
         let Some((socket, owner)) = socket(record, self.protocol, &self.filter) else { return false };
         // The columns of both kinds of sockets are the same where all of them are exported.
-        let part = if socket.protocol == Protocol::Udp { &mut self.udp } else { &mut self.tcp };
-        part.push(socket, owner);
+        self.ends_with_udp = socket.protocol == Protocol::Udp;
+        self.last_part().push(socket, owner);
         true
+    }
+
+    /// Takes back the last row, where the text ends within its process id.
+    pub(super) fn forget_cut(&mut self) -> bool {
+        let part = self.last_part();
+        let is_cut = part.listing.forget_cut();
+        part.rows = part.rows.saturating_sub(u64::from(is_cut));
+        is_cut
+    }
+
+    fn last_part(&mut self) -> &mut Part {
+        if self.ends_with_udp { &mut self.udp } else { &mut self.tcp }
     }
 
     pub(super) fn end(&mut self, count: RowCount, context: &mut Context, found: &mut Found) {

@@ -5,6 +5,7 @@ use outofports::NoProgress;
 use outofports::case::InputKind;
 use outofports::events::{self, CsvWriter, EventWriter, Filter, Names, NdjsonWriter, TextWriter};
 use outofports::info::{self, Beside};
+use outofports::packets::{self, Setting};
 use outofports::pipeline::Threads;
 use outofports::report::json;
 use outofports::side::facts::SideFacts;
@@ -14,7 +15,8 @@ use outofports::words::pseudonyms::Pseudonyms;
 const MAX_LISTED_BYTES: u64 = 1 << 18;
 
 /// Lists a file's events in every format: one line for each event, in which nothing commands a terminal or a spreadsheet,
-/// and the same lines whatever the number of threads that learned the schemas. The same for `info`.
+/// and the same lines whatever the number of threads that learned the schemas. The same for `info`, and for its packets as a
+/// capture file.
 pub fn check(bytes: &[u8]) {
     if !crate::is_smaller(bytes, MAX_LISTED_BYTES) {
         return;
@@ -28,6 +30,9 @@ pub fn check(bytes: &[u8]) {
         check_objects(&objects, count);
         check_table(&list(&traces, &CsvWriter { names: names() }).1, count);
         check_lines(&list(&traces, &TextWriter { names: names(), ..TextWriter::default() }).1, count);
+        let capture = capture(&traces, 1, pseudonyms.clone());
+        check_blocks(&capture);
+        assert_eq!(capture, self::capture(&traces, 2, pseudonyms));
     }
     traces.iter().for_each(check_info);
 }
@@ -45,6 +50,26 @@ fn list(traces: &[Trace<'_>], writer: &dyn EventWriter) -> (usize, String) {
     })
     .expect("memory");
     (count, String::from_utf8(output).expect("UTF-8"))
+}
+
+fn capture(traces: &[Trace<'_>], threads: usize, names: Option<Pseudonyms>) -> Vec<u8> {
+    let side = SideFacts::default();
+    let learn = || packets::learn(traces, &side, &NoProgress);
+    let learned = crate::pool(threads).install(learn).expect("not stopped");
+    let mut output = Vec::new();
+    let setting = Setting { names, ..Setting::default() };
+    packets::write(traces, &side, &learned, setting, &mut output).expect("memory");
+    output
+}
+
+/// Each block has its length before and behind it, and nothing is left over.
+fn check_blocks(mut capture: &[u8]) {
+    while !capture.is_empty() {
+        let length = u32::from_le_bytes(*capture[4..].first_chunk().expect("a length")) as usize;
+        let (block, rest) = capture.split_at(length);
+        assert!(length % 4 == 0 && block[length - 4..] == block[4..8], "a whole block");
+        capture = rest;
+    }
 }
 
 fn list_on_two_threads(traces: &[Trace<'_>], writer: &dyn EventWriter) -> String {
