@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::cases::{CASES, CaseRow};
+use super::cases::{CASES, CaseRow, HOST_BY_SIDE_INPUT};
 use super::columns::{Row, row};
 use super::digest::Ids;
 use super::entry::{How, Reply, Task};
@@ -14,7 +14,8 @@ use crate::progress::Progress;
 
 /// Reads the case at `path`, a folder or a file, with `threads` threads, and gives its row of
 /// [`Table::Cases`](super::tables::Table::Cases). `relative` is what tables call it and what its `case_id` is made from. Nobody is
-/// compared with others: `duplicate_of` is null, and so are the names of folders.
+/// compared with others: `duplicate_of` is null, and so are names that folders give: the host is the one that the
+/// files of the case name.
 ///
 /// # Errors
 ///
@@ -43,7 +44,8 @@ pub fn read_case(path: &Path, relative: &Path, threads: usize, progress: &dyn Pr
         content_id: entry.head.content_id,
         path: shown_path(relative),
         customer: None,
-        host: None,
+        host_by: entry.head.host.is_some().then_some(HOST_BY_SIDE_INPUT),
+        host: entry.head.host,
         status: entry.head.status,
         reason: entry.head.reason,
         facts: entry.facts,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 
-use super::cases::{CASES, CaseRow};
+use super::cases::{CASES, CaseRow, HOST_BY_SIDE_INPUT};
 use super::columns::{Row, row};
 use super::digest::Ids;
 use super::entry::{Entry, Head};
@@ -82,7 +82,7 @@ impl<'r> Results<'r> {
         }
         let host_by = match (&by_pattern.host, &head.host) {
             (Some(_), _) => Some("name_from"),
-            (None, Some(_)) => Some("side_input"),
+            (None, Some(_)) => Some(HOST_BY_SIDE_INPUT),
             (None, None) => None,
         };
         let mut case = CaseRow {
