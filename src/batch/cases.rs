@@ -143,6 +143,9 @@ fn suspect_image(report: &Report) -> Option<String> {
     }
 }
 
+/// The host of a case is the one that a System log of it, or a name beside a listing, says.
+pub(super) const HOST_BY_SIDE_INPUT: &str = "side_input";
+
 /// A row of the table.
 #[derive(Debug, Clone)]
 pub(super) struct CaseRow {

@@ -67,7 +67,7 @@ pub(super) const fn field<C, R>(
 }
 
 /// A row: a value for each column, in their order.
-pub(super) type Row = Vec<Value>;
+pub type Row = Vec<Value>;
 
 /// The values of one row.
 pub(super) fn row<C, R>(fields: &[Field<C, R>], context: &C, source: &R) -> Row {

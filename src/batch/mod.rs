@@ -16,6 +16,8 @@
 //! one, as [`analyze`](crate::analyze()) would. What becomes of a case is a line of the `journal`; from these lines `written`
 //! makes the tables, which [`tables`] describes.
 
+#[cfg(feature = "parquet")]
+pub mod arrow;
 mod cases;
 mod child;
 mod columns;
@@ -26,6 +28,7 @@ mod journal;
 mod limit;
 mod list;
 mod ndjson;
+mod one;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod pattern;
@@ -45,8 +48,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use self::cases::Status;
-pub use self::columns::{Column, Kind};
+pub use self::columns::{Column, Kind, Row};
 pub use self::limit::{IS_HELD, LEAST_BYTES};
+pub use self::one::read_case;
 pub use self::pattern::{NamePattern, Names};
 pub use self::settings::{CasesBy, ChangedSince, Limits, Redaction, Settings, Shard, TableFormat, Workers};
 pub use self::summary::Summary;

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::path::Path;
 
-use super::cases::{CASES, CaseRow};
+use super::cases::{CASES, CaseRow, HOST_BY_SIDE_INPUT};
 use super::columns::{Row, row};
 use super::digest::Ids;
 use super::entry::{Entry, Head};
@@ -45,7 +46,7 @@ impl<'r> Results<'r> {
         name_from: Option<&'r NamePattern>,
         names: Option<Pseudonyms>,
     ) -> Self {
-        let case_ids: Vec<String> = done.iter().map(|done| case_id(done, ids)).collect();
+        let case_ids: Vec<String> = done.iter().map(|done| case_id(&done.place.relative, &done.head, ids)).collect();
         let mut by_content: HashMap<&str, usize> = HashMap::new();
         let firsts = done.iter().enumerate().map(|(number, done)| {
             let first = *by_content.entry(done.head.content_id.as_deref()?).or_insert(number);
@@ -81,7 +82,7 @@ impl<'r> Results<'r> {
         }
         let host_by = match (&by_pattern.host, &head.host) {
             (Some(_), _) => Some("name_from"),
-            (None, Some(_)) => Some("side_input"),
+            (None, Some(_)) => Some(HOST_BY_SIDE_INPUT),
             (None, None) => None,
         };
         let mut case = CaseRow {
@@ -121,9 +122,9 @@ impl CaseResult {
 }
 
 /// From the path, with a slash between its parts on each system, and from what the case holds.
-fn case_id(done: &Done, ids: &Ids) -> String {
-    let parts: Vec<&[u8]> = done.place.relative.iter().map(|part| part.as_encoded_bytes()).collect();
-    let content = done.head.fingerprint.as_ref().map_or("", |fingerprint| fingerprint.hash.as_str());
+pub(super) fn case_id(relative: &Path, head: &Head, ids: &Ids) -> String {
+    let parts: Vec<&[u8]> = relative.iter().map(|part| part.as_encoded_bytes()).collect();
+    let content = head.fingerprint.as_ref().map_or("", |fingerprint| fingerprint.hash.as_str());
     ids.of("case", &[&parts.join(&b'/'), content.as_bytes()])
 }
 

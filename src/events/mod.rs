@@ -94,12 +94,12 @@ impl Event<'_> {
 }
 
 /// The provider of a record, or its kernel event class; of a WPP message the GUID of its class.
-fn provider_of(record: &Record<'_>) -> Option<Guid> {
+pub fn provider_of(record: &Record<'_>) -> Option<Guid> {
     record.provider().or_else(|| message(record)?.guid)
 }
 
 /// The id of an event; of a WPP message its number.
-fn id_of(record: &Record<'_>) -> Option<u16> {
+pub fn id_of(record: &Record<'_>) -> Option<u16> {
     record.id().or_else(|| message(record).map(|message| message.message_number))
 }
 
@@ -271,7 +271,7 @@ impl Learned {
 }
 
 /// Name of a record's kind, for events that have no provider.
-pub(crate) fn kind_name(kind: RecordKind) -> &'static str {
+pub fn kind_name(kind: RecordKind) -> &'static str {
     match kind {
         RecordKind::System => "system",
         RecordKind::Compact => "compact",

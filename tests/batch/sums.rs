@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use outofports::batch::{read_case, tables};
 use outofports::{Case, NoProgress, Options};
 use serde_json::{Map, Value, json};
 
@@ -131,6 +132,24 @@ fn tables_are_the_sum_of_single_reports() {
         assert_eq!(first["duplicate_of"], Value::Null);
     }
     assert_eq!(lines(&out.join("status.ndjson")).len(), 304);
+}
+
+#[test]
+fn one_case_read_alone_has_the_row_of_its_batch() {
+    let scratch = scratch();
+    let (input, out) = (scratch.path().join("in"), scratch.path().join("out"));
+    std::fs::create_dir(&input).unwrap();
+    herd::write(&input, Count { cases: 12, damaged: 2, ..Count::default() });
+    batch(&input, &out, []);
+    let cases = table(&out, "cases");
+    assert_eq!(cases.len(), 12);
+    let columns = tables::Table::Cases.columns();
+    for case in cases {
+        let relative = Path::new(case["path"].as_str().unwrap());
+        let row = read_case(&input.join(relative), relative, 1, &NoProgress).unwrap();
+        let alone = columns.iter().map(|column| column.name.to_owned()).zip(row).collect::<Map<_, _>>();
+        assert_eq!(Value::Object(alone), case);
+    }
 }
 
 #[test]

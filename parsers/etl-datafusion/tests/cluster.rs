@@ -1,0 +1,240 @@
+//! The same queries on a scheduler and executors on loopback: equal rows, ends of executors and of the scheduler at any moment.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::common::fixture;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_etl-sql");
+
+/// How long a process may take to answer, and a query to end.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A process that ends with its test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn wait_for(port: u16, what: &str) {
+    let started = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(started.elapsed() < PATIENCE, "{what} does not answer");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A scheduler and executors on loopback.
+pub struct Cluster {
+    folder: TempDir,
+    port: u16,
+    scheduler: Option<Process>,
+    executors: Vec<(String, Process)>,
+    started: usize,
+}
+
+impl Cluster {
+    pub fn start(executors: usize, environment: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cluster = Self { folder, port: free_port(), scheduler: None, executors: Vec::new(), started: 0 };
+        cluster.start_scheduler(environment);
+        (0..executors).for_each(|_| cluster.add_executor(environment));
+        cluster
+    }
+
+    fn log(&self, name: &str) -> Stdio {
+        std::fs::File::options().create(true).append(true).open(self.folder.path().join(name)).unwrap().into()
+    }
+
+    fn logged(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
+    }
+
+    fn start_scheduler(&mut self, environment: &[(&str, &str)]) {
+        let (port, log) = (self.port.to_string(), self.log("scheduler"));
+        let options = ["scheduler", "--bind-host", "127.0.0.1", "--external-host", "127.0.0.1", "--bind-port", &port];
+        // An executor that is silent for some seconds is lost.
+        let soon = ["--executor-timeout-seconds", "6", "--expire-dead-executor-interval-seconds", "1"];
+        let mut command = Command::new(PROGRAM);
+        command.args(options).args(soon).envs(environment.iter().copied()).stdout(Stdio::null()).stderr(log);
+        self.scheduler = Some(Process(command.spawn().unwrap()));
+        wait_for(self.port, "the scheduler");
+    }
+
+    fn add_executor(&mut self, environment: &[(&str, &str)]) {
+        self.started += 1;
+        let name = format!("executor-{}", self.started);
+        let work = self.folder.path().join(&name);
+        std::fs::create_dir_all(&work).unwrap();
+        let ports = [free_port(), free_port(), free_port()];
+        let [flight, grpc, health] = ports.map(|port| port.to_string());
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(["executor", "--id", &name, "--bind-host", "127.0.0.1", "--external-host", "127.0.0.1"])
+            .args(["--scheduler-host", "127.0.0.1", "--scheduler-port", &self.port.to_string()])
+            .args(["--bind-port", &flight, "--bind-grpc-port", &grpc, "--bind-health-port", &health])
+            .args(["--vcores", "2", "--executor-heartbeat-interval-seconds", "1", "--memory-pool-size", "0"])
+            .arg("--work-dir")
+            .arg(&work)
+            .envs(environment.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(self.log(&format!("{name}.log")));
+        self.executors.push((name.clone(), Process(command.spawn().unwrap())));
+        wait_for(ports[1], &name);
+    }
+
+    fn command(&self, sql: &str, environment: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        let scheduler = format!("http://127.0.0.1:{}", self.port);
+        command.args(["--format", "csv", "--scheduler", &scheduler, sql]).envs(environment.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    pub fn rows(&self, sql: &str, environment: &[(&str, &str)]) -> Vec<String> {
+        rows(self.command(sql, environment).output().unwrap())
+            .unwrap_or_else(|error| panic!("{sql}: {error}\n{}", self.logged("scheduler")))
+    }
+}
+
+/// The rows of a query, sorted, or what it failed with.
+fn rows(done: Output) -> Result<Vec<String>, String> {
+    if !done.status.success() {
+        return Err(String::from_utf8_lossy(&done.stderr).into_owned());
+    }
+    let mut rows: Vec<String> = String::from_utf8(done.stdout).unwrap().lines().map(str::to_owned).collect();
+    rows.sort();
+    Ok(rows)
+}
+
+/// The same on this machine alone.
+pub fn alone(sql: &str, environment: &[(&str, &str)]) -> Vec<String> {
+    let mut command = Command::new(PROGRAM);
+    rows(command.args(["--format", "csv", sql]).envs(environment.iter().copied()).output().unwrap()).unwrap()
+}
+
+/// Some traces; more of them make a query longer.
+fn traces(folder: &Path, copies: usize) -> String {
+    for copy in 0..copies {
+        for name in ["modern-64.etl", "legacy.etl", "leak.etl", "names-mof.etl"] {
+            std::fs::copy(fixture(name), folder.join(format!("{copy:03}-{name}"))).unwrap();
+        }
+    }
+    folder.display().to_string()
+}
+
+#[test]
+fn one_and_two_executors_give_the_rows_of_one_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let traces = traces(folder.path(), 3);
+    let queries = [
+        format!("SELECT provider, id, count(*) FROM etl_events('{traces}/') WHERE pid <> 4 GROUP BY provider, id"),
+        format!("SELECT owner_image, owner_pid, time FROM etl_failures('{traces}/*.etl') WHERE owner_pid = 7312"),
+        format!("SELECT path, state, suspect_image, bind_failures FROM outofports_cases('{traces}/*.etl')"),
+        format!("SELECT file, status, records FROM etl_files('{traces}/') ORDER BY file"),
+    ];
+    for executors in [1, 2] {
+        let cluster = Cluster::start(executors, &[]);
+        for sql in &queries {
+            let started = Instant::now();
+            let found = cluster.rows(sql, &[]);
+            println!("{executors} executors: {} rows in {:.2} s", found.len(), started.elapsed().as_secs_f64());
+            let expected = alone(sql, &[]);
+            assert!(expected.len() > 3, "{sql}");
+            assert_eq!(found, expected, "{sql}");
+        }
+    }
+}
+
+#[test]
+fn what_a_pattern_stands_for_is_listed_by_the_scheduler() {
+    let folder = tempfile::tempdir().unwrap();
+    let traces = traces(folder.path(), 1);
+    let cluster = Cluster::start(1, &[]);
+    let sql = format!("SELECT count(*) FROM etl_events('{traces}/none/*.etl')");
+    let error = rows(cluster.command(&sql, &[]).output().unwrap()).unwrap_err();
+    assert!(error.contains("nothing there fits"), "{error}");
+}
+
+#[test]
+fn after_a_restart_of_the_scheduler_new_queries_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let traces = traces(folder.path(), 40);
+    let mut cluster = Cluster::start(2, &[]);
+    let sql = format!("SELECT provider, id, count(fields) FROM etl_events('{traces}/') GROUP BY provider, id");
+    let running = cluster.command(&sql, &[]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    cluster.scheduler = None;
+    let error = rows(running.wait_with_output().unwrap()).unwrap_err();
+    println!("the running query: {}", error.lines().next().unwrap_or_default());
+    assert!(!error.is_empty());
+    cluster.start_scheduler(&[]);
+    // Executors register anew with their next heartbeat.
+    let started = Instant::now();
+    let few = format!("SELECT count(*) FROM etl_events('{traces}/000-*.etl')");
+    let expected = alone(&few, &[]);
+    loop {
+        match rows(cluster.command(&few, &[]).output().unwrap()) {
+            Ok(found) => break assert_eq!(found, expected),
+            Err(error) => assert!(started.elapsed() < PATIENCE, "{error}"),
+        }
+    }
+}
+
+/// A number that differs between runs, in no way that anybody relies on.
+fn anywhere(below: u64) -> u64 {
+    u64::from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_nanos()) % below
+}
+
+#[test]
+#[ignore = "some minutes: .ci/sql runs it"]
+fn an_executor_may_end_at_any_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let traces = traces(folder.path(), 12);
+    let queries = [
+        format!(
+            "SELECT provider, id, count(*), min(time), max(fields) FROM etl_events('{traces}/') GROUP BY provider, id"
+        ),
+        format!("SELECT file, time, id, pid FROM etl_events('{traces}/*-modern-64.etl')"),
+    ];
+    let expected: Vec<Vec<String>> = queries.iter().map(|sql| alone(sql, &[])).collect();
+    let mut cluster = Cluster::start(2, &[]);
+    let started = Instant::now();
+    cluster.rows(&queries[0], &[]);
+    let takes = u64::try_from(started.elapsed().as_millis()).unwrap();
+    let (mut whole, mut failed) = (0, 0);
+    for round in 0..20 {
+        let (sql, expected) = (&queries[round % 2], &expected[round % 2]);
+        let running = cluster.command(sql, &[]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(anywhere(takes)));
+        let (name, victim) = cluster.executors.swap_remove(usize::try_from(anywhere(2)).unwrap());
+        // Ends this process alone, with the signal that cannot be caught.
+        drop(victim);
+        match rows(running.wait_with_output().unwrap()) {
+            Ok(found) => {
+                assert!(found == *expected, "round {round}: {} rows instead of {}", found.len(), expected.len());
+                whole += 1;
+            }
+            Err(error) => {
+                println!("round {round}: {name} ended: {}", error.lines().next().unwrap_or_default());
+                assert!(error.contains(&name), "round {round} does not name {name}: {error}");
+                failed += 1;
+            }
+        }
+        cluster.add_executor(&[]);
+    }
+    println!("20 executors killed: {whole} queries whole, {failed} failed");
+    assert_eq!(whole + failed, 20);
+}
