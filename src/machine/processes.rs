@@ -249,7 +249,7 @@ impl ProcessTable {
         waiting.chain([(Owner::Unknown, &self.unknown)])
     }
 
-    /// Ports of a pool that are held now, for each owner that has any.
+    /// Ports of a pool that are held now, for each owner that has any, by owner.
     pub fn held_in(&self, pool: PoolKey) -> Vec<Held> {
         let held = |(owner, tally): (Owner, &Tally)| {
             let InPool { ports, unnumbered } = tally.in_pool(pool);
@@ -257,7 +257,9 @@ impl ProcessTable {
             let held = Held { owner, ports, unnumbered, obtained, released, ages: tally.ages, growth: tally.growth };
             (ports > 0).then_some(held)
         };
-        self.tallies().filter_map(held).collect()
+        let mut all: Vec<Held> = self.holders().filter_map(held).collect();
+        all.sort_unstable_by_key(|held| held.owner);
+        all
     }
 
     /// The process that an owner turned out to be, as an index into [`Self::processes`]; `None` where nobody is known.

@@ -129,7 +129,9 @@ impl Epochs {
 
     /// Everything that waits, in the order of the epochs.
     pub(super) fn all_waiting(&self) -> impl Iterator<Item = (EpochId, Fallback, &Tally)> {
-        let epochs = (0..).zip(&self.epochs).map(|(id, epoch)| (EpochId(id), epoch));
+        // Mostly nothing does, of very many epochs.
+        let epochs = if self.waiting > 0 { self.epochs.as_slice() } else { &[] };
+        let epochs = (0..).zip(epochs).map(|(id, epoch)| (EpochId(id), epoch));
         epochs.flat_map(|(id, epoch)| epoch.waiting.iter().map(move |(fallback, tally)| (id, *fallback, tally)))
     }
 
