@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 use tempfile::TempDir;
 
 /// A row as text.
-pub type Row = Vec<String>;
+pub(crate) type Row = Vec<String>;
 
 pub(crate) fn fixture(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/synthetic").canonicalize().unwrap();
