@@ -65,8 +65,6 @@ pub struct Analysis<W = ()> {
     now: FileTime,
     bounds: Option<(FileTime, FileTime)>,
     window: Window,
-    /// The window leaves something out.
-    is_limited: bool,
     /// What happens from now on counts: the window has begun.
     counts: bool,
     witness: W,
@@ -90,23 +88,15 @@ impl<W: Witness + Default> Analysis<W> {
     pub fn new(setting: Setting) -> Self {
         let Setting { boots, bounds, ranges, window } = setting;
         let ports = Ports::new(ranges, Timeline::new(bounds.map(|bounds| window.part_of(bounds))));
-        let (counts, is_limited) = (window.since.is_none(), !window.is_open());
-        Self {
-            world: World { ports, ..World::default() },
-            boots,
-            bounds,
-            window,
-            is_limited,
-            counts,
-            ..Self::default()
-        }
+        let counts = window.since.is_none();
+        Self { world: World { ports, ..World::default() }, boots, bounds, window, counts, ..Self::default() }
     }
 }
 
 impl<W: Witness> Analysis<W> {
     /// Takes in one event.
     pub fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
-        if self.is_limited && !self.is_to_be_followed(meta, event) {
+        if !self.window.is_open() && !self.is_to_be_followed(meta, event) {
             return;
         }
         if self.at_hand != Some(meta.place.trace) || meta.place.entry.is_some() {

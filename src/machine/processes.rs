@@ -210,15 +210,14 @@ impl ProcessTable {
             tally.hold(hold, counts);
         }
         if tally.ports_held == 1
-            && let Some(index) = self.settled(hold.owner)
+            && let Some(id) = self.settled_id(hold.owner)
         {
-            self.list_holder(index);
+            self.list_holder(id);
         }
     }
 
     /// Whoever holds ports is listed.
-    fn list_holder(&mut self, index: usize) {
-        let Ok(id) = u32::try_from(index).map(ProcessId) else { return };
+    fn list_holder(&mut self, id: ProcessId) {
         let Some(process) = self.lives.get_mut(id).filter(|process| process.tally.ports_held > 0) else { return };
         if std::mem::replace(&mut process.is_holder, true) {
             return;
@@ -264,15 +263,18 @@ impl ProcessTable {
 
     /// The process that an owner turned out to be, as an index into [`Self::processes`]; `None` where nobody is known.
     pub fn settled(&self, owner: Owner) -> Option<usize> {
-        let process = match owner {
-            Owner::Process(process) => process,
-            Owner::Unknown => return None,
+        self.settled_id(owner).map(ProcessId::index).filter(|index| *index < self.processes().len())
+    }
+
+    fn settled_id(&self, owner: Owner) -> Option<ProcessId> {
+        match owner {
+            Owner::Process(process) => Some(process),
+            Owner::Unknown => None,
             Owner::Eprocess(epoch, fallback) => match self.epochs.process(epoch) {
-                Some(process) if !self.stands_for_kernel(process) => process,
-                _ => fallback?,
+                Some(process) if !self.stands_for_kernel(process) => Some(process),
+                _ => fallback,
             },
-        };
-        Some(process.index()).filter(|index| *index < self.processes().len())
+        }
     }
 
     /// Index of a process into [`Self::processes`].
@@ -373,18 +375,18 @@ impl ProcessTable {
         match self.lives.get_mut(id) {
             Some(process) => {
                 process.tally.add(tally);
-                self.list_holder(id.index());
+                self.list_holder(id);
             }
             None => self.unknown.add(tally),
         }
     }
 
     fn fall_back(&mut self, fallback: Fallback, mut tally: Tally) {
-        match fallback.and_then(|id| self.lives.get_mut(id)) {
-            Some(process) => {
+        match fallback.and_then(|id| Some((id, self.lives.get_mut(id)?))) {
+            Some((id, process)) => {
                 tally.settle(|source| &mut source.header_pid);
                 process.tally.add(tally);
-                fallback.into_iter().for_each(|id| self.list_holder(id.index()));
+                self.list_holder(id);
             }
             None => {
                 tally.settle(|source| &mut source.unknown);

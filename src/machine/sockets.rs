@@ -42,7 +42,7 @@ impl Sockets {
     /// Takes in one event. Events must come in time order.
     #[inline]
     pub fn observe<W: Witness>(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World, witness: &mut W) {
-        self.locate(meta, event, world);
+        locate(meta, event, world);
         match event.operation {
             SocketOperation::Create { family, socket_type, protocol, pid } => {
                 let kind = SocketKind::from_winsock(family, socket_type, protocol);
@@ -54,17 +54,6 @@ impl Sockets {
             }
             SocketOperation::Connect { .. } => self.operation(Operation::Connect, meta, event, world, witness),
             SocketOperation::Close | SocketOperation::Cleanup => self.close(meta, event, world, witness),
-        }
-    }
-
-    /// A record header may tell whose the EPROCESS address is.
-    #[inline]
-    fn locate(&self, meta: &EventMeta, event: &SocketEvent, world: &mut World) {
-        // Nearly all addresses are known: that is found out fastest.
-        if world.processes.is_unknown(event.eprocess)
-            && let Some(pid) = meta.header_pid.filter(|_| is_header_reliable(meta, event))
-        {
-            world.processes.locate(pid, event.eprocess, meta.time);
         }
     }
 
@@ -82,9 +71,8 @@ impl Sockets {
             Phase::Exit if status == NtStatus::PENDING => return,
             Phase::Exit if status != NtStatus::SUCCESS => {
                 self.totals.count_status(Operation::Create, status);
-                if let Some(socket) = self.open.get_mut(event.endpoint) {
-                    let (totals, requests) = (&mut self.totals, &mut self.requests);
-                    Life { endpoint: event.endpoint, socket, totals, requests, world, witness }.retire(meta.time);
+                if let Some(mut life) = self.known_life(event.endpoint, world, witness) {
+                    life.retire(meta.time);
                 }
                 return;
             }
@@ -124,9 +112,8 @@ impl Sockets {
         };
         let starts = event.phase == Phase::Enter || is_legacy(meta.id);
         if event.phase == Phase::Exit && !tells {
-            if let Some(socket) = self.open.get_mut(event.endpoint) {
-                let (totals, requests) = (&mut self.totals, &mut self.requests);
-                Life { endpoint: event.endpoint, socket, totals, requests, world, witness }.pend(operation);
+            if let Some(mut life) = self.known_life(event.endpoint, world, witness) {
+                life.pend(operation);
             }
             return;
         }
@@ -153,14 +140,13 @@ impl Sockets {
     /// A port was given out: what was taken to hold it, and what processes held that have ended, had come back by then.
     fn port_had_come_back<W: Witness>(&mut self, given: Given, now: FileTime, world: &mut World, witness: &mut W) {
         let Given { owner, pool, port, local, from } = given;
-        let (totals, requests) = (&mut self.totals, &mut self.requests);
         let from = from.filter(|_| port.is_none_or(|port| !world.ports.transport.is_given_twice(port)));
-        if let Some(socket) = from.and_then(|endpoint| self.open.get_mut(endpoint)) {
-            let address = socket.address().and_then(|id| totals.key(id)).and_then(|key| key.local_address);
+        if let Some(mut life) = from.and_then(|endpoint| self.known_life(endpoint, world, witness)) {
+            let address = life.socket.address().and_then(|id| life.totals.key(id)).and_then(|key| key.local_address);
             // Two addresses of one machine each have their own, where sockets ask for that (SO_PORT_SCALABILITY).
             let is_apart = address.zip(local).is_some_and(|(one, other)| one != other);
-            if !is_apart && socket.hold().is_some_and(|hold| hold.port == port && hold.pool == pool) {
-                Life { endpoint: from.unwrap_or(0), socket, totals, requests, world, witness }.lose_port(now);
+            if !is_apart && life.socket.hold().is_some_and(|hold| hold.port == port && hold.pool == pool) {
+                life.lose_port(now);
                 world.ports.given_twice(pool);
             }
         }
@@ -185,10 +171,9 @@ impl Sockets {
         for family in [Family::Ipv4, Family::Ipv6] {
             let key = PoolKey::new(Protocol::Tcp, family);
             let Some(endpoint) = world.ports.get(key).and_then(|pool| pool.last_taken_by(port)) else { continue };
-            let Some(socket) = self.open.get_mut(endpoint) else { continue };
-            if socket.hold().is_some_and(|hold| hold.port == Some(port) && hold.pool == key) {
-                let (totals, requests) = (&mut self.totals, &mut self.requests);
-                Life { endpoint, socket, totals, requests, world, witness }.lose_port(now);
+            let Some(mut life) = self.known_life(endpoint, world, witness) else { continue };
+            if life.socket.hold().is_some_and(|hold| hold.port == Some(port) && hold.pool == key) {
+                life.lose_port(now);
             }
         }
     }
@@ -203,11 +188,10 @@ impl Sockets {
         }
         let gone: BTreeSet<usize> = gone.iter().map(|id| world.processes.index(*id)).collect();
         for endpoint in self.open.endpoints() {
-            let Some(socket) = self.open.get_mut(endpoint) else { continue };
-            let owner = socket.hold().and_then(|hold| world.processes.settled(hold.owner));
+            let Some(mut life) = self.known_life(endpoint, world, witness) else { continue };
+            let owner = life.socket.hold().and_then(|hold| life.world.processes.settled(hold.owner));
             if owner.is_some_and(|owner| gone.contains(&owner)) {
-                let (totals, requests) = (&mut self.totals, &mut self.requests);
-                Life { endpoint, socket, totals, requests, world, witness }.lose_port(now);
+                life.lose_port(now);
             }
         }
     }
@@ -221,6 +205,13 @@ impl Sockets {
         }
     }
 
+    /// The socket at an address, where one is known.
+    fn known_life<'a, W>(&'a mut self, endpoint: u64, world: &'a mut World, witness: &'a mut W) -> Option<Life<'a, W>> {
+        let socket = self.open.get_mut(endpoint)?;
+        Some(Life { endpoint, socket, totals: &mut self.totals, requests: &mut self.requests, world, witness })
+    }
+
+    /// The same, or a new one.
     #[inline(always)]
     fn life<'a, W>(
         &'a mut self,
@@ -242,7 +233,7 @@ impl Sockets {
     /// Takes in an event outside of the window: it may tell whose an EPROCESS address is, and that an operation which only an
     /// internal record had told about completed after the window.
     pub(super) fn observe_outside(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World) {
-        self.locate(meta, event, world);
+        locate(meta, event, world);
         let completes = event.phase == Phase::Exit && event.status != Some(NtStatus::PENDING);
         let operation = match event.operation {
             SocketOperation::Create { pid, .. }
@@ -272,9 +263,8 @@ impl Sockets {
     /// Operations that only internal records told about are counted.
     fn conclude<W: Witness>(&mut self, world: &mut World, witness: &mut W) {
         for endpoint in self.open.endpoints() {
-            if let Some(socket) = self.open.get_mut(endpoint) {
-                let (totals, requests) = (&mut self.totals, &mut self.requests);
-                Life { endpoint, socket, totals, requests, world, witness }.conclude_all();
+            if let Some(mut life) = self.known_life(endpoint, world, witness) {
+                life.conclude_all();
             }
         }
     }
@@ -284,5 +274,16 @@ impl Sockets {
         self.conclude(world, witness);
         let Self { open, totals, .. } = self;
         totals.into_table(open.held().copied().collect(), open.overflowed)
+    }
+}
+
+/// A record header may tell whose the EPROCESS address is.
+#[inline]
+fn locate(meta: &EventMeta, event: &SocketEvent, world: &mut World) {
+    // Nearly all addresses are known: that is found out fastest.
+    if world.processes.is_unknown(event.eprocess)
+        && let Some(pid) = meta.header_pid.filter(|_| is_header_reliable(meta, event))
+    {
+        world.processes.locate(pid, event.eprocess, meta.time);
     }
 }

@@ -109,35 +109,30 @@ impl<'b> Cursor<'b> {
         Self { trace: stream.trace, buffer, part: None, rest, later, passed: 0 }
     }
 
-    /// Where the stream stands.
     #[inline]
-    fn head(&self, stream: usize) -> Option<Head> {
-        self.rest.first().map(|event| self.head_at(stream, event))
+    fn head(&self, stream: usize, ahead: usize) -> Option<Head> {
+        let Logged { order, ticks, .. } = *self.rest.get(ahead)?;
+        Some(Head { time: order, trace: self.trace, ticks, stream })
     }
 
+    /// Puts the next event behind those that are `ordered`, and the ones after it that are due too. Gives where it goes on.
     #[inline]
-    fn head_at(&self, stream: usize, Logged { order, ticks, .. }: &Logged) -> Head {
-        Head { time: *order, trace: self.trace, ticks: *ticks, stream }
-    }
-
-    /// Puts the next event behind those that are `ordered`, and the ones after it that are due too: those before `sure`, and
-    /// others that `is_due` says. Gives where it goes on.
-    #[inline]
-    fn run(
-        &mut self,
-        stream: usize,
-        sure: FileTime,
-        is_due: impl Fn(&Head) -> bool,
-        ordered: &mut Ordered,
-    ) -> Option<Head> {
+    fn run(&mut self, stream: usize, is_due: impl Fn(&Head) -> bool, ordered: &mut Ordered) -> Option<Head> {
         loop {
-            let is_next = |event: &&Logged| event.order < sure || is_due(&self.head_at(stream, event));
-            let events = 1 + self.rest.iter().skip(1).take_while(is_next).count();
-            let is_all = events >= self.rest.len();
+            let mut events = 1;
+            let next = loop {
+                match self.head(stream, events) {
+                    Some(head) if is_due(&head) => events += 1,
+                    next => break next,
+                }
+            };
             self.put(events, ordered);
+            if next.is_some() {
+                return next;
+            }
             // No buffer that is kept is empty.
-            match self.head(stream) {
-                Some(head) if is_all && is_due(&head) => {}
+            match self.head(stream, 0) {
+                Some(head) if is_due(&head) => {}
                 next => return next,
             }
         }
@@ -200,7 +195,7 @@ impl TimeOrder {
         let mut cursors: Vec<Cursor<'_>> = self.streams.iter().map(Cursor::new).collect();
         let heads = &mut self.heads;
         heads.0.clear();
-        heads.0.extend(cursors.iter().enumerate().filter_map(|(number, cursor)| cursor.head(number)));
+        heads.0.extend(cursors.iter().enumerate().filter_map(|(number, cursor)| cursor.head(number, 0)));
         // Sorted is a heap.
         heads.0.sort_unstable();
         while let Some(head) = heads.0.first().copied().filter(is_ready) {
@@ -208,8 +203,7 @@ impl TimeOrder {
             let other = heads.second();
             let Some(cursor) = cursors.get_mut(head.stream) else { break };
             let is_due = |next: &Head| is_ready(next) && other.is_none_or(|other| next.is_before(&other));
-            let sure = other.map_or(not_before, |other| other.time.min(not_before));
-            let next = cursor.run(head.stream, sure, is_due, &mut ordered);
+            let next = cursor.run(head.stream, is_due, &mut ordered);
             heads.replace_first(next);
         }
         let places: Vec<(usize, usize)> = cursors.iter().map(Cursor::place).collect();

@@ -89,12 +89,7 @@ impl Report {
     /// The answer in a line.
     pub fn headline(&self) -> Headline {
         let state = self.verdict.state;
-        let answer = match state {
-            State::Exhausted => "YES",
-            State::Near => "NEAR",
-            State::NotSeen => "NOT SEEN",
-            State::CannotTell => "CANNOT TELL",
-        };
+        let answer = answer(state);
         let confidence = match self.verdict.confidence {
             Some(Confidence::High) => "confidence: high",
             Some(Confidence::Medium) => "confidence: medium",
@@ -302,6 +297,16 @@ fn assurance(assurance: &Assurance) -> String {
 fn event(event: &SystemEventRow, zone: Zone) -> String {
     let (source, provider) = (shown(base_name(&event.source)), shown(&event.provider));
     format!("{source}: {provider} {} at {} {}", event.id, zone.date_and_time(event.time), zone.name())
+}
+
+/// The answer of the first screen to whether ports ran out.
+pub(super) fn answer(state: State) -> &'static str {
+    match state {
+        State::Exhausted => "YES",
+        State::Near => "NEAR",
+        State::NotSeen => "NOT SEEN",
+        State::CannotTell => "CANNOT TELL",
+    }
 }
 
 /// What the evidence of a pool's largest holder is.

@@ -3,6 +3,7 @@
 use super::{FirstFailure, ProcessRow, TraceSummary};
 use crate::case::SideInput;
 use crate::event::base_name;
+use crate::machine::tally::OwnerSource;
 use crate::time::{FileTime, Zone, duration_text};
 use crate::words::{counted, grouped};
 use crate::words::{shown, windows_name};
@@ -124,17 +125,21 @@ pub(crate) fn other_clock(trace: &TraceSummary, time: FileTime, shown: Zone) -> 
     Some(format!("{is_servers}{} UTC", clock(Zone::UTC)))
 }
 
+/// How the owner of a failure is known: the field of `owner_source`, and the word that tables have for it.
+pub(super) const OWNER_SOURCES: [(&str, &str); 5] = [
+    ("created_socket", "socket creation"),
+    ("eprocess", "EPROCESS"),
+    ("header_location", "reliable record header"),
+    ("header_pid", "record header"),
+    ("unknown", "not known"),
+];
+
 /// How the owner of most of a row's failures is known.
 pub(crate) fn known_by(row: &ProcessRow) -> String {
-    let source = row.owner_source;
-    let ways = [
-        (source.created_socket, "socket creation"),
-        (source.eprocess, "EPROCESS"),
-        (source.header_location, "reliable record header"),
-        (source.header_pid, "record header"),
-        (source.unknown, "not known"),
-    ];
-    let mut ways: Vec<_> = ways.into_iter().filter(|(count, _)| *count > 0).collect();
+    let OwnerSource { created_socket, eprocess, header_location, header_pid, unknown } = row.owner_source;
+    let counts = [created_socket, eprocess, header_location, header_pid, unknown];
+    let ways = counts.into_iter().zip(OWNER_SOURCES.map(|(_, way)| way));
+    let mut ways: Vec<_> = ways.filter(|(count, _)| *count > 0).collect();
     ways.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
     match ways.as_slice() {
         [] => String::new(),

@@ -1,6 +1,10 @@
 //! The words of a report that are values of its fields: verdicts and confidence, suspects, patterns, evidence, owners.
 
 use super::{Explanation, Kind};
+use crate::diagnosis::holders::HolderEvidence;
+use crate::diagnosis::state::State;
+use crate::report::summary::{answer, evidence_name};
+use crate::report::wording::OWNER_SOURCES;
 
 /// Kind, code, meaning, explanation.
 type Word = (Kind, &'static str, &'static str, &'static str);
@@ -183,25 +187,30 @@ const WORDS: [Word; 29] = [
 ];
 
 /// What the first screen says for a code.
-const SHOWN: [(Kind, &str, &str); 12] = [
-    (Kind::Verdict, "exhausted", "YES"),
-    (Kind::Verdict, "not_seen", "NOT SEEN"),
-    (Kind::Verdict, "cannot_tell", "CANNOT TELL"),
-    (Kind::Evidence, "A", "listing"),
-    (Kind::Evidence, "B", "rundown"),
-    (Kind::Evidence, "C", "trace"),
-    (Kind::Evidence, "D", "TIME_WAIT"),
-    (Kind::OwnerSource, "created_socket", "socket creation"),
-    (Kind::OwnerSource, "eprocess", "EPROCESS"),
-    (Kind::OwnerSource, "header_location", "reliable record header"),
-    (Kind::OwnerSource, "header_pid", "record header"),
-    (Kind::OwnerSource, "unknown", "not known"),
-];
+fn shown(kind: Kind, code: &str) -> Option<&'static str> {
+    match kind {
+        Kind::Verdict => {
+            // The word of the fourth, `near`, is its code.
+            let states = [State::Exhausted, State::NotSeen, State::CannotTell];
+            states.into_iter().find(|state| state.as_str() == code).map(answer)
+        }
+        Kind::Evidence => {
+            let graded = [
+                ("A", HolderEvidence::A),
+                ("B", HolderEvidence::B),
+                ("C", HolderEvidence::C),
+                ("D", HolderEvidence::D),
+            ];
+            graded.into_iter().find(|(grade, _)| *grade == code).map(|(_, evidence)| evidence_name(evidence))
+        }
+        Kind::OwnerSource => OWNER_SOURCES.into_iter().find(|(field, _)| *field == code).map(|(_, way)| way),
+        _ => None,
+    }
+}
 
 pub(super) fn all() -> Vec<Explanation> {
-    let shown = |kind: Kind, code: &str| SHOWN.iter().find(|(of, name, _)| *of == kind && *name == code);
     let explained = WORDS.iter().map(|(kind, code, meaning, explanation)| Explanation {
-        name: shown(*kind, code).map(|(_, _, shown)| (*shown).to_owned()),
+        name: shown(*kind, code).map(str::to_owned),
         ..Explanation::new(*kind, code, meaning, explanation)
     });
     explained.collect()
