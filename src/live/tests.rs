@@ -18,6 +18,7 @@ use super::{parse_duration, view};
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::providers::{afd, process};
 use crate::side::facts::{DynamicPorts, ListedSocket, TcpState};
+use crate::words::pseudonyms::Pseudonyms;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -96,6 +97,19 @@ fn live_events_give_the_report_of_the_same_trace() {
         assert_eq!(live.len(), offline.len());
         assert!(fake.sessions().is_empty());
     }
+}
+
+#[test]
+fn a_report_of_what_was_captured_can_be_redacted() {
+    let mut captured = run(&Fake::new(scenario("leak")), &plan(false)).0.unwrap();
+    let whole = serde_json::to_string(&captured.report).unwrap();
+    let mut names = Pseudonyms::new(false, Some(b"0123456789abcdef"));
+    captured.report.redact(&mut names, &[]);
+    let redacted = serde_json::to_string(&captured.report).unwrap();
+    for name in ["203.0.113.", "HarddiskVolume3", "Program Files"] {
+        assert!(whole.contains(name) && !redacted.contains(name), "{name}");
+    }
+    assert!(redacted.contains("MeterSync.Agent.exe"), "images stay");
 }
 
 #[test]
