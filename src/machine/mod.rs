@@ -67,6 +67,9 @@ pub struct Analysis<W = ()> {
     window: Window,
     /// What happens from now on counts: the window has begun.
     counts: bool,
+    /// All that comes counts, and something has come: of a further event of the trace at hand nothing is to be found out before it
+    /// is taken in.
+    goes_on: bool,
     witness: W,
 }
 
@@ -96,16 +99,10 @@ impl<W: Witness + Default> Analysis<W> {
 impl<W: Witness> Analysis<W> {
     /// Takes in one event.
     pub fn observe(&mut self, meta: &EventMeta, event: &NetEvent) {
-        if !self.window.is_open() && !self.is_to_be_followed(meta, event) {
+        let goes_on = self.goes_on && self.at_hand == Some(meta.place.trace) && meta.place.entry.is_none();
+        if !goes_on && !self.is_to_be_followed(meta, event) {
             return;
         }
-        if self.at_hand != Some(meta.place.trace) || meta.place.entry.is_some() {
-            self.turn_to(meta);
-        }
-        if !self.counts && !self.window.is_before(meta.time) {
-            self.begin_to_count(meta.time);
-        }
-        self.first.get_or_insert(meta.time);
         self.now = self.now.max(meta.time);
         match event {
             NetEvent::Socket(event) => self.sockets.observe(meta, event, &mut self.world, &mut self.witness),
@@ -133,11 +130,20 @@ impl<W: Witness> Analysis<W> {
     /// Whether an event changes the state; of one that does not, what it tells is taken in.
     #[inline(never)]
     fn is_to_be_followed(&mut self, meta: &EventMeta, event: &NetEvent) -> bool {
-        let is_outside = !self.window.contains(meta.time) && (self.counts || self.window.is_after(meta.time));
-        if is_outside {
+        let is_open = self.window.is_open();
+        if !is_open && !self.window.contains(meta.time) && (self.counts || self.window.is_after(meta.time)) {
             self.observe_outside(meta, event);
+            return false;
         }
-        !is_outside
+        if self.at_hand != Some(meta.place.trace) || meta.place.entry.is_some() {
+            self.turn_to(meta);
+        }
+        if !self.counts && !self.window.is_before(meta.time) {
+            self.begin_to_count(meta.time);
+        }
+        self.first.get_or_insert(meta.time);
+        self.goes_on = is_open && self.counts;
+        true
     }
 
     /// Another trace goes on, or an entry of a log comes.

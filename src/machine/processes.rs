@@ -256,9 +256,9 @@ impl ProcessTable {
             let held = Held { owner, ports, unnumbered, obtained, released, ages: tally.ages, growth: tally.growth };
             (ports > 0).then_some(held)
         };
-        let mut all: Vec<Held> = self.holders().filter_map(held).collect();
-        all.sort_unstable_by_key(|held| held.owner);
-        all
+        let mut all: Vec<(Owner, &Tally)> = self.holders().collect();
+        all.sort_unstable_by_key(|(owner, _)| *owner);
+        all.into_iter().filter_map(held).collect()
     }
 
     /// The process that an owner turned out to be, as an index into [`Self::processes`]; `None` where nobody is known.

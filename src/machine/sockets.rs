@@ -42,7 +42,10 @@ impl Sockets {
     /// Takes in one event. Events must come in time order.
     #[inline]
     pub fn observe<W: Witness>(&mut self, meta: &EventMeta, event: &SocketEvent, world: &mut World, witness: &mut W) {
-        locate(meta, event, world);
+        // The header of a close says nothing of the address.
+        if !matches!(event.operation, SocketOperation::Close | SocketOperation::Cleanup) {
+            locate(meta, event, world);
+        }
         match event.operation {
             SocketOperation::Create { family, socket_type, protocol, pid } => {
                 let kind = SocketKind::from_winsock(family, socket_type, protocol);

@@ -40,6 +40,8 @@ pub struct TimeWait {
     current: Vec<u64>,
     released: u64,
     counts: (u32, u32),
+    /// Whose those are that wait with the shorter length: their number adds up to the first of `counts`.
+    owners: FastMap<Owner, u32>,
     lengths_100ns: (i64, i64),
 }
 
@@ -59,6 +61,7 @@ impl Default for TimeWait {
             current: Vec::new(),
             released: 0,
             counts: (0, 0),
+            owners: FastMap::default(),
             lengths_100ns: (SHORT_100NS, LONG_100NS),
         }
     }
@@ -95,6 +98,7 @@ impl TimeWait {
         }
         self.counts.0 += 1;
         self.counts.1 += 1;
+        *self.owners.entry(owner).or_default() += 1;
         if self.releases.len() >= MAX_RELEASES {
             self.forget_overtaken();
         }
@@ -111,8 +115,32 @@ impl TimeWait {
         self.counts.1 = self.counts.1.saturating_sub(1);
         // Numbers rise from release to release.
         if self.releases.get(self.past_short).is_some_and(|first| first.number <= number) {
-            self.counts.0 = self.counts.0.saturating_sub(1);
+            let owner = self.release(number).map(|release| release.owner);
+            self.waits_no_more(owner);
         }
+    }
+
+    /// One waits no more with the shorter length.
+    fn waits_no_more(&mut self, owner: Option<Owner>) {
+        self.counts.0 = self.counts.0.saturating_sub(1);
+        let Some(owner) = owner else { return };
+        if let Some(count) = self.owners.get_mut(&owner) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.owners.remove(&owner);
+            }
+        }
+    }
+
+    /// The release with this number.
+    fn release(&self, number: u64) -> Option<&Release> {
+        // Nearly always none is missing between the first and it.
+        let place = number.checked_sub(self.releases.front()?.number)?;
+        let there = usize::try_from(place).ok().and_then(|place| self.releases.get(place));
+        there.filter(|release| release.number == number).or_else(|| {
+            let place = self.releases.binary_search_by_key(&number, |release| release.number).ok()?;
+            self.releases.get(place)
+        })
     }
 
     /// Ports that wait now, with the shorter and the longer length.
@@ -130,32 +158,22 @@ impl TimeWait {
     /// Since when a port waits, with the longer length.
     pub fn since(&self, port: u16) -> Option<FileTime> {
         let number = self.current.get(usize::from(port)).copied().filter(|number| *number != 0)?;
-        let index = self.releases.binary_search_by_key(&number, |release| release.number).ok()?;
-        self.releases.get(index).map(|release| release.time)
+        self.release(number).map(|release| release.time)
     }
 
     /// Whose the ports were that wait now, with the shorter length; `most` of them, the youngest, since no more can be left of
     /// the pool: the older ones whose number is not known have been taken again.
     pub fn owners(&mut self, now: FileTime, most: u32) -> Vec<(Owner, u32)> {
         self.expire(now);
-        let mut counts: FastMap<Owner, u32> = FastMap::default();
-        // Releases of one owner often follow each other.
-        let mut run = (Owner::Unknown, 0);
+        let mut counts = self.owners.clone();
         let mut too_many = self.counts.0.saturating_sub(most);
-        for release in self.releases.iter().skip(self.past_short) {
-            if too_many > 0 && release.port.is_none() {
-                too_many -= 1;
-                continue;
-            }
-            if is_current(&self.current, release) {
-                if release.owner != run.0 {
-                    *counts.entry(run.0).or_default() += run.1;
-                    run = (release.owner, 0);
-                }
-                run.1 += 1;
-            }
+        let mut oldest = self.releases.iter().skip(self.past_short).filter(|release| release.port.is_none());
+        while too_many > 0
+            && let Some(release) = oldest.next()
+        {
+            too_many -= 1;
+            counts.entry(release.owner).and_modify(|count| *count = count.saturating_sub(1));
         }
-        *counts.entry(run.0).or_default() += run.1;
         let mut counts: Vec<(Owner, u32)> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
         counts.sort_unstable();
         counts
@@ -175,8 +193,9 @@ impl TimeWait {
 
     /// The oldest release that waits with the shorter length does so no more.
     fn end_short(&mut self) {
-        if self.releases.get(self.past_short).is_some_and(|release| is_current(&self.current, release)) {
-            self.counts.0 = self.counts.0.saturating_sub(1);
+        let ended = self.releases.get(self.past_short).filter(|release| is_current(&self.current, release));
+        if let Some(owner) = ended.map(|release| release.owner) {
+            self.waits_no_more(Some(owner));
         }
         self.past_short += 1;
     }
@@ -226,7 +245,10 @@ mod tests {
         waits.released(Some(50_000), Owner::Unknown, at(0));
         waits.released(None, Owner::Unknown, at(60));
         assert_eq!(waits.counts(at(119)), (2, 2));
+        assert_eq!(waits.owners(at(119), 2), vec![(Owner::Unknown, 2)]);
+        assert_eq!(waits.owners(at(119), 1), vec![(Owner::Unknown, 1)]);
         assert_eq!(waits.counts(at(120)), (1, 2));
+        assert_eq!(waits.owners(at(120), 2), vec![(Owner::Unknown, 1)]);
         assert_eq!((waits.since(50_000), waits.since(50_001)), (Some(at(0)), None));
         assert_eq!(waits.counts(at(240)), (0, 1));
         assert_eq!(waits.counts(at(300)), (0, 0));
@@ -270,5 +292,8 @@ mod tests {
             waits.released(None, Owner::Unknown, at(1));
         }
         assert!(waits.releases.len() <= MAX_RELEASES);
+        let waiting = waits.counts(at(1)).0;
+        assert_eq!(waits.owners(at(1), u32::MAX), vec![(Owner::Unknown, waiting)]);
+        assert!(waits.owners(at(121), u32::MAX).is_empty() && waits.owners.is_empty());
     }
 }

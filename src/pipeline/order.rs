@@ -1,6 +1,7 @@
 //! Merges the events of all buffers by time.
 
 use std::collections::{VecDeque, vec_deque};
+use std::slice;
 use std::sync::Arc;
 
 use super::read::{BufferEvents, Logged};
@@ -15,8 +16,9 @@ use crate::time::FileTime;
 pub struct TimeOrder {
     /// By trace and processor.
     streams: Vec<Stream>,
-    /// The next event of each stream that has one. Kept for its memory alone.
-    heads: Heads,
+    /// Where the streams go on, of one trace and of several. Kept for their memory alone.
+    packed: Tournament<u64>,
+    heads: Tournament<Head>,
 }
 
 /// The events of one processor in one trace that have come and not gone yet.
@@ -29,28 +31,12 @@ struct Stream {
     next: usize,
 }
 
-/// Where a stream goes on. The fields stand in the order in which they are compared; streams stand by trace and processor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Head {
-    time: FileTime,
-    trace: usize,
-    ticks: i64,
-    stream: usize,
-}
-
-impl Head {
-    /// Nearly always the time alone decides.
-    #[inline]
-    fn is_before(&self, other: &Self) -> bool {
-        if self.time == other.time { self < other } else { self.time < other.time }
-    }
-}
-
 /// Events of some buffers, in one order.
 #[derive(Debug, Default)]
 pub struct Ordered {
     parts: Vec<Part>,
-    runs: Vec<Run>,
+    /// Of which part the next event is, for each event.
+    order: Vec<u32>,
 }
 
 /// Events of one buffer that follow each other in it, though others may stand between them in the order.
@@ -61,23 +47,18 @@ struct Part {
     from: usize,
 }
 
-/// So many events of a part, one after the other.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    part: u32,
-    events: u32,
-}
-
 impl Ordered {
     /// Gives all events to `observe`.
     pub fn each(&self, mut observe: impl FnMut(&EventMeta, &NetEvent)) {
-        let mut rests: Vec<(&BufferEvents, &[Logged])> = Vec::with_capacity(self.parts.len());
-        rests.extend(self.parts.iter().map(|part| (&*part.buffer, part.buffer.events_from(part.from))));
-        for Run { part, events } in &self.runs {
-            let Some((buffer, rest)) = rests.get_mut(*part as usize) else { continue };
-            let (due, later) = rest.split_at_checked(*events as usize).unwrap_or((rest, &[]));
-            *rest = later;
-            buffer.each(due, &mut observe);
+        let mut rests: Vec<(EventMeta, &BufferEvents, slice::Iter<'_, Logged>)> = Vec::with_capacity(self.parts.len());
+        rests.extend(
+            self.parts.iter().map(|Part { buffer, from }| (buffer.meta(), &**buffer, buffer.events_from(*from).iter())),
+        );
+        for part in &self.order {
+            let Some((meta, buffer, rest)) = rests.get_mut(*part as usize) else { continue };
+            let Some(logged) = rest.next() else { continue };
+            buffer.set_meta(meta, logged);
+            observe(meta, &logged.event);
         }
     }
 
@@ -88,74 +69,97 @@ impl Ordered {
     }
 }
 
-/// How far the events of a stream have been given.
+/// How far the events of a stream that are due have been given.
 struct Cursor<'b> {
     trace: usize,
     buffer: Option<&'b Arc<BufferEvents>>,
     /// Which part the buffer's events are, once one of them has been given.
     part: Option<u32>,
-    /// What is left of the buffer.
+    /// What is due of the buffer, and not given yet.
     rest: &'b [Logged],
     later: vec_deque::Iter<'b, Arc<BufferEvents>>,
+    /// Before this time events are due; `None` for all.
+    not_before: Option<FileTime>,
     /// Buffers of which nothing is left.
     passed: usize,
+    /// Of the buffer behind those, how many events have been given before, and are to be in all.
+    due: (usize, usize),
 }
 
 impl<'b> Cursor<'b> {
-    fn new(stream: &'b Stream) -> Self {
-        let mut later = stream.buffers.iter();
-        let buffer = later.next();
-        let rest = buffer.map_or(&[][..], |buffer| buffer.events_from(stream.next));
-        Self { trace: stream.trace, buffer, part: None, rest, later, passed: 0 }
+    fn new(stream: &'b Stream, not_before: Option<FileTime>) -> Self {
+        let later = stream.buffers.iter();
+        let mut cursor = Self {
+            trace: stream.trace,
+            buffer: None,
+            part: None,
+            rest: &[],
+            later,
+            not_before,
+            passed: 0,
+            due: (0, 0),
+        };
+        cursor.begin(stream.next);
+        cursor
     }
 
-    #[inline]
-    fn head(&self, stream: usize, ahead: usize) -> Option<Head> {
-        let Logged { order, ticks, .. } = *self.rest.get(ahead)?;
-        Some(Head { time: order, trace: self.trace, ticks, stream })
+    /// Goes on with the next buffer, from this event on. No buffer that is kept is empty.
+    fn begin(&mut self, from: usize) {
+        self.part = None;
+        self.buffer = self.later.next();
+        let events = self.buffer.map_or(&[][..], |buffer| buffer.events_from(from));
+        let is_due = |logged: &Logged| self.not_before.is_none_or(|not_before| logged.order < not_before);
+        // Orders never go back.
+        let due = if events.last().is_some_and(is_due) { events.len() } else { events.partition_point(is_due) };
+        self.rest = events.get(..due).unwrap_or(events);
+        self.due = (from, from + due);
     }
 
-    /// Puts the next event behind those that are `ordered`, and the ones after it that are due too. Gives where it goes on.
+    /// The next event.
     #[inline]
-    fn run(&mut self, stream: usize, is_due: impl Fn(&Head) -> bool, ordered: &mut Ordered) -> Option<Head> {
-        loop {
-            let mut events = 1;
-            let next = loop {
-                match self.head(stream, events) {
-                    Some(head) if is_due(&head) => events += 1,
-                    next => break next,
-                }
-            };
-            self.put(events, ordered);
-            if next.is_some() {
-                return next;
-            }
-            // No buffer that is kept is empty.
-            match self.head(stream, 0) {
-                Some(head) if is_due(&head) => {}
-                next => return next,
-            }
+    fn next(&self) -> Option<&'b Logged> {
+        self.rest.first()
+    }
+
+    /// The last event, due or not.
+    fn last(&self) -> Option<&'b Logged> {
+        self.later.clone().next_back().or(self.buffer)?.events_from(0).last()
+    }
+
+    /// Puts the next event behind those that are `ordered`.
+    #[inline]
+    fn give(&mut self, ordered: &mut Ordered) {
+        let Some((_, rest)) = self.rest.split_first() else { return };
+        let part = match self.part {
+            Some(part) => part,
+            None => self.begin_part(ordered),
+        };
+        ordered.order.push(part);
+        self.rest = rest;
+        if rest.is_empty() {
+            self.go_on();
         }
     }
 
-    /// Puts so many events behind those that are `ordered`.
-    #[inline]
-    fn put(&mut self, events: usize, ordered: &mut Ordered) {
-        let Some(buffer) = self.buffer else { return };
-        let part = *self.part.get_or_insert_with(|| ordered.begin(buffer, buffer.count() - self.rest.len()));
-        ordered.runs.push(Run { part, events: events as u32 });
-        self.rest = self.rest.get(events..).unwrap_or(&[]);
-        if self.rest.is_empty() {
+    #[inline(never)]
+    fn begin_part(&mut self, ordered: &mut Ordered) -> u32 {
+        let part = self.buffer.map_or(0, |buffer| ordered.begin(buffer, self.due.0));
+        self.part = Some(part);
+        part
+    }
+
+    /// To the next buffer, where all of this one is due.
+    #[inline(never)]
+    fn go_on(&mut self) {
+        if self.buffer.is_some_and(|buffer| self.due.1 == buffer.count()) {
             self.passed += 1;
-            self.part = None;
-            self.buffer = self.later.next();
-            self.rest = self.buffer.map_or(&[][..], |buffer| buffer.events_from(0));
+            self.begin(0);
         }
     }
 
-    /// Buffers of which nothing is left, and how many events of the one behind them.
+    /// Buffers of which nothing is left, and how many events of the one behind them have been given.
     fn place(&self) -> (usize, usize) {
-        (self.passed, self.buffer.map_or(0, |buffer| buffer.count() - self.rest.len()))
+        (self.passed, if self.buffer.is_some() { self.due.1 } else { 0 })
     }
 }
 
@@ -191,20 +195,13 @@ impl TimeOrder {
         if not_before == FileTime(i64::MIN) {
             return ordered;
         }
-        let is_ready = |head: &Head| head.time < not_before || not_before == FileTime(i64::MAX);
-        let mut cursors: Vec<Cursor<'_>> = self.streams.iter().map(Cursor::new).collect();
-        let heads = &mut self.heads;
-        heads.0.clear();
-        heads.0.extend(cursors.iter().enumerate().filter_map(|(number, cursor)| cursor.head(number, 0)));
-        // Sorted is a heap.
-        heads.0.sort_unstable();
-        while let Some(head) = heads.0.first().copied().filter(is_ready) {
-            // This stream goes on until another one is due.
-            let other = heads.second();
-            let Some(cursor) = cursors.get_mut(head.stream) else { break };
-            let is_due = |next: &Head| is_ready(next) && other.is_none_or(|other| next.is_before(&other));
-            let next = cursor.run(head.stream, is_due, &mut ordered);
-            heads.replace_first(next);
+        let not_before = Some(not_before).filter(|not_before| *not_before != FileTime(i64::MAX));
+        let mut cursors: Vec<Cursor<'_>> = self.streams.iter().map(|stream| Cursor::new(stream, not_before)).collect();
+        match Packed::of(&cursors) {
+            Some(packed) => {
+                merge(&mut cursors, &mut self.packed, &mut ordered, |cursor, stream| packed.key(cursor, stream))
+            }
+            None => merge(&mut cursors, &mut self.heads, &mut ordered, Head::of),
         }
         let places: Vec<(usize, usize)> = cursors.iter().map(Cursor::place).collect();
         drop(cursors);
@@ -215,41 +212,151 @@ impl TimeOrder {
     }
 }
 
-/// A binary heap, the smallest first, whose first can be replaced at once.
-#[derive(Debug, Default)]
-struct Heads(Vec<Head>);
+/// Gives all events of some streams, in the order of the keys of their next ones.
+fn merge<K: Key>(
+    cursors: &mut [Cursor<'_>],
+    heads: &mut Tournament<K>,
+    ordered: &mut Ordered,
+    key: impl Fn(&Cursor<'_>, usize) -> K,
+) {
+    let mut first = heads.begin(cursors.iter().enumerate().map(|(stream, cursor)| key(cursor, stream)));
+    while first != K::END {
+        let stream = first.stream();
+        let Some(cursor) = cursors.get_mut(stream) else { break };
+        cursor.give(ordered);
+        first = heads.next(stream, key(cursor, stream));
+    }
+}
 
-impl Heads {
-    /// The head that is smallest without the first.
-    fn second(&self) -> Option<Head> {
-        match (self.0.get(1), self.0.get(2)) {
-            (Some(one), Some(two)) => Some(if two.is_before(one) { *two } else { *one }),
-            (one, _) => one.copied(),
-        }
+/// Where a stream goes on: the smallest is first.
+trait Key: Copy + Ord {
+    /// Of a stream that is at its end: larger than all others.
+    const END: Self;
+
+    /// Number of the stream.
+    fn stream(self) -> usize;
+}
+
+/// Where one of several traces goes on. The fields stand in the order in which they are compared; streams stand by trace and
+/// processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Head {
+    is_at_end: bool,
+    time: FileTime,
+    trace: usize,
+    ticks: i64,
+    stream: usize,
+}
+
+impl Head {
+    #[inline]
+    fn of(cursor: &Cursor<'_>, stream: usize) -> Self {
+        cursor.next().map_or(Self::END, |Logged { order, ticks, .. }| Self {
+            is_at_end: false,
+            time: *order,
+            trace: cursor.trace,
+            ticks: *ticks,
+            stream,
+        })
+    }
+}
+
+impl Key for Head {
+    const END: Self = Self { is_at_end: true, time: FileTime(i64::MAX), trace: 0, ticks: 0, stream: 0 };
+
+    #[inline]
+    fn stream(self) -> usize {
+        self.stream
+    }
+}
+
+/// Where one trace goes on: ticks and number of the stream in one. Of one trace the ticks alone tell the time.
+#[derive(Debug, Clone, Copy)]
+struct Packed {
+    /// Of the first event.
+    ticks: i64,
+}
+
+impl Packed {
+    /// Bits of the number of a stream. No machine has as many processors.
+    const STREAM_BITS: u32 = 12;
+
+    /// Where all events are of one trace, and not too far apart.
+    fn of(cursors: &[Cursor<'_>]) -> Option<Self> {
+        let ticks = cursors.iter().filter_map(|cursor| cursor.next().map(|logged| logged.ticks)).min()?;
+        let last = cursors.iter().filter_map(|cursor| cursor.last().map(|logged| logged.ticks)).max()?;
+        let is_of_one = cursors.iter().all(|cursor| Some(cursor.trace) == cursors.first().map(|first| first.trace));
+        let is_near = last.checked_sub(ticks).is_some_and(|ticks| ticks < 1 << (62 - Self::STREAM_BITS));
+        (is_of_one && is_near && cursors.len() < 1 << Self::STREAM_BITS).then_some(Self { ticks })
     }
 
-    /// Puts another head, or the last one, into the place of the first, and restores the heap.
-    fn replace_first(&mut self, next: Option<Head>) {
-        let Some(moving) = next.or_else(|| self.0.pop()) else { return };
-        let mut at = 0;
-        loop {
-            let (left, right) = (self.0.get(2 * at + 1), self.0.get(2 * at + 2));
-            let (smaller, child) = match (left, right) {
-                (Some(left), Some(right)) if right.is_before(left) => (*right, 2 * at + 2),
-                (Some(left), _) => (*left, 2 * at + 1),
-                (None, _) => break,
-            };
-            if !smaller.is_before(&moving) {
-                break;
+    #[inline]
+    fn key(self, cursor: &Cursor<'_>, stream: usize) -> u64 {
+        cursor.next().map_or(u64::END, |logged| {
+            (logged.ticks.wrapping_sub(self.ticks) as u64) << Self::STREAM_BITS | stream as u64
+        })
+    }
+}
+
+impl Key for u64 {
+    const END: Self = Self::MAX;
+
+    #[inline]
+    fn stream(self) -> usize {
+        (self & ((1 << Packed::STREAM_BITS) - 1)) as usize
+    }
+}
+
+/// Which of several heads is first, by matches of two: once the first has been taken, only those that it had won are played again.
+#[derive(Debug)]
+struct Tournament<K> {
+    /// Who lost each match. The matches before number `n` are those of the winners of numbers `2 n` and `2 n + 1`, and from half of
+    /// the streams on those of two streams.
+    losers: Vec<K>,
+    /// Who won each, when all are played at the beginning. Kept for its memory alone.
+    winners: Vec<K>,
+}
+
+impl<K> Default for Tournament<K> {
+    fn default() -> Self {
+        Self { losers: Vec::new(), winners: Vec::new() }
+    }
+}
+
+impl<K: Key> Tournament<K> {
+    /// Plays all matches of these streams, and gives who is first.
+    fn begin(&mut self, heads: impl ExactSizeIterator<Item = K>) -> K {
+        let places = heads.len().next_power_of_two();
+        let Self { losers, winners } = self;
+        losers.clear();
+        losers.resize(places, K::END);
+        winners.clear();
+        winners.resize(places, K::END);
+        winners.extend(heads);
+        winners.resize(2 * places, K::END);
+        for number in (1..places).rev() {
+            let (Some(one), Some(other)) = (winners.get(2 * number), winners.get(2 * number + 1)) else { continue };
+            let (winner, loser) = (*one.min(other), *one.max(other));
+            if let (Some(won), Some(lost)) = (winners.get_mut(number), losers.get_mut(number)) {
+                (*won, *lost) = (winner, loser);
             }
-            if let Some(place) = self.0.get_mut(at) {
-                *place = smaller;
-            }
-            at = child;
         }
-        if let Some(place) = self.0.get_mut(at) {
-            *place = moving;
+        winners.get(1).copied().unwrap_or(K::END)
+    }
+
+    /// The stream that was first goes on with another head: gives who is first now.
+    #[inline]
+    fn next(&mut self, stream: usize, mut head: K) -> K {
+        let mut number = (self.losers.len() + stream) / 2;
+        while number > 0
+            && let Some(lost) = self.losers.get_mut(number)
+        {
+            let winner = head.min(*lost);
+            *lost = head.max(*lost);
+            head = winner;
+            number /= 2;
         }
+        head
     }
 }
 
@@ -257,21 +364,33 @@ impl Heads {
 mod tests {
     use super::*;
 
-    fn heads(times: &[i64]) -> Vec<Head> {
-        let head = |(stream, time): (usize, &i64)| Head { time: FileTime(*time), trace: 0, ticks: *time, stream };
-        times.iter().enumerate().map(head).collect()
+    impl Key for (i64, usize) {
+        const END: Self = (i64::MAX, usize::MAX);
+
+        fn stream(self) -> usize {
+            self.1
+        }
     }
 
     #[test]
-    fn the_heap_gives_the_smallest_first() {
-        let mut order = Heads(heads(&[1, 3, 5, 7, 9, 11, 13]));
-        let mut replacements = heads(&[4, 2, 20, 6, 1]).into_iter();
+    fn a_tournament_gives_the_smallest_first() {
+        let streams: [&[i64]; 5] = [&[1, 4, 9, 9], &[], &[2, 3, 9, i64::MAX], &[i64::MIN, 9], &[9]];
+        let next = |passed: &[usize; 5], stream: usize| {
+            streams[stream].get(passed[stream]).map_or(Key::END, |time| (*time, stream))
+        };
+        let mut passed = [0; 5];
+        let mut heads = Tournament::default();
+        let mut first = heads.begin((0..5).map(|stream| next(&passed, stream)));
         let mut given = Vec::new();
-        while let Some(first) = order.0.first().copied() {
-            assert!(order.second().is_none_or(|second| first <= second));
-            given.push(first.time.0);
-            order.replace_first(replacements.next());
+        while first != Key::END {
+            given.push(first);
+            passed[first.1] += 1;
+            first = heads.next(first.1, next(&passed, first.1));
         }
-        assert_eq!(given, [1, 3, 2, 4, 5, 1, 6, 7, 9, 11, 13, 20]);
+        let mut all: Vec<(i64, usize)> =
+            (0..5).flat_map(|stream| streams[stream].iter().map(move |time| (*time, stream))).collect();
+        all.sort_unstable();
+        assert_eq!(given, all);
+        assert_eq!(Tournament::<u64>::default().begin(std::iter::empty()), u64::END);
     }
 }

@@ -53,16 +53,20 @@ impl BufferEvents {
         self.events.len()
     }
 
-    /// Gives events of this buffer, each with where and in whose context it was logged.
+    /// Where its events stand, as far as that is the same for all.
+    pub(super) fn meta(&self) -> EventMeta {
+        let place =
+            Place { trace: self.trace, cpu: self.cpu, buffer: self.index, offset: self.offset, ..Place::default() };
+        EventMeta { time: FileTime(0), header_pid: None, id: 0, place }
+    }
+
+    /// Makes [`Self::meta`] that of an event of this buffer.
     #[inline]
-    pub(super) fn each(&self, events: &[Logged], mut observe: impl FnMut(&EventMeta, &NetEvent)) {
-        let place = Place { trace: self.trace, cpu: self.cpu, buffer: self.index, ..Place::default() };
-        let mut meta = EventMeta { time: FileTime(0), header_pid: None, id: 0, place };
-        for Logged { time, header_pid, pos, id, event, .. } in events {
-            let within = if self.is_compressed { 0 } else { u64::from(*pos) };
-            (meta.time, meta.header_pid, meta.id) = (*time, *header_pid, *id);
-            (meta.place.offset, meta.place.pos) = (self.offset.saturating_add(within), *pos);
-            observe(&meta, event);
+    pub(super) fn set_meta(&self, meta: &mut EventMeta, logged: &Logged) {
+        let Logged { time, header_pid, pos, id, .. } = *logged;
+        (meta.time, meta.header_pid, meta.id, meta.place.pos) = (time, header_pid, id, pos);
+        if !self.is_compressed {
+            meta.place.offset = self.offset.saturating_add(u64::from(pos));
         }
     }
 }
@@ -98,7 +102,7 @@ pub fn read_events(
     }
     let mut records = buffer.records();
     // The most frequent ones are added up at the end.
-    let (mut seen, mut plain, mut of_no_use) = (0, 0, 0);
+    let (mut seen, mut plain, mut others) = (0, 0, 0);
     loop {
         let (head, record) = match records.next_event() {
             Some((head, record)) => (Some(head), record),
@@ -111,7 +115,7 @@ pub fn read_events(
         look(&record);
         match head.map(|head| (head, Provider::of(head.provider()))) {
             // Most records of most traces: events of which the analysis has no use.
-            Some((_, None)) => of_no_use += 1,
+            Some((_, None)) => {}
             Some((head, Some(Provider::Afd))) if let Some(event) = plain_socket_event(&record, head) => {
                 plain += 1;
                 coverage.bind_records += u64::from(providers::afd::is_bind(head.id()));
@@ -119,11 +123,14 @@ pub fn read_events(
                 let stamp = (Some(head.ticks()), head.process_id(), record.pos(), head.id());
                 kept.add(stamp, NetEvent::Socket(event));
             }
-            _ => kept.decode(record, embedded, &mut coverage),
+            _ => {
+                others += 1;
+                kept.decode(record, embedded, &mut coverage);
+            }
         }
     }
     coverage.records += seen;
-    coverage.skipped += of_no_use;
+    coverage.skipped += seen - others - plain;
     coverage.decoded += plain;
     coverage.port_records += plain;
     coverage.afd_records += plain;
@@ -169,11 +176,18 @@ impl<W: Fn(&NetEvent) -> bool> Kept<'_, W> {
     #[inline(always)]
     fn add(&mut self, (ticks, header_pid, pos, id): Stamp, event: NetEvent) {
         let ticks = ticks.unwrap_or(self.latest);
-        self.latest = self.info.order_ticks(self.latest, Some(ticks));
         let time = self.trace.clock().file_time(ticks);
-        let order = if self.latest == ticks { time } else { self.out_of_order(time) };
+        let order = if (self.latest..=self.info.not_after).contains(&ticks) {
+            self.latest = ticks;
+            time
+        } else {
+            self.out_of_order(ticks, time)
+        };
         // Orders never go back.
-        self.span = Some((self.span.map_or(order, |(first, _)| first), order));
+        match &mut self.span {
+            Some((_, last)) => *last = order,
+            None => self.span = Some((order, order)),
+        }
         if (self.wants)(&event) {
             self.events.push(Logged { ticks: self.latest, order, time, header_pid, pos, id, event });
         }
@@ -187,9 +201,10 @@ impl<W: Fn(&NetEvent) -> bool> Kept<'_, W> {
         }
     }
 
-    /// The time by which an event is ordered whose own is another.
+    /// The time by which an event is ordered that comes before the last one, or lies outside of its buffer's time.
     #[cold]
-    fn out_of_order(&mut self, time: FileTime) -> FileTime {
+    fn out_of_order(&mut self, ticks: i64, time: FileTime) -> FileTime {
+        self.latest = self.info.order_ticks(self.latest, Some(ticks));
         let order = self.trace.clock().file_time(self.latest);
         self.displaced += u64::from(order.since(time).saturating_abs() > DISPLACED_100NS);
         order

@@ -41,6 +41,8 @@ pub struct Clock {
     mode: Mode,
     start_file_time: i64,
     reference_ticks: i64,
+    /// What file times are more than ticks, where both count the same units: then there is nothing to divide.
+    shift: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +71,15 @@ impl Clock {
             _ if PLAUSIBLE_FILE_TIME.contains(&reference_ticks) => Mode::FileTime { assumed: true },
             _ => qpc(true),
         };
-        Self { kind, mode, start_file_time: header.start_time, reference_ticks }
+        let shift = match mode {
+            Mode::FileTime { .. } => Some(0),
+            // The counter of Windows 10 and later counts as file times do.
+            Mode::Scaled { multiply, divide, .. } if multiply == divide => {
+                header.start_time.checked_sub(reference_ticks)
+            }
+            Mode::Scaled { .. } => None,
+        };
+        Self { kind, mode, start_file_time: header.start_time, reference_ticks, shift }
     }
 
     /// The clock that the header names.
@@ -87,15 +97,10 @@ impl Clock {
     /// When `ticks` was; saturates at the range of [`FileTime`].
     #[inline]
     pub fn file_time(&self, ticks: i64) -> FileTime {
-        // The counter of Windows 10 and later counts as file times do: no division.
-        if let Mode::Scaled { multiply, divide, .. } = self.mode
-            && multiply == divide
-            && let Some(elapsed) = ticks.checked_sub(self.reference_ticks)
-            && let Some(time) = self.start_file_time.checked_add(elapsed)
-        {
-            return FileTime(time);
+        match self.shift.and_then(|shift| ticks.checked_add(shift)) {
+            Some(time) => FileTime(time),
+            None => FileTime(self.scaled(ticks)),
         }
-        FileTime(self.scaled(ticks))
     }
 
     #[inline(never)]

@@ -4,19 +4,26 @@ use std::str::FromStr;
 
 /// A GUID as ETW stores it: `u32`, `u16`, `u16` little-endian, then eight bytes as they are. Ordered by these bytes.
 ///
-/// Kept as two little-endian words: every record's GUID is compared with those of some providers.
+/// Kept as two little-endian words, which are compared one after the other: every record's GUID is compared with those of some
+/// providers, and nearly always the first word tells.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Guid([u64; 2]);
+pub struct Guid {
+    low: u64,
+    high: u64,
+}
 
 impl Guid {
     /// The null GUID.
-    pub const ZERO: Self = Self([0; 2]);
+    pub const ZERO: Self = Self { low: 0, high: 0 };
 
     /// From the 16 bytes as they stand in the file.
     #[inline]
     pub const fn from_wire(bytes: [u8; 16]) -> Self {
-        let all = u128::from_le_bytes(bytes);
-        Self([all as u64, (all >> 64) as u64])
+        // Not by way of 128 bits, of which compilers take the halves apart again. There are 16 bytes: each half is there.
+        match (bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(low), Some(high)) => Self { low: u64::from_le_bytes(*low), high: u64::from_le_bytes(*high) },
+            _ => Self::ZERO,
+        }
     }
 
     /// From the number that the canonical text spells, for constants:
@@ -30,8 +37,7 @@ impl Guid {
 
     /// The 16 bytes as they stand in the file.
     pub const fn to_wire(self) -> [u8; 16] {
-        let [low, high] = self.0;
-        ((high as u128) << 64 | low as u128).to_le_bytes()
+        ((self.high as u128) << 64 | self.low as u128).to_le_bytes()
     }
 }
 
