@@ -40,6 +40,11 @@ impl Level {
         LevelRange { pool: self.pool, least: ports, most: ports }
     }
 
+    /// Gives back room that no owner takes: very many levels are kept.
+    pub(super) fn shrink(&mut self) {
+        self.largest.shrink_to_fit();
+    }
+
     /// Somebody holds so many ports of it.
     pub(super) fn add(&mut self, owner: Owner, ports: u32) {
         if ports > 0 {

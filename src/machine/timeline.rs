@@ -245,7 +245,8 @@ impl Timeline {
     }
 
     /// Notes how full the pools are at the end of the step that was counted in last, and between which numbers they went in it.
-    pub fn end_step(&mut self, levels: Vec<Level>, ranges: Vec<LevelRange>) {
+    pub fn end_step(&mut self, mut levels: Vec<Level>, ranges: Vec<LevelRange>) {
+        levels.iter_mut().for_each(Level::shrink);
         if let Some(step) = self.steps.get_mut(self.latest.1) {
             // Where it was ended before, and something came late.
             let ended = Step { levels: Some(levels.into()), ranges, ..Step::default() };
@@ -261,7 +262,8 @@ impl Timeline {
     }
 
     /// Notes how full a pool was at a failure in the step that was counted in last.
-    pub fn note_failure(&mut self, level: Level) {
+    pub fn note_failure(&mut self, mut level: Level) {
+        level.shrink();
         if let Some(step) = self.steps.get_mut(self.latest.1) {
             step.at_failure.push(level);
         }

@@ -57,6 +57,8 @@ pub(super) struct OpenSockets {
     closed: VecDeque<Closed>,
     /// Those that are closed and cleaned up.
     finished: VecDeque<Closed>,
+    /// With so many in either, those are left out whose address has been used again: nothing else would where all addresses are.
+    crowded: usize,
     /// Sockets at most.
     max: usize,
     /// Closed ones that are remembered.
@@ -89,6 +91,7 @@ impl OpenSockets {
             recent: vec![0; RECENT],
             closed: VecDeque::new(),
             finished: VecDeque::new(),
+            crowded: MAX_CLOSED,
             max,
             remembered,
             max_finished,
@@ -170,12 +173,18 @@ impl OpenSockets {
         } else {
             self.closed.push_back(closed);
         }
+        if self.finished.len().max(self.closed.len()) > self.crowded {
+            self.leave_out_void();
+        }
     }
 
-    /// The socket that ended there, unless its address has been used again, or something else ended it.
-    fn still(&self, closed: Closed) -> Option<&Place> {
-        let place = self.sockets.get(closed.place as usize)?;
-        (place.is_taken && place.ends == closed.ends && place.socket.closed.is_some()).then_some(place)
+    #[cold]
+    fn leave_out_void(&mut self) {
+        let sockets = &self.sockets;
+        for ended in [&mut self.closed, &mut self.finished] {
+            ended.retain(|closed| still(sockets, *closed).is_some());
+        }
+        self.crowded = MAX_CLOSED.max(2 * self.finished.len().max(self.closed.len()));
     }
 
     /// Forgets closed sockets beyond what is remembered.
@@ -190,7 +199,7 @@ impl OpenSockets {
         {
             let is_recent =
                 |place: &Place| place.socket.closed.is_some_and(|closed| now.since(closed) < REMEMBERED_100NS);
-            if self.closed.len() <= MAX_CLOSED && self.still(closed).is_some_and(is_recent) {
+            if self.closed.len() <= MAX_CLOSED && still(&self.sockets, closed).is_some_and(is_recent) {
                 break;
             }
             self.closed.pop_front();
@@ -210,7 +219,7 @@ impl OpenSockets {
     }
 
     fn remove(&mut self, closed: Closed) -> bool {
-        let Some(endpoint) = self.still(closed).map(|place| place.endpoint) else { return false };
+        let Some(endpoint) = still(&self.sockets, closed).map(|place| place.endpoint) else { return false };
         self.places.remove(&endpoint);
         if let Some(place) = self.sockets.get_mut(closed.place as usize) {
             place.is_taken = false;
@@ -240,6 +249,12 @@ impl OpenSockets {
     pub(super) fn clear(&mut self) {
         *self = Self { overflowed: self.overflowed, ..Self::with_limits(self.remembered, self.max_finished, self.max) };
     }
+}
+
+/// The socket that ended there, unless its address has been used again, or something else ended it.
+fn still(sockets: &[Place], closed: Closed) -> Option<&Place> {
+    let place = sockets.get(closed.place as usize)?;
+    (place.is_taken && place.ends == closed.ends && place.socket.closed.is_some()).then_some(place)
 }
 
 #[cfg(test)]
@@ -306,6 +321,20 @@ mod tests {
         }
         assert!(open.places.contains_key(&7_000_000), "it is open");
         assert!(open.sockets.len() < 200 && open.finished.len() < 200, "{}", open.sockets.len());
+    }
+
+    #[test]
+    fn memory_is_bounded_where_no_address_is_new() {
+        let mut open = open();
+        for number in 0..3 * MAX_CLOSED as u64 {
+            for is_finished in [false, true] {
+                let endpoint = 1 + number % 100;
+                *open.get_or_new(endpoint, at(number)) = Socket::default();
+                close(&mut open, endpoint, at(number), is_finished);
+            }
+            assert!(open.closed.len() <= MAX_CLOSED && open.finished.len() <= MAX_CLOSED);
+        }
+        assert_eq!(open.places.len(), 100);
     }
 
     #[test]
