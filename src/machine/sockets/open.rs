@@ -328,13 +328,13 @@ mod tests {
         let mut open = open();
         for number in 0..3 * MAX_CLOSED as u64 {
             for is_finished in [false, true] {
-                let endpoint = 1 + number % 100;
+                let endpoint = 1 + number % 50;
                 *open.get_or_new(endpoint, at(number)) = Socket::default();
                 close(&mut open, endpoint, at(number), is_finished);
             }
             assert!(open.closed.len() <= MAX_CLOSED && open.finished.len() <= MAX_CLOSED);
         }
-        assert_eq!(open.places.len(), 100);
+        assert_eq!(open.places.len(), 50);
     }
 
     #[test]
