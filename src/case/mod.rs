@@ -23,7 +23,7 @@ use serde::Serialize;
 
 #[cfg(not(target_family = "wasm"))]
 use self::archive::Packing;
-pub use self::contents::{Contents, TraceFile, is_worth_reading};
+pub use self::contents::{Contents, SNIFFED_BYTES, TraceFile, is_worth_reading};
 pub use self::error::Error;
 pub use self::indexing::{Opened, OpenedTrace};
 pub use self::look::Look;

@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { constants, gzipSync } from "node:zlib";
 
@@ -26,16 +26,9 @@ const parts = (kind) => {
 };
 
 // The report's scripts run once in a report; here they run for each report that is shown.
-const enhance = {
-  name: "enhance",
-  setup: (builder) => {
-    builder.onResolve({ filter: /^report:enhance$/u }, ({ path }) => ({ path, namespace: "report" }));
-    builder.onLoad({ filter: /.*/u, namespace: "report" }, () => ({
-      contents: `export const enhance = () => {\n${parts("script")}};\n`,
-      loader: "js",
-    }));
-  },
-};
+mkdirSync(dirname(out), { recursive: true });
+const enhance = join(resolve(dirname(out)), "enhance.js");
+writeFileSync(enhance, `export const enhance = () => {\n${parts("script")}};\n`);
 
 const bundle = async (name) => {
   const { outputFiles } = await build({
@@ -46,7 +39,7 @@ const bundle = async (name) => {
     target: "es2022",
     charset: "utf8",
     legalComments: "none",
-    plugins: [enhance],
+    alias: { "report:enhance": enhance },
     absWorkingDir: here,
   });
   return `\n${outputFiles[0].text}`;
@@ -85,7 +78,6 @@ const page = read(here, "shell/page.html").replace(/\{\{(\w+)\}\}/gu, (whole, na
   }
   return values[name];
 });
-mkdirSync(dirname(out), { recursive: true });
 writeFileSync(out, page);
 
 const row = (name, bytes) => console.log(`${String(bytes).padStart(10)}  ${name}`);

@@ -25,11 +25,14 @@ const ask = (format) => {
   return host.ask({ ask: "info", format, width, ...host.look() });
 };
 
+const BOLD = "\u001b[1m";
+const PLAIN = "\u001b[0m";
+
 // Text of the program, whose headings stand between escape sequences.
 const withHeadings = (text) =>
-  text.split(/\u001b\[1m/u).flatMap((piece, number) => {
-    const [heading, rest] = number === 0 ? ["", piece] : piece.split(/\u001b\[0m([^]*)/u);
-    return [heading ? make("strong", heading) : "", rest ?? ""];
+  text.split(BOLD).flatMap((piece, number) => {
+    const end = number === 0 ? -1 : piece.indexOf(PLAIN);
+    return end < 0 ? [piece] : [make("strong", piece.slice(0, end)), piece.slice(end + PLAIN.length)];
   });
 
 /** Shows it, where it is not shown yet. */

@@ -8,11 +8,16 @@ let margin = null;
 
 /** Puts a report into the page. Its scripts and styles are those of the page; what else it brings is text and pictures. */
 export const showReport = (html) => {
-  const report = new DOMParser().parseFromString(html, "text/html");
+  // Styles are taken out before the text is read: the policy of this page would refuse them, and say so.
+  const styles = [];
+  const text = html.replace(/<style>([^]*?)<\/style>/gu, (_, style) => {
+    styles.push(style);
+    return "";
+  });
+  const report = new DOMParser().parseFromString(text, "text/html");
   for (const element of report.querySelectorAll("script, meta, base, link, iframe, object, embed")) {
     element.remove();
   }
-  const [, ofPaper] = report.querySelectorAll("style");
   const { zone, server } = report.documentElement.dataset;
   const page = document.documentElement.dataset;
   page.zone = zone;
@@ -28,7 +33,7 @@ export const showReport = (html) => {
   at("content").replaceChildren(...parts.filter((part) => part !== null).map((part) => document.adoptNode(part)));
   // The name of the case in the margin of paper: a style of its own for each report.
   margin ??= new CSSStyleSheet();
-  margin.replaceSync(ofPaper?.textContent ?? "");
+  margin.replaceSync(styles[1] ?? "");
   document.adoptedStyleSheets = [margin];
   document.title = `${report.title} · outofports`;
   enhance();

@@ -111,6 +111,13 @@ export const launch = async (name) => {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            // What the browser itself would ask its makers for.
+            "--disable-features=NetworkTimeServiceQuerying",
+            "--gaia-url=http://127.0.0.1:9",
+            "--component-updater=url-source=http://127.0.0.1:9",
+            "--google-apis-url=http://127.0.0.1:9",
+            "--disable-domain-reliability",
+            "--no-pings",
             `--proxy-server=127.0.0.1:${proxy.port}`,
           ],
         };
