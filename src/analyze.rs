@@ -89,11 +89,7 @@ pub fn analyze(case: &Case, options: &Options, progress: &dyn Progress) -> Resul
 /// # Errors
 ///
 /// As [`analyze()`].
-pub fn analyze_contents(
-    contents: &Contents,
-    options: &Options,
-    progress: &dyn Progress,
-) -> Result<Analyzed, Error> {
+pub fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progress) -> Result<Analyzed, Error> {
     let Opened { traces: opened, unusable, mut notes } = contents.index();
     if opened.is_empty() && !contents.side_inputs.iter().any(|side| side.used) {
         return Err(Error::NothingToRead { unusable, notes });

@@ -7,9 +7,7 @@ use super::writing::{csv_mark, file, refuse_to_overwrite, stream_output, tell, t
 use super::{Failure, Outcome, case_of, open, redaction};
 use crate::case::{Error, Opened};
 use crate::cli::{EventFormat, EventProfile, Events};
-use crate::events::{
-    self, CsvWriter, EventWriter, Filter, Names, NdjsonWriter, Profile, ProfileWriter, TextWriter,
-};
+use crate::events::{self, CsvWriter, EventWriter, Filter, Names, NdjsonWriter, Profile, ProfileWriter, TextWriter};
 use crate::terminal::with_bar;
 use crate::words::counted;
 

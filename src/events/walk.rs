@@ -197,12 +197,7 @@ pub(super) struct Said {
 }
 
 impl<'t, 'a> Walk<'t, 'a> {
-    fn new(
-        traces: &'t [Trace<'a>],
-        learned: &'t Learned,
-        choice: &'t Choice<'_>,
-        progress: &'t dyn Progress,
-    ) -> Self {
+    fn new(traces: &'t [Trace<'a>], learned: &'t Learned, choice: &'t Choice<'_>, progress: &'t dyn Progress) -> Self {
         let mut walked = Walked {
             damaged: 0,
             missing_ids: choice.filter.ids.clone(),

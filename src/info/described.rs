@@ -59,16 +59,7 @@ pub fn describe(contents: &Contents, threads: &Threads, progress: &dyn Progress)
         }
         let document = WithoutTrace::new(&contents.labels(), &contents.side_inputs, &contents.side, notes);
         let (documents, is_complete) = (Documents::SideFiles(Box::new(document)), unusable.is_empty());
-        return Ok(Described {
-            documents,
-            unusable,
-            is_complete,
-            server_zone,
-            begin,
-            traces: 0,
-            bytes: 0,
-            names,
-        });
+        return Ok(Described { documents, unusable, is_complete, server_zone, begin, traces: 0, bytes: 0, names });
     }
     let beside = Beside::new(&contents.side_inputs, &contents.side);
     let read = traces.iter().map(|opened| {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use anstream::adapter::strip_bytes;
 use etl_parser::Trace;
 use outofports::analyze::analyze_contents;
 use outofports::case::{Case, Contents, NotUsed, OpenedTrace};
@@ -134,7 +135,13 @@ impl Held {
         if matches!(format, Format::Csv | Format::CsvTable(_)) {
             out.extend_from_slice(csv::BYTE_ORDER_MARK);
         }
-        report.write(format, out).map_err(told)?;
+        if format == Format::Text {
+            let mut text = Vec::new();
+            report.write(format, &mut text).map_err(told)?;
+            out.extend(strip_bytes(&text).into_vec());
+        } else {
+            report.write(format, out).map_err(told)?;
+        }
         Ok(analyzed.is_complete)
     }
 
@@ -143,9 +150,11 @@ impl Held {
         let contents = self.contents(case)?;
         let opened = contents.index();
         if opened.traces.is_empty() && contents.side.afd_logs.is_empty() {
-            return Err("The case holds neither a trace nor a log of Winsock-AFD's channel: there are no events to list. \
+            return Err(
+                "The case holds neither a trace nor a log of Winsock-AFD's channel: there are no events to list. \
                         The report shows what its listings tell."
-                .to_owned());
+                    .to_owned(),
+            );
         }
         let (server_zone, begin, unusable) = (opened.server_zone(), opened.begin(), opened.unusable);
         let (paths, traces): (Vec<_>, Vec<_>) =
@@ -162,8 +171,7 @@ impl Held {
         let count = Count { events: listing.len(), begin, remarks };
         let zone = look.zone(server_zone)?;
         let names = || Ok::<_, String>(Names::new(paths.clone(), &contents.side_inputs, look.pseudonyms()?));
-        let lines =
-            Lines { text: TextWriter { names: names()?, zone }, ndjson: NdjsonWriter { names: names()? } };
+        let lines = Lines { text: TextWriter { names: names()?, zone }, ndjson: NdjsonWriter { names: names()? } };
         serde_json::to_writer(out, &count).map_err(|error| error.to_string())?;
         let is_complete = unusable.is_empty() && listing.walked.damaged == 0;
         self.found = Some(Found { filter, look, paths, traces, server_zone, learned, listing, lines });
@@ -221,8 +229,7 @@ impl Held {
     ) -> Result<bool, String> {
         let contents = self.contents(case)?;
         let threads = Threads::start(1).map_err(|error| error.to_string())?;
-        let mut described =
-            info::describe(contents, &threads, &Told::default()).map_err(|error| error.to_string())?;
+        let mut described = info::describe(contents, &threads, &Told::default()).map_err(|error| error.to_string())?;
         if let Some(mut names) = look.pseudonyms()? {
             described.redact(&mut names);
         }

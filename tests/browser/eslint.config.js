@@ -50,7 +50,7 @@ export default [
       sourceType: "module",
       globals: readonly([
         "Blob", "Buffer", "DOMParser", "DataTransfer", "DragEvent", "Event", "HTMLAnchorElement", "Image", "TextDecoder", "URL", "WebAssembly", "Worker",
-        "clearInterval", "console", "document", "fetch", "getComputedStyle", "navigator", "performance", "process", "setInterval",
+        "clearInterval", "console", "document", "fetch", "getComputedStyle", "navigator", "performance", "process", "requestAnimationFrame", "setInterval",
         "setTimeout", "window",
       ]),
     },

@@ -5,6 +5,20 @@ const MAX_FILES = 200000;
 
 const alone = (file) => ({ file, path: file.name, isInFolder: false });
 
+// All files below a folder that is known by its handle.
+const filesOf = async (handle, path, found) => {
+  for await (const [name, inside] of handle.entries()) {
+    if (found.length > MAX_FILES) {
+      return;
+    }
+    if (inside.kind === "directory") {
+      await filesOf(inside, `${path}/${name}`, found);
+    } else {
+      found.push({ file: await inside.getFile(), path: `${path}/${name}`, isInFolder: true });
+    }
+  }
+};
+
 const fileOf = (entry) => new Promise((resolve, reject) => entry.file(resolve, reject));
 
 const someEntries = (reader) => new Promise((resolve, reject) => reader.readEntries(resolve, reject));
@@ -29,11 +43,18 @@ const filesBelow = async (folder, found) => {
 /** What was dropped. To be called before anything is waited for: a browser forgets it then. */
 export const dropped = (transfer) => {
   const items = [...transfer.items].filter((item) => item.kind === "file");
-  const taken = items.map((item) => ({ entry: item.webkitGetAsEntry?.(), file: item.getAsFile() }));
+  const taken = items.map((item) => {
+    const entry = item.webkitGetAsEntry?.();
+    // Chromium reads no entries in a page from disk, but handles; Firefox has no handles.
+    return { entry, file: item.getAsFile(), handle: entry?.isDirectory ? item.getAsFileSystemHandle?.() : null };
+  });
   return (async () => {
     const found = [];
-    for (const { entry, file } of taken) {
-      if (entry?.isDirectory) {
+    for (const { entry, file, handle } of taken) {
+      const folder = await handle;
+      if (folder) {
+        await filesOf(folder, folder.name, found);
+      } else if (entry?.isDirectory) {
         await filesBelow(entry, found);
       } else if (file) {
         found.push(alone(file));

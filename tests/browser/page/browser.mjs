@@ -91,6 +91,8 @@ export const launch = async (name) => {
       ? {
           browser: "firefox",
           executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
+          // Without it, Firefox asks its makers for settings whatever the preferences say.
+          env: { ...process.env, MOZ_REMOTE_SETTINGS_DEVTOOLS: "1" },
           extraPrefsFirefox: {
             ...PREFERENCES,
             "network.proxy.http": "127.0.0.1",
@@ -151,7 +153,8 @@ export const open = async ({ browser, name }, address, { width = 1280, scheme = 
   page.on("console", (message) => troubles.push(`console: ${message.text()}`));
   page.on("pageerror", (error) => troubles.push(`error: ${error.message}`));
   page.on("request", (request) => {
-    if (request.url() !== address && !request.url().startsWith("blob:")) {
+    // What lies in memory is no request; Firefox has a font of its own there.
+    if (request.url() !== address && !/^(?:blob|data):/u.test(request.url())) {
       troubles.push(`request: ${request.url()}`);
     }
   });

@@ -206,8 +206,8 @@ test("too large is said before reading, with the command", async (context) => {
 
 test("work is cancelled in the middle, and the page stays responsive meanwhile", async (context) => {
   const { page, troubles } = await on.open(chromium, on.onDisk);
-  const packets = join(on.WORK, "packets.etl");
-  command(on.SYNTH, ["packets", "--size", "192MiB", "--out", packets]);
+  const large = join(on.WORK, "large.etl");
+  command(on.SYNTH, ["afd", "--size", "384MiB", "--out", large]);
   await page.evaluate(() => {
     window.longest = 0;
     let last = performance.now();
@@ -219,7 +219,7 @@ test("work is cancelled in the middle, and the page stays responsive meanwhile",
     };
     look();
   });
-  await on.drop(page, [packets]);
+  await on.drop(page, [large]);
   // In the middle of the analysis.
   await page.waitForFunction(() => document.getElementById("page-doing").textContent === "Analyzing" && document.getElementById("page-progress").value > 0, { timeout: 60_000, polling: 20 });
   await page.screenshot({ path: join(pictures, "working-1280-light.png") });
@@ -232,9 +232,9 @@ test("work is cancelled in the middle, and the page stays responsive meanwhile",
   assert.ok(took < 1000, `${took} ms`);
   assert.equal(page.workers().length, 0, "the worker has ended");
   // And to the end.
-  await on.drop(page, [packets]);
+  await on.drop(page, [large]);
   assert.equal(await on.settled(page), "report");
-  const expected = on.program(["analyze", "--quiet", "-f", "json"], [packets]);
+  const expected = on.program(["analyze", "--quiet", "-f", "json"], [large]);
   assert.ok((await on.saved(page, "json")).text === expected.text);
   context.diagnostic(`cancelled at "${told}" within ${took} ms; the page was busy for ${Math.round(longest)} ms at most`);
   assert.ok(longest < 500, `${longest} ms`);
@@ -394,6 +394,47 @@ test("events: filters, the last line, keys, fields, and what is saved", async (c
   await page.close();
 });
 
+test("a million lines are scrolled", async (context) => {
+  const { page, troubles } = await on.open(chromium, on.onDisk);
+  const file = join(on.WORK, "million.etl");
+  command(on.SYNTH, ["afd", "--size", "128MiB", "--out", file]);
+  await on.drop(page, [file]);
+  assert.equal(await on.settled(page), "report");
+  await page.click("#page-tab-events");
+  const listed = () => page.waitForFunction(() => document.getElementById("page-events-working").hidden && document.getElementById("page-count").textContent !== "" && !document.getElementById("page-rows").textContent.includes("…"), { timeout: 120_000 });
+  await listed();
+  await page.select("#page-filter [name=all]", "all");
+  const started = Date.now();
+  await page.click("#page-filter button");
+  await listed();
+  const took = Date.now() - started;
+  const count = await page.$eval("#page-count", (text) => Number(text.textContent.replace(/[^0-9]/gu, "")));
+  assert.ok(count > 1_000_000, `${count} events`);
+  const waits = [];
+  for (const place of [1, 0.5, 0.123, 0.999, 0]) {
+    const jump = Date.now();
+    await page.$eval("#page-lines", (list, part) => (list.scrollTop = part * (list.scrollHeight - list.clientHeight)), place);
+    // The list has heard of it.
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    await listed();
+    waits.push(Date.now() - jump);
+    const first = await page.$eval("#page-rows [data-line]", (row) => Number(row.dataset.line));
+    assert.ok(Math.abs(first - place * count) < 0.001 * count, `${first} at ${place}`);
+  }
+  await page.focus("#page-lines");
+  await page.keyboard.press("End");
+  await listed();
+  assert.equal(await page.$eval("#page-rows [aria-selected=true]", (row) => Number(row.dataset.line)), count - 1);
+  for (let step = 0; step < 30; step += 1) {
+    await page.keyboard.press("ArrowUp");
+  }
+  await listed();
+  assert.equal(await page.$eval("#page-rows [aria-selected=true]", (row) => Number(row.dataset.line)), count - 31);
+  context.diagnostic(`${count} lines listed in ${took} ms; jumps to anywhere shown within ${waits.join(", ")} ms`);
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
 test("info and explain say what the program says", async () => {
   const { page, troubles } = await on.open(chromium, on.onDisk);
   await page.click("#page-tab-explain");
@@ -479,7 +520,7 @@ test("axe-core finds nothing, and pictures of each state are taken", async (cont
       await on.drop(page, [made("hello.txt", "hello, this is no listing\n")]);
       await on.settled(page);
       await look("error");
-      await on.drop(page, [join(on.WORK, "packets.etl")]);
+      await on.drop(page, [join(on.WORK, "large.etl")]);
       await page.waitForFunction(() => document.getElementById("page-progress").value > 0, { polling: 10 });
       await look("working");
       assert.deepEqual(troubles, []);

@@ -59,9 +59,9 @@ test("text is told, events are listed, work is cancelled", async () => {
   const failures = on.program(["events", "--quiet"], [leak]).text.trimEnd().split("\n");
   assert.deepEqual(lines, failures.slice(0, lines.length));
   await page.screenshot({ path: join(pictures, "events-firefox.png") });
-  const packets = join(on.WORK, "packets-firefox.etl");
-  assert.equal(spawnSync(on.SYNTH, ["packets", "--size", "96MiB", "--out", packets]).status, 0);
-  await on.choose(page, [packets]);
+  const large = join(on.WORK, "large-firefox.etl");
+  assert.equal(spawnSync(on.SYNTH, ["afd", "--size", "192MiB", "--out", large]).status, 0);
+  await on.choose(page, [large]);
   await page.waitForFunction(() => document.getElementById("page-doing").textContent === "Analyzing" && document.getElementById("page-progress").value > 0, { timeout: 60_000, polling: 20 });
   const started = Date.now();
   await page.$eval("#page-cancel", (button) => button.click());

@@ -30,7 +30,11 @@ const isPanic = (module, name, bytes) => {
   }
   const instance = new WebAssembly.Instance(module, imports);
   const { room, file_room: fileRoom, add, ask, memory } = instance.exports;
-  const write = (to, data) => new Uint8Array(memory.buffer, to(data.length), data.length).set(data);
+  const write = (to, data) => {
+    // Memory may grow, and then is another.
+    const at = to(data.length);
+    new Uint8Array(memory.buffer, at, data.length).set(data);
+  };
   try {
     write(fileRoom, bytes);
     write(room, Buffer.from(name));
