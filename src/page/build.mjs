@@ -63,6 +63,8 @@ const policy = [
   `script-src ${hash(script)} 'wasm-unsafe-eval'`,
   "worker-src blob:",
   `style-src ${hash(style)}`,
+  // The icon, which is in the file.
+  "img-src data:",
   "connect-src 'none'",
   "base-uri 'none'",
   "form-action 'none'",

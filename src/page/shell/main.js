@@ -243,6 +243,9 @@ const download = async () => {
   }
 };
 
+// On a narrow screen the answer comes first.
+at("bar").open = window.innerWidth > 640;
+
 // --- What people do ---
 
 const host = {

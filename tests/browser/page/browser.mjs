@@ -114,7 +114,7 @@ export const launch = async (name) => {
             "--disable-component-update",
             "--disable-sync",
             // What the browser itself would ask its makers for.
-            "--disable-features=NetworkTimeServiceQuerying",
+            "--disable-features=NetworkTimeServiceQuerying,AutofillServerCommunication",
             "--gaia-url=http://127.0.0.1:9",
             "--component-updater=url-source=http://127.0.0.1:9",
             "--google-apis-url=http://127.0.0.1:9",
@@ -273,9 +273,9 @@ export const set = (page, selector, value) =>
   );
 
 /** The program, run in the folder of its inputs, so that it and the page know them by the same names. */
-export const program = (args, inputs) => {
+export const program = (args, inputs = []) => {
   const run = spawnSync(PROGRAM, [...args, ...inputs.map((path) => basename(path))], {
-    cwd: dirname(resolve(inputs[0])),
+    cwd: inputs.length > 0 ? dirname(resolve(inputs[0])) : root,
     maxBuffer: 1 << 30,
   });
   if (run.error) {
