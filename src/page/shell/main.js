@@ -18,6 +18,8 @@ let held = null;
 let summary = null;
 let watching = working;
 let pastedSoFar = 0;
+// There is something to save, and to look at in another way.
+let hasReport = false;
 // Grows with each case and each wish, so that what comes late is not shown.
 let generation = 0;
 
@@ -32,12 +34,16 @@ const select = (name) => {
     button.tabIndex = tab === name ? 0 : -1;
     show(at(tab), tab === name);
   }
+  // Explanations depend on no case.
+  show(at("bar"), hasReport && name !== "explain");
   opened[name]?.();
 };
 
 const isAble = (name) => at(`tab-${name}`).getAttribute("aria-disabled") !== "true";
 
 const enable = (areAble) => {
+  hasReport = areAble;
+  show(at("bar"), areAble && at("explain").hidden);
   for (const name of ["events", "info"]) {
     if (areAble) {
       at(`tab-${name}`).removeAttribute("aria-disabled");
@@ -107,7 +113,6 @@ const analyze = async () => {
   clearInfo();
   summary = null;
   enable(false);
-  show(at("bar"), false);
   show(at("unusable"), false);
   at("wrong").textContent = "";
   select("report");
@@ -157,7 +162,6 @@ const draw = async (of) => {
   }
   only("");
   showReport(answer.text());
-  show(at("bar"), true);
   at("options").elements.zone.querySelector("[value=server]").disabled = !summary.knows_server_zone;
   tellUnusable();
   enable(true);
@@ -184,7 +188,6 @@ const again = () => {
   clearEvents();
   clearInfo();
   enable(false);
-  show(at("bar"), false);
   show(at("unusable"), false);
   select("report");
   only("empty");
@@ -334,10 +337,14 @@ document.addEventListener("dragleave", (event) => {
 });
 document.addEventListener("drop", async (event) => {
   document.body.classList.remove("page-over");
-  if (!isOfFiles(event) || at("paste").open) {
+  if (!isOfFiles(event)) {
     return;
   }
+  // Or the browser would leave the page, and show the file.
   event.preventDefault();
+  if (at("paste").open) {
+    return;
+  }
   try {
     take(await dropped(event.dataTransfer));
   } catch (error) {

@@ -145,11 +145,18 @@ let turn = Promise.resolve();
 addEventListener("message", ({ data }) => {
   turn = turn.then(async () => {
     try {
-      postMessage({ type: "done", id: data.id, ...(await done[data.type](data)) });
+      const answer = await done[data.type](data);
+      // What is large changes hands, and is not copied.
+      const large = [answer.output, ...(answer.parts ?? [])].filter((one) => one !== undefined).map(({ buffer }) => buffer);
+      postMessage({ type: "done", id: data.id, ...answer }, large);
     } catch (error) {
-      const isMemory = error instanceof NoMemory || (error instanceof RangeError && !panic);
+      // A program that gets no memory stops without a panic; a browser says it in its own words.
+      const isTrap = error instanceof WebAssembly.RuntimeError;
+      const isStopped = isTrap && panic === null && /unreachable/u.test(error.message);
+      const isMemory = error instanceof NoMemory || isStopped || /(?:memory|buffer|array).*(?:alloc|size|length)|alloc.*memory/iu.test(error.message);
       const bytes = exports?.memory.buffer.byteLength ?? 0;
-      const why = isMemory ? "memory" : error instanceof WebAssembly.RuntimeError ? "panic" : "error";
+      const isFault = isTrap || /call stack|too much recursion/iu.test(error.message);
+      const why = isMemory ? "memory" : isFault ? "panic" : "error";
       const stack = why === "panic" ? String(error.message) : "";
       postMessage({ type: "failed", id: data.id, why, message: error.message, panic: { ...panic, trap: stack, memory: bytes, step } });
     }

@@ -469,7 +469,7 @@ test("everything works by keys alone", async () => {
     assert.equal(await page.evaluate(() => document.activeElement.id), `page-tab-${tab}`);
     assert.ok(await page.$eval(`#page-${tab}`, (panel) => !panel.hidden));
   }
-  const wanted = await page.$$eval("#page-bar select, #page-bar button, #page-bar input", (all) => all.filter((one) => one.checkVisibility()).length);
+  const wanted = await page.$$eval("#page-bar summary, #page-bar select, #page-bar button, #page-bar input", (all) => all.filter((one) => one.checkVisibility()).length);
   const reached = new Set();
   for (let step = 0; step < 40; step += 1) {
     await page.keyboard.press("Tab");
