@@ -2,8 +2,8 @@
 
 import { Failed, Session } from "./session.js";
 
-/** What a file may have at most: what Rust can address in one piece on this target is a byte less than 2 GiB. */
-export const MAX_FILE_BYTES = 2 ** 31 - 1;
+/** What a file may have at most: Rust addresses a byte less than 2 GiB in one piece on this target. Measured in both browsers. */
+export const MAX_FILE_BYTES = 2000 * 2 ** 20;
 /** What the files of a case may have at most, of the 4 GiB of a module's memory; the analysis needs the rest. */
 export const MAX_CASE_BYTES = 3 * 2 ** 30;
 
