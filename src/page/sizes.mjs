@@ -71,14 +71,18 @@ while (at < bytes.length) {
   at = end;
 }
 
+// Crates in a mangled name, in their order: `C`, a number that tells versions apart, the name's length, the name.
+const cratesOf = (mangled) =>
+  [...mangled.matchAll(/C(?:s[0-9A-Za-z]*_)?(\d+)_?([a-z]\w*)/gu)].map(([, length, rest]) => rest.slice(0, Number(length)));
+
 const row = (size, name) => console.log(`${String(size).padStart(10)}  ${name}`);
 [...sections].sort(([, one], [, other]) => other - one).forEach(([name, size]) => row(size, name));
 if (names.size > 0) {
   const crates = new Map();
   bodies.forEach((size, position) => {
-    // The first path in a name: of a method the type's, of an implementation of a trait the implementer's.
-    const path = /(?:^|[<& ])(?:mut )?([a-z_][a-z0-9_]*)(?:\[[0-9a-f]+\])?::/u.exec(names.get(imported + position) ?? "");
-    const crate = path?.[1] ?? "(other)";
+    const named = cratesOf(names.get(imported + position) ?? "");
+    // Code of the standard library that was made for another crate counts as that one's.
+    const crate = named.find((name) => !["core", "alloc", "std"].includes(name)) ?? named[0] ?? "(other)";
     crates.set(crate, (crates.get(crate) ?? 0) + size);
   });
   console.log("\ncode by crate");

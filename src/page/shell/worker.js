@@ -1,8 +1,6 @@
 // Reads the files of a case into the module's memory, and answers what the page asks. It does one thing at a time; to stop it,
 // the page ends it.
 
-// Bytes that are copied at once: what JavaScript holds of a file beside the module.
-const SLICE_BYTES = 8 << 20;
 // What shows whether a file is to be read whole: as much as the library looks at.
 const SNIFFED_BYTES = 1 << 20;
 // Milliseconds between two messages about progress.
@@ -72,14 +70,16 @@ const copy = async (file, bytes, told) => {
   if (at === 0 && bytes > 0) {
     throw new NoMemory();
   }
-  for (let done = 0; done < bytes; done += SLICE_BYTES) {
-    const end = Math.min(done + SLICE_BYTES, bytes);
-    const slice = new Uint8Array(await file.slice(done, end).arrayBuffer());
-    if (slice.length !== end - done) {
-      throw new Error("it became shorter while it was read");
-    }
-    memory(at + done, slice.length).set(slice);
-    told(end);
+  // Piece by piece: a browser holds few of them at once, and gives them faster than slices.
+  const reader = file.slice(0, bytes).stream().getReader();
+  let done = 0;
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+    memory(at + done, piece.value.length).set(piece.value);
+    done += piece.value.length;
+    told(done);
+  }
+  if (done !== bytes) {
+    throw new Error("it became shorter while it was read");
   }
 };
 
