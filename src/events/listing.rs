@@ -30,7 +30,7 @@ struct Place {
 /// In place of a trace's number.
 const LOG: u32 = u32::MAX;
 
-/// The places of events, in the order in which [`write`](super::write) writes them.
+/// The places of events, in the order in which [`write`](super::write()) writes them.
 #[derive(Debug)]
 pub struct Listing {
     places: Vec<Place>,
