@@ -84,12 +84,12 @@ pub fn analyze(case: &Case, options: &Options, progress: &dyn Progress) -> Resul
     analyzed
 }
 
-/// As [`analyze()`], of what was opened already, on the threads of the caller's pool.
-pub(crate) fn analyze_contents(
-    contents: &Contents,
-    options: &Options,
-    progress: &dyn Progress,
-) -> Result<Analyzed, Error> {
+/// As [`analyze()`], of what was opened already, on the threads of the caller's pool: for callers that ask more than once.
+///
+/// # Errors
+///
+/// As [`analyze()`].
+pub fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progress) -> Result<Analyzed, Error> {
     let Opened { traces: opened, unusable, mut notes } = contents.index();
     if opened.is_empty() && !contents.side_inputs.iter().any(|side| side.used) {
         return Err(Error::NothingToRead { unusable, notes });

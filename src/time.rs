@@ -1,6 +1,8 @@
 //! Times as people read them, in UTC and cut to what is shown, as a clock does; and spans of time, rounded.
 
+use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 
@@ -124,6 +126,41 @@ impl Zone {
     /// As [`ShownTime::to_date_and_time`].
     pub fn date_and_time(self, time: FileTime) -> String {
         self.shifted(time).to_date_and_time()
+    }
+}
+
+/// A text that is neither UTC nor an offset from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAZone;
+
+impl fmt::Display for NotAZone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected utc, or an offset such as +01:00")
+    }
+}
+
+impl std::error::Error for NotAZone {}
+
+impl FromStr for Zone {
+    type Err = NotAZone;
+
+    /// Reads `utc`, `z`, `+HH:MM`, `+HHMM` or `+HH`.
+    fn from_str(text: &str) -> Result<Self, NotAZone> {
+        if text.eq_ignore_ascii_case("utc") || text.eq_ignore_ascii_case("z") {
+            return Ok(Self::UTC);
+        }
+        let (sign, rest) = match text.split_at_checked(1) {
+            Some(("+", rest)) => (1, rest),
+            Some(("-", rest)) => (-1, rest),
+            _ => return Err(NotAZone),
+        };
+        let (hours, minutes) = rest.split_once(':').unwrap_or(match rest.len() {
+            4 => rest.split_at_checked(2).unwrap_or((rest, "0")),
+            _ => (rest, "0"),
+        });
+        let number = |text: &str| text.parse::<u8>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let (hours, minutes) = (number(hours).ok_or(NotAZone)?, number(minutes).filter(|n| *n < 60).ok_or(NotAZone)?);
+        Self::ahead(sign * (i32::from(hours) * 60 + i32::from(minutes))).ok_or(NotAZone)
     }
 }
 

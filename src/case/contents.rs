@@ -13,7 +13,7 @@ use super::folder;
 use super::look::Look;
 use super::not_used::{NotUsed, Reason};
 use super::side::{SideBytes, SideInput, Used, is_of_report};
-use super::stored::{Budget, Place, Stored};
+use super::stored::{Budget, Given, Place, Stored};
 use super::{Case, Input, InputKind, SideHash, label};
 use crate::event::base_name;
 use crate::progress::{Progress, Stopped};
@@ -23,7 +23,7 @@ use crate::words::{counted, shown, system_message};
 
 /// How much of an input that is no file is read before it is known to be worth keeping. Enough for the first buffer of a trace
 /// whose header is missing.
-const SNIFFED_BYTES: u64 = 1 << 20;
+pub const SNIFFED_BYTES: u64 = 1 << 20;
 
 /// How much of a file shows whether it is packed, text, or something else.
 const SHAPE_BYTES: u64 = 4 << 10;
@@ -110,6 +110,11 @@ enum Use {
 }
 
 impl Contents {
+    /// The inputs, as they were named.
+    pub fn labels(&self) -> Vec<String> {
+        self.inputs.iter().map(|input| input.label.clone()).collect()
+    }
+
     /// Every name of a file that a report may say: inputs, traces, what was not used, and what notes name.
     pub fn names(&self) -> Vec<String> {
         let inputs = self.inputs.iter().map(|input| &input.label);
@@ -168,7 +173,8 @@ impl Opening<'_> {
                 Ok(metadata) if metadata.is_dir() => self.add_folder(path),
                 Ok(_) => self.add_file(path, InputKind::Etl, true).map(drop),
             },
-            Input::Bytes(name, bytes) => self.add_bytes(name, bytes.clone()),
+            Input::Bytes(name, bytes) => self.add_bytes(name, bytes),
+            Input::Folder(name, files) => self.add_given_folder(name, files),
         };
         if let Err(reason) = result {
             self.not_usable(label, reason);
@@ -229,9 +235,9 @@ impl Opening<'_> {
         self.add_opened(stored, Found { label: label(path), kind, named, nesting: 0, place: Place::Disk })
     }
 
-    fn add_bytes(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), Reason> {
+    fn add_bytes(&mut self, name: &str, bytes: &Given) -> Result<(), Reason> {
         let found = Found { label: shown(name), kind: InputKind::Etl, named: true, nesting: 0, place: Place::Memory };
-        self.add_opened(Stored::Memory(Cursor::new(bytes)), found).map(drop)
+        self.add_opened(Stored::Given(Cursor::new(bytes.clone())), found).map(drop)
     }
 
     /// Standard input, `-`: a file behind it is used as it is, what comes through a pipe is kept on disk while it is read.
@@ -407,7 +413,7 @@ impl Opening<'_> {
     fn add_folder(&mut self, folder: &Path) -> Result<(), Reason> {
         let listing =
             folder::list(folder, folder::MAX_ENTRIES, self.progress).map_err(|error| Reason::system(&error))?;
-        let before = (self.contents.traces.len(), self.useful_side_files());
+        let before = self.useful();
         for path in &listing.files {
             let label = label(path);
             if let Err(reason) = self.add_file(path, InputKind::Folder, false) {
@@ -417,17 +423,37 @@ impl Opening<'_> {
         for (path, error) in &listing.unreadable {
             self.not_used(label(path), Reason::system(error), false);
         }
-        if listing.is_cut {
+        self.end_folder(label(folder), listing.is_cut, before)
+    }
+
+    /// A folder whose files came as bytes, in the order in which they would be listed.
+    fn add_given_folder(&mut self, name: &str, files: &[(String, Given)]) -> Result<(), Reason> {
+        let before = self.useful();
+        let mut files: Vec<&(String, Given)> = files.iter().collect();
+        files.sort_by(|(one, _), (other, _)| Path::new(one).cmp(Path::new(other)));
+        for (path, bytes) in files.iter().take(folder::MAX_ENTRIES) {
+            let label = shown(&format!("{name}/{path}"));
+            let (kind, place) = (InputKind::Folder, Place::Memory);
+            let found = Found { label: label.clone(), kind, named: false, nesting: 0, place };
+            if let Err(reason) = self.add_opened(Stored::Given(Cursor::new(bytes.clone())), found) {
+                self.not_used(label, reason, false);
+            }
+        }
+        self.end_folder(shown(name), files.len() > folder::MAX_ENTRIES, before)
+    }
+
+    /// Traces and side files so far.
+    fn useful(&self) -> (usize, usize) {
+        (self.contents.traces.len(), self.useful_side_files())
+    }
+
+    fn end_folder(&mut self, label: String, is_cut: bool, before: (usize, usize)) -> Result<(), Reason> {
+        if is_cut {
             let most = crate::words::grouped(folder::MAX_ENTRIES as u64);
-            self.contents
-                .notes
-                .push(format!("{}: only the first {most} files and folders in it were looked at", label(folder)));
-            self.contents.named_in_notes.push(label(folder));
+            self.contents.notes.push(format!("{label}: only the first {most} files and folders in it were looked at"));
+            self.contents.named_in_notes.push(label);
         }
-        if before == (self.contents.traces.len(), self.useful_side_files()) {
-            return Err(Reason::EmptyFolder);
-        }
-        Ok(())
+        if before == self.useful() { Err(Reason::EmptyFolder) } else { Ok(()) }
     }
 
     /// A cabinet of `netsh trace` holds `report.etl` and `processes.txt`, and much that is of no use; other archives hold
@@ -474,6 +500,17 @@ impl Opening<'_> {
         }
         Ok(Use::Some)
     }
+}
+
+/// Whether a file may hold more than its beginning tells, by its name and its first [`SNIFFED_BYTES`]: of any other, these say
+/// all that a report would. For callers that must read a file before they can hand it over.
+pub fn is_worth_reading(name: &str, start: &[u8]) -> bool {
+    let head = shape(start);
+    Packing::of(head) != Packing::None
+        || event_log::is_event_log(head)
+        || is_text(head)
+        || Trace::new(start).is_ok()
+        || (base_name(name).to_lowercase().contains("etl") && Look::of(head).is_none())
 }
 
 fn shape(start: &[u8]) -> &[u8] {

@@ -9,9 +9,11 @@ use rayon::prelude::*;
 
 use super::InputKind;
 use super::contents::{Contents, TraceFile};
+use super::facts::time_zone_bias_minutes;
 use super::look::Look;
 use super::not_used::{NotUsed, Reason};
 use crate::hash::FastMap;
+use crate::time::{FileTime, Zone};
 
 /// From this size on, a file is brought into memory by a second thread while it is indexed.
 const LARGE_BYTES: usize = 16 << 20;
@@ -47,6 +49,18 @@ pub struct Opened<'f> {
     pub unusable: Vec<NotUsed>,
     /// What else is to be known about the inputs, a sentence each.
     pub notes: Vec<String>,
+}
+
+impl Opened<'_> {
+    /// The zone of the server's clock, as the first trace that knows it tells.
+    pub fn server_zone(&self) -> Option<Zone> {
+        self.traces.iter().filter_map(|opened| time_zone_bias_minutes(&opened.trace)).find_map(Zone::of_bias)
+    }
+
+    /// When the first session began.
+    pub fn begin(&self) -> Option<FileTime> {
+        self.traces.iter().filter_map(|opened| opened.trace.header().started()).min()
+    }
 }
 
 impl Contents {

@@ -23,12 +23,13 @@ use serde::Serialize;
 
 #[cfg(not(target_family = "wasm"))]
 use self::archive::Packing;
-pub use self::contents::{Contents, TraceFile};
+pub use self::contents::{Contents, SNIFFED_BYTES, TraceFile, is_worth_reading};
 pub use self::error::Error;
 pub use self::indexing::{Opened, OpenedTrace};
 pub use self::look::Look;
 pub use self::not_used::{NotUsed, Reason};
 pub use self::side::{NamedSideFile, SideInput};
+pub(crate) use self::stored::Given;
 use crate::side::NamedEncoding;
 use crate::words::shown;
 
@@ -56,7 +57,9 @@ pub(crate) enum Input {
     /// Standard input.
     Piped,
     /// A file's name and its bytes.
-    Bytes(String, Vec<u8>),
+    Bytes(String, Given),
+    /// A folder's name, and the files in it: their paths in it, and their bytes.
+    Folder(String, Vec<(String, Given)>),
 }
 
 impl Input {
@@ -65,7 +68,7 @@ impl Input {
         match self {
             Self::Path(path) => label(path),
             Self::Piped => "-".to_owned(),
-            Self::Bytes(name, _) => shown(name),
+            Self::Bytes(name, _) | Self::Folder(name, _) => shown(name),
         }
     }
 }
@@ -99,7 +102,7 @@ impl Case {
 
     /// A case of one file by its name and bytes. What it holds packed is unpacked in memory.
     pub fn from_bytes(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { inputs: vec![Input::Bytes(name.into(), bytes.into())], ..Self::default() }
+        Self::default().with_bytes(name, bytes)
     }
 
     /// Adds a file or a folder.
@@ -112,7 +115,24 @@ impl Case {
     /// Adds a file by its name and bytes.
     #[must_use]
     pub fn with_bytes(mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
-        self.inputs.push(Input::Bytes(name.into(), bytes.into()));
+        self.inputs.push(Input::Bytes(name.into(), Given::new(bytes.into())));
+        self
+    }
+
+    /// Adds a file of a folder, by its path in it (`logs/server.etl`) and its bytes. As in a folder on disk, a file of no use is
+    /// no error there. Files of one folder that follow each other make one input.
+    #[must_use]
+    pub fn with_folder_bytes(
+        mut self,
+        folder: impl Into<String>,
+        path: impl Into<String>,
+        bytes: impl Into<Vec<u8>>,
+    ) -> Self {
+        let (folder, file) = (folder.into(), (path.into(), Given::new(bytes.into())));
+        match self.inputs.last_mut() {
+            Some(Input::Folder(name, files)) if *name == folder => files.push(file),
+            _ => self.inputs.push(Input::Folder(folder, vec![file])),
+        }
         self
     }
 

@@ -14,7 +14,7 @@ impl Case {
         let is_it = |path: &Path| fs::canonicalize(path).is_ok_and(|path| path == own);
         let inputs = self.inputs.iter().filter_map(|input| match input {
             Input::Path(path) => Some(path.as_path()),
-            Input::Piped | Input::Bytes(..) => None,
+            Input::Piped | Input::Bytes(..) | Input::Folder(..) => None,
         });
         inputs.chain(self.side_files.iter().map(|side| side.path.as_path())).find_map(|input| {
             if is_it(input) {

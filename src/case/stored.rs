@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
 
 use etl_parser::EtlFile;
 
@@ -26,6 +27,23 @@ const FREE_EXPANSION_BYTES: u64 = 256 << 20;
 /// Bytes that are copied between two looks at whether the job goes on.
 const STEP_BYTES: u64 = 1 << 20;
 
+/// The bytes of a file that a case was made of. Shared: a case may be opened more than once, and a trace may be as large as
+/// half of the memory that there is.
+#[derive(Debug, Clone)]
+pub(crate) struct Given(Arc<Vec<u8>>);
+
+impl Given {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self(Arc::new(bytes))
+    }
+}
+
+impl AsRef<[u8]> for Given {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// Bytes to read from: a file, or memory.
 #[derive(Debug)]
 pub(super) enum Stored {
@@ -33,6 +51,8 @@ pub(super) enum Stored {
     File(File),
     /// In memory.
     Memory(Cursor<Vec<u8>>),
+    /// In memory, by whoever made the case.
+    Given(Cursor<Given>),
 }
 
 impl Stored {
@@ -41,6 +61,7 @@ impl Stored {
         match self {
             Self::File(file) => EtlFile::from_file(file),
             Self::Memory(bytes) => Ok(EtlFile::from_bytes(bytes.into_inner())),
+            Self::Given(bytes) => Ok(EtlFile::from_shared(bytes.into_inner().0)),
         }
     }
 
@@ -49,6 +70,7 @@ impl Stored {
         match self {
             Self::File(file) => file.metadata().map_or(0, |metadata| metadata.len()),
             Self::Memory(bytes) => bytes.get_ref().len() as u64,
+            Self::Given(bytes) => bytes.get_ref().0.len() as u64,
         }
     }
 }
@@ -58,6 +80,7 @@ impl Read for Stored {
         match self {
             Self::File(file) => file.read(buffer),
             Self::Memory(bytes) => bytes.read(buffer),
+            Self::Given(bytes) => bytes.read(buffer),
         }
     }
 }
@@ -67,6 +90,7 @@ impl Write for Stored {
         match self {
             Self::File(file) => file.write(bytes),
             Self::Memory(memory) => memory.write(bytes),
+            Self::Given(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -74,6 +98,7 @@ impl Write for Stored {
         match self {
             Self::File(file) => file.flush(),
             Self::Memory(memory) => memory.flush(),
+            Self::Given(_) => Ok(()),
         }
     }
 }
@@ -83,6 +108,7 @@ impl Seek for Stored {
         match self {
             Self::File(file) => file.seek(to),
             Self::Memory(bytes) => bytes.seek(to),
+            Self::Given(bytes) => bytes.seek(to),
         }
     }
 }
@@ -138,6 +164,9 @@ impl Budget {
                     folder.display()
                 )));
             }
+            if let Stored::Memory(memory) = &mut kept {
+                make_room(memory.get_mut())?;
+            }
             let step = io::copy(&mut (&mut from).take(STEP_BYTES), &mut kept)?;
             copied += step;
             *used += step;
@@ -149,6 +178,15 @@ impl Budget {
         kept.rewind()?;
         Ok(kept)
     }
+}
+
+/// Makes room for one step more. A browser's memory ends soon, and what unpacks to more is to be told and not to end the job.
+fn make_room(bytes: &mut Vec<u8>) -> io::Result<()> {
+    let step = STEP_BYTES as usize;
+    // As much again as there is, so that a byte is copied a few times at most; where that is not to be had, less.
+    let part = step.saturating_add(bytes.len() / 8);
+    let made = bytes.try_reserve(step).or_else(|_| bytes.try_reserve_exact(part));
+    made.or_else(|_| bytes.try_reserve_exact(step)).map_err(|_| io::ErrorKind::OutOfMemory.into())
 }
 
 fn refused(message: String) -> io::Error {

@@ -5,9 +5,9 @@ use std::path::Path;
 use clap::ValueEnum;
 
 use crate::batch;
-use crate::machine::ranges::{PoolRange, RangeSource};
+use crate::machine::ranges::PoolRange;
 use crate::report::csv::Table;
-use crate::time::Zone;
+use crate::time::{NotAZone, Zone};
 
 /// Formats of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -181,37 +181,18 @@ pub enum TimeZone {
 /// Reads `server`, `utc`, `local`, or `+HH:MM`.
 pub(super) fn parse_zone(text: &str) -> Result<TimeZone, String> {
     match text.to_ascii_lowercase().as_str() {
-        "server" => return Ok(TimeZone::Server),
-        "local" => return Ok(TimeZone::Local),
-        "utc" | "z" => return Ok(TimeZone::Fixed(Zone::UTC)),
-        _ => {}
+        "server" => Ok(TimeZone::Server),
+        "local" => Ok(TimeZone::Local),
+        _ => {
+            let zone = text.parse().map(TimeZone::Fixed);
+            zone.map_err(|NotAZone| "expected server, utc, local, or an offset such as +01:00".to_owned())
+        }
     }
-    let wrong = || "expected server, utc, local, or an offset such as +01:00".to_owned();
-    let (sign, rest) = match text.split_at_checked(1) {
-        Some(("+", rest)) => (1, rest),
-        Some(("-", rest)) => (-1, rest),
-        _ => return Err(wrong()),
-    };
-    let (hours, minutes) = rest.split_once(':').unwrap_or(match rest.len() {
-        4 => rest.split_at_checked(2).unwrap_or((rest, "0")),
-        _ => (rest, "0"),
-    });
-    let number = |text: &str| text.parse::<u8>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let (hours, minutes) = (number(hours).ok_or_else(wrong)?, number(minutes).filter(|n| *n < 60).ok_or_else(wrong)?);
-    let ahead = sign * (i32::from(hours) * 60 + i32::from(minutes));
-    Zone::ahead(ahead).map(TimeZone::Fixed).ok_or_else(wrong)
 }
 
 /// Reads `START:COUNT`.
 pub(super) fn parse_pool(text: &str) -> Result<PoolRange, String> {
-    let wrong = || "expected START:COUNT, as 49152:16384".to_owned();
-    let (start, count) = text.split_once(':').ok_or_else(wrong)?;
-    let start: u16 = start.trim().parse().map_err(|_| wrong())?;
-    let count: u32 = count.trim().parse().map_err(|_| wrong())?;
-    if start == 0 || count == 0 || u64::from(start) + u64::from(count) > 1 << 16 {
-        return Err("the ports must lie in 1 to 65535".to_owned());
-    }
-    Ok(PoolRange { start, count, source: RangeSource::Option })
+    text.parse()
 }
 
 /// Reads `512MiB`, `4GiB`, `4G`; a number alone is bytes.

@@ -3,13 +3,11 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use super::writing::{csv_mark, file, refuse_to_overwrite, stream_output, tell, tell_speed, warn, zone_of};
+use super::writing::{csv_mark, file, refuse_to_overwrite, stream_output, tell, tell_speed, warn, zone};
 use super::{Failure, Outcome, case_of, open, redaction};
 use crate::case::{Error, Opened};
 use crate::cli::{EventFormat, EventProfile, Events};
-use crate::events::{
-    self, Beyond, CsvWriter, EventWriter, Filter, Names, NdjsonWriter, Profile, ProfileWriter, TextWriter, Walked,
-};
+use crate::events::{self, CsvWriter, EventWriter, Filter, Names, NdjsonWriter, Profile, ProfileWriter, TextWriter};
 use crate::terminal::with_bar;
 use crate::words::counted;
 
@@ -20,11 +18,12 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     refuse_to_overwrite(&options.output.output, &case, &[&options.redaction.redact_key])?;
     let pseudonyms = redaction::names(&options.redaction)?;
     let (threads, contents) = open(common, &case)?;
-    let Opened { traces: opened, unusable, notes } = threads.run(|| contents.index());
+    let opened = threads.run(|| contents.index());
+    let (zone, zone_remark) = zone(options.times.tz, opened.server_zone(), opened.begin());
+    let Opened { traces: opened, unusable, notes } = opened;
     if opened.is_empty() && contents.side.afd_logs.is_empty() {
         return Err(Error::NothingToRead { unusable, notes }.into());
     }
-    let (zone, zone_remark) = zone_of(&opened, options.times.tz);
     let (paths, traces): (Vec<_>, Vec<_>) = opened.into_iter().map(|opened| (opened.path, opened.trace)).unzip();
     let names = Names::new(paths, &contents.side_inputs, pseudonyms);
     let filter = Filter {
@@ -71,8 +70,7 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     if let Some(remark) = zone_remark {
         tell(common, remark);
     }
-    let not_listed = contents.side.afd_logs.iter().map(|log| log.entries.saturating_sub(log.used)).sum();
-    for remark in remarks(&filter, &walked, learned.owners.as_ref().map(|owners| owners.beyond), not_listed) {
+    for remark in walked.remarks(&filter, &learned, &contents.side) {
         tell(common, &remark);
     }
     if let Some(redacted) = writer.redacted() {
@@ -85,34 +83,4 @@ pub(super) fn events(options: &Events) -> Result<Outcome, Failure> {
     let bytes = traces.iter().map(|trace| trace.bytes().len() as u64).sum();
     tell_speed(common, traces.len(), bytes, started);
     Ok(if damaged == 0 && unusable.is_empty() { Outcome::Complete } else { Outcome::Incomplete })
-}
-
-/// What is to be known beside the lines.
-fn remarks(filter: &Filter, walked: &Walked, beyond: Option<Beyond>, not_listed: u64) -> Vec<String> {
-    let mut remarks = Vec::new();
-    for provider in &walked.missing_providers {
-        remarks.push(format!("no event of provider {provider} is in the trace: see outofports info"));
-    }
-    // Of a provider that is not there, no id is.
-    let missing_ids = walked.missing_ids.iter().filter(|_| walked.missing_providers.is_empty());
-    let of = if filter.providers.is_empty() { "" } else { " of the provider asked for" };
-    remarks.extend(missing_ids.map(|id| format!("no event with id {id}{of} is in the trace: see outofports info")));
-    if not_listed > 0 {
-        let count = counted(not_listed, "event");
-        remarks.push(format!(
-            "{count} of the log of Winsock-AFD's channel: of other ids, or of a form that is not known; not listed"
-        ));
-    }
-    if let Some(Beyond { failures, owners }) = beyond {
-        if failures > 0 {
-            remarks.push(format!("{} more than can be listed: left out", counted(failures, "failure")));
-        }
-        if owners {
-            remarks.push("more sockets than can be followed: some owners are shown as unknown".to_owned());
-        }
-    }
-    if walked.damaged > 0 {
-        remarks.push(format!("{} damaged places could not be read: see outofports info", walked.damaged));
-    }
-    remarks
 }

@@ -3,9 +3,8 @@
 use super::writing::{sentence_width, write_output};
 use super::{Failure, Outcome};
 use crate::cli::{Explain, ExplainFormat};
-use crate::report::explain::{all, find, near, write_json, write_list, write_markdown, write_text};
+use crate::report::explain::{all, find, unknown, write_json, write_list, write_markdown, write_text};
 use crate::report::schema;
-use crate::words::shown;
 
 pub(super) fn explain(options: &Explain) -> Result<Outcome, Failure> {
     if options.schema {
@@ -16,7 +15,7 @@ pub(super) fn explain(options: &Explain) -> Result<Outcome, Failure> {
     for code in &options.codes {
         let found = find(code);
         if found.is_empty() {
-            return Err(Failure::Usage(unknown(code)));
+            return Err(Failure::Usage(format!("{}: outofports explain lists all", unknown(code))));
         }
         explained.extend(found);
     }
@@ -32,10 +31,4 @@ pub(super) fn explain(options: &Explain) -> Result<Outcome, Failure> {
         ExplainFormat::Json => write_json(&explained, out),
     })?;
     Ok(Outcome::Complete)
-}
-
-fn unknown(code: &str) -> String {
-    let near = near(code);
-    let like = if near.is_empty() { String::new() } else { format!("; like it are {}", near.join(", ")) };
-    format!("no report has the code {}{like}: outofports explain lists all", shown(code))
 }

@@ -2,12 +2,10 @@
 
 use std::time::Instant;
 
-use super::writing::{refuse_to_overwrite, sentence_width, tell, tell_speed, warn, write_output, zone_of};
+use super::writing::{refuse_to_overwrite, sentence_width, tell, tell_speed, warn, write_output, zone};
 use super::{Failure, Outcome, case_of, open, redaction};
-use crate::case::{Error, Input, Opened};
 use crate::cli::{Info, InfoFormat};
 use crate::info;
-use crate::report::json;
 use crate::terminal::with_bar;
 
 pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
@@ -15,60 +13,25 @@ pub(super) fn info(options: &Info) -> Result<Outcome, Failure> {
     let common = &options.common;
     let case = case_of(&options.inputs, Vec::new());
     refuse_to_overwrite(&options.output.output, &case, &[&options.redaction.redact_key])?;
-    let mut pseudonyms = redaction::names(&options.redaction)?;
+    let pseudonyms = redaction::names(&options.redaction)?;
     let (threads, contents) = open(common, &case)?;
-    let Opened { traces, unusable, notes } = threads.run(|| contents.index());
-    if traces.is_empty() {
-        if !contents.side_inputs.iter().any(|side| side.used) {
-            return Err(Error::NothingToRead { unusable, notes }.into());
-        }
-        let names: Vec<String> = case.inputs.iter().map(Input::label).collect();
-        let mut document = info::WithoutTrace::new(&names, &contents.side_inputs, &contents.side, notes);
-        if let Some(pseudonyms) = &mut pseudonyms {
-            document.redact(pseudonyms, &contents.names());
-        }
-        write_output(&options.output, common.color, options.format == InfoFormat::Text, |out, columns| match options
-            .format
-        {
-            InfoFormat::Text => info::write_text_without_trace(&document, sentence_width(columns), out),
-            InfoFormat::Json => json::write(&document, out),
-        })?;
-        warn(common, &unusable);
-        return Ok(if unusable.is_empty() { Outcome::Complete } else { Outcome::Incomplete });
+    let mut described = with_bar(common.is_silent(), |progress| info::describe(&contents, &threads, progress))?;
+    if let Some(mut pseudonyms) = pseudonyms {
+        described.redact(&mut pseudonyms);
     }
-    let beside = info::Beside::new(&contents.side_inputs, &contents.side);
-    let read = with_bar(common.is_silent(), |progress| {
-        let read = |opened: &crate::case::OpenedTrace<'_>| {
-            threads.run(|| info::read(opened.path.clone(), opened.kind, &opened.trace, &beside, progress))
-        };
-        traces.iter().map(read).collect::<Result<Vec<_>, _>>()
-    });
-    let (mut documents, coverages): (Vec<_>, Vec<_>) = read.map_err(Error::from)?.into_iter().unzip();
-    let is_complete = unusable.is_empty() && coverages.iter().all(crate::pipeline::coverage::Coverage::is_whole);
-    if let Some(pseudonyms) = &mut pseudonyms {
-        let names = contents.names();
-        documents.iter_mut().for_each(|document: &mut info::Info| document.redact(pseudonyms, &names));
-    }
-    let (zone, zone_remark) = zone_of(&traces, options.times.tz);
+    let (zone, remark) = zone(options.times.tz, described.server_zone, described.begin);
     write_output(&options.output, common.color, options.format == InfoFormat::Text, |out, columns| {
         match options.format {
-            InfoFormat::Text => documents.iter().enumerate().try_for_each(|(number, document)| {
-                if number > 0 {
-                    writeln!(out)?;
-                }
-                info::write_text(document, zone, sentence_width(columns), out)
-            }),
-            InfoFormat::Json => match documents.as_slice() {
-                [document] => json::write(document, out),
-                documents => json::write(&documents, out),
-            },
+            InfoFormat::Text => described.write_text(zone, sentence_width(columns), out),
+            InfoFormat::Json => described.write_json(out),
         }
     })?;
-    warn(common, &unusable);
-    if let Some(remark) = zone_remark {
-        tell(common, remark);
+    warn(common, &described.unusable);
+    if described.traces > 0 {
+        if let Some(remark) = remark {
+            tell(common, remark);
+        }
+        tell_speed(common, described.traces, described.bytes, started);
     }
-    let bytes = traces.iter().map(|opened| opened.trace.bytes().len() as u64).sum();
-    tell_speed(common, traces.len(), bytes, started);
-    Ok(if is_complete { Outcome::Complete } else { Outcome::Incomplete })
+    Ok(if described.is_complete { Outcome::Complete } else { Outcome::Incomplete })
 }

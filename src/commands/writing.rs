@@ -9,8 +9,7 @@ use anstream::adapter::strip_bytes;
 use anstream::{AutoStream, ColorChoice};
 
 use super::Failure;
-use crate::case::facts::time_zone_bias_minutes;
-use crate::case::{Case, NotUsed, OpenedTrace, label};
+use crate::case::{Case, NotUsed, label};
 use crate::cli::{Color, Common, CsvTable, Look, NARROWEST, Output, ReportFormat, TimeZone};
 use crate::output::{Unfinished, folder_of};
 use crate::report::text::{DEFAULT_WIDTH, Layout};
@@ -327,7 +326,7 @@ fn into_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>
 
 /// The zone in which people are shown times, of what begins at `begin` on a server with the zone `server`; and what is to be said
 /// where the one asked for is not known.
-fn zone(asked: TimeZone, server: Option<Zone>, begin: Option<FileTime>) -> (Zone, Option<&'static str>) {
+pub(super) fn zone(asked: TimeZone, server: Option<Zone>, begin: Option<FileTime>) -> (Zone, Option<&'static str>) {
     let (zone, remark) = match asked {
         TimeZone::Fixed(zone) => (Some(zone), ""),
         TimeZone::Server => (server, "no trace tells the server's time zone: times are UTC"),
@@ -341,12 +340,6 @@ pub(super) fn set_zone(report: &mut Report, asked: TimeZone) -> Option<&'static 
     let (zone, remark) = zone(asked, report.server_zone(), report.begin());
     report.zone = zone;
     remark
-}
-
-/// As [`zone`], for traces.
-pub(super) fn zone_of(traces: &[OpenedTrace<'_>], asked: TimeZone) -> (Zone, Option<&'static str>) {
-    let server = traces.iter().filter_map(|opened| time_zone_bias_minutes(&opened.trace)).find_map(Zone::of_bias);
-    zone(asked, server, traces.iter().filter_map(|opened| opened.trace.header().started()).min())
 }
 
 /// Tells a remark on standard error.

@@ -69,6 +69,11 @@ impl Filter {
         by_owner || (self.header_pids.is_empty() && may_have_owners)
     }
 
+    /// Whether what an event holds, or whose it is, decides: not only what its record says of itself.
+    pub(super) fn needs_content(&self) -> bool {
+        self.is_by_owner() || !self.statuses.is_empty()
+    }
+
     fn is_by_owner(&self) -> bool {
         !self.pids.is_empty() || !self.processes.is_empty()
     }

@@ -6,6 +6,7 @@
 //! each processor is held, and one event at a time. What the first keeps is bounded.
 
 mod filter;
+mod listing;
 mod owners;
 mod profiles;
 mod providers;
@@ -31,6 +32,7 @@ use crate::time::FileTime;
 
 pub(crate) use self::filter::is_called;
 pub use self::filter::{Filter, ProviderFilter, StatusFilter, parse_provider, parse_status, parse_time};
+pub use self::listing::Listing;
 pub use self::owners::{Beyond, OwnerSource, Owners, RecordOwner};
 pub use self::profiles::{Profile, ProfileWriter};
 pub use self::providers::{Ambiguous, Providers};

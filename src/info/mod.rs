@@ -3,6 +3,7 @@
 mod answers;
 mod beside;
 mod decoded;
+mod described;
 mod read;
 mod redact;
 mod text;
@@ -11,6 +12,7 @@ mod without_trace;
 use serde::Serialize;
 
 pub use self::beside::Beside;
+pub use self::described::{Described, Documents, describe};
 pub use self::read::read;
 pub use self::text::write_text;
 pub use self::without_trace::{WithoutTrace, write_text as write_text_without_trace};

@@ -1,5 +1,7 @@
 //! The ports of each pool, and who says so.
 
+use std::str::FromStr;
+
 use serde::Serialize;
 
 use super::pool_key::{POOLS, PoolKey};
@@ -48,6 +50,22 @@ impl PoolRange {
     /// Whether a port lies in it.
     pub fn contains(self, port: u16) -> bool {
         (self.start..=self.end()).contains(&port)
+    }
+}
+
+impl FromStr for PoolRange {
+    type Err = String;
+
+    /// Reads `START:COUNT`, as a user gives it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "expected START:COUNT, as 49152:16384".to_owned();
+        let (start, count) = text.split_once(':').ok_or_else(wrong)?;
+        let start: u16 = start.trim().parse().map_err(|_| wrong())?;
+        let count: u32 = count.trim().parse().map_err(|_| wrong())?;
+        if start == 0 || count == 0 || u64::from(start) + u64::from(count) > 1 << 16 {
+            return Err("the ports must lie in 1 to 65535".to_owned());
+        }
+        Ok(Self { start, count, source: RangeSource::Option })
     }
 }
 

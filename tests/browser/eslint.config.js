@@ -29,12 +29,30 @@ export default [
     rules,
   },
   {
+    // The page that reads traces, and its worker.
+    files: ["src/page/shell/*.js"],
+    languageOptions: {
+      ecmaVersion: 2022,
+      sourceType: "module",
+      globals: readonly([
+        "Blob", "CSSStyleSheet", "DOMParser", "DecompressionStream", "File", "FormData", "ResizeObserver", "Response", "TextDecoder",
+        "TextEncoder", "URL", "WebAssembly", "Worker", "addEventListener", "atob", "crypto", "document", "navigator", "performance",
+        "postMessage", "setTimeout", "window",
+      ]),
+    },
+    rules,
+  },
+  {
     // What drives it.
     files: ["**/*.mjs", "**/*.config.js"],
     languageOptions: {
       ecmaVersion: 2022,
       sourceType: "module",
-      globals: readonly(["document", "window", "navigator", "getComputedStyle", "process", "URL"]),
+      globals: readonly([
+        "Blob", "Buffer", "DOMParser", "DataTransfer", "DragEvent", "Event", "HTMLAnchorElement", "Image", "TextDecoder", "URL", "WebAssembly", "Worker",
+        "clearInterval", "console", "document", "fetch", "getComputedStyle", "navigator", "performance", "process", "requestAnimationFrame", "setInterval",
+        "setTimeout", "window",
+      ]),
     },
     rules,
   },

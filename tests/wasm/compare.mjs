@@ -34,19 +34,23 @@ function inModule(files) {
         webcrypto.getRandomValues(memory(at + done, Math.min(65536, bytes - done)));
       }
     },
-    panicked: (at, bytes) => { message = Buffer.from(memory(at, bytes)).toString(); },
+    panicked: (at, bytes, placeAt, placeBytes) => {
+      message = `${Buffer.from(memory(at, bytes))} at ${Buffer.from(memory(placeAt, placeBytes))}`;
+    },
+    progress: () => {},
+    part: () => {},
   };
   const instance = new WebAssembly.Instance(module, { ...unused, page });
-  const { room, add, analyze, output, output_bytes } = instance.exports;
+  const { room, file_room, add, ask, output, output_bytes } = instance.exports;
+  const write = (into, bytes) => memory(into(bytes.length), bytes.length).set(bytes);
   try {
     for (const file of files) {
-      const [name, bytes] = [Buffer.from(basename(file)), readFileSync(file)];
-      const at = room(name.length + bytes.length);
-      memory(at, name.length).set(name);
-      memory(at + name.length, bytes.length).set(bytes);
-      add(name.length);
+      write(room, Buffer.from(basename(file)));
+      write(file_room, readFileSync(file));
+      add(0);
     }
-    const code = analyze();
+    write(room, Buffer.from('{"ask":"report","format":"json"}'));
+    const code = ask();
     return { code, output: Buffer.from(memory(output(), output_bytes())) };
   } catch (error) {
     return { code: 'panic', output: Buffer.from(message || String(error)) };

@@ -2,6 +2,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 #[cfg(feature = "mmap")]
 use memmap2::Mmap;
@@ -20,6 +21,7 @@ enum Bytes {
     #[cfg(feature = "mmap")]
     Mapped(Mmap),
     Read(Vec<u8>),
+    Shared(Arc<Vec<u8>>),
 }
 
 impl EtlFile {
@@ -66,12 +68,18 @@ impl EtlFile {
         Self { bytes: Bytes::Read(bytes) }
     }
 
+    /// Like [`EtlFile::from_bytes`], of bytes that somebody else holds too: a large trace is not copied.
+    pub fn from_shared(bytes: Arc<Vec<u8>>) -> Self {
+        Self { bytes: Bytes::Shared(bytes) }
+    }
+
     /// All bytes of the file.
     pub fn bytes(&self) -> &[u8] {
         match &self.bytes {
             #[cfg(feature = "mmap")]
             Bytes::Mapped(map) => map,
             Bytes::Read(bytes) => bytes,
+            Bytes::Shared(bytes) => bytes,
         }
     }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 pub use self::print::{write_json, write_list, write_markdown, write_text};
 use crate::diagnosis::codes::{AlternativeCode, PossibleCause, ReasonCode, RecommendationCode, Remark, Role};
 use crate::diagnosis::known::{KnownCause, known_table};
+use crate::words::shown;
 
 /// What a code is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -223,6 +224,13 @@ pub fn near(text: &str) -> Vec<String> {
     }
     near.sort_by(|(one, name), (other, other_name)| other.total_cmp(one).then_with(|| name.cmp(other_name)));
     near.into_iter().map(|(_, name)| name).take(5).collect()
+}
+
+/// What is said of a text that stands for nothing: `no report has the code ...`, and what is like it.
+pub fn unknown(text: &str) -> String {
+    let near = near(text);
+    let like = if near.is_empty() { String::new() } else { format!("; like it are {}", near.join(", ")) };
+    format!("no report has the code {}{like}", shown(text))
 }
 
 /// From here on a name looks like a text, on Jaro and Winkler's scale from 0 to 1.

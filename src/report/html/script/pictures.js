@@ -91,7 +91,7 @@
         move(to());
       }
     });
-    document.addEventListener("zone", () => {
+    document.getElementById("content").addEventListener("zone", () => {
       if (marks[0].getAttribute("visibility") === "visible") {
         tell();
       }

@@ -48,7 +48,7 @@
     for (const name of document.querySelectorAll(".zone")) {
       name.textContent = nameOf(ahead);
     }
-    document.dispatchEvent(new Event("zone"));
+    document.getElementById("content").dispatchEvent(new Event("zone"));
   };
 
   const server = "server" in page ? Number(page.server) : null;
