@@ -143,7 +143,8 @@ def run_pages(arguments):
                 printed = None
             elif block.kind == "sh":
                 if not folder.exists():
-                    shutil.copytree(arguments.examples, folder)
+                    # Nobody writes into a file that is there: links will do.
+                    shutil.copytree(arguments.examples, folder, copy_function=os.link)
                 wanted = next((int(word.removeprefix("exit=")) for word in block.words if word.startswith("exit=")), 0)
                 commands = commands_of(block)
                 if not commands:
