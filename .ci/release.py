@@ -245,7 +245,7 @@ def main():
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--source-url")
     parser.add_argument("--epoch", type=int, required=True)
-    for name in ("made", "out", "nfpm"):
+    for name in ("made", "out", "nfpm", "book"):
         parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
     parser.add_argument("--trial", action="store_true")
     arguments = parser.parse_args()
@@ -290,6 +290,11 @@ def main():
     write(
         f"{prefix}-examples.zip",
         zip_of({f"examples/{path.relative_to(examples)}": path.read_bytes() for path in sorted(examples.rglob("*")) if path.is_file()}, epoch),
+    )
+    book = arguments.book
+    write(
+        f"{prefix}-book.zip",
+        zip_of({f"book/{path.relative_to(book)}": path.read_bytes() for path in sorted(book.rglob("*")) if path.is_file()}, epoch),
     )
     source = write(f"{prefix}-source.tar.gz", packed((made / "source.tar").read_bytes()))
     if (made / "page").exists():

@@ -1,4 +1,4 @@
-//! Commands that take on the server what a report needs: each in one place, the same in reports, `info` and the README.
+//! Commands that take on the server what a report needs: each in one place, the same in reports, `info` and the book, which takes them from a report.
 //!
 //! Every command is one line that a command prompt takes as it stands, and PowerShell too: no `&`, no `^`, no `cd /d`.
 
@@ -34,15 +34,6 @@ pub const LISTING_COMMANDS: [&str; 5] = [CASE_FOLDER[0], CASE_FOLDER[1], LIST_PR
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_readme_shows_the_same_commands() {
-        let readme = include_str!("../../../README.md");
-        let blocks = readme.split("```").map(|block| block.lines().collect::<Vec<_>>());
-        let capture = blocks.into_iter().find(|lines| lines.contains(&START_TRACE)).expect("a block that captures");
-        let commands: Vec<&str> = capture.into_iter().skip(1).filter(|line| !line.starts_with("...")).collect();
-        assert_eq!(commands, CAPTURE_COMMANDS);
-    }
 
     #[test]
     fn each_command_is_a_line_that_every_prompt_takes() {
