@@ -89,9 +89,9 @@ impl Cli {
         let is_one_of = |argument: &OsString, names: [&str; 2]| names.iter().any(|name| argument == name);
         match arguments {
             [_, both] => is_one_of(both, ["-Vv", "-vV"]),
-            [_, one, other] => [(one, other), (other, one)]
-                .iter()
-                .any(|(version, verbose)| is_one_of(version, ["--version", "-V"]) && is_one_of(verbose, ["--verbose", "-v"])),
+            [_, one, other] => [(one, other), (other, one)].iter().any(|(version, verbose)| {
+                is_one_of(version, ["--version", "-V"]) && is_one_of(verbose, ["--verbose", "-v"])
+            }),
             _ => false,
         }
     }
