@@ -331,12 +331,13 @@ def packages(arguments, made, out, manuals, completions, licences, date):
     staged.mkdir(exist_ok=True)
     contents = []
 
-    def put(source, data, target, mode=0o644):
+    def put(source, data, target, mode=0o644, kind=None):
         path = staged / source
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         os.utime(path, (arguments.epoch, arguments.epoch))
-        contents.append(f'  - {{ src: "{path}", dst: "{target}", file_info: {{ mode: 0{mode:o}, mtime: {date:%Y-%m-%dT%H:%M:%SZ} }} }}\n')
+        alone = f"packager: {kind}, " if kind else ""
+        contents.append(f'  - {{ {alone}src: "{path}", dst: "{target}", file_info: {{ mode: 0{mode:o}, mtime: {date:%Y-%m-%dT%H:%M:%SZ} }} }}\n')
 
     program = made / "debian-x86_64"
     stripped = staged / "stripped"
@@ -344,12 +345,15 @@ def packages(arguments, made, out, manuals, completions, licences, date):
     put(NAME, stripped.read_bytes(), f"/usr/bin/{NAME}", 0o755)
     for name, data in manuals.items():
         put(f"man/{name}.gz", packed(data), f"/usr/share/man/man1/{name}.gz")
-    for shell, target in [
-        ("bash", f"/usr/share/bash-completion/completions/{NAME}"),
-        ("zsh", f"/usr/share/zsh/vendor-completions/_{NAME}"),
-        ("fish", f"/usr/share/fish/vendor_completions.d/{NAME}.fish"),
+    for shell, target, kind in [
+        ("bash", f"/usr/share/bash-completion/completions/{NAME}", None),
+        ("zsh", f"/usr/share/zsh/vendor-completions/_{NAME}", "deb"),
+        ("zsh", f"/usr/share/zsh/site-functions/_{NAME}", "rpm"),
+        ("fish", f"/usr/share/fish/vendor_completions.d/{NAME}.fish", None),
     ]:
-        put(f"completions/{shell}", completions[shell], target)
+        put(f"completions/{shell}", completions[shell], target, kind=kind)
+    for name in ("LICENSE-MIT", "LICENSE-APACHE"):
+        put(name, (ROOT / name).read_bytes(), f"/usr/share/licenses/{NAME}/{name}", kind="rpm")
     apache = "/usr/share/common-licenses/Apache-2.0"
     mit = (ROOT / "LICENSE-MIT").read_text(encoding="utf-8").strip()
     indented = "\n".join(f" {line}" if line.strip() else " ." for line in mit.split("\n"))
@@ -362,6 +366,7 @@ def packages(arguments, made, out, manuals, completions, licences, date):
             f"License: Expat\n{indented}\n\nLicense: Apache-2.0\n On Debian, the text is in {apache}.\n"
         ).encode(),
         f"/usr/share/doc/{NAME}/copyright",
+        kind="deb",
     )
     put("third-party", packed(licences), f"/usr/share/doc/{NAME}/THIRD-PARTY.txt.gz")
     put("changelog", packed((ROOT / "CHANGELOG.md").read_bytes()), f"/usr/share/doc/{NAME}/changelog.gz")
@@ -369,9 +374,11 @@ def packages(arguments, made, out, manuals, completions, licences, date):
         f"{NAME} ({version}-1) unstable; urgency=medium\n\n  * Version {version}: see changelog.gz.\n\n"
         f" -- the authors of {NAME} <{NAME}@example.invalid>  {date:%a, %d %b %Y %H:%M:%S} +0000\n"
     )
-    put("changelog.Debian", packed(debian.encode()), f"/usr/share/doc/{NAME}/changelog.Debian.gz")
-    put("overrides", (ROOT / ".ci/packaging/lintian-overrides").read_bytes(), f"/usr/share/lintian/overrides/{NAME}")
+    put("changelog.Debian", packed(debian.encode()), f"/usr/share/doc/{NAME}/changelog.Debian.gz", kind="deb")
+    put("overrides", (ROOT / ".ci/packaging/lintian-overrides").read_bytes(), f"/usr/share/lintian/overrides/{NAME}", kind="deb")
     depends, glibc = libraries_of(program)
+    needs = [f"libc.so.6(GLIBC_{glibc})(64bit)"] if glibc else []
+    needs += ["libgcc_s.so.1()(64bit)"] if any(one.startswith("libgcc-s1") for one in depends) else []
     settings = staged / "nfpm.yaml"
     quoted = json.dumps
     settings.write_text(
@@ -383,7 +390,7 @@ def packages(arguments, made, out, manuals, completions, licences, date):
         "  which process holds them, which suffered, since when, how sure that is,\n  and what to do next.\n"
         f"contents:\n{''.join(contents)}"
         f"overrides:\n  deb:\n    depends: {quoted(depends)}\n"
-        f"  rpm:\n    depends: {quoted([f'libc.so.6(GLIBC_{glibc})(64bit)'] if glibc else [])}\n"
+        f"  rpm:\n    depends: {quoted(needs)}\n"
         "deb:\n  compression: xz\nrpm:\n  compression: xz\n  buildhost: localhost\n",
         encoding="utf-8",
     )
