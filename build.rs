@@ -10,6 +10,8 @@ const MANIFEST: &str = "src/live/windows/outofports.manifest";
 
 fn main() -> Result<(), Box<dyn Error>> {
     tell(&format!("rerun-if-changed={MANIFEST}"))?;
+    // For `--version --verbose`; the commit comes by OUTOFPORTS_COMMIT from who builds a release.
+    tell(&format!("rustc-env=OUTOFPORTS_TARGET={}", env::var("TARGET")?))?;
     let is = |variable: &str, value: &str| env::var(variable).is_ok_and(|found| found == value);
     if !is("CARGO_CFG_TARGET_OS", "windows") || env::var_os("CARGO_FEATURE_CLI").is_none() {
         return Ok(());

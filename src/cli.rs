@@ -54,6 +54,7 @@ Examples:
   outofports info server.etl
   outofports batch share/ --out results
   outofports explain 10055
+  outofports --version --verbose
 
 A subcommand left out before an existing file means analyze.";
 
@@ -83,6 +84,18 @@ pub enum Command {
 }
 
 impl Cli {
+    /// Whether these are `--version` and `--verbose`, and nothing else: a version alone does not tell what was built.
+    pub fn asks_what_it_is(arguments: &[OsString]) -> bool {
+        let is_one_of = |argument: &OsString, names: [&str; 2]| names.iter().any(|name| argument == name);
+        match arguments {
+            [_, both] => is_one_of(both, ["-Vv", "-vV"]),
+            [_, one, other] => [(one, other), (other, one)].iter().any(|(version, verbose)| {
+                is_one_of(version, ["--version", "-V"]) && is_one_of(verbose, ["--verbose", "-v"])
+            }),
+            _ => false,
+        }
+    }
+
     /// The arguments with the subcommand `analyze` before the first, where that is no subcommand and a file, or can only be meant
     /// as one: then `analyze` says that there is none.
     pub fn with_subcommand(mut arguments: Vec<OsString>) -> Vec<OsString> {

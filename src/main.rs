@@ -12,8 +12,13 @@ fn main() -> ExitCode {
     outofports::foreign::install_hook();
     let arguments = arguments();
     let is_worker = arguments.len() == 2 && arguments.iter().any(|argument| argument == commands::WORKER);
-    let outcome =
-        if is_worker { commands::worker() } else { commands::run(&Cli::parse_from(Cli::with_subcommand(arguments))) };
+    let outcome = if is_worker {
+        commands::worker()
+    } else if Cli::asks_what_it_is(&arguments) {
+        commands::version()
+    } else {
+        commands::run(&Cli::parse_from(Cli::with_subcommand(arguments)))
+    };
     match outcome {
         Ok(outcome) => ExitCode::from(outcome.exit_code()),
         Err(Failure::ClosedPipe) => ExitCode::SUCCESS,

@@ -41,6 +41,22 @@ fn bad_usage_is_exit_2() {
 }
 
 #[test]
+fn the_version_tells_what_was_built_where_somebody_asks() {
+    let version = concat!("outofports ", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(["--version"]).stdout, format!("{version}\n"));
+    for arguments in [&["--version", "--verbose"][..], &["-v", "-V"], &["-Vv"]] {
+        let ran = run(arguments);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        let lines: Vec<&str> = ran.stdout.lines().collect();
+        let names: Vec<&str> = lines.iter().map(|line| line.split(": ").next().unwrap()).collect();
+        assert_eq!(names, [version, "commit", "features", "target"]);
+        assert!(lines[2].contains("cli"), "{ran:?}");
+        assert!(lines[3].contains(std::env::consts::ARCH), "{ran:?}");
+    }
+    assert_eq!(run(["--verbose"]).code, 2);
+}
+
+#[test]
 fn a_closed_pipe_is_success() {
     let folder = scratch();
     let (trace, _) = write_scenario("modern-64", folder.path());

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 pub use self::batch::{WORKER, worker};
 pub use self::failure::Failure;
+pub use self::shell::version;
 use crate::case::{Case, Contents, Error, NamedSideFile};
 use crate::cli::{Cli, Command, Common};
 use crate::diagnosis::state::State;

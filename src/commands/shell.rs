@@ -1,4 +1,4 @@
-//! What belongs to a shell: completions and manual pages.
+//! What belongs to a shell: completions, manual pages, what was built.
 
 use std::io::{self, Write};
 
@@ -22,6 +22,22 @@ pub(super) fn man(options: &Man) -> Result<Outcome, Failure> {
     let mut text = Vec::new();
     Page::new(Cli::command()).render(&mut text).map_err(Failure::stdout)?;
     print(&text)
+}
+
+/// What was built, for those who report a defect: the commit, the features, the target.
+pub fn version() -> Result<Outcome, Failure> {
+    let features: Vec<&str> = [("cli", cfg!(feature = "cli")), ("parquet", cfg!(feature = "parquet"))]
+        .into_iter()
+        .filter_map(|(name, is_there)| is_there.then_some(name))
+        .collect();
+    let commit = option_env!("OUTOFPORTS_COMMIT").unwrap_or("not told when this was built");
+    let text = format!(
+        "outofports {}\ncommit: {commit}\nfeatures: {}\ntarget: {}\n",
+        env!("CARGO_PKG_VERSION"),
+        features.join(", "),
+        env!("OUTOFPORTS_TARGET")
+    );
+    print(text.as_bytes())
 }
 
 fn print(text: &[u8]) -> Result<Outcome, Failure> {
