@@ -1,4 +1,5 @@
-//! Commands that take on the server what a report needs: each in one place, the same in reports, `info`, the README, and the book, which takes them from a report.
+//! Commands that take on the server what a report needs: each in one place, the same in reports, `info` and the README, and in
+//! the book, which takes them from a report.
 //!
 //! Every command is one line that a command prompt takes as it stands, and PowerShell too: no `&`, no `^`, no `cd /d`.
 
