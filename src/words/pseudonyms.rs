@@ -187,6 +187,14 @@ impl Pseudonyms {
         }
     }
 
+    /// Remembers a name that stays, so that sentences keep it whole where a part of it is an original.
+    fn keep(&mut self, name: &str) {
+        if name.chars().count() >= MIN_IN_SENTENCE {
+            let folded = name.to_lowercase();
+            self.in_sentences.entry((Reverse(folded.len()), folded)).or_insert_with(|| name.to_owned());
+        }
+    }
+
     /// A name of a computer.
     pub fn host(&mut self, host: &str) -> String {
         let name = self.name(Original::Host, host);
@@ -238,6 +246,7 @@ impl Pseudonyms {
     /// A name of a program; it stays where images are not replaced, and the kernel's always.
     pub fn image(&mut self, image: &str) -> String {
         if !self.replaces_images || ["system", "idle", "system idle process"].contains(&image.to_lowercase().as_str()) {
+            self.keep(image);
             return image.to_owned();
         }
         let name = self.name_with_ending(Original::Image, image);
@@ -490,6 +499,22 @@ mod tests {
         assert_eq!(names.service("Dnscache"), "Dnscache");
         assert_eq!(names.sentence("sc.exe enumdepend \"orderpump\""), "sc.exe enumdepend \"service-1\"");
         assert_eq!(names.image_path(r"C:\Users\amanda\agent.exe"), r"folder-4\agent.exe");
+    }
+
+    #[test]
+    fn a_service_is_not_replaced_within_an_image_that_stays() {
+        for image_first in [true, false] {
+            let mut names = Pseudonyms::new(false, None);
+            if image_first {
+                names.image("MeterSync.Agent.exe");
+            }
+            names.service("MeterSync");
+            names.image("MeterSync.Agent.exe");
+            assert_eq!(
+                names.sentence("Restart MeterSync.Agent.exe (PID 7312), the service MeterSync"),
+                "Restart MeterSync.Agent.exe (PID 7312), the service service-1"
+            );
+        }
     }
 
     #[test]
