@@ -1,6 +1,5 @@
 //! `etl-sql`: SQL on traces from the command line, and the processes of a cluster.
 
-use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -139,15 +138,15 @@ async fn run(cli: Cli) -> Result<()> {
             }
             tokio::select! {
                 done = written => done?,
-                never = waits() => match never {},
+                never = waits() => never?,
             }
         }
     }
     Ok(())
 }
 
-/// Says now and then that a query still runs.
-async fn waits() -> Infallible {
+/// Says now and then that a query still runs, and does not end.
+async fn waits() -> Result<()> {
     let started = Instant::now();
     loop {
         tokio::time::sleep(SILENCE).await;

@@ -202,7 +202,7 @@ mod tests {
         let ballista = InMemoryClusterState::default();
         let mended = Vcores::new(Arc::new(InMemoryClusterState::default()));
         // Once Ballista does this itself, all of this file can go.
-        for (cluster, again) in [(&ballista as &dyn ClusterState, 0), (&mended, VCORES)] {
+        for (cluster, again) in [(&ballista as &dyn ClusterState, 0), (&mended as &dyn ClusterState, VCORES)] {
             register(cluster).await;
             let jobs = job();
             assert_eq!(bind(cluster, &jobs).await, VCORES);
