@@ -160,7 +160,7 @@ mod tests {
     use super::*;
     use crate::cluster::config;
 
-    const VCORES: u32 = 2;
+    const VCORES: u32 = 1;
 
     async fn register(cluster: &dyn ClusterState) {
         let metadata = ExecutorMetadata {
@@ -175,14 +175,16 @@ mod tests {
         cluster.register_executor(metadata, data).await.unwrap();
     }
 
-    /// A job of one stage, with more parts than there are vcores.
-    fn job() -> Arc<HashMap<JobId, JobInfoCache>> {
-        let id = JobId::from("job".to_owned());
-        let plan = Arc::new(EmptyExec::new(Arc::new(Schema::empty())).with_partitions(8));
-        let config = Arc::new(config());
-        let mut planner = DefaultDistributedPlanner::new();
-        let graph = StaticExecutionGraph::new("s", &id, "", "session", plan, 0, config, &mut planner, None).unwrap();
-        Arc::new(HashMap::from([(id, JobInfoCache::new(Box::new(graph)))]))
+    /// Jobs of one stage, each a task that takes one vcore.
+    fn jobs(names: &[&str]) -> Arc<HashMap<JobId, JobInfoCache>> {
+        let job = |name: &&str| {
+            let (id, config) = (JobId::from((*name).to_owned()), Arc::new(config()));
+            let plan = Arc::new(EmptyExec::new(Arc::new(Schema::empty())));
+            let mut planner = DefaultDistributedPlanner::new();
+            let graph = StaticExecutionGraph::new("s", &id, "", "session", plan, 0, config, &mut planner, None);
+            (id, JobInfoCache::new(Box::new(graph.unwrap())))
+        };
+        Arc::new(names.iter().map(job).collect())
     }
 
     async fn bind(cluster: &dyn ClusterState, jobs: &Arc<HashMap<JobId, JobInfoCache>>) -> u32 {
@@ -204,7 +206,7 @@ mod tests {
         // Once Ballista does this itself, all of this file can go.
         for (cluster, again) in [(&ballista as &dyn ClusterState, 0), (&mended as &dyn ClusterState, VCORES)] {
             register(cluster).await;
-            let jobs = job();
+            let jobs = jobs(&["one"]);
             assert_eq!(bind(cluster, &jobs).await, VCORES);
             assert_eq!(bind(cluster, &jobs).await, 0);
             roll_back(&jobs).await;
@@ -216,13 +218,13 @@ mod tests {
     async fn no_vcore_comes_back_twice() {
         let mended = Vcores::new(Arc::new(InMemoryClusterState::default()));
         register(&mended).await;
-        let jobs = job();
-        assert_eq!(bind(&mended, &jobs).await, VCORES);
-        roll_back(&jobs).await;
-        assert_eq!(bind(&mended, &jobs).await, VCORES);
+        let first = jobs(&["one"]);
+        assert_eq!(bind(&mended, &first).await, VCORES);
+        roll_back(&first).await;
+        assert_eq!(bind(&mended, &first).await, VCORES);
         // The cancelled task tells late that it ended, and the job is given up.
         mended.unbind_tasks(vec![("one".to_owned(), VCORES)]).await.unwrap();
         mended.unbind_tasks(vec![("one".to_owned(), VCORES), ("gone".to_owned(), 1)]).await.unwrap();
-        assert_eq!(bind(&mended, &job()).await, VCORES);
+        assert_eq!(bind(&mended, &jobs(&["two", "three"])).await, VCORES);
     }
 }
