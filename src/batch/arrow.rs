@@ -27,11 +27,15 @@ pub fn record_batch(columns: &[Column], rows: &[Row]) -> Result<RecordBatch, Arr
     RecordBatch::try_new(schema(columns), arrays)
 }
 
+/// The metadata of a column: its unit and its meaning, where it has them.
+pub fn about(unit: &str, meaning: &str) -> HashMap<String, String> {
+    let about = [("unit", unit), ("meaning", meaning)].into_iter().filter(|(_, text)| !text.is_empty());
+    about.map(|(key, text)| (key.to_owned(), text.to_owned())).collect()
+}
+
 fn field(column: &Column) -> Field {
     let is_id = column.name == "case_id";
-    let about = [("unit", column.unit), ("meaning", column.meaning)];
-    let about = about.into_iter().filter(|(_, text)| !text.is_empty());
-    let about: HashMap<String, String> = about.map(|(key, text)| (key.to_owned(), text.to_owned())).collect();
+    let about = about(column.unit, column.meaning);
     Field::new(column.name, data_type(column.kind), !is_id).with_metadata(about)
 }
 

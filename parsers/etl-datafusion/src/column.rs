@@ -1,7 +1,6 @@
 //! Columns of the tables, told once: for the schema, for the rows and for the documentation.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -10,7 +9,8 @@ use outofports::batch::{self, arrow};
 use crate::table::Table;
 use crate::{event, file};
 
-/// What stands in a column. Any value may be null, which is "unknown" or "none".
+/// What stands in a column. Any value may be null, which is "unknown" or "none". Not the kinds of `outofports::batch`: rows of events
+/// have bytes, and times as fine as traces have them, which not every reader of Parquet knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
@@ -62,15 +62,8 @@ pub struct Column {
 }
 
 impl Column {
-    const fn new(name: &'static str, kind: Kind, unit: &'static str, meaning: &'static str, decodes: bool) -> Self {
-        Self { name, kind, unit, meaning, decodes }
-    }
-
     fn field(&self) -> Field {
-        let about = [("unit", self.unit), ("meaning", self.meaning)];
-        let about = about.into_iter().filter(|(_, text)| !text.is_empty());
-        let about: HashMap<String, String> = about.map(|(key, text)| (key.to_owned(), text.to_owned())).collect();
-        Field::new(self.name, self.kind.data_type(), true).with_metadata(about)
+        Field::new(self.name, self.kind.data_type(), true).with_metadata(arrow::about(self.unit, self.meaning))
     }
 }
 
@@ -118,18 +111,13 @@ pub(crate) const fn plain<F>(
     meaning: &'static str,
     value: F,
 ) -> Valued<F> {
-    Valued { column: Column::new(name, kind, unit, meaning, false), value }
+    Valued { column: Column { name, kind, unit, meaning, decodes: false }, value }
 }
 
-/// A column that needs the payload by its schema.
-pub(crate) const fn decoded<F>(
-    name: &'static str,
-    kind: Kind,
-    unit: &'static str,
-    meaning: &'static str,
-    value: F,
-) -> Valued<F> {
-    Valued { column: Column::new(name, kind, unit, meaning, true), value }
+/// The same column, where it needs the payload by its schema.
+pub(crate) const fn decoded<F: Copy>(mut valued: Valued<F>) -> Valued<F> {
+    valued.column.decodes = true;
+    valued
 }
 
 impl Table {

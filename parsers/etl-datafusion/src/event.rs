@@ -205,18 +205,18 @@ pub(crate) const EVENT: [Valued<Value>; 20] = [
     plain("payload", Kind::Bytes, "", "payload as it is stored", |row| {
         row.record().and_then(|record| record.user_data().ok()).map_or(Cell::Null, Cell::Bytes)
     }),
-    decoded("name", Kind::Text, "", "name of the event by its schema", |row| row.name()),
-    decoded("fields", Kind::Text, "", "fields by its schema, a JSON object", |row| row.fields()),
-    decoded("schema", Kind::Text, "", "where the schema is from", |row| match &row.from {
+    decoded(plain("name", Kind::Text, "", "name of the event by its schema", |row| row.name())),
+    decoded(plain("fields", Kind::Text, "", "fields by its schema, a JSON object", |row| row.fields())),
+    decoded(plain("schema", Kind::Text, "", "where the schema is from", |row| match &row.from {
         From::Record { .. } => Cell::text(row.payload().map(|decoded| decoded.schema.source.name())),
         From::Entry(_) => Cell::text(Some("event_log")),
-    }),
-    decoded("missing", Kind::Text, "", "the first field that the payload is too short for, and why", |row| {
+    })),
+    decoded(plain("missing", Kind::Text, "", "the first field that the payload is too short for, and why", |row| {
         Cell::text(row.payload().and_then(DecodedEvent::missing).map(ToString::to_string))
-    }),
-    decoded("problem", Kind::Text, "", "why there are no fields", |row| {
+    })),
+    decoded(plain("problem", Kind::Text, "", "why there are no fields", |row| {
         Cell::text(row.decoded().and_then(|decoded| decoded.as_ref().err()).map(ToString::to_string))
-    }),
+    })),
 ];
 
 /// Columns of a failure beside those.

@@ -123,7 +123,7 @@ mod tests {
         let pattern = lit("a.etl");
         let named = |name: &str, value: &str| lit(value).alias(name);
         let events = |arguments: &[Expr]| call(Table::Events, arguments);
-        assert_eq!(events(&[pattern.clone()]).unwrap(), "a.etl  false");
+        assert_eq!(events(std::slice::from_ref(&pattern)).unwrap(), "a.etl  false");
         let all = [pattern.clone(), named("provider", "My-Own"), named("unreadable", "skip")];
         assert_eq!(events(&all).unwrap(), "a.etl provider = My-Own true");
         for (wrong, why) in [

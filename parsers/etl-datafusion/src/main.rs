@@ -4,8 +4,9 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::pretty::pretty_format_batches_with_schema;
@@ -21,6 +22,9 @@ use tracing_subscriber::EnvFilter;
 
 /// Stack of a thread: plans are walked in depth.
 const STACK_BYTES: usize = 32 << 20;
+
+/// How long nothing is said while a query runs on a cluster.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// SQL on Windows event traces.
 ///
@@ -66,8 +70,22 @@ enum Role {
     Executor(Box<ballista_executor::config::Config>),
 }
 
+/// Options of Ballista of which it has other defaults: with its own, an executor that is lost is noticed after three minutes.
+const SCHEDULER: [(&str, &str); 2] =
+    [("executor_timeout_seconds", "30"), ("expire_dead_executor_interval_seconds", "2")];
+const EXECUTOR: [(&str, &str); 1] = [("executor_heartbeat_interval_seconds", "5")];
+
+fn command() -> clap::Command {
+    let set = |command: clap::Command, defaults: &[(&'static str, &'static str)]| {
+        defaults.iter().fold(command, |command, (name, value)| command.mut_arg(*name, |arg| arg.default_value(*value)))
+    };
+    Cli::command()
+        .mut_subcommand("scheduler", |command| set(command, &SCHEDULER))
+        .mut_subcommand("executor", |command| set(command, &EXECUTOR))
+}
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(run(cli)),
@@ -113,10 +131,30 @@ async fn run(cli: Cli) -> Result<()> {
     for text in texts.iter().chain(&cli.sql) {
         for statement in DFParser::parse_sql(text)? {
             let plan = session.state().statement_to_plan(statement).await?;
-            write(session.execute_logical_plan(plan).await?, cli.format).await?;
+            let written = write(session.execute_logical_plan(plan).await?, cli.format);
+            if cli.scheduler.is_none() {
+                written.await?;
+                continue;
+            }
+            tokio::select! {
+                done = written => done?,
+                never = waits() => never?,
+            }
         }
     }
     Ok(())
+}
+
+/// Says now and then that a query still runs, and does not end.
+async fn waits() -> Result<()> {
+    let started = Instant::now();
+    loop {
+        tokio::time::sleep(SILENCE).await;
+        tell(&format!(
+            "the query runs for {} s; the scheduler's log tells of executors that are lost",
+            started.elapsed().as_secs()
+        ));
+    }
 }
 
 /// What happens is told on standard error; `RUST_LOG` chooses instead of an option.
@@ -176,4 +214,25 @@ async fn write(rows: DataFrame, format: Format) -> Result<()> {
 fn tell(text: &str) {
     // Where standard error is closed, nobody reads it.
     let _ = writeln!(io::stderr(), "etl-sql: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_executor_is_noticed_within_half_a_minute() {
+        command().debug_assert();
+        let role = |words: &[&str]| {
+            Cli::from_arg_matches(&command().try_get_matches_from(words).unwrap()).unwrap().role.unwrap()
+        };
+        let Role::Scheduler(options) = role(&["etl-sql", "scheduler"]) else { panic!() };
+        assert_eq!((options.executor_timeout_seconds, options.expire_dead_executor_interval_seconds), (30, 2));
+        let Role::Executor(options) = role(&["etl-sql", "executor"]) else { panic!() };
+        assert_eq!(options.executor_heartbeat_interval_seconds, 5);
+        let Role::Scheduler(options) = role(&["etl-sql", "scheduler", "--executor-timeout-seconds", "90"]) else {
+            panic!()
+        };
+        assert_eq!(options.executor_timeout_seconds, 90);
+    }
 }

@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -119,6 +120,14 @@ impl Cluster {
         command
     }
 
+    /// What a query that runs ends with. One that does not end fails the test.
+    fn ended(&self, running: Child) -> Result<Vec<String>, String> {
+        let (send, receive) = mpsc::channel();
+        std::thread::spawn(move || send.send(running.wait_with_output().unwrap()));
+        let done = receive.recv_timeout(PATIENCE);
+        rows(done.unwrap_or_else(|_| panic!("a query does not end:\n{}", self.logged("scheduler"))))
+    }
+
     pub(crate) fn rows(&self, sql: &str, environment: &[(&str, &str)]) -> Vec<String> {
         rows(self.command(sql, environment).output().unwrap())
             .unwrap_or_else(|error| panic!("{sql}: {error}\n{}", self.logged("scheduler")))
@@ -193,7 +202,7 @@ fn after_a_restart_of_the_scheduler_new_queries_work() {
     let running = cluster.command(&sql, &[]).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(1500));
     cluster.scheduler = None;
-    let error = rows(running.wait_with_output().unwrap()).unwrap_err();
+    let error = cluster.ended(running).unwrap_err();
     println!("the running query: {}", error.lines().next().unwrap_or_default());
     assert!(!error.is_empty());
     cluster.start_scheduler(&[]);
@@ -234,17 +243,23 @@ fn an_executor_may_end_at_any_moment() {
     for round in 0..20 {
         let (sql, expected) = (&queries[round % 2], &expected[round % 2]);
         let running = cluster.command(sql, &[]).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(anywhere(takes)));
+        let moment = anywhere(takes);
+        std::thread::sleep(Duration::from_millis(moment));
         let mut victim = cluster.executors.swap_remove(usize::try_from(anywhere(2)).unwrap());
         // Ends this process alone, with the signal that cannot be caught.
         victim.process.0.kill().unwrap();
-        match rows(running.wait_with_output().unwrap()) {
+        let killed = Instant::now();
+        let ended = cluster.ended(running);
+        let waited = killed.elapsed().as_secs_f64();
+        let victim_at = format!("round {round}: {} ended at {moment} ms, the query {waited:.1} s later", victim.name);
+        match ended {
             Ok(found) => {
                 assert!(found == *expected, "round {round}: {} rows instead of {}", found.len(), expected.len());
+                println!("{victim_at}: all {} rows", found.len());
                 whole += 1;
             }
             Err(error) => {
-                println!("round {round}: {} ended: {}", victim.name, error.lines().next().unwrap_or_default());
+                println!("{victim_at}: {}", error.lines().next().unwrap_or_default());
                 assert!(victim.is_named_in(&error), "round {round} does not name {}: {error}", victim.name);
                 failed += 1;
             }
@@ -253,4 +268,26 @@ fn an_executor_may_end_at_any_moment() {
     }
     println!("20 executors killed: {whole} queries whole, {failed} failed");
     assert_eq!(whole + failed, 20);
+}
+
+#[test]
+#[ignore = "some minutes: .ci/sql runs it"]
+fn an_executor_that_does_not_answer_is_left_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let traces = traces(folder.path(), 12);
+    let sql = format!("SELECT provider, id, count(*), max(fields) FROM etl_events('{traces}/') GROUP BY provider, id");
+    let expected = alone(&sql, &[]);
+    let cluster = Cluster::start(2, &[]);
+    let running = cluster.command(&sql, &[]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(1000));
+    // Its connections stay open, and nothing comes over them: as of a host that vanished.
+    let victim = &cluster.executors[0];
+    assert!(Command::new("kill").args(["-STOP", &victim.process.0.id().to_string()]).status().unwrap().success());
+    let stopped = Instant::now();
+    let ended = cluster.ended(running);
+    println!("the query ended {:.1} s later", stopped.elapsed().as_secs_f64());
+    match ended {
+        Ok(found) => assert_eq!(found, expected),
+        Err(error) => assert!(victim.is_named_in(&error), "{error}"),
+    }
 }
