@@ -199,7 +199,7 @@ impl TimeOrder {
         let mut cursors: Vec<Cursor<'_>> = self.streams.iter().map(|stream| Cursor::new(stream, not_before)).collect();
         match Packed::of(&cursors) {
             Some(packed) => {
-                merge(&mut cursors, &mut self.packed, &mut ordered, |cursor, stream| packed.key(cursor, stream))
+                merge(&mut cursors, &mut self.packed, &mut ordered, |cursor, stream| packed.key(cursor, stream));
             }
             None => merge(&mut cursors, &mut self.heads, &mut ordered, Head::of),
         }
