@@ -1,7 +1,7 @@
 //! A case that takes too long or too much, or breaks its reader, is cut off alone.
 
 use super::{batch, statuses, table};
-use crate::common::{fixtures, scratch, write_afd};
+use crate::common::{fixtures, scratch};
 
 /// A small case, and one that holds `large`.
 fn two_cases(folder: &std::path::Path, large: impl FnOnce(&std::path::Path)) {
@@ -16,8 +16,9 @@ fn two_cases(folder: &std::path::Path, large: impl FnOnce(&std::path::Path)) {
 fn a_case_that_takes_too_long_is_cut_off_alone() {
     let scratch = scratch();
     let (input, out) = (scratch.path().join("in"), scratch.path().join("out"));
-    // Some seconds of work without optimisation, of which one is allowed.
-    two_cases(&input, |path| drop(write_afd(path, 160 << 20)));
+    // Some seconds of work without optimisation, of which one is allowed. Compressed: there is little to hash before it.
+    let bulk = synth::bulk::Bulk { size: 48 << 20, compressed: true, ..synth::bulk::Bulk::default() };
+    two_cases(&input, |path| drop(synth::bulk::write(std::fs::File::create(path).unwrap(), &bulk).unwrap()));
     let ran = batch(&input, &out, ["--timeout", "1s", "--jobs", "1", "--threads", "1"]);
     assert_eq!(ran.code, 1, "{ran:?}");
     assert_eq!(statuses(&out).into_values().collect::<Vec<_>>(), ["timeout", "ok"]);
