@@ -318,7 +318,6 @@ def main():
         name = archive or f"{prefix}-windows-x86_64.zip"
         hash_of = sha256((out / name).read_bytes()) if archive else "0" * 64
         manifests(out, version, f"{base}/{name}", hash_of, date)
-        check_manifests(out)
     address = arguments.source_url or f"{base}/{prefix}-source.tar.gz"
     write(f"{NAME}.rb", formula(version, address, sha256(source)))
     write("PROVENANCE.txt", provenance(arguments, version, date))
@@ -432,42 +431,6 @@ def manifests(out, version, address, hash_of, date):
         "bin": f"{NAME}.exe",
     }
     (out / f"{NAME}.scoop.json").write_text(json.dumps(scoop, indent=4) + "\n", encoding="utf-8")
-
-
-def check_manifests(out):
-    """The shape that winget (manifests 1.6.0) and scoop ask of the fields that are here. Their full schemas are not in this repository."""
-    fields = {}
-    for path in sorted((out / "winget").iterdir()):
-        found = dict(re.findall(r"(?m)^(?:- |  )?(\w+): (.+)$", path.read_text(encoding="utf-8")))
-        for name in ("PackageIdentifier", "PackageVersion", "ManifestType", "ManifestVersion"):
-            assert found.get(name), f"{path.name} has no {name}"
-        fields[found["ManifestType"]] = found
-    shapes = {
-        "version": {"DefaultLocale": r"[a-z]{2}-[A-Z]{2}"},
-        "installer": {
-            "InstallerType": "zip",
-            "NestedInstallerType": "portable",
-            "RelativeFilePath": r"\S+\.exe",
-            "Architecture": "x64",
-            "InstallerUrl": r"https?://\S+\.zip",
-            "InstallerSha256": "[0-9A-F]{64}",
-            "ReleaseDate": r"\d{4}-\d\d-\d\d",
-        },
-        "defaultLocale": {
-            "PackageLocale": r"[a-z]{2}-[A-Z]{2}", "Publisher": ".{2,256}", "PackageName": ".{2,256}", "License": ".{3,512}",
-            "ShortDescription": ".{3,256}",
-        },
-    }
-    assert fields.keys() == shapes.keys(), fields.keys()
-    for kind, shape in shapes.items():
-        assert re.fullmatch(r"[^.\s]{1,32}(\.[^.\s]{1,32}){1,7}", fields[kind]["PackageIdentifier"])
-        for name, pattern in shape.items():
-            assert re.fullmatch(pattern, fields[kind].get(name, "")), f"winget, {kind}: {name} is {fields[kind].get(name)}"
-    scoop = json.loads((out / f"{NAME}.scoop.json").read_text(encoding="utf-8"))
-    assert {"version", "homepage", "license", "architecture", "bin"} <= scoop.keys()
-    assert re.fullmatch("[0-9a-f]{64}", scoop["architecture"]["64bit"]["hash"])
-    assert re.fullmatch(r"https?://\S+\.zip", scoop["architecture"]["64bit"]["url"])
-    print(f"winget: {sum(map(len, fields.values()))} fields of {len(fields)} manifests, scoop: {len(scoop)} fields: of the shape that they ask for")
 
 
 def formula(version, address, hash_of):
