@@ -241,7 +241,7 @@ def columns():
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("version", "commit", "base-url", "rust"):
+    for name in ("version", "commit", "base-url", "rust", "debian-rust"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--source-url")
     parser.add_argument("--epoch", type=int, required=True)
@@ -467,8 +467,9 @@ def provenance(arguments, version, date):
         f"{NAME} {version}\n{trial}\n"
         f"source     commit {arguments.commit} of {date:%Y-%m-%d %H:%M:%S} UTC\n"
         f"Cargo.lock sha256 {lock}\n"
-        f"Linux      {arguments.rust}, target x86_64-unknown-linux-gnu, features cli and parquet\n"
-        f"Windows    Debian's rustc-web with a standard library that it builds, target x86_64-win7-windows-gnu\n\n"
+        f"Linux      x86-64: {arguments.rust}, target x86_64-unknown-linux-gnu, features cli and parquet\n"
+        f"others     {arguments.debian_rust} of Debian (rustc-web), which builds the standard library too:\n"
+        "           Windows x86_64-win7-windows-gnu, Linux aarch64-unknown-linux-gnu, both as above; the page wasm32-unknown-unknown\n\n"
         "To make the same files, in a clone of the source at that commit, on Debian 12 with this compiler:\n\n"
         f"  .ci/release {version} --base-url {arguments.base_url}\n\n"
         "To verify a file: sha256sum --check --ignore-missing SHA256SUMS\n"
