@@ -286,11 +286,11 @@ def main():
         archive = f"{prefix}-windows-x86_64.zip"
         write(archive, zip_of({f"{NAME}.exe": windows.read_bytes()} | {name: data for name, data in documents.items()}, epoch))
 
-    examples = made / "examples"
-    write(
-        f"{prefix}-examples.zip",
-        zip_of({f"examples/{path.relative_to(examples)}": path.read_bytes() for path in sorted(examples.rglob("*")) if path.is_file()}, epoch),
-    )
+    # As a zip for Windows, which unpacks nothing else, and as a tar archive for systems that come without unzip.
+    folder = made / "examples"
+    examples = {f"examples/{path.relative_to(folder)}": path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    write(f"{prefix}-examples.zip", zip_of(examples, epoch))
+    write(f"{prefix}-examples.tar.gz", packed(tar_of({path: (data, 0o644) for path, data in examples.items()}, epoch)))
     book = arguments.book
     write(
         f"{prefix}-book.zip",
@@ -340,7 +340,8 @@ def packages(arguments, made, out, manuals, completions, licences, date):
 
     program = made / "debian-x86_64"
     stripped = staged / "stripped"
-    subprocess.run(["strip", "--strip-unneeded", "-o", stripped, program], check=True)
+    # As dh_strip does it.
+    subprocess.run(["strip", "--strip-unneeded", "--remove-section=.comment", "--remove-section=.note", "-o", stripped, program], check=True)
     put(NAME, stripped.read_bytes(), f"/usr/bin/{NAME}", 0o755)
     for name, data in manuals.items():
         put(f"man/{name}.gz", packed(data), f"/usr/share/man/man1/{name}.gz")
