@@ -241,7 +241,7 @@ def columns():
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("version", "commit", "base-url", "rust"):
+    for name in ("version", "commit", "base-url", "rust", "debian-rust"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--source-url")
     parser.add_argument("--epoch", type=int, required=True)
@@ -286,11 +286,11 @@ def main():
         archive = f"{prefix}-windows-x86_64.zip"
         write(archive, zip_of({f"{NAME}.exe": windows.read_bytes()} | {name: data for name, data in documents.items()}, epoch))
 
-    examples = made / "examples"
-    write(
-        f"{prefix}-examples.zip",
-        zip_of({f"examples/{path.relative_to(examples)}": path.read_bytes() for path in sorted(examples.rglob("*")) if path.is_file()}, epoch),
-    )
+    # As a zip for Windows, which unpacks nothing else, and as a tar archive for systems that come without unzip.
+    folder = made / "examples"
+    examples = {f"examples/{path.relative_to(folder)}": path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    write(f"{prefix}-examples.zip", zip_of(examples, epoch))
+    write(f"{prefix}-examples.tar.gz", packed(tar_of({path: (data, 0o644) for path, data in examples.items()}, epoch)))
     book = arguments.book
     write(
         f"{prefix}-book.zip",
@@ -318,7 +318,6 @@ def main():
         name = archive or f"{prefix}-windows-x86_64.zip"
         hash_of = sha256((out / name).read_bytes()) if archive else "0" * 64
         manifests(out, version, f"{base}/{name}", hash_of, date)
-        check_manifests(out)
     address = arguments.source_url or f"{base}/{prefix}-source.tar.gz"
     write(f"{NAME}.rb", formula(version, address, sha256(source)))
     write("PROVENANCE.txt", provenance(arguments, version, date))
@@ -341,7 +340,8 @@ def packages(arguments, made, out, manuals, completions, licences, date):
 
     program = made / "debian-x86_64"
     stripped = staged / "stripped"
-    subprocess.run(["strip", "--strip-unneeded", "-o", stripped, program], check=True)
+    # As dh_strip does it.
+    subprocess.run(["strip", "--strip-unneeded", "--remove-section=.comment", "--remove-section=.note", "-o", stripped, program], check=True)
     put(NAME, stripped.read_bytes(), f"/usr/bin/{NAME}", 0o755)
     for name, data in manuals.items():
         put(f"man/{name}.gz", packed(data), f"/usr/share/man/man1/{name}.gz")
@@ -434,42 +434,6 @@ def manifests(out, version, address, hash_of, date):
     (out / f"{NAME}.scoop.json").write_text(json.dumps(scoop, indent=4) + "\n", encoding="utf-8")
 
 
-def check_manifests(out):
-    """The shape that winget (manifests 1.6.0) and scoop ask of the fields that are here. Their full schemas are not in this repository."""
-    fields = {}
-    for path in sorted((out / "winget").iterdir()):
-        found = dict(re.findall(r"(?m)^(?:- |  )?(\w+): (.+)$", path.read_text(encoding="utf-8")))
-        for name in ("PackageIdentifier", "PackageVersion", "ManifestType", "ManifestVersion"):
-            assert found.get(name), f"{path.name} has no {name}"
-        fields[found["ManifestType"]] = found
-    shapes = {
-        "version": {"DefaultLocale": r"[a-z]{2}-[A-Z]{2}"},
-        "installer": {
-            "InstallerType": "zip",
-            "NestedInstallerType": "portable",
-            "RelativeFilePath": r"\S+\.exe",
-            "Architecture": "x64",
-            "InstallerUrl": r"https?://\S+\.zip",
-            "InstallerSha256": "[0-9A-F]{64}",
-            "ReleaseDate": r"\d{4}-\d\d-\d\d",
-        },
-        "defaultLocale": {
-            "PackageLocale": r"[a-z]{2}-[A-Z]{2}", "Publisher": ".{2,256}", "PackageName": ".{2,256}", "License": ".{3,512}",
-            "ShortDescription": ".{3,256}",
-        },
-    }
-    assert fields.keys() == shapes.keys(), fields.keys()
-    for kind, shape in shapes.items():
-        assert re.fullmatch(r"[^.\s]{1,32}(\.[^.\s]{1,32}){1,7}", fields[kind]["PackageIdentifier"])
-        for name, pattern in shape.items():
-            assert re.fullmatch(pattern, fields[kind].get(name, "")), f"winget, {kind}: {name} is {fields[kind].get(name)}"
-    scoop = json.loads((out / f"{NAME}.scoop.json").read_text(encoding="utf-8"))
-    assert {"version", "homepage", "license", "architecture", "bin"} <= scoop.keys()
-    assert re.fullmatch("[0-9a-f]{64}", scoop["architecture"]["64bit"]["hash"])
-    assert re.fullmatch(r"https?://\S+\.zip", scoop["architecture"]["64bit"]["url"])
-    print(f"winget: {sum(map(len, fields.values()))} fields of {len(fields)} manifests, scoop: {len(scoop)} fields: of the shape that they ask for")
-
-
 def formula(version, address, hash_of):
     """Homebrew, from the source: nobody here has built or run a program for macOS."""
     return f'''class Outofports < Formula
@@ -504,8 +468,9 @@ def provenance(arguments, version, date):
         f"{NAME} {version}\n{trial}\n"
         f"source     commit {arguments.commit} of {date:%Y-%m-%d %H:%M:%S} UTC\n"
         f"Cargo.lock sha256 {lock}\n"
-        f"Linux      {arguments.rust}, target x86_64-unknown-linux-gnu, features cli and parquet\n"
-        f"Windows    Debian's rustc-web with a standard library that it builds, target x86_64-win7-windows-gnu\n\n"
+        f"Linux      x86-64: {arguments.rust}, target x86_64-unknown-linux-gnu, features cli and parquet\n"
+        f"others     {arguments.debian_rust} of Debian (rustc-web), which builds the standard library too:\n"
+        "           Windows x86_64-win7-windows-gnu, Linux aarch64-unknown-linux-gnu, both as above; the page wasm32-unknown-unknown\n\n"
         "To make the same files, in a clone of the source at that commit, on Debian 12 with this compiler:\n\n"
         f"  .ci/release {version} --base-url {arguments.base_url}\n\n"
         "To verify a file: sha256sum --check --ignore-missing SHA256SUMS\n"
