@@ -23,7 +23,6 @@ use crate::case::facts::TraceFacts;
 use crate::case::{Case, Contents, Error, NotUsed, Opened};
 use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, NetEvent};
-use crate::hash::FastSet;
 use crate::machine::ranges::{PoolRange, PoolRanges};
 use crate::machine::sources::{Followed, Follower, Sources};
 use crate::machine::window::Window;
@@ -159,11 +158,26 @@ struct Watched<'s> {
     providers: Vec<BTreeSet<Guid>>,
 }
 
-/// Providers of a buffer.
+/// Providers of a buffer: each at least once, and not more often than it has records.
 #[derive(Default)]
 struct Seen {
-    providers: FastSet<Guid>,
+    providers: Vec<Guid>,
     last: Option<Guid>,
+}
+
+impl Seen {
+    /// So many of the last ones are looked through, since the records of a few providers alternate.
+    const RECENT: usize = 8;
+
+    #[inline(never)]
+    fn add(&mut self, provider: Option<Guid>) {
+        self.last = provider;
+        if let Some(provider) = provider
+            && !self.providers.iter().rev().take(Self::RECENT).any(|known| *known == provider)
+        {
+            self.providers.push(provider);
+        }
+    }
 }
 
 impl Observer for Watched<'_> {
@@ -173,8 +187,7 @@ impl Observer for Watched<'_> {
     fn look(seen: &mut Seen, record: &Record<'_>) {
         let guid = record.header_guid();
         if guid != seen.last {
-            seen.last = guid;
-            seen.providers.extend(guid);
+            seen.add(guid);
         }
     }
 

@@ -41,5 +41,6 @@ mod scenarios;
 mod schema;
 mod shell;
 mod side;
+mod side_inputs;
 mod traces;
 mod windows;

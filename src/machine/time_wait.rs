@@ -114,16 +114,16 @@ impl TimeWait {
         }
         self.counts.1 = self.counts.1.saturating_sub(1);
         // Numbers rise from release to release.
-        if self.releases.get(self.past_short).is_some_and(|first| first.number <= number) {
-            let owner = self.release(number).map(|release| release.owner);
+        if self.releases.get(self.past_short).is_some_and(|first| first.number <= number)
+            && let Some(owner) = self.release(number).map(|release| release.owner)
+        {
             self.waits_no_more(owner);
         }
     }
 
     /// One waits no more with the shorter length.
-    fn waits_no_more(&mut self, owner: Option<Owner>) {
+    fn waits_no_more(&mut self, owner: Owner) {
         self.counts.0 = self.counts.0.saturating_sub(1);
-        let Some(owner) = owner else { return };
         if let Some(count) = self.owners.get_mut(&owner) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -195,7 +195,7 @@ impl TimeWait {
     fn end_short(&mut self) {
         let ended = self.releases.get(self.past_short).filter(|release| is_current(&self.current, release));
         if let Some(owner) = ended.map(|release| release.owner) {
-            self.waits_no_more(Some(owner));
+            self.waits_no_more(owner);
         }
         self.past_short += 1;
     }

@@ -87,12 +87,17 @@ impl Coverage {
         self.displaced += other.displaced;
         self.other_pointer_size += other.other_pointer_size;
         self.port_records += other.port_records;
-        for (version, records) in other.unknown_versions {
-            *self.unknown_versions.entry(version).or_default() += records;
+        // Nearly always none, for each buffer.
+        if !other.unknown_versions.is_empty() {
+            for (version, records) in other.unknown_versions {
+                *self.unknown_versions.entry(version).or_default() += records;
+            }
         }
-        for (key, schema) in other.embedded {
-            // Of several the first counts, as everywhere.
-            self.embedded.entry(key).or_insert(schema);
+        if !other.embedded.is_empty() {
+            for (key, schema) in other.embedded {
+                // Of several the first counts, as everywhere.
+                self.embedded.entry(key).or_insert(schema);
+            }
         }
         self.span = joined(self.span, other.span);
         self.unknown_phases += other.unknown_phases;

@@ -215,18 +215,20 @@ fn read_group<T>(
             trace.prefetch(part.iter().map(|work| work.position as usize));
         }
     }
-    group
-        .iter()
-        .take_while(|_| job.goes_on())
-        .filter_map(|work| {
-            let trace = work.trace(traces)?;
-            let result = SCRATCH.with_borrow_mut(|scratch| {
-                let buffer = trace.buffer(work.position as usize, scratch).ok()?;
-                Some(read(work.trace as usize, trace, &buffer))
-            });
-            let stored = work.info(traces).map_or(0, |info| info.stored_bytes);
-            job.progress.advance(stored.into());
-            result.map(|result| (work.trace as usize, result))
-        })
-        .collect()
+    // With room for all of them: the results are large, and a list that grows copies them.
+    let mut results = Vec::with_capacity(group.len());
+    for work in group {
+        if !job.goes_on() {
+            break;
+        }
+        let Some(trace) = work.trace(traces) else { continue };
+        let result = SCRATCH.with_borrow_mut(|scratch| {
+            let buffer = trace.buffer(work.position as usize, scratch).ok()?;
+            Some(read(work.trace as usize, trace, &buffer))
+        });
+        let stored = work.info(traces).map_or(0, |info| info.stored_bytes);
+        job.progress.advance(stored.into());
+        results.extend(result.map(|result| (work.trace as usize, result)));
+    }
+    results
 }

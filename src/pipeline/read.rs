@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use etl_parser::{Buffer, BufferInfo, ErrorKind, EventHead, HeaderType, Record, RecordKind, Trace};
+use etl_parser::{Buffer, BufferInfo, ErrorKind, EventHead, Guid, HeaderType, Record, RecordKind, Trace};
 
 use crate::event::{EventMeta, NetEvent, Phase, Place, SocketEvent};
 use crate::pipeline::coverage::Coverage;
@@ -71,6 +71,9 @@ impl BufferEvents {
     }
 }
 
+/// Room for so many events is not given back: that costs more than a few KiB for the buffers at hand.
+const SPARE_EVENTS: usize = 32;
+
 thread_local! {
     /// Events of the buffer that the thread read last: the next one will have about as many.
     static EVENTS: Cell<usize> = const { Cell::new(0) };
@@ -103,6 +106,8 @@ pub fn read_events(
     let mut records = buffer.records();
     // The most frequent ones are added up at the end.
     let (mut seen, mut plain, mut others) = (0, 0, 0);
+    // Mostly the last record's.
+    let mut provider = (Guid::ZERO, Provider::of(Guid::ZERO));
     loop {
         let (head, record) = match records.next_event() {
             Some((head, record)) => (Some(head), record),
@@ -113,10 +118,15 @@ pub fn read_events(
         };
         seen += 1;
         look(&record);
-        match head.map(|head| (head, Provider::of(head.provider()))) {
+        if let Some(guid) = head.map(EventHead::provider)
+            && guid != provider.0
+        {
+            provider = (guid, Provider::of(guid));
+        }
+        match (head, provider.1) {
             // Most records of most traces: events of which the analysis has no use.
-            Some((_, None)) => {}
-            Some((head, Some(Provider::Afd))) if let Some(event) = plain_socket_event(&record, head) => {
+            (Some(_), None) => {}
+            (Some(head), Some(Provider::Afd)) if let Some(event) = plain_socket_event(&record, head) => {
                 plain += 1;
                 coverage.bind_records += u64::from(providers::afd::is_bind(head.id()));
                 coverage.unknown_phases += u64::from(has_unknown_phase(&event));
@@ -150,7 +160,7 @@ pub fn read_events(
     let trace = u16::try_from(trace_number).unwrap_or(u16::MAX);
     let (cpu, is_compressed) = (info.header.cpu(), info.is_compressed());
     EVENTS.set(events.len());
-    if events.capacity() > events.len() + events.len() / 8 {
+    if events.capacity() > events.len() + SPARE_EVENTS.max(events.len() / 8) {
         events.shrink_to_fit();
     }
     BufferEvents { trace, cpu, index: info.index, offset: info.offset, is_compressed, events, coverage }

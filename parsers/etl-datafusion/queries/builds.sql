@@ -3,8 +3,7 @@
 SELECT suspect_image AS image, os_build,
        COUNT(*) AS captures,
        SUM(CASE WHEN state = 'exhausted' THEN 1 ELSE 0 END) AS exhausted,
-       SUM(bind_failures) AS bind_failures,
-       MIN(tool_version) AS tool_version
+       SUM(bind_failures) AS bind_failures
 FROM cases
 WHERE suspect_image IS NOT NULL AND duplicate_of IS NULL
 GROUP BY suspect_image, os_build
