@@ -403,3 +403,61 @@ fn code_pages_of_further_languages() {
         assert_eq!(found[0].encoding.as_deref(), Some(page), "{heading}");
     }
 }
+
+/// What people write beside rows, and pages put around them.
+#[test]
+fn remarks_and_markup_are_no_part_of_rows() {
+    let one = |remark: &str| rows(2, 7312, "CLOSE_WAIT", "10.20.0.5").replace("7312\n", &format!("7312{remark}\n"));
+    let netstat = "netstat 2, 7312 CLOSE_WAIT 2";
+    check(&[
+        ("a remark with a number", format!("{HEADING}{}", one("  <-- the gateway, 14000 of those!")), netstat),
+        ("a number as remark", format!("{HEADING}{}", one(" # 100")), netstat),
+        ("a remark where no PID stands", one("").replace("7312", "  <- 14000 of those"), "netstat 2, ? CLOSE_WAIT 2"),
+        (
+            "a remark behind an unknown state",
+            format!(
+                "{HEADING}{}  UDP    0.0.0.0:123    *:*    1164\n",
+                one(" (4 of them)").replace("CLOSE_WAIT", "ČEKÁNÍ NA ZAVŘENÍ")
+            ),
+            "netstat 3, 1164 UDP 1, 7312 ČEKÁNÍ NA ZAVŘENÍ 2",
+        ),
+        (
+            "a remark behind a row of UDP",
+            format!("{HEADING}  UDP    0.0.0.0:50000    *:*        1788   (dns.exe, 2500 of these)\n"),
+            "netstat 1, 1788 UDP 1",
+        ),
+        (
+            "an image before the PID",
+            format!("{HEADING}{}", rows(2, 7312, "CLOSE_WAIT      agent.exe", "10.20.0.5")),
+            netstat,
+        ),
+        (
+            "a state in two languages",
+            format!("{HEADING}{}", one("").replace("CLOSE_WAIT", "SCHLIESSEN_WARTEN (=CLOSE_WAIT)")),
+            netstat,
+        ),
+        (
+            "a text that ends in its last listing",
+            format!(
+                "22.11.2026 14:03:11\n{HEADING}{}\n22.11.2026 14:13:11\n{HEADING}{}",
+                rows(5, 7312, "CLOSE_WAIT", "10.20.0.5"),
+                one("").trim_end()
+            ),
+            "netstat 5, 7312 CLOSE_WAIT 5 [the text ends in its last listing, of which it has 2 rows: not used]",
+        ),
+        (
+            "rows of Linux with columns left out",
+            text(
+                "Proto Local Address Foreign Address State PID/Program name\ntcp 10.20.0.5:40000 10.20.0.40:1433 ESTABLISHED 7312/java\n",
+            ),
+            "",
+        ),
+        (
+            "characters by name",
+            format!("{HEADING}{}", one("")).replace("  ", "&nbsp; ").replace('\n', "\n&gt; "),
+            netstat,
+        ),
+        ("ends of lines as tags", format!("<pre>{HEADING}{}</pre>", one("")).replace('\n', "<br>\n"), netstat),
+        ("all in one line", format!("<p>{HEADING}{}</p>", one("")).replace('\n', "<br/>"), netstat),
+    ]);
+}

@@ -13,6 +13,7 @@ mod lines;
 pub mod netsh;
 pub mod netstat;
 mod own_report;
+mod pasted;
 mod recognise;
 mod records;
 mod says;

@@ -42,6 +42,8 @@ pub struct Netstat {
     pub omissions: u64,
     /// Rows with names of hosts or services where numbers stand with `-n`.
     pub named: u64,
+    /// Rows of a last listing that the text ends in, and that is left out.
+    pub cut: usize,
 }
 
 /// Reads all listings in `text`; `None` where there is none.
@@ -59,7 +61,9 @@ pub(super) fn read(lines: Lines<'_>) -> Option<Netstat> {
             reader.blank();
             continue;
         }
-        match row(text) {
+        let row = row(text);
+        reader.ends_within = line.is_open && !matches!(row, Row::Other);
+        match row {
             Row::Socket(socket, is_known) if reader.is_whole(&socket) => {
                 reader.end_half();
                 reader.socket(*socket, is_known);
@@ -76,8 +80,9 @@ pub(super) fn read(lines: Lines<'_>) -> Option<Netstat> {
     }
     reader.end_half();
     reader.end_listing();
+    let cut = reader.forget_cut_listing();
     let Reader { listings, rows, omissions, named, convinced, .. } = reader;
-    convinced.then_some(Netstat { listings, rows, omissions, named })
+    convinced.then_some(Netstat { listings, rows, omissions, named, cut })
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +109,8 @@ struct Reader {
     rows: RowCount,
     omissions: u64,
     named: u64,
+    /// The text ends without a line end behind a row.
+    ends_within: bool,
 }
 
 impl Reader {
@@ -157,6 +164,16 @@ impl Reader {
             self.rows.missed(line);
             self.current.take_if(|listing| listing.sockets.is_empty());
         }
+    }
+
+    /// Takes back the last of several listings, where the text ends in it and it has not half of the rows of the one before: what it
+    /// does not show need not have ended. How many rows it had.
+    fn forget_cut_listing(&mut self) -> usize {
+        let [.., before, last] = self.listings.as_slice() else { return 0 };
+        let is_cut = self.ends_within && last.sockets.len() * 2 < before.sockets.len();
+        let cut = self.listings.pop_if(|_| is_cut).map_or(0, |listing| listing.sockets.len());
+        self.rows.rows = self.rows.rows.saturating_sub(cut as u64);
+        cut
     }
 
     /// A line that is no row. Owner lines stand right below a row; a heading stands below a blank line.
@@ -294,18 +311,25 @@ fn row(line: &str) -> Row {
         None => return Row::Cut,
     };
     let words: Vec<&str> = words.collect();
-    // Behind the PID stand the words that -t and -y ask for.
-    let pid_at = words.iter().rposition(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
-    let pid = pid_at.and_then(|at| words.get(at)).and_then(|word| word.parse().ok());
-    if pid_at.is_some() && pid.is_none() {
+    // `7312/java` behind the state, as Linux names an owner.
+    let is_of_linux = |word: &&str| word.split_once('/').is_some_and(|(pid, _)| number::<u32>(pid).is_some());
+    if words.iter().take(2).any(is_of_linux) {
+        return Row::Other;
+    }
+    let (words, behind) = state_words(protocol, &words);
+    let pid = behind.first().map(|word| word.parse::<u32>().ok());
+    if pid == Some(None) {
         return Row::Cut;
     }
+    let pid = pid.flatten();
     let (mut is_known, mut state) = (remote.is_none() && !is_named, None);
-    match (protocol, words.get(..pid_at.unwrap_or(words.len())).unwrap_or_default()) {
+    match (protocol, words) {
         (Protocol::Udp, _) => {}
-        (Protocol::Tcp, []) => return Row::Cut,
+        (Protocol::Tcp, words) if words.first().is_none_or(|word| word.starts_with(|c: char| c.is_ascii_digit())) => {
+            return Row::Cut;
+        }
         (Protocol::Tcp, words) => {
-            let (known, word) = known_state(words, pid_at.is_some());
+            let (known, word) = known_state(words, pid.is_some());
             is_known = known.is_some() || (!is_named && remote.is_some_and(|remote| remote.port == 0));
             // Names beside an unknown word are another program's.
             if is_named && known.is_none() {
@@ -321,16 +345,48 @@ fn row(line: &str) -> Row {
     Row::Socket(Box::new(socket), is_known)
 }
 
+/// The words of a row's state, and those from its PID on: behind that stand the words that -t and -y ask for, and what people
+/// remark, with numbers of their own. Where no number stands where a PID does, there is none.
+fn state_words<'w, 'l>(protocol: Protocol, words: &'w [&'l str]) -> (&'w [&'l str], &'w [&'l str]) {
+    let is_number = |at: usize| words.get(at).is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+    // Between state and PID a script may put the image or a sign for none, and people the state in their own words.
+    let is_between = |word: &&&str| {
+        let is_in_brackets =
+            word.starts_with('(') && word.ends_with(')') && !word.contains(|c: char| c.is_ascii_digit());
+        matches!(**word, "-" | "*") || is_in_brackets || word.to_ascii_lowercase().ends_with(".exe")
+    };
+    let passed = |from: usize| from + words.iter().skip(from).take_while(is_between).count();
+    let pid_at = match (protocol, leading_state(words)) {
+        (Protocol::Udp, _) => passed(0),
+        (Protocol::Tcp, Some((_, count))) => passed(count),
+        // Of a state that is not known, a number may be a part: "FIN WAIT 1".
+        (Protocol::Tcp, None) => {
+            let is_word = |word: &&&str| !word.starts_with(|c: char| c.is_ascii_digit() || c.is_ascii_punctuation());
+            let letters = words.iter().take_while(is_word).count();
+            let is_part = matches!(words.get(letters), Some(&("1" | "2"))) && is_number(letters + 1);
+            letters + usize::from(is_part)
+        }
+    };
+    let has_pid = is_number(pid_at) && (pid_at > 0 || protocol == Protocol::Udp);
+    words.split_at_checked(pid_at).filter(|_| has_pid).unwrap_or((words, &[]))
+}
+
+/// The known state that stands at the beginning of `words`, and of how many it is.
+fn leading_state(words: &[&str]) -> Option<(TcpState, usize)> {
+    words.first().filter(|word| word.contains(char::is_alphabetic))?;
+    (1..=MAX_STATE_WORDS.min(words.len())).rev().find_map(|count| {
+        let state = match words.get(..count)? {
+            [word] => TcpState::from_word(word),
+            words => TcpState::from_word(&words.concat()),
+        };
+        Some((state?, count))
+    })
+}
+
 /// The state that stands at the beginning of `words`, if it is known, and its word. Words behind a known one are of other
 /// columns.
 fn known_state(words: &[&str], ends_with_pid: bool) -> (Option<TcpState>, String) {
-    let known = (1..=MAX_STATE_WORDS.min(words.len())).rev().find_map(|count| {
-        let words = words.get(..count)?;
-        match words {
-            [word] => TcpState::from_word(word),
-            words => TcpState::from_word(&words.concat()),
-        }
-    });
+    let known = leading_state(words).map(|(state, _)| state);
     let word = match words {
         [first, ..] if !ends_with_pid => (*first).to_owned(),
         words => words.join(" "),

@@ -1,10 +1,9 @@
 //! Tells what a file is by what it holds.
 
-use std::borrow::Cow;
-
 use super::facts::{RowCount, SideFacts, SocketListing};
 use super::lines::Lines;
 use super::own_report::is_own_report;
+use super::pasted::as_printed;
 use super::text::is_marked_or_utf16;
 use super::text::{EncodingBy, NamedEncoding, decode_text_as, plain};
 use super::{decode_text, event_log, event_text, handles, netsh, netstat, records, tasklist};
@@ -122,7 +121,7 @@ pub fn recognise_as(
         return Vec::new();
     }
     let decoded = decode_text_as(bytes, encoding);
-    let text = with_plain_blanks(&decoded.text);
+    let text = as_printed(&decoded.text);
     let text = text.as_ref();
     if is_own_report(text) {
         return Vec::new();
@@ -176,7 +175,13 @@ pub fn recognise_as(
     if let Some(netstat) = names_protocols.then(|| netstat::read(lines)).flatten() {
         let kind = if netstat.listings.len() > 1 { Kind::NetstatLoop } else { Kind::Netstat };
         let told = named(netstat.named).into_iter().chain(left_out(netstat.omissions));
-        let told: Vec<String> = told.chain(of_machines(&netstat.listings)).collect();
+        let cut = (netstat.cut > 0).then(|| {
+            format!(
+                "the text ends in its last listing, of which it has {}: not used",
+                counted(netstat.cut as u64, "row")
+            )
+        });
+        let told: Vec<String> = told.chain(of_machines(&netstat.listings)).chain(cut).collect();
         add(kind, SideFacts { listings: netstat.listings, ..SideFacts::default() }, netstat.rows, &told);
     }
     let is_refused = records.socket_rows.not_understood > 0 && records.socket_rows.rows == 0;
@@ -225,12 +230,6 @@ pub fn recognise_as(
         found.push(Recognised { encoding, encoding_by, ..of_event_text(events) });
     }
     found
-}
-
-/// A text with plain blanks, in place of those that web pages, mail and French number formats put where no line may break.
-fn with_plain_blanks(text: &str) -> Cow<'_, str> {
-    const KEPT_TOGETHER: [char; 3] = ['\u{a0}', '\u{2007}', '\u{202f}'];
-    if text.contains(KEPT_TOGETHER) { text.replace(KEPT_TOGETHER, " ").into() } else { text.into() }
 }
 
 fn of_event_text(text: event_text::EventText) -> Recognised {
