@@ -461,3 +461,42 @@ fn remarks_and_markup_are_no_part_of_rows() {
         ("all in one line", format!("<p>{HEADING}{}</p>", one("")).replace('\n', "<br/>"), netstat),
     ]);
 }
+
+#[test]
+fn a_command_tells_no_more_than_it_says() {
+    let groups = "\n\nCount Name\n----- ----\n14210 7312\n   85 2840\n";
+    let by = |command: &str| format!("PS C:\\> {command}{groups}");
+    check(&[
+        (
+            "one of two conditions",
+            by(
+                "Get-NetTCPConnection | ? {$_.State -eq 'Bound' -or $_.State -eq 'CloseWait'} | group OwningProcess -NoElement",
+            ),
+            "net_tcp_connection 2, 2840 TCP 85, 7312 TCP 14210",
+        ),
+        (
+            "a condition that is denied",
+            by("Get-NetTCPConnection | ? {-not ($_.State -eq 'Listen')} | group OwningProcess -NoElement"),
+            "net_tcp_connection 2, 2840 TCP 85, 7312 TCP 14210",
+        ),
+        (
+            "two questions in one line",
+            by(
+                "Get-NetTCPConnection | group OwningProcess -NoElement; Get-NetTCPConnection | group RemotePort -NoElement",
+            ),
+            "net_tcp_connection 0 (2 missed) unused",
+        ),
+        (
+            "nobody's sockets",
+            by("Get-NetTCPConnection | group OwningProcess -NoElement").replace("2840", "0"),
+            "net_tcp_connection 2, 0 TIME_WAIT 85, 7312 TCP 14210",
+        ),
+        (
+            "nobody's sockets, one by one",
+            text(
+                "PS C:\\> Get-NetTCPConnection | select LocalPort,OwningProcess\n\nLocalPort OwningProcess\n--------- -------------\n    50000             0\n    50001          7312\n",
+            ),
+            "net_tcp_connection 2, 0 TIME_WAIT 1, 7312 TCP 1",
+        ),
+    ]);
+}

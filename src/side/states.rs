@@ -84,6 +84,11 @@ impl TcpState {
         }
     }
 
+    /// The state of sockets whose listing has no such column: of nobody's, they are in TIME_WAIT.
+    pub(super) fn where_untold(pid: Option<u32>) -> Option<Self> {
+        (pid == Some(0)).then_some(Self::TimeWait)
+    }
+
     /// The state that a word names; a word that is not known names itself.
     pub fn named(word: &str) -> Self {
         Self::from_word(word).unwrap_or_else(|| Self::Other(word.into()))

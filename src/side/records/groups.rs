@@ -181,7 +181,7 @@ impl Row {
                 Property::LocalAddress | Property::LocalPort | Property::Other => {}
             }
         }
-        let state = state.filter(|_| protocol == Protocol::Tcp);
+        let state = state.or_else(|| TcpState::where_untold(pid)).filter(|_| protocol == Protocol::Tcp);
         let by = |property| meaning.contains(&property);
         let count = self.count;
         Some(if by(Property::Owner) || (by(Property::State) && meaning.len() == 1) {
@@ -273,7 +273,8 @@ fn asked(command: &str) -> Option<Vec<Property>> {
         let first = stage.split_whitespace().next().unwrap_or("");
         matches!(first, "group" | "group-object")
     })?;
-    if !(lower.contains("nettcpconnection") || lower.contains("netudpendpoint")) {
+    // Of two questions in one line, which of them a table answers is not told.
+    if listing_commands(&lower) != 1 {
         return None;
     }
     // Behind the name; a parameter before the properties is `-Property`, one behind them ends them.
@@ -301,6 +302,11 @@ fn asked(command: &str) -> Option<Vec<Property>> {
     })
 }
 
+/// How many commands that list sockets a line in small letters holds.
+fn listing_commands(lower: &str) -> usize {
+    ["nettcpconnection", "netudpendpoint"].iter().map(|name| lower.matches(name).count()).sum()
+}
+
 /// What a command says of all sockets that it lists.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
@@ -309,11 +315,18 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// A condition that is one of several, or that is denied, says nothing of all of them; nor does that of another command.
     pub(super) fn of(command: &str) -> Self {
         let words: Vec<&str> = command
             .split(|c: char| c.is_whitespace() || matches!(c, '{' | '}' | '(' | ')' | '|' | '\'' | '"'))
             .filter(|word| !word.is_empty())
             .collect();
+        let is_loose = |word: &&&str| {
+            word.starts_with('!') || ["-or", "-xor", "-not"].iter().any(|known| word.eq_ignore_ascii_case(known))
+        };
+        if words.iter().any(|word| is_loose(&word)) || listing_commands(&command.to_ascii_lowercase()) > 1 {
+            return Self::default();
+        }
         let value = |names: &[&str]| {
             words.iter().enumerate().find_map(|(at, word)| {
                 let name = word.trim_start_matches("$_.").trim_start_matches("$PSItem.");

@@ -3,7 +3,7 @@
 use super::{Context, Found};
 use crate::net::Protocol;
 use crate::side::columns::{Column, Record};
-use crate::side::facts::{DynamicPorts, ListedSocket, PortUse, RowCount, SocketListing};
+use crate::side::facts::{DynamicPorts, ListedSocket, PortUse, RowCount, SocketListing, TcpState};
 use crate::side::netsh::is_range;
 use crate::side::taken::taken_in;
 
@@ -107,7 +107,7 @@ impl PidCounts {
             family: None,
             local: None,
             remote: None,
-            state: None,
+            state: TcpState::where_untold(Some(pid)),
             pid: Some(pid),
             count,
             image: None,

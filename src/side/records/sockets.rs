@@ -131,7 +131,7 @@ fn socket(record: &Record<'_>, protocol: Option<Protocol>, filter: &Filter) -> O
             return None;
         }
         let known = word.map(|word| TcpState::of_row(word, pid, remote.is_some_and(|remote| remote.port != 0)));
-        state = known.or_else(|| filter.state.clone());
+        state = known.or_else(|| filter.state.clone()).or_else(|| TcpState::where_untold(pid));
     }
     let family = match local {
         Some(local) => Some(local.family()),
