@@ -500,3 +500,65 @@ fn a_command_tells_no_more_than_it_says() {
         ),
     ]);
 }
+
+#[test]
+fn tables_below_commands_and_tables_of_other_things() {
+    let rule = "========================= ======== ============================================\n";
+    check(&[
+        (
+            "a command above a heading with a rule",
+            text(
+                "PS C:\\> Get-Process\nHandles  NPM(K)    PM(K)     Id  SI ProcessName\n-------  ------    -----     --  -- -----------\n  14210      85   120144   7312   0 OrderGateway\n",
+            ),
+            "processes 1, 7312 OrderGateway handles 14210",
+        ),
+        (
+            "command lines of wmic",
+            text(
+                "CommandLine                    Name              ProcessId  \nC:\\a.exe --port 8443 -n 5      OrderGateway.exe  7312       \n\u{20}                              System            4          \n",
+            ),
+            "processes 2, 7312 OrderGateway.exe, 4 System",
+        ),
+        (
+            "counts of nobody knows what",
+            text("ProcessName   PID Connections\n-----------   --- -----------\nOrderGateway 7312       14210\n"),
+            "processes 1, 7312 OrderGateway [a column counts something of each process without saying what: sockets in which states, not used]",
+        ),
+        (
+            "services that go on where blanks were lost",
+            format!(
+                "Image Name                     PID Services\n{rule}svchost.exe                   1156 DcomLaunch, PlugPlay,\nPower,\nSystemEventsBroker\nlsass.exe                      700 SamSs\n"
+            ),
+            "tasklist 4, 1156 svchost.exe/DcomLaunch+PlugPlay+Power+SystemEventsBroker, 700 lsass.exe/SamSs",
+        ),
+        (
+            "one process without services",
+            format!("Nazwa obrazu                   PID Uslugi\n{rule}OrderGateway.exe              7312 Brak\n"),
+            "tasklist 1, 7312 OrderGateway.exe/",
+        ),
+        (
+            "one process without services, in a language that is not known",
+            format!("Nazwa obrazu                   PID Uslugi\n{rule}OrderGateway.exe              7312 n.a.\n"),
+            "tasklist 1, 7312 OrderGateway.exe/",
+        ),
+        (
+            "a PID that was given again between two lists",
+            format!("{rule}OrderGateway.exe              7312 N/A\n\n{rule}notepad.exe                   7312 N/A\n"),
+            "tasklist 2, 7312 OrderGateway.exe/, 7312 notepad.exe/",
+        ),
+        (
+            "other settings below a rule",
+            text(
+                "TCP Supplemental Parameters\n----------------------------------------------\nMinimum RTO : 300\nInitial Congestion Window (MSS) : 10\n",
+            ),
+            "dynamic_port 0 (1 missed) unused",
+        ),
+        (
+            "rules of a firewall with addresses",
+            text(
+                "Name,Protocol,LocalPort,LocalAddress,RemoteAddress,Enabled,Action\nrule1,TCP,50000,10.20.0.5,Any,True,Allow\n",
+            ),
+            "",
+        ),
+    ]);
+}

@@ -39,11 +39,13 @@ pub(super) enum Column {
     Class,
     EventId,
     EventSource,
+    /// What rules of firewalls have, and sockets do not.
+    Rule,
     Other,
 }
 
 /// Names without blanks and signs, in small letters.
-const NAMES: [(Column, &[&str]); 24] = [
+const NAMES: [(Column, &[&str]); 25] = [
     (Column::Protocol, &["protocol", "proto", "toru", "prot", "transport", "transportprotocol"]),
     (
         Column::LocalAddress,
@@ -115,6 +117,7 @@ const NAMES: [(Column, &[&str]); 24] = [
     (Column::Max, &["max", "maximum"]),
     (Column::Class, &["cimclass"]),
     (Column::EventId, &["eventid", "eventcode", "instanceid"]),
+    (Column::Rule, &["enabled", "action", "direction", "profile", "profiles", "priority"]),
 ];
 
 static BY_NAME: LazyLock<FastMap<&str, Column>> =

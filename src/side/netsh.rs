@@ -69,6 +69,11 @@ pub(super) fn is_range(start: u32, count: u32) -> bool {
     start > 0 && count > 0 && start.saturating_add(count) <= PORTS
 }
 
+/// Whether Windows lets a range be set: no port below 1,024, and 255 ports at least.
+fn is_settable(start: u32, count: u32) -> bool {
+    start >= 1024 && count >= 255
+}
+
 #[derive(Debug, Default)]
 struct Reader {
     found: PortRanges,
@@ -119,9 +124,11 @@ impl Reader {
                 Some(_) => return None,
                 None => {}
             }
-            if labelled(text).is_some() {
-                let is_known = is_ruled || names_ports(title.text) || self.command.names("dynamicport");
-                return is_known.then(|| self.dynamic(protocol, before)).flatten();
+            if let Some((label, _)) = labelled(text) {
+                let is_named = names_ports(title.text) || self.command.names("dynamicport");
+                // Other settings have a rule above them, too.
+                let is_certain = is_named || names_ports(label);
+                return (is_named || is_ruled).then(|| self.dynamic(protocol, before, is_certain)).flatten();
             }
             if range(text).is_some() {
                 let is_known = names_ports(title.text) || self.command.names("excludedport");
@@ -134,8 +141,9 @@ impl Reader {
         }
     }
 
-    /// Two numbers with labels, and then the block ends: more of them are something else.
-    fn dynamic<'t>(&mut self, protocol: Protocol, mut lines: Lines<'t>) -> Option<Lines<'t>> {
+    /// Two numbers with labels, and then the block ends: more of them are something else. Where nothing known names ports, only a
+    /// range that Windows lets be set is one.
+    fn dynamic<'t>(&mut self, protocol: Protocol, mut lines: Lines<'t>, is_certain: bool) -> Option<Lines<'t>> {
         let first = lines.find(|line| !line.is_blank())?;
         let start = labelled_number(first.text)?;
         let mut behind = lines;
@@ -150,7 +158,7 @@ impl Reader {
         let count = second.and_then(|line| labelled_number(line.text));
         let family = self.family();
         match (u16::try_from(start), count) {
-            (Ok(port), Some(count)) if is_range(start, count) => {
+            (Ok(port), Some(count)) if is_range(start, count) && (is_certain || is_settable(start, count)) => {
                 self.found.dynamic.push(DynamicPorts { source: 0, protocol, family, start: port, count });
                 self.found.dynamic_rows.read();
             }

@@ -322,6 +322,10 @@ impl Builder {
         }
         let is_placed = has(Column::LocalPort) && (has(Column::Pid) || has(Column::LocalAddress));
         let is_spoken = has(Column::Protocol) && has(Column::LocalAddress);
+        // A rule about ports has no process.
+        if has(Column::Rule) && !has(Column::Pid) {
+            return None;
+        }
         if is_placed || is_spoken {
             return Some(Self::Sockets(Box::new(Sockets::new(columns, context))));
         }

@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthChar;
 
 use super::columns::Column;
-use super::lines::{Line, Lines};
+use super::lines::{Line, Lines, is_prompt};
 
 /// Separators of lists, the most particular first: those of Markdown, of programs that save tables, and of `Export-Csv`
 /// (the default, and that of `-UseCulture` in much of Europe).
@@ -48,7 +48,7 @@ impl Heading {
     /// The heading that a line is, and the lines behind it and its rule. Two of its columns are known at least.
     pub(super) fn at<'t>(line: Line<'t>, behind: Lines<'t>) -> Option<(Self, Lines<'t>)> {
         let text = line.text;
-        if !may_be_heading(text) {
+        if !may_be_heading(text) || is_prompt(text) {
             return None;
         }
         for separator in SEPARATORS.into_iter().filter(|separator| text.as_bytes().contains(separator)) {
@@ -85,15 +85,22 @@ impl Heading {
             && let Some(spans) = after_second.next().and_then(|line| rule(line.text)).filter(|spans| spans.len() > 1)
             && cells_at(rest.text, &spans).is_some()
         {
+            // Below a title, the heading stands whole.
+            let whole: Vec<Column> = spans.iter().map(|span| Column::named(&at_positions(rest.text, *span))).collect();
+            if known(&whole) >= 2 {
+                return None;
+            }
             let named = |span: &Span| at_positions(text, *span) + &at_positions(rest.text, *span);
             let columns: Vec<Column> = spans.iter().map(|span| Column::named(&named(span))).collect();
             let form = Form::Positions(spans);
             return (known(&columns) >= 2).then_some((Self { columns, form, is_open: false }, after_second));
         }
         let (columns, spans) = by_words(text)?;
-        // Words of a sentence are no columns.
+        // Words of a sentence are no columns. Those of wmic's processes stand apart, whatever they are.
         let is_all = columns.len() >= 2 && !columns.contains(&Column::Other);
-        is_all.then_some((Self { columns, form: Form::Positions(spans), is_open: false }, behind))
+        let stand_apart = spans.windows(2).all(|pair| matches!(pair, [(_, end), (next, _)] if next - end >= 2));
+        let is_of_processes = stand_apart && columns.contains(&Column::Pid) && columns.contains(&Column::Name);
+        (is_all || is_of_processes).then_some((Self { columns, form: Form::Positions(spans), is_open: false }, behind))
     }
 
     /// Whether it is that of `netstat`, whose rows tell themselves.

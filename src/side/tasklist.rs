@@ -31,7 +31,7 @@ const MAX_MISSES: usize = 4;
 /// Image names in tables are cut at this many characters.
 pub const IMAGE_CUT_AT: usize = 25;
 
-/// Reads the lists in `text`; of a PID that several list the last counts. `None` where there is none.
+/// Reads the lists in `text`; of a process that several list the last counts. `None` where there is none.
 pub fn parse(text: &str) -> Option<Vec<Task>> {
     read(Lines::new(text)).map(|(tasks, _)| tasks)
 }
@@ -52,8 +52,10 @@ pub(super) fn read(lines: Lines<'_>) -> Option<(Vec<Task>, RowCount)> {
         forget_modules(list);
         forget_placeholder(list);
         for task in list.drain(..) {
-            match places.get(&task.pid).and_then(|at| last.get_mut(*at)) {
+            let known = places.get(&task.pid).and_then(|at| last.get_mut(*at));
+            match known.filter(|known| known.image.eq_ignore_ascii_case(&task.image)) {
                 Some(known) => *known = task,
+                // Of a PID that was given again, each process is kept.
                 None => {
                     places.insert(task.pid, last.len());
                     last.push(task);
@@ -95,8 +97,11 @@ fn forget_modules(tasks: &mut [Task]) {
 }
 
 /// What stands for "none" in the column of services, in languages of Windows.
-const NONE: [&str; 14] = [
+const NONE: [&str; 17] = [
     "N/A",
+    "Brak",
+    "Yok",
+    "Saknas",
     "N/D",
     "Nicht zutreffend",
     "Non disponible",
@@ -123,13 +128,21 @@ pub(super) fn forget_placeholder(tasks: &mut [Task]) {
             none.insert(task.services.clone());
         }
     }
-    for task in tasks.iter_mut().filter(|task| none.contains(&task.services)) {
+    let is_no_name = |services: &[String]| matches!(services, [name] if !may_be_service(name));
+    for task in tasks.iter_mut().filter(|task| none.contains(&task.services) || is_no_name(&task.services)) {
         task.services.clear();
     }
 }
 
+/// Whether a text may be the name of a service: these have no slash, no full stop at the end, and letters of ASCII.
+fn may_be_service(name: &str) -> bool {
+    name.is_ascii() && !name.contains(['/', '\\']) && !name.ends_with('.')
+}
+
 pub(super) fn split_services(text: &str) -> impl Iterator<Item = String> {
-    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned)
+    // An arrow begins a remark.
+    let names = text.split(" <").next().unwrap_or("").split(',');
+    names.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 /// Start and end of each column, in characters, from the line of `=` below the heading.
@@ -144,14 +157,18 @@ fn tables(lines: Lines<'_>, count: &mut RowCount) -> Vec<Vec<Task>> {
     let mut borders: Option<Vec<(usize, usize)>> = None;
     let mut tasks: Vec<Task> = Vec::new();
     let (mut pending, mut misses) = (RowCount::default(), 0);
+    // The row above ends with a comma: its services go on.
+    let mut is_open = false;
     for line in lines {
         if let Some(columns) = columns(line.text) {
             tables.push(std::mem::take(&mut tasks));
-            (borders, pending, misses) = (Some(columns), RowCount::default(), 0);
+            (borders, pending, misses, is_open) = (Some(columns), RowCount::default(), 0, false);
             continue;
         }
         let Some(columns) = &borders else { continue };
-        if row(line.text, columns, &mut tasks) {
+        let goes_on = is_open && continue_services(line.trimmed(), &mut tasks);
+        if goes_on || row(line.text, columns, &mut tasks) {
+            is_open = line.trimmed().ends_with(',');
             count.read();
             count.add(std::mem::take(&mut pending));
             misses = 0;
@@ -161,7 +178,7 @@ fn tables(lines: Lines<'_>, count: &mut RowCount) -> Vec<Vec<Task>> {
             continue;
         }
         pending.missed(line.number);
-        misses += 1;
+        (misses, is_open) = (misses + 1, false);
         if misses > MAX_MISSES || is_prompt(line.text) {
             (borders, pending) = (None, RowCount::default());
         }
@@ -169,6 +186,18 @@ fn tables(lines: Lines<'_>, count: &mut RowCount) -> Vec<Vec<Task>> {
     tables.push(tasks);
     tables.retain(|tasks| !tasks.is_empty());
     tables
+}
+
+/// The rest of the services of the row above where blanks in front of it were lost: names alone, none of them of a program.
+fn continue_services(line: &str, tasks: &mut [Task]) -> bool {
+    let names: Vec<&str> = line.trim_end_matches(',').split(',').map(str::trim).collect();
+    let is_service = |name: &&str| !name.is_empty() && !name.contains(char::is_whitespace) && !is_module(name);
+    let Some(task) = tasks.last_mut().filter(|task| !task.services.is_empty()) else { return false };
+    let are_services = names.iter().all(is_service) && !is_prompt(line);
+    if are_services {
+        task.services.extend(names.into_iter().map(str::to_owned));
+    }
+    are_services
 }
 
 /// Reads a row of the table, or the rest of the services of the row above; `false` where it is neither.

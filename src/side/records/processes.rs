@@ -15,12 +15,15 @@ pub(super) struct Processes {
     names: Vec<ProcessName>,
     /// The name is that of the process, whatever it looks like.
     is_named: bool,
+    /// A column counts something of each process, and does not say what.
+    has_counts: bool,
 }
 
 impl Processes {
     pub(super) fn new(columns: &[Column]) -> Self {
         let has = |column| columns.contains(&column);
-        Self { is_named: has(Column::ProcessName) || has(Column::Handles), ..Self::default() }
+        let is_named = has(Column::ProcessName) || has(Column::Handles);
+        Self { is_named, has_counts: has(Column::Count), ..Self::default() }
     }
 
     pub(super) fn row(&mut self, record: &Record<'_>) -> bool {
@@ -29,7 +32,8 @@ impl Processes {
         // Process Explorer draws a tree with blanks, and marks.
         let image = name.map(|name| name.trim_start_matches(['-', '+', '|', ' ']).to_owned());
         let count = record.get(Column::Handles).map(grouped_number);
-        let is_image = |name: &str| self.is_named || name.to_ascii_lowercase().ends_with(".exe");
+        let is_system = |name: &str| matches!((pid, name), (0, "System Idle Process") | (4, "System"));
+        let is_image = |name: &str| self.is_named || is_system(name) || name.to_ascii_lowercase().ends_with(".exe");
         match (image, count) {
             (_, Some(None)) => return false,
             (image, Some(Some(count))) => self.handles.push(HandleCount { source: 0, pid, image, count }),
@@ -45,6 +49,11 @@ impl Processes {
     pub(super) fn end(&mut self, count: RowCount, found: &mut Found) {
         if self.handles.is_empty() && self.names.is_empty() {
             return;
+        }
+        if self.has_counts {
+            found.note(
+                "a column counts something of each process without saying what: sockets in which states, not used",
+            );
         }
         found.process_rows.add(count);
         found.handles.append(&mut self.handles);
