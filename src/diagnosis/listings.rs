@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::holders::is_same_image;
 use crate::machine::pool_key::PoolKey;
 use crate::machine::ranges::PoolRange;
 use crate::net::Protocol;
 use crate::side::facts::{ListedOwner, ListedSocket, SocketListing, SourceId, TcpState};
+use crate::side::{days_between, may_be_of_other_half};
 
 /// Trends that are kept, those that change most.
 const MAX_TRENDS: usize = 50;
@@ -241,27 +243,27 @@ pub struct Series<'l> {
 }
 
 impl Series<'_> {
-    /// Seconds from the first listing to each, where all times are known and some differ. A time of day smaller than the one
-    /// before is the next day's: where the day's name changes, and where nothing names days, from the evening to the morning.
-    /// Else a half of the day was not understood, and nothing is told.
+    /// Seconds from the first listing to each, where all times are known and some differ. The next day is told by its name, and
+    /// where nothing names days, by a time of day that goes from the evening to the morning. Where days are named, and how many
+    /// lie between them is not certain, and where the time goes back otherwise, since a half of the day was not understood,
+    /// nothing is told.
     pub fn seconds_since_first(&self) -> Option<Vec<u64>> {
         const DAY: u32 = 86_400;
+        const HALF_DAY: u32 = DAY / 2;
         let times: Option<Vec<_>> = self.listings.iter().map(|listing| listing.taken.as_ref()).collect();
         let times = times?;
         let mut all = vec![0_u64];
         let mut seconds = 0_u64;
         for pair in times.windows(2) {
             let [one, two] = pair else { continue };
-            let days = one.day.as_ref().zip(two.day.as_ref());
-            let goes_back = two.second_of_day < one.second_of_day;
-            let is_next_day = match days {
-                Some((one, other)) => one != other,
-                None => one.second_of_day - two.second_of_day.min(one.second_of_day) > DAY / 2,
-            };
-            if goes_back && !is_next_day {
+            if may_be_of_other_half(one, two) {
                 return None;
             }
-            seconds += u64::from((two.second_of_day + DAY - one.second_of_day % DAY) % DAY);
+            let days = match (one.day.as_ref(), two.day.as_ref()) {
+                (Some(one), Some(two)) => days_between(one, two)?,
+                _ => u32::from(one.second_of_day.saturating_sub(two.second_of_day) > HALF_DAY),
+            };
+            seconds += u64::from((days * DAY + two.second_of_day).checked_sub(one.second_of_day)?);
             all.push(seconds);
         }
         (seconds > 0).then_some(all)
@@ -288,7 +290,11 @@ pub fn trends(listings: &[SocketListing]) -> Vec<Trend> {
     for series in series(listings) {
         let samples = &series.listings;
         let minutes = series.seconds_since_first().and_then(|all| Some(*all.last()? as f64 / 60.0));
+        let given_again = pids_given_again(samples);
         for (kind, change) in changes(samples) {
+            if kind.0.is_some_and(|pid| given_again.contains(&pid)) {
+                continue;
+            }
             if change.is_constant(samples.len()) && change.peak < NOTABLE {
                 continue;
             }
@@ -311,6 +317,19 @@ pub fn trends(listings: &[SocketListing]) -> Vec<Trend> {
     trends.sort_by_key(|trend| std::cmp::Reverse(key(trend)));
     trends.truncate(MAX_TRENDS);
     trends
+}
+
+/// PIDs that belong to different images in different listings: what one of them has is no beginning of what the other has.
+fn pids_given_again(samples: &[&SocketListing]) -> BTreeSet<u32> {
+    let mut images: BTreeMap<u32, &str> = BTreeMap::new();
+    let mut given_again = BTreeSet::new();
+    for (pid, owner) in samples.iter().flat_map(|listing| &listing.owners) {
+        let Some(image) = owner.image.as_deref() else { continue };
+        if !is_same_image(images.entry(*pid).or_insert(image), image) {
+            given_again.insert(*pid);
+        }
+    }
+    given_again
 }
 
 type TrendKind = (Option<u32>, Protocol, Option<TcpState>);
@@ -504,6 +523,9 @@ mod tests {
         assert_eq!(rate(&[sample(10, times[0], day), sample(20, times[1], day), sample(400, times[2], day)]), None);
         assert_eq!(rate(&[sample(10, times[0], None), sample(20, times[1], None), sample(400, times[2], None)]), None);
         assert_eq!(rate(&[sample(10, 86_340, day), sample(70, 0, Some("23/11/2026"))]), Some(60.0));
+        // The next day, an hour later; and days of which nothing tells how many lie between them.
+        assert_eq!(rate(&[sample(10, 0, day), sample(1510, 3_600, Some("23/11/2026"))]), Some(1.0));
+        assert_eq!(rate(&[sample(10, 0, day), sample(1510, 3_600, Some("26/11/2026"))]), None);
     }
 
     #[test]

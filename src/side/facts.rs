@@ -190,7 +190,7 @@ impl SocketListing {
 pub struct Taken {
     /// As written.
     pub text: String,
-    /// The day, as written: days are told apart, and not put in order.
+    /// The day, as written: days are told apart, and put in order only where one follows the other.
     pub day: Option<String>,
     /// Seconds since midnight.
     pub second_of_day: u32,

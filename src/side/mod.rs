@@ -25,4 +25,5 @@ mod text;
 
 pub use recognise::{Kind, Recognised, is_text, recognise, recognise_as};
 pub use says::what_it_says;
+pub(crate) use taken::{days_between, may_be_of_other_half};
 pub use text::{Decoded, EncodingBy, NamedEncoding, decode_text, decode_text_as};

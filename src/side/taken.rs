@@ -27,15 +27,16 @@ impl Clock {
         }
         let day = day_in(line);
         let has_date = day.is_some();
+        let day = day.or_else(|| long_day_in(line));
         let Some(second_of_day) = time_in(line, has_date) else {
-            if has_date {
+            if day.is_some() {
                 self.date = Some(line.to_owned());
                 self.age = 0;
             }
             return false;
         };
-        let date = self.date.take().filter(|_| !has_date && self.age <= MAX_LINES_BEFORE);
-        let day = day.or_else(|| date.as_deref().and_then(day_in));
+        let date = self.date.take().filter(|_| day.is_none() && self.age <= MAX_LINES_BEFORE);
+        let day = day.or_else(|| date.as_deref().and_then(|date| day_in(date).or_else(|| long_day_in(date))));
         let text = date.map_or_else(|| line.to_owned(), |date| format!("{date} {line}"));
         (self.last, self.age) = (Some(Taken { text, day, second_of_day }), 0);
         true
@@ -53,12 +54,70 @@ pub(super) fn taken_in(text: &str) -> Option<Taken> {
     let text = text.trim();
     let day = day_in(text);
     let second_of_day = time_in(text, day.is_some())?;
-    Some(Taken { text: text.to_owned(), day, second_of_day })
+    Some(Taken { text: text.to_owned(), day: day.or_else(|| long_day_in(text)), second_of_day })
 }
 
 /// The day that a line names, as written.
 fn day_in(line: &str) -> Option<String> {
-    line.split_whitespace().find(|word| is_date(word)).map(str::to_owned).or_else(|| eastern_date(line))
+    let date = line.split_whitespace().find(|word| is_date(word));
+    // `2026-11-22T14:03:11`: the day without its time.
+    date.and_then(|word| word.split('T').next()).map(str::to_owned).or_else(|| eastern_date(line))
+}
+
+/// Years that listings are of.
+const YEARS: std::ops::RangeInclusive<u32> = 1990..=2099;
+
+/// `Sunday, November 22, 2026`, `2026. 11. 22.`, without the time: a year, a day, at most a month, and words in any language.
+fn long_day_in(line: &str) -> Option<String> {
+    let is_of_day = |word: &&str| clock(word).is_none() && half_of_day(word).is_none();
+    let words: Vec<&str> = line.split_whitespace().filter(is_of_day).collect();
+    let numbers = numbers_in(&words.join(" "));
+    let years = numbers.iter().filter(|number| YEARS.contains(number)).count();
+    let others = numbers.iter().filter(|number| (1..=31).contains(*number)).count();
+    (years == 1 && (1..=2).contains(&others) && years + others == numbers.len()).then(|| words.join(" "))
+}
+
+/// The numbers of a day as written; what is no number of a day is the largest.
+fn numbers_in(day: &str) -> Vec<u32> {
+    let digits = day.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    digits.map(|digits| digits.parse().unwrap_or(u32::MAX)).collect()
+}
+
+/// Whether one of two times may be of the other half of the day, in a language whose words for these are not known: both are of a
+/// clock of twelve hours, and what stands behind them differs.
+pub(crate) fn may_be_of_other_half(one: &Taken, other: &Taken) -> bool {
+    const ONE_IN_THE_AFTERNOON: u32 = 13 * 3600;
+    let behind = |taken: &Taken| -> Vec<String> {
+        let words = taken.text.split_whitespace().skip_while(|word| clock(word).is_none()).skip(1);
+        let is_unknown = |word: &&str| word.contains(char::is_alphabetic) && half_of_day(word).is_none();
+        words.filter(is_unknown).map(str::to_owned).collect()
+    };
+    one.second_of_day.max(other.second_of_day) < ONE_IN_THE_AFTERNOON && behind(one) != behind(other)
+}
+
+/// How many days lie from one to another as both are written: none, or one; `None` where that is not certain, since day and month
+/// stand in an order that is not known.
+pub(crate) fn days_between(one: &str, other: &str) -> Option<u32> {
+    if one == other {
+        return Some(0);
+    }
+    let (before, after) = (numbers_in(one), numbers_in(other));
+    let changed: Vec<(u32, u32)> = before.iter().copied().zip(after.iter().copied()).filter(|(a, b)| a != b).collect();
+    let is_next = |(before, after): &(u32, u32)| *after == before.saturating_add(1);
+    let ends_month = |(before, after): &(u32, u32)| *after == 1 && (28..=31).contains(before);
+    let ends_year = |pair: &(u32, u32)| *pair == (12, 1);
+    let is_one_day = before.len() == after.len()
+        && match changed.as_slice() {
+            // The day alone goes on, or the month has a name. Beside a day that stays, what goes on is a month.
+            [pair] => {
+                let is_day = !YEARS.contains(&pair.0) && !before.iter().any(|n| (13..=31).contains(n) && *n != pair.0);
+                (is_next(pair) && is_day) || (ends_month(pair) && before.len() == 2)
+            }
+            [_, _] => changed.iter().any(ends_month) && changed.iter().any(is_next),
+            [_, _, _] => changed.iter().any(ends_month) && changed.iter().any(ends_year) && changed.iter().any(is_next),
+            _ => false,
+        };
+    is_one_day.then_some(1)
 }
 
 /// `2026年11月22日`, `2026년 11월 22일`.
@@ -226,10 +285,51 @@ mod tests {
             assert_eq!(second(line), Some(afternoon), "{line}");
         }
         assert_eq!(taken_in("2026년 11월 22일 일요일 오전 11:53:11").unwrap().day.as_deref(), Some("2026-11-22"));
+        for (line, day) in [
+            ("Sunday, November 22, 2026 11:53:11 PM", "Sunday, November 22, 2026"),
+            ("dimanche 22 novembre 2026 14:03:11", "dimanche 22 novembre 2026"),
+            ("2026. 11. 22. 14:03:11,25", "2026. 11. 22."),
+            ("2026. november 22., vasárnap 14:03:11", "2026. november 22., vasárnap"),
+        ] {
+            assert_eq!(taken_in(line).unwrap().day.as_deref(), Some(day), "{line}");
+        }
         assert_eq!(second("2026년 11월 22일 일요일 오전 11:53:11"), Some(11 * 3600 + 53 * 60 + 11));
         assert_eq!(second("12:00 AM"), Some(0));
         assert_eq!(second("12:30 PM"), Some(45_000));
         assert_eq!(second("14:03"), Some(14 * 3600 + 180));
+    }
+
+    #[test]
+    fn days_follow_each_other_where_that_is_certain() {
+        for (one, other, days) in [
+            ("22.11.2026", "22.11.2026", Some(0)),
+            ("22.11.2026", "23.11.2026", Some(1)),
+            ("11/22/2026", "11/23/2026", Some(1)),
+            ("11/30/2026", "12/01/2026", Some(1)),
+            ("2026-12-31", "2027-01-01", Some(1)),
+            ("Sunday, November 22, 2026", "Monday, November 23, 2026", Some(1)),
+            ("30. November 2026", "1. Dezember 2026", Some(1)),
+            ("Thursday, December 31, 2026", "Friday, January 1, 2027", Some(1)),
+            ("20.11.2026", "23.11.2026", None),
+            ("23.11.2026", "22.11.2026", None),
+            ("22. November 2026", "22. Dezember 2026", None),
+            ("30.11.2026", "02.12.2026", None),
+            ("22.11.2026", "22.12.2026", None),
+            ("22.11.2026", "22.11.2027", None),
+            ("22.11.2026", "2026-11-23", None),
+        ] {
+            assert_eq!(days_between(one, other), days, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn unknown_halves_of_the_day_are_told_by_their_change() {
+        let may_be = |one, other| may_be_of_other_half(&taken_in(one).unwrap(), &taken_in(other).unwrap());
+        assert!(may_be("22.11.2026 9:03:11 e paradites", "22.11.2026 10:03:11 e pasdites"));
+        assert!(!may_be("22.11.2026 9:03:11 e paradites", "22.11.2026 10:03:11 e paradites"));
+        assert!(!may_be("22.11.2026 9:03:11 AM", "22.11.2026 10:03:11 PM"));
+        assert!(!may_be("22.11.2026 9:03:11 before", "22.11.2026 14:03:11 after"));
+        assert!(!may_be("22.11.2026 9:03:11 round 1", "22.11.2026 10:03:11 round 2"));
     }
 
     #[test]
