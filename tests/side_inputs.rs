@@ -225,3 +225,69 @@ fn a_report_cabinet_gives_what_is_known() {
     ];
     assert_eq!(rows(&report), want);
 }
+
+/// What is told of a loop of `netstat -anobq`, of whose rounds each shows bound ports of one process: its process id, its image
+/// and how many. The text report, and the steps that change the server.
+fn of_loop(rounds: &[(u32, &str, u16)]) -> (String, String) {
+    let mut text = String::new();
+    for (minute, (pid, image, count)) in rounds.iter().enumerate() {
+        text.push_str(&format!(
+            "22.11.2026 14:{minute:02}:11,25\n\n  Proto  Local Address  Foreign Address  State  PID\n"
+        ));
+        for port in 0..*count {
+            text.push_str(&format!("  TCP    0.0.0.0:{}    0.0.0.0:0    BOUND    {pid}\n [{image}]\n", 49_152 + port));
+        }
+        text.push('\n');
+    }
+    let folder = scratch();
+    let path = folder.path().join("loop.txt");
+    std::fs::write(&path, text).unwrap();
+    let (code, report, _) = analyze(&[path.as_os_str()]);
+    assert_eq!(code, 0, "{report}");
+    let steps = report["recommendations"].as_array().unwrap();
+    let changing = steps.iter().filter(|step| step["code"] == "restart_holder").map(|step| step["text"].to_string());
+    (run(["analyze".as_ref(), path.as_os_str()]).stdout, changing.collect())
+}
+
+#[test]
+fn of_a_loop_the_last_listing_says_who_still_has_the_ports() {
+    // Who has none any more is not restarted.
+    let (text, steps) = of_loop(&[(7312, "agent.exe", 16_300), (9404, "agent.exe", 9_000)]);
+    assert!(text.contains("agent.exe (PID 7312) held 16,300"), "{text}");
+    assert!(text.contains("In the last listing of the same file it\n  has none."), "{text}");
+    assert_eq!(steps, "", "{text}");
+    // Where the pool is nearly full at the end, who holds it then speaks.
+    let (text, steps) = of_loop(&[(7312, "agent.exe", 16_300), (9404, "agent.exe", 16_100)]);
+    assert!(text.contains("agent.exe (PID 9404) held 16,100") && steps.contains("PID 9404"), "{text}");
+    // A PID that was given again is another process: neither its name nor its sockets go on.
+    let (text, steps) = of_loop(&[(7312, "agent.exe", 16_000), (7312, "notepad.exe", 10)]);
+    assert!(
+        text.contains("agent.exe (PID 7312) held 16,000") && !text.contains("notepad.exe (PID 7312) held"),
+        "{text}"
+    );
+    assert!(!text.contains("TREND"), "{text}");
+    assert_eq!(steps, "", "{text}");
+}
+
+#[test]
+fn a_process_list_of_another_process_names_no_holder() {
+    let folder = scratch();
+    let rows: String = (0..16_000)
+        .map(|port| format!("  TCP    0.0.0.0:{}    0.0.0.0:0    BOUND    7312\n [agent.exe]\n", 49_152 + port))
+        .collect();
+    let rule = "========================= ======== ============================================\n";
+    std::fs::write(folder.path().join("netstat.txt"), rows).unwrap();
+    std::fs::write(
+        folder.path().join("tasklist.txt"),
+        format!("{rule}System                           4 N/A\nnotepad.exe                   7312 Spooler\n"),
+    )
+    .unwrap();
+    let (_, report, _) = analyze(&[folder.path().as_os_str()]);
+    let holder = &report["processes"][report["holders"][0]["process"].as_u64().unwrap() as usize];
+    assert_eq!((&holder["image"], &holder["services"]), (&json!("agent.exe"), &json!([])), "{holder}");
+    let notes = report["coverage"]["notes"].to_string();
+    assert!(
+        notes.contains("PID 7312 is agent.exe where most of its sockets are listed and notepad.exe in another list")
+    );
+    assert!(!report["recommendations"].to_string().contains("Spooler"));
+}

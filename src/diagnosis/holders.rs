@@ -14,7 +14,7 @@ pub use self::habits::Pattern;
 pub(super) use self::habits::{Seen, When};
 pub use self::set_aside::excluded_in;
 
-use super::listings::{Listed, images_without_pid};
+use super::listings::{Listed, images_without_pid, last_moments};
 use super::pools::PoolFinding;
 use super::state::Confidence;
 use crate::event::base_name;
@@ -87,6 +87,8 @@ pub struct Holder {
     pub listed: Option<Listed>,
     /// Of its ports, those of connections that TCP/IP shows in CLOSE_WAIT: the other side has closed, and it has not.
     pub close_wait: u32,
+    /// Ports that a later listing of the same file shows, where these are fewer than half: it has given them back, or ended.
+    pub ports_later: Option<u32>,
     /// What was seen of it.
     pub(super) seen: Seen,
 }
@@ -147,7 +149,8 @@ pub(super) fn conclude(findings: &Findings, side: &SideFacts, trust: Trust) -> C
     let processes = findings.world.processes.processes();
     let latest_of_pid = processes.iter().enumerate().map(|(index, process)| (process.pid, index)).collect();
     let images = images_without_pid(&side.listings);
-    let book = Book { findings, side, trust, last_of_pid: last_of_pid(processes), latest_of_pid, images };
+    let last_moments = last_moments(&side.listings);
+    let book = Book { findings, side, trust, last_of_pid: last_of_pid(processes), latest_of_pid, images, last_moments };
     let mut conclusion = Conclusion { no_habits: trust.no_habits, ..Conclusion::default() };
     for key in findings.world.ports.keys() {
         book.pool(key, &mut conclusion);
@@ -190,6 +193,8 @@ struct Book<'a> {
     /// The latest process of each PID, also one that has ended.
     latest_of_pid: BTreeMap<u32, usize>,
     images: Vec<&'a ListedOwner>,
+    /// The listings of the last moment of each file.
+    last_moments: Vec<&'a SocketListing>,
 }
 
 /// Whether two names may be of one image: with or without `.exe`, one of them possibly cut.

@@ -17,7 +17,7 @@ use crate::machine::processes::Process;
 use crate::machine::tally::OwnerSource;
 use crate::machine::tally::Tally;
 use crate::net::SocketAddress;
-use crate::side::facts::{HandleCount, SideFacts, SocketListing};
+use crate::side::facts::{HandleCount, SideFacts, SocketListing, SourceId};
 use crate::side::tasklist::{IMAGE_CUT_AT, Task};
 use crate::time::FileTime;
 use crate::words::shown;
@@ -174,12 +174,39 @@ impl Rows {
 #[derive(Default)]
 struct ListedNames<'a> {
     tasks: BTreeMap<u32, &'a Task>,
+    /// PIDs that are different images in different process lists, with two of these.
+    given_again: BTreeMap<u32, [&'a str; 2]>,
     /// Image names of socket and handle listings.
     images: BTreeMap<u32, &'a str>,
+    /// Those of listings of sockets one by one, in their order.
+    named: BTreeMap<u32, Vec<NamedSockets<'a>>>,
     handles: BTreeMap<u32, u64>,
     afd_handles: BTreeMap<u32, u64>,
     /// Services that `netstat -b` names as owners of sockets, and of how many.
     services: BTreeMap<u32, Vec<(&'a str, u64)>>,
+}
+
+/// The image that one listing of sockets names for a PID.
+struct NamedSockets<'a> {
+    source: SourceId,
+    image: &'a str,
+    sockets: u64,
+}
+
+/// The images of PIDs by listings, each with the sockets that it has there.
+fn named_sockets(listings: &[SocketListing]) -> BTreeMap<u32, Vec<NamedSockets<'_>>> {
+    let mut named: BTreeMap<u32, Vec<NamedSockets<'_>>> = BTreeMap::new();
+    for listing in listings.iter().filter(|listing| !listing.owners.is_empty()) {
+        let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+        for (pid, count) in listing.sockets.iter().filter_map(|socket| Some((socket.pid?, socket.count))) {
+            *counts.entry(pid).or_default() += u64::from(count);
+        }
+        for (pid, image) in listing.owners.iter().filter_map(|(pid, owner)| Some((*pid, owner.image.as_deref()?))) {
+            let sockets = counts.get(&pid).copied().unwrap_or(0);
+            named.entry(pid).or_default().push(NamedSockets { source: listing.source, image, sockets });
+        }
+    }
+    named
 }
 
 impl<'a> ListedNames<'a> {
@@ -206,9 +233,19 @@ impl<'a> ListedNames<'a> {
             }
             by_pid
         };
+        let mut given_again = BTreeMap::new();
+        let mut first: BTreeMap<u32, &str> = BTreeMap::new();
+        for task in &side.tasks {
+            let image = *first.entry(task.pid).or_insert(&task.image);
+            if !is_same_image(image, &task.image) {
+                given_again.insert(task.pid, [image, &task.image]);
+            }
+        }
         Self {
+            given_again,
             tasks: side.tasks.iter().map(|task| (task.pid, task)).collect(),
             images,
+            named: named_sockets(&side.listings),
             handles: largest(&side.handles),
             afd_handles: largest(&side.afd_handles),
             services: services(&side.listings),
@@ -221,6 +258,41 @@ impl<'a> ListedNames<'a> {
         let listed = self.tasks.get(&pid).map(|task| task.image.as_str());
         let other = [listed, self.images.get(&pid).copied()].into_iter().flatten();
         other.map(base_name).find(|listed| !is_same_image(image, listed)).map(ToOwned::to_owned)
+    }
+
+    /// The row of a PID that lists alone know. Where they name it differently, its name is the one with most sockets, and what a
+    /// process list says under the other name is not its.
+    fn row_of(&self, pid: u32, notes: &mut Vec<String>) -> ProcessRow {
+        let mut row = row_of(Some(pid), &Tally::default());
+        let named = self.named.get(&pid).map(Vec::as_slice).unwrap_or_default();
+        // The last of equals.
+        let most = named.iter().enumerate().max_by_key(|(_, named)| named.sockets);
+        let task = self.tasks.get(&pid).map(|task| task.image.as_str());
+        let of_other = most.and_then(|(at, most)| {
+            let is_other = |image: &&str| !is_same_image(most.image, image);
+            Some((at, most, named.iter().map(|named| named.image).chain(task).find(is_other)?))
+        });
+        let Some((at, most, other)) = of_other else {
+            match self.given_again.get(&pid).filter(|_| most.is_none()) {
+                Some([one, other]) => notes.push(format!(
+                    "PID {pid} is {} in one process list and {} in another: whose its sockets are is not told",
+                    shown(one),
+                    shown(other)
+                )),
+                None => self.join(&mut row, pid, false, notes),
+            }
+            return row;
+        };
+        notes.push(format!(
+            "PID {pid} is {} where most of its sockets are listed and {} in another list: they are of different processes",
+            shown(most.image),
+            shown(other)
+        ));
+        name(&mut row, most.image, "netstat");
+        // Only listings of one file tell which came later.
+        let later = named.iter().skip(at + 1).rfind(|named| named.source == most.source).map(|named| named.image);
+        row.pid_is_now = later.filter(|later| !is_same_image(most.image, later)).map(ToOwned::to_owned);
+        row
     }
 
     /// Puts what the lists tell into a row.
@@ -321,9 +393,7 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
     }
     for subject in &shown {
         if let Subject::Listed(pid) = *subject {
-            let mut row = row_of(Some(pid), &Tally::default());
-            listed.join(&mut row, pid, false, &mut notes);
-            rows.push((*subject, row));
+            rows.push((*subject, listed.row_of(pid, &mut notes)));
         }
         if let Subject::Image(number) = *subject {
             let mut row = row_of(None, &Tally::default());

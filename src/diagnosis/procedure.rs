@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::codes::Remark;
-use super::holders::{Subject, last_of_pid};
+use super::holders::{Subject, is_same_image, last_of_pid};
 use super::listings::{Who, images_without_pid, last_moments};
 use super::naming::Rows;
 use crate::event::base_name;
 use crate::machine::Findings;
+use crate::machine::processes::Process;
 use crate::net::Protocol;
 use crate::side::facts::{HandleCount, ListedOwner, SideFacts, SocketListing, TcpState};
 
@@ -134,8 +135,10 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<Pr
     keys.extend(handles.keys().chain(afd_handles.keys()).map(|pid| (Some(*pid), None)));
     keys.sort_unstable();
     keys.dedup();
-    let names = names(findings, side);
-    let last = last_of_pid(findings.world.processes.processes());
+    let listed = listed_images(&side.listings);
+    let names = names(findings, side, &listed);
+    let processes = findings.world.processes.processes();
+    let last = last_of_pid(processes);
     let row = |key: Key<'_>| {
         let (pid, owner) = key;
         let states = states.get(&key).copied().unwrap_or_default();
@@ -146,7 +149,12 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<Pr
             let number = images.binary_search(&owner?).ok()?;
             u32::try_from(number).ok().map(Subject::Image)
         };
-        let of_pid = |pid: u32| last.get(&pid).map_or(Subject::Listed(pid), |index| Subject::Process(*index));
+        let of_pid = |pid: u32| {
+            let index = last.get(&pid).filter(|index| {
+                processes.get(**index).is_some_and(|process| may_be_listed(process, listed.get(&pid).copied()))
+            });
+            index.map_or(Subject::Listed(pid), |index| Subject::Process(*index))
+        };
         let subject = pid.map(of_pid).or_else(of_image);
         let (handles, afd_handles) = (of(&handles), of(&afd_handles));
         ProcedureRow {
@@ -210,11 +218,25 @@ fn by_pid(counts: &[HandleCount]) -> BTreeMap<u32, u64> {
     by_pid
 }
 
-fn names<'a>(findings: &'a Findings, side: &'a SideFacts) -> BTreeMap<u32, &'a str> {
+/// The image that the last listing of sockets which names one has for each PID.
+fn listed_images(listings: &[SocketListing]) -> BTreeMap<u32, &str> {
+    let owners = listings.iter().flat_map(|listing| &listing.owners);
+    owners.filter_map(|(pid, owner)| Some((*pid, owner.image.as_deref()?))).collect()
+}
+
+/// Whether a process of the trace may be the one that a listing shows with its PID, under this name if it tells one.
+fn may_be_listed(process: &Process, listed: Option<&str>) -> bool {
+    let named = process.image().map(|(image, _)| image);
+    listed.zip(named).is_none_or(|(listed, named)| is_same_image(listed, named))
+}
+
+/// Names of PIDs. What the listing that is told says itself goes before what lists and traces of other moments say.
+fn names<'a>(findings: &'a Findings, side: &'a SideFacts, listed: &BTreeMap<u32, &'a str>) -> BTreeMap<u32, &'a str> {
     let mut names: BTreeMap<u32, &str> = side.tasks.iter().map(|task| (task.pid, task.image.as_str())).collect();
-    for (pid, owner) in side.listings.iter().flat_map(|listing| &listing.owners) {
-        if let Some(image) = &owner.image {
-            names.entry(*pid).or_insert(image);
+    for (pid, image) in listed {
+        let known = names.entry(*pid).or_insert(image);
+        if !is_same_image(known, image) {
+            *known = image;
         }
     }
     for count in side.handles.iter().chain(&side.afd_handles) {
@@ -226,7 +248,8 @@ fn names<'a>(findings: &'a Findings, side: &'a SideFacts) -> BTreeMap<u32, &'a s
         names.entry(name.pid).or_insert(&name.image);
     }
     for process in findings.world.processes.processes().iter().filter(|process| process.lasts()) {
-        if let Some((image, _)) = process.image() {
+        if let Some((image, _)) = process.image().filter(|_| may_be_listed(process, listed.get(&process.pid).copied()))
+        {
             names.insert(process.pid, image);
         }
     }

@@ -194,6 +194,10 @@ impl Report {
         if row.ended.is_some() {
             text.push_str(" It has ended.");
         }
+        if let Some(ports) = holder.ports_later {
+            let ports = if ports == 0 { "none".to_owned() } else { grouped(ports.into()) };
+            text.push_str(&format!(" In the last listing of the same file it has {ports}."));
+        }
         if of_other.is_some() {
             text.push_str(" Its sockets may serve IPv4 too.");
         }

@@ -164,6 +164,9 @@ pub struct HolderRow {
     /// What its use of ports looks like in more detail.
     #[serde(skip)]
     pub look: Look,
+    /// Ports that a later listing of the same file shows, where these are fewer than half.
+    #[serde(skip)]
+    pub ports_later: Option<u32>,
 }
 
 /// A process that used sockets which another one created: a broker's client, or one that inherited or was given a handle.

@@ -131,6 +131,7 @@ fn holder_row(outcome: &HolderOutcome) -> HolderRow {
         ended: holder.ended,
         close_wait: holder.close_wait.max(holder.listed.map_or(0, |listed| listed.close_wait)),
         look: *look,
+        ports_later: holder.ports_later,
         used_by: users
             .iter()
             .map(|(process, operations)| UserRow { process: *process, operations: *operations })

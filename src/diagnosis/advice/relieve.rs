@@ -52,7 +52,7 @@ fn step_for_holder(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option
         Some(Pattern::Load) => Some(reduce_load(&who.label)),
         Some(Pattern::Leak) | None if who.is_gone() => Some(ended(who)),
         None if share < RESTARTED_SHARE => None,
-        Some(Pattern::Leak) | None if is_over => None,
+        Some(Pattern::Leak) | None if is_over || named.holder.ports_later.is_some() => None,
         Some(Pattern::Leak) | None => Some(restart(who)),
     }
 }

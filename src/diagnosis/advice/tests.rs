@@ -27,6 +27,7 @@ fn holder(ports: u32, pattern: Option<Pattern>) -> Holder {
         per_minute: None,
         listed: None,
         close_wait: 0,
+        ports_later: None,
         seen: Seen::default(),
     }
 }

@@ -53,6 +53,8 @@ pub(in crate::diagnosis) struct Seen {
     pub(super) time_wait: u32,
     pub(super) reserved: u32,
     pub(super) listed: Option<Listed>,
+    /// Ports in the last listing of the same file, where that is a later one.
+    pub(super) listed_later: Option<u32>,
     pub(super) later: Later,
 }
 
@@ -121,10 +123,20 @@ impl Seen {
             }
             (one, two) => one.or(two),
         };
+        self.listed_later = match (self.listed_later, other.listed_later) {
+            (Some(one), Some(two)) => Some(one.saturating_add(two)),
+            (one, two) => one.or(two),
+        };
         self.later.obtained += other.later.obtained;
         self.later.released += other.later.released;
         self.later.held += other.later.held;
         self.later.lasts |= other.later.lasts;
+    }
+
+    /// Ports of the last listing, where these are fewer than half of what the listing at hand shows.
+    pub(super) fn ports_later(&self) -> Option<u32> {
+        let (listed, later) = self.listed.map(|listed| listed.ports).zip(self.listed_later)?;
+        (u64::from(later) * 2 < u64::from(listed)).then_some(later)
     }
 
     /// What its use of the ports looks like.
@@ -158,7 +170,8 @@ impl Seen {
             // Bound and never connected, or closed by the other side alone: nobody needs such a socket for long.
             let idle = listed.bound.saturating_add(listed.close_wait);
             let sockets = idle.saturating_add(listed.established);
-            return (u64::from(idle) * 10 >= u64::from(sockets) * 8 && sockets > 0).then_some(Pattern::Leak);
+            let is_idle = u64::from(idle) * 10 >= u64::from(sockets) * 8 && sockets > 0;
+            return (is_idle && self.ports_later().is_none()).then_some(Pattern::Leak);
         }
         if self.obtained == 0 {
             return None;

@@ -57,6 +57,7 @@ impl Book<'_> {
         self.add_reserved(key, range, &mut subjects);
         if !is_of_later(speaking, moment, range) {
             self.add_listed(listing, &usage, &mut subjects);
+            self.add_listed_later(listing, key, range, &mut subjects);
         }
         let (set_aside, idle) = self.set_aside(key, range);
         let time_wait = match moment {
@@ -223,17 +224,21 @@ impl Book<'_> {
         key == if in_use(v6) > in_use(v4) { v6 } else { v4 }
     }
 
-    /// The listing that shows most of a pool in use. Rows without a family count for the pool that is full in the trace; else
-    /// they stay in one whose family is not known. Listings are of the machine's own compartment.
+    /// The listing that shows most of a pool in use; of those that show it nearly full, one that is the last of its file. Rows
+    /// without a family count for the pool that is full in the trace; else they stay in one whose family is not known. Listings
+    /// are of the machine's own compartment.
     fn fullest_listing(&self, key: PoolKey, range: PoolRange) -> Option<(&SocketListing, Usage)> {
         let mut fullest: Option<(&SocketListing, Usage)> = None;
         let is_vague_pool = key == self.vague_pool(key);
         if !key.compartment.is_own() || (key.family.is_none() && !is_vague_pool) {
             return None;
         }
+        let rank = |listing: &SocketListing, usage: &Usage| {
+            (is_near(usage.occupied(), range.count) && self.is_of_last_moment(listing), usage.occupied())
+        };
         for listing in &self.side.listings {
             let usage = usage(listing, key, range, is_vague_pool);
-            let more = fullest.as_ref().is_none_or(|(_, known)| usage.occupied() > known.occupied());
+            let more = fullest.as_ref().is_none_or(|(best, known)| rank(listing, &usage) > rank(best, known));
             if usage.occupied() > 0 && more {
                 fullest = Some((listing, usage));
             }
@@ -296,6 +301,7 @@ impl Book<'_> {
             per_minute: per_minute.and_then(|moment| seen.per_minute(moment)),
             listed: seen.listed,
             close_wait: seen.close_wait,
+            ports_later: seen.ports_later(),
             seen: *seen,
         })
     }

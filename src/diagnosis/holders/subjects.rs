@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::habits::Later;
 use super::{Book, Seen, Subject, is_same_image};
-use crate::diagnosis::listings::Usage;
+use crate::diagnosis::listings::{Usage, usage};
 use crate::machine::moment::Moment;
 use crate::machine::pool_key::PoolKey;
 use crate::machine::processes::Process;
@@ -77,6 +77,42 @@ impl Book<'_> {
             let number = self.images.binary_search(&image).ok().and_then(|number| u32::try_from(number).ok());
             let subject = number.map_or(Subject::Nobody, Subject::Image);
             subjects.entry(subject).or_default().listed = Some(*listed);
+        }
+    }
+
+    pub(super) fn is_of_last_moment(&self, listing: &SocketListing) -> bool {
+        self.last_moments.iter().any(|last| std::ptr::eq(*last, listing))
+    }
+
+    /// What the last listing of the same file shows of the same processes, where that is a later one: of a PID that another
+    /// image has by then, nothing.
+    pub(super) fn add_listed_later(
+        &self,
+        listing: Option<&SocketListing>,
+        key: PoolKey,
+        range: PoolRange,
+        subjects: &mut BTreeMap<Subject, Seen>,
+    ) {
+        let Some(listing) = listing.filter(|listing| !self.is_of_last_moment(listing)) else { return };
+        let is_same = |last: &&&SocketListing| {
+            (last.source, &last.asked) == (listing.source, &listing.asked) && !last.is_of_other_machine(listing)
+        };
+        let Some(last) = self.last_moments.iter().find(is_same) else { return };
+        let by_pid = usage(last, key, range, key == self.vague_pool(key)).by_pid;
+        let image = |listing: &SocketListing, pid| listing.owners.get(&pid)?.image.clone();
+        for (subject, seen) in subjects.iter_mut().filter(|(_, seen)| seen.listed.is_some()) {
+            let pid = match *subject {
+                Subject::Listed(pid) => pid,
+                Subject::Process(index) => match self.findings.world.processes.processes().get(index) {
+                    Some(process) => process.pid,
+                    None => continue,
+                },
+                Subject::Image(_) | Subject::Nobody => continue,
+            };
+            let is_other =
+                image(listing, pid).zip(image(last, pid)).is_some_and(|(one, two)| !is_same_image(&one, &two));
+            let ports = by_pid.get(&Some(pid)).filter(|_| !is_other).map_or(0, |listed| listed.ports);
+            seen.listed_later = Some(ports);
         }
     }
 
