@@ -119,8 +119,8 @@ pub(super) fn levels(timeline: &Steps, pool: Option<&PoolFinding>, findings: &Fi
     let one = |step: &Step| {
         let Some(level) = level(step, pool.key) else { return StepLevel::default() };
         let mut held: BTreeMap<usize, u32> = BTreeMap::new();
-        for (owner, ports) in &level.largest {
-            if let Some(row) = rows.of_owner(*owner, findings) {
+        for (owner, ports) in level.largest() {
+            if let Some(row) = rows.of_owner(owner, findings) {
                 *held.entry(row).or_default() += ports;
             }
         }

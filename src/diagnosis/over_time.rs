@@ -240,11 +240,11 @@ impl Course<'_> {
     fn series(&self, timeline: &Steps, finding: &PoolFinding, of: impl Fn(usize) -> Option<HolderIndex>) -> Series {
         let mut series = Series::new();
         for (number, step) in timeline.steps.iter().enumerate() {
-            for (owner, ports) in fullest(step, finding.key).map(|level| level.largest.as_slice()).unwrap_or_default() {
-                if let Some(holder) = self.grounds.rows.of_owner(*owner, self.grounds.findings).and_then(&of) {
+            for (owner, ports) in fullest(step, finding.key).into_iter().flat_map(Level::largest) {
+                if let Some(holder) = self.grounds.rows.of_owner(owner, self.grounds.findings).and_then(&of) {
                     let of_holder = series.entry(holder).or_insert_with(|| vec![0; timeline.steps.len()]);
                     if let Some(sum) = of_holder.get_mut(number) {
-                        *sum = sum.saturating_add(*ports);
+                        *sum = sum.saturating_add(ports);
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! How full each pool is at one moment, and who holds most of it: what a timeline keeps at the end of each step.
 
-use super::owner::Owner;
+use super::owner::{Owner, PackedOwner};
 use super::pool_key::PoolKey;
 
 /// Owners that are kept of each pool: the workers of a large farm, whose image is told as one.
@@ -19,7 +19,7 @@ pub struct Level {
     /// the number starts at 0 and grows for as long as TIME_WAIT lasts, on any machine.
     pub time_wait: u32,
     /// Who holds most ports by sockets, most first.
-    pub largest: Vec<(Owner, u32)>,
+    pub(super) largest: Vec<(PackedOwner, u32)>,
 }
 
 /// Between which numbers of ports a pool went: those that sockets held, and in TIME_WAIT.
@@ -34,6 +34,11 @@ pub struct LevelRange {
 }
 
 impl Level {
+    /// Who holds most ports by sockets, and how many, most first.
+    pub fn largest(&self) -> impl Iterator<Item = (Owner, u32)> {
+        self.largest.iter().map(|(owner, ports)| ((*owner).into(), *ports))
+    }
+
     /// The range of a pool in which nothing happens.
     pub(super) fn at_rest(&self) -> LevelRange {
         let ports = self.held.saturating_add(self.time_wait);
@@ -54,11 +59,11 @@ impl Level {
 }
 
 /// The largest of several, most first; of equals the first owner.
-fn insert_largest(largest: &mut Vec<(Owner, u32)>, owner: Owner, ports: u32) {
-    let before = |known: &(Owner, u32)| (known.1, std::cmp::Reverse(known.0)) > (ports, std::cmp::Reverse(owner));
+fn insert_largest(largest: &mut Vec<(PackedOwner, u32)>, owner: Owner, ports: u32) {
+    let before = |known: &(PackedOwner, u32)| known.1 > ports || known.1 == ports && Owner::from(known.0) < owner;
     let at = largest.partition_point(before);
     if at < LARGEST {
-        largest.insert(at, (owner, ports));
+        largest.insert(at, (owner.into(), ports));
         largest.truncate(LARGEST);
     }
 }
@@ -79,6 +84,6 @@ mod tests {
         };
         let (up, down): (Vec<u32>, Vec<u32>) = ((0..700).collect(), (0..700).rev().collect());
         assert_eq!(of(&up), of(&down));
-        assert_eq!((of(&up).len(), of(&up)[0]), (LARGEST, (Owner::Process(ProcessId(349)), 349)));
+        assert_eq!((of(&up).len(), of(&up)[0]), (LARGEST, (Owner::Process(ProcessId(349)).into(), 349)));
     }
 }

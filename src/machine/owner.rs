@@ -36,14 +36,40 @@ pub enum Owner {
 impl Hash for Owner {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(match *self {
-            Self::Unknown => u64::MAX,
-            Self::Process(process) => process.0.into(),
-            Self::Eprocess(epoch, fallback) => {
-                let fallback = fallback.map_or(u32::MAX, |process| process.0);
-                u64::from(epoch.0 + 1) << 32 | u64::from(fallback)
-            }
-        });
+        let [low, high] = PackedOwner::from(*self).0;
+        state.write_u64(u64::from(high) << 32 | u64::from(low));
+    }
+}
+
+/// An owner in two thirds of the room, for what there is very much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PackedOwner([u32; 2]);
+
+impl PackedOwner {
+    /// In place of a fallback, and of an owner. No table of processes is as large.
+    const NOBODY: u32 = u32::MAX - 1;
+}
+
+impl From<Owner> for PackedOwner {
+    #[inline]
+    fn from(owner: Owner) -> Self {
+        Self(match owner {
+            Owner::Unknown => [Self::NOBODY, 0],
+            Owner::Process(process) => [process.0, 0],
+            Owner::Eprocess(epoch, fallback) => [fallback.map_or(Self::NOBODY, |process| process.0), epoch.0 + 1],
+        })
+    }
+}
+
+impl From<PackedOwner> for Owner {
+    #[inline]
+    fn from(PackedOwner([process, epoch]): PackedOwner) -> Self {
+        let process = (process != PackedOwner::NOBODY).then_some(ProcessId(process));
+        match (epoch.checked_sub(1), process) {
+            (Some(epoch), fallback) => Self::Eprocess(EpochId(epoch), fallback),
+            (None, Some(process)) => Self::Process(process),
+            (None, None) => Self::Unknown,
+        }
     }
 }
 
@@ -71,5 +97,22 @@ impl EpochId {
     /// Where it stands in its table.
     pub(super) fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_is_the_same_when_it_was_packed() {
+        let processes = [ProcessId(0), ProcessId(7), ProcessId::BEYOND];
+        let fallbacks = processes.map(Some).into_iter().chain([None]);
+        let by_eprocess = fallbacks.flat_map(|fallback| [0, 9].map(|epoch| Owner::Eprocess(EpochId(epoch), fallback)));
+        let owners: Vec<Owner> =
+            processes.map(Owner::Process).into_iter().chain([Owner::Unknown]).chain(by_eprocess).collect();
+        let packed: Vec<PackedOwner> = owners.iter().copied().map(PackedOwner::from).collect();
+        assert_eq!(packed.iter().copied().map(Owner::from).collect::<Vec<_>>(), owners);
+        assert_eq!(size_of::<PackedOwner>(), 8);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::owner::Owner;
+use super::owner::{Owner, PackedOwner};
 use crate::hash::FastMap;
 use crate::time::FileTime;
 
@@ -34,22 +34,23 @@ pub fn stated_length_100ns(value: u32) -> Option<i64> {
 pub struct TimeWait {
     /// Those that wait with the longer length, oldest first; a port that was taken again stays until its time is over.
     releases: VecDeque<Release>,
+    /// Number of the first of them; those of the others follow it.
+    first: u64,
     /// How many at the front do not wait any more with the shorter length.
     past_short: usize,
     /// Number of the release that each port waits for, 0 for none; allocated once something waits.
     current: Vec<u64>,
-    released: u64,
     counts: (u32, u32),
     /// Whose those are that wait with the shorter length: their number adds up to the first of `counts`.
     owners: FastMap<Owner, u32>,
     lengths_100ns: (i64, i64),
 }
 
+/// Small: there are as many as ports.
 #[derive(Debug, Clone, Copy)]
 struct Release {
     time: FileTime,
-    number: u64,
-    owner: Owner,
+    owner: PackedOwner,
     port: Option<u16>,
 }
 
@@ -57,9 +58,9 @@ impl Default for TimeWait {
     fn default() -> Self {
         Self {
             releases: VecDeque::new(),
+            first: 1,
             past_short: 0,
             current: Vec::new(),
-            released: 0,
             counts: (0, 0),
             owners: FastMap::default(),
             lengths_100ns: (SHORT_100NS, LONG_100NS),
@@ -86,23 +87,30 @@ impl TimeWait {
     /// A port was given back by a socket of `owner`; `None` where its number is not known.
     pub fn released(&mut self, port: Option<u16>, owner: Owner, now: FileTime) {
         self.expire(now);
-        self.released += 1;
         if let Some(port) = port {
             self.taken(port);
+        }
+        if self.releases.len() >= MAX_RELEASES {
+            self.forget_overtaken();
+        }
+        if let Some(port) = port {
             if self.current.is_empty() {
                 self.current = vec![0; 1 << 16];
             }
+            let number = self.number(self.releases.len());
             if let Some(current) = self.current.get_mut(usize::from(port)) {
-                *current = self.released;
+                *current = number;
             }
         }
         self.counts.0 += 1;
         self.counts.1 += 1;
         *self.owners.entry(owner).or_default() += 1;
-        if self.releases.len() >= MAX_RELEASES {
-            self.forget_overtaken();
-        }
-        self.releases.push_back(Release { time: now, number: self.released, owner, port });
+        self.releases.push_back(Release { time: now, owner: owner.into(), port });
+    }
+
+    /// The number of the release in this place.
+    fn number(&self, place: usize) -> u64 {
+        self.first + place as u64
     }
 
     /// A port is in use again.
@@ -113,11 +121,10 @@ impl TimeWait {
             return;
         }
         self.counts.1 = self.counts.1.saturating_sub(1);
-        // Numbers rise from release to release.
-        if self.releases.get(self.past_short).is_some_and(|first| first.number <= number)
+        if number >= self.number(self.past_short)
             && let Some(owner) = self.release(number).map(|release| release.owner)
         {
-            self.waits_no_more(owner);
+            self.waits_no_more(owner.into());
         }
     }
 
@@ -134,13 +141,8 @@ impl TimeWait {
 
     /// The release with this number.
     fn release(&self, number: u64) -> Option<&Release> {
-        // Nearly always none is missing between the first and it.
-        let place = number.checked_sub(self.releases.front()?.number)?;
-        let there = usize::try_from(place).ok().and_then(|place| self.releases.get(place));
-        there.filter(|release| release.number == number).or_else(|| {
-            let place = self.releases.binary_search_by_key(&number, |release| release.number).ok()?;
-            self.releases.get(place)
-        })
+        let place = number.checked_sub(self.first)?;
+        self.releases.get(usize::try_from(place).ok()?)
     }
 
     /// Ports that wait now, with the shorter and the longer length.
@@ -172,7 +174,7 @@ impl TimeWait {
             && let Some(release) = oldest.next()
         {
             too_many -= 1;
-            counts.entry(release.owner).and_modify(|count| *count = count.saturating_sub(1));
+            counts.entry(release.owner.into()).and_modify(|count| *count = count.saturating_sub(1));
         }
         let mut counts: Vec<(Owner, u32)> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
         counts.sort_unstable();
@@ -193,9 +195,10 @@ impl TimeWait {
 
     /// The oldest release that waits with the shorter length does so no more.
     fn end_short(&mut self) {
-        let ended = self.releases.get(self.past_short).filter(|release| is_current(&self.current, release));
+        let number = self.number(self.past_short);
+        let ended = self.releases.get(self.past_short).filter(|release| is_current(&self.current, release, number));
         if let Some(owner) = ended.map(|release| release.owner) {
-            self.waits_no_more(owner);
+            self.waits_no_more(owner.into());
         }
         self.past_short += 1;
     }
@@ -205,8 +208,10 @@ impl TimeWait {
             self.end_short();
         }
         let Some(release) = self.releases.pop_front() else { return };
+        let number = self.first;
+        self.first += 1;
         self.past_short -= 1;
-        if is_current(&self.current, &release) {
+        if is_current(&self.current, &release, number) {
             self.counts.1 = self.counts.1.saturating_sub(1);
             if let Some(current) = release.port.and_then(|port| self.current.get_mut(usize::from(port))) {
                 *current = 0;
@@ -217,9 +222,21 @@ impl TimeWait {
     /// Before another one comes, drops what is not current; and of the rest the oldest, of which there can only be too many
     /// where port numbers are not known.
     fn forget_overtaken(&mut self) {
-        let first_short = self.releases.get(self.past_short).map_or(u64::MAX, |release| release.number);
-        self.releases.retain(|release| is_current(&self.current, release));
-        self.past_short = self.releases.partition_point(|release| release.number < first_short);
+        let (mut number, mut past_short) = (self.first, 0);
+        let first_short = self.number(self.past_short);
+        self.releases.retain(|release| {
+            let is_kept = is_current(&self.current, release, number);
+            past_short += usize::from(is_kept && number < first_short);
+            number += 1;
+            is_kept
+        });
+        self.past_short = past_short;
+        // Those that are left follow each other again.
+        for (number, release) in (self.first..).zip(&self.releases) {
+            if let Some(current) = release.port.and_then(|port| self.current.get_mut(usize::from(port))) {
+                *current = number;
+            }
+        }
         while self.releases.len() >= MAX_RELEASES / 2 {
             self.drop_first();
         }
@@ -227,8 +244,8 @@ impl TimeWait {
 }
 
 /// Whether the port of a release has not been taken or given back again since.
-fn is_current(current: &[u64], release: &Release) -> bool {
-    release.port.is_none_or(|port| current.get(usize::from(port)) == Some(&release.number))
+fn is_current(current: &[u64], release: &Release, number: u64) -> bool {
+    release.port.is_none_or(|port| current.get(usize::from(port)) == Some(&number))
 }
 
 #[cfg(test)]
@@ -288,6 +305,8 @@ mod tests {
         }
         assert_eq!(waits.counts(at(1)), (1000, 1000));
         assert!(waits.releases.len() <= MAX_RELEASES);
+        waits.taken(7);
+        assert_eq!((waits.counts(at(1)), waits.since(7), waits.since(8)), ((999, 999), None, Some(at(1))));
         for _ in 0..400_000 {
             waits.released(None, Owner::Unknown, at(1));
         }

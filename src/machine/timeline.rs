@@ -345,6 +345,7 @@ fn merged(steps: &[Step], factor: usize) -> Vec<Step> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::owner::PackedOwner;
     use crate::machine::owner::ProcessId;
 
     fn at(seconds: i64) -> FileTime {
@@ -457,7 +458,7 @@ mod tests {
     #[test]
     fn owners_that_all_steps_name_are_bounded() {
         let owner = |n: u32| Owner::Process(ProcessId(n));
-        let largest: Vec<(Owner, u32)> = (0..256).map(|n| (owner(n), 1)).collect();
+        let largest: Vec<(PackedOwner, u32)> = (0..256).map(|n| (owner(n).into(), 1)).collect();
         let levels: Vec<Level> = PoolKey::all()
             .into_iter()
             .flat_map(|pool| std::iter::repeat_n(pool, 16))

@@ -13,8 +13,9 @@ const MAX_SOCKETS: usize = 1 << 20;
 /// So many closed sockets, of which a cleanup or a completion is still to come, are remembered however long ago that was.
 const REMEMBERED: usize = 1 << 12;
 
-/// So many are remembered that are closed and cleaned up: events of one operation come out of order by milliseconds.
-const FINISHED: usize = 1 << 14;
+/// So many are remembered that are closed and cleaned up: events of one operation come out of order by milliseconds, in which no
+/// server closes as many. Room that is taken again soon is still in the cache.
+const FINISHED: usize = 1 << 10;
 
 /// Further ones are remembered for so long...
 const REMEMBERED_100NS: i64 = 60 * FileTime::SECOND;
