@@ -91,6 +91,7 @@ pub fn analyze(case: &Case, options: &Options, progress: &dyn Progress) -> Resul
 pub fn analyze_contents(contents: &Contents, options: &Options, progress: &dyn Progress) -> Result<Analyzed, Error> {
     let Opened { traces: opened, unusable, mut notes } = contents.index();
     if opened.is_empty() && !contents.side_inputs.iter().any(|side| side.used) {
+        notes.extend(contents.reasons_of_unused(&unusable));
         return Err(Error::NothingToRead { unusable, notes });
     }
     let (labels, traces): (Vec<_>, Vec<_>) =

@@ -63,6 +63,9 @@ fn say(facts: &SideFacts, said: &mut String) {
     for name in &facts.names {
         let _ = write!(said, ", {} {}", name.pid, name.image);
     }
+    for service in &facts.services {
+        let _ = write!(said, ", {} hosts {}", service.pid, service.name);
+    }
     for remote in &facts.remotes {
         let _ = write!(said, ", to {:?} {}", remote.port, remote.count);
     }
@@ -289,7 +292,7 @@ fn processes_and_handles() {
             text(
                 "Name        ProcessId  State    \nDnscache    1156       Running  \nSpooler     0          Stopped  \n",
             ),
-            "",
+            "processes 1, 1156 hosts Dnscache",
         ),
         (
             "sc queryex",

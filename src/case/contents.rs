@@ -120,7 +120,25 @@ impl Contents {
         let inputs = self.inputs.iter().map(|input| &input.label);
         let traces = self.traces.iter().map(|trace| &trace.path);
         let unusable = self.unusable.iter().map(|not_used| &not_used.path);
-        inputs.chain(traces).chain(unusable).chain(&self.named_in_notes).cloned().collect()
+        let unused = self.unused_side_files().map(|(path, _)| path);
+        inputs.chain(traces).chain(unusable).chain(&self.named_in_notes).chain(unused).cloned().collect()
+    }
+
+    /// Side files of which nothing could be used, and why.
+    fn unused_side_files(&self) -> impl Iterator<Item = (&String, &String)> {
+        let unused = self.side_inputs.iter().filter(|side| !side.used);
+        unused.filter_map(|side| Some((&side.path, side.note.as_ref()?)))
+    }
+
+    /// The same in words, but for those that `unusable` names.
+    pub fn reasons_of_unused(&self, unusable: &[NotUsed]) -> Vec<String> {
+        let is_told = |path: &&String| unusable.iter().any(|not_used| not_used.path == **path);
+        let unused = self.unused_side_files().filter(|(path, _)| !is_told(path));
+        let told = |(path, why): (&String, &String)| {
+            let end = if why.ends_with("not used") { "" } else { "; not used" };
+            format!("{path}: {why}{end}")
+        };
+        unused.map(told).collect()
     }
 
     /// Opens everything that a case names. What cannot be used is noted.

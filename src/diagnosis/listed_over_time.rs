@@ -71,6 +71,7 @@ pub(super) fn listed_over_time(
     let files = series(&grounds.side.listings);
     let timed: Vec<(&[&SocketListing], Vec<u64>, u32)> = files
         .iter()
+        .filter(|file| !file.listings.iter().any(|listing| listing.is_part()))
         .filter_map(|file| {
             let seconds = file.seconds_since_first()?;
             Some((file.listings.as_slice(), seconds, file.listings.first()?.taken.as_ref()?.second_of_day))

@@ -295,6 +295,10 @@ pub fn trends(listings: &[SocketListing]) -> Vec<Trend> {
             if kind.0.is_some_and(|pid| given_again.contains(&pid)) {
                 continue;
             }
+            // What the first rows do not show may be there.
+            if change.listings < samples.len() && samples.iter().any(|sample| sample.is_part()) {
+                continue;
+            }
             if change.is_constant(samples.len()) && change.peak < NOTABLE {
                 continue;
             }

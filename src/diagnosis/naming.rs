@@ -184,6 +184,8 @@ struct ListedNames<'a> {
     afd_handles: BTreeMap<u32, u64>,
     /// Services that `netstat -b` names as owners of sockets, and of how many.
     services: BTreeMap<u32, Vec<(&'a str, u64)>>,
+    /// Services of each process, by lists of services.
+    hosted: BTreeMap<u32, BTreeSet<&'a str>>,
 }
 
 /// The image that one listing of sockets names for a PID.
@@ -241,8 +243,13 @@ impl<'a> ListedNames<'a> {
                 given_again.insert(task.pid, [image, &task.image]);
             }
         }
+        let mut hosted: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
+        for service in &side.services {
+            hosted.entry(service.pid).or_default().insert(&service.name);
+        }
         Self {
             given_again,
+            hosted,
             tasks: side.tasks.iter().map(|task| (task.pid, task)).collect(),
             images,
             named: named_sockets(&side.listings),
@@ -323,6 +330,9 @@ impl<'a> ListedNames<'a> {
             if row.services.is_empty() {
                 row.services = services.iter().map(|(name, _)| (*name).to_owned()).collect();
             }
+        }
+        if let Some(hosted) = self.hosted.get(&pid).filter(|_| row.services.is_empty()) {
+            row.services = hosted.iter().copied().map(ToOwned::to_owned).collect();
         }
         let listed = self.images.get(&pid);
         match (&row.image, listed) {

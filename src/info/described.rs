@@ -51,10 +51,11 @@ pub enum Documents {
 pub fn describe(contents: &Contents, threads: &Threads, progress: &dyn Progress) -> Result<Described, Error> {
     let opened = threads.run(|| contents.index());
     let (server_zone, begin) = (opened.server_zone(), opened.begin());
-    let Opened { traces, unusable, notes } = opened;
+    let Opened { traces, unusable, mut notes } = opened;
     let names = contents.names();
     if traces.is_empty() {
         if !contents.side_inputs.iter().any(|side| side.used) {
+            notes.extend(contents.reasons_of_unused(&unusable));
             return Err(Error::NothingToRead { unusable, notes });
         }
         let document = WithoutTrace::new(&contents.labels(), &contents.side_inputs, &contents.side, notes);

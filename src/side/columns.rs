@@ -135,11 +135,36 @@ impl Column {
         if name.len() > MAX_NAME {
             return Self::Other;
         }
+        if let Some(beginning) = name.trim().strip_suffix('…').or_else(|| name.trim().strip_suffix("...")) {
+            return Self::beginning_with(beginning);
+        }
         let letters: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
         if SOURCES.contains(&letters.as_str()) {
             return Self::EventSource;
         }
         BY_NAME.get(letters.as_str()).copied().unwrap_or(Self::Other)
+    }
+}
+
+impl Column {
+    /// The column of a heading that a narrow table has cut, where one property alone begins so.
+    fn beginning_with(beginning: &str) -> Self {
+        const PROPERTIES: [(&str, Column); 8] = [
+            ("LocalAddress", Column::LocalAddress),
+            ("LocalPort", Column::LocalPort),
+            ("RemoteAddress", Column::RemoteAddress),
+            ("RemotePort", Column::RemotePort),
+            ("State", Column::State),
+            ("AppliedSetting", Column::AppliedSetting),
+            ("OwningProcess", Column::Pid),
+            ("CreationTime", Column::Other),
+        ];
+        let is_it = |(name, _): &&(&str, Column)| !beginning.is_empty() && name.starts_with(beginning);
+        let mut all = PROPERTIES.iter().filter(is_it);
+        match (all.next(), all.next()) {
+            (Some((_, column)), None) => *column,
+            _ => Self::Other,
+        }
     }
 }
 

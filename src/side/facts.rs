@@ -29,6 +29,8 @@ pub struct SideFacts {
     pub excluded_ports: Vec<ExcludedPorts>,
     /// Names of processes, of lists that tell no more.
     pub names: Vec<ProcessName>,
+    /// Services by their processes, of lists of services.
+    pub services: Vec<ServiceProcess>,
     /// Sockets by what they are connected to, of listings that are grouped so.
     pub remotes: Vec<RemoteCount>,
     /// Ports in use at local addresses, as scripts count them.
@@ -96,6 +98,7 @@ impl SideFacts {
             dynamic_ports,
             excluded_ports,
             names,
+            services,
             remotes,
             port_use,
             system_events,
@@ -110,6 +113,7 @@ impl SideFacts {
         self.socket_events.extend(socket_events.into_iter().map(of_source));
         self.afd_logs.extend(afd_logs.into_iter().map(|log| AfdLog { source, ..log }));
         self.names.extend(names.into_iter().map(|name| ProcessName { source, ..name }));
+        self.services.extend(services.into_iter().map(|service| ServiceProcess { source, ..service }));
         self.remotes.extend(remotes.into_iter().map(|remote| RemoteCount { source, ..remote }));
         self.port_use.extend(port_use.into_iter().map(|ports| PortUse { source, ..ports }));
         self.log_spans.extend(log_spans);
@@ -160,6 +164,27 @@ impl SocketListing {
         }
         let (ours, theirs) = (self.own_addresses(), before.own_addresses());
         !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs)
+    }
+
+    /// Adds the rows of another part of it.
+    pub(super) fn join(&mut self, part: Self) {
+        let Self { sockets, owners, images, .. } = part;
+        let before = u32::try_from(self.images.len()).unwrap_or(u32::MAX);
+        let moved = |socket: ListedSocket| {
+            let image = socket.image.map(|image| image.saturating_add(before));
+            ListedSocket { image, ..socket }
+        };
+        self.sockets.extend(sockets.into_iter().map(moved));
+        self.images.extend(images);
+        for (pid, owner) in owners {
+            self.owners.entry(pid).or_insert(owner);
+        }
+    }
+
+    /// Whether the command shows no more than the first or the last rows: what it does not show may be there.
+    pub fn is_part(&self) -> bool {
+        let words = self.asked.as_deref().unwrap_or_default().split(|c: char| c.is_whitespace() || c == '|');
+        words.into_iter().any(|word| matches!(word, "-first" | "-last" | "-skip" | "head" | "tail"))
     }
 
     /// Takes back the last row, where the text seems to end within its process id: no other row has it, and Windows gives no such
@@ -350,6 +375,17 @@ pub struct ProcessName {
     pub pid: u32,
     /// Image name as written, with or without `.exe`.
     pub image: String,
+}
+
+/// A service, and the process that hosts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceProcess {
+    /// The file.
+    pub source: SourceId,
+    /// Process id.
+    pub pid: u32,
+    /// Name of the service.
+    pub name: String,
 }
 
 /// Sockets that are connected to one address or port.

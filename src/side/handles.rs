@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::{HandleCount, RowCount};
-use super::lines::{Command, Lines};
+use super::lines::{Command, Lines, is_banner};
 
 const DEVICE: &str = "\\device\\afd";
 
@@ -21,9 +21,24 @@ pub fn parse(text: &str) -> Option<Handles> {
     read(Lines::new(text))
 }
 
+/// What the program was run for, and what it listed.
+type Run = (Option<String>, BTreeMap<u32, HandleCount>);
+
+/// What holds of several runs: the last of those for the same, and of those for different ones what the last says of a process.
+fn latest(runs: Vec<Run>) -> BTreeMap<u32, HandleCount> {
+    let mut counts = BTreeMap::new();
+    for (number, (command, of_run)) in runs.iter().enumerate() {
+        let is_repeated = runs.iter().skip(number + 1).any(|(later, of_run)| later == command && !of_run.is_empty());
+        if !is_repeated {
+            counts.extend(of_run.clone());
+        }
+    }
+    counts
+}
+
 /// The same, line by line.
 pub(super) fn read(lines: Lines<'_>) -> Option<Handles> {
-    let mut counts: BTreeMap<u32, HandleCount> = BTreeMap::new();
+    let mut runs: Vec<Run> = vec![Run::default()];
     let mut rows = RowCount::default();
     // `handle -a` prints a line for each process above those of its handles; Process Explorer does so, too.
     let mut section: Option<(&str, u32)> = None;
@@ -33,8 +48,14 @@ pub(super) fn read(lines: Lines<'_>) -> Option<Handles> {
         let owner = owner(text).or_else(|| of_explorer(text));
         if !names_afd(text) {
             section = owner.or(section);
-            if text.contains('>') && command.see(text) {
+            let is_command = owner.is_none() && command.see(text);
+            if is_command || is_banner(text) {
                 section = None;
+                let asked = command.asked();
+                match runs.last_mut() {
+                    Some((known, counts)) if counts.is_empty() => *known = asked,
+                    _ => runs.push((asked, BTreeMap::new())),
+                }
             }
             continue;
         }
@@ -44,6 +65,7 @@ pub(super) fn read(lines: Lines<'_>) -> Option<Handles> {
             continue;
         };
         rows.read();
+        let Some((_, counts)) = runs.last_mut() else { continue };
         let count = counts.entry(pid).or_insert_with(|| HandleCount {
             source: 0,
             pid,
@@ -52,7 +74,7 @@ pub(super) fn read(lines: Lines<'_>) -> Option<Handles> {
         });
         count.count = count.count.saturating_add(1);
     }
-    (rows.rows + rows.not_understood > 0).then(|| Handles { counts: counts.into_values().collect(), rows })
+    (rows.rows + rows.not_understood > 0).then(|| Handles { counts: latest(runs).into_values().collect(), rows })
 }
 
 /// The process whose handles `handle -p 7312` lists.
@@ -124,6 +146,27 @@ mod tests {
             ------------------------------------------------\nw3wp.exe pid: 900 IIS APPPOOL\\x\n   10: File  (---)   \\Device\\Afd\n   \
             14: File  (---)   \\Device\\Afd\n";
         assert_eq!(parse(text).unwrap().counts, [count(812, "lsass.exe", 1), count(900, "w3wp.exe", 2)]);
+    }
+
+    #[test]
+    fn of_several_runs_the_last_counts() {
+        let rows = |count: usize| {
+            "a.exe   pid: 7312   type: File   1A4: \\Device\\Afd\n".repeat(count)
+                + "b.exe   pid: 99   type: File   1A4: \\Device\\Afd\n"
+        };
+        let run =
+            |command: &str, count: usize| format!("C:\\>{command}\n\nNthandle v5.0 - Handle viewer\n\n{}", rows(count));
+        let counts =
+            |text: &str| parse(text).unwrap().counts.iter().map(|count| (count.pid, count.count)).collect::<Vec<_>>();
+        assert_eq!(counts(&(run("handle -a afd", 5) + &run("handle -a afd", 3))), [(99, 1), (7312, 3)]);
+        let banner = |count: usize| format!("Nthandle v5.0 - Handle viewer\n\n{}", rows(count));
+        assert_eq!(counts(&(banner(5) + &banner(2))), [(99, 1), (7312, 2)]);
+        // Each process by a command of its own.
+        let of_one = |pid: u32, count: usize| {
+            format!("C:\\>handle -p {pid}\n{}", "  1A4: File  (---)   \\Device\\Afd\n".repeat(count))
+        };
+        assert_eq!(counts(&(of_one(7312, 4) + &of_one(2840, 2))), [(2840, 2), (7312, 4)]);
+        assert_eq!(counts(&(of_one(7312, 4) + &of_one(7312, 5))), [(7312, 5)]);
     }
 
     #[test]

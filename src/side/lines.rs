@@ -238,6 +238,14 @@ pub(super) fn is_socket_row(line: &str) -> bool {
         && behind.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == '[')
 }
 
+/// Whether a line is the first that a Sysinternals program prints: `Nthandle v5.0 - Handle viewer`, `TCPView v4.0`.
+pub(super) fn is_banner(line: &str) -> bool {
+    const PROGRAMS: [&str; 5] = ["nthandle", "handle", "tcpview", "tcpvcon", "psexec"];
+    let Some((name, behind)) = line.trim().split_once(" v") else { return false };
+    let is_program = PROGRAMS.iter().any(|program| name.eq_ignore_ascii_case(program));
+    is_program && behind.starts_with(|c: char| c.is_ascii_digit())
+}
+
 /// Whether a line says that lines are left out: `...`, `[...]`, `<snip>`.
 pub(super) fn is_ellipsis(line: &str) -> bool {
     let line = line.trim();
@@ -308,6 +316,11 @@ impl Command {
         } else if starts_as_command(line) {
             self.text.clear();
             self.push(line);
+        } else if is_banner(line) {
+            // A program that names itself, where nothing tells how it was called.
+            if self.text.is_empty() {
+                self.push(line);
+            }
         } else {
             return false;
         }

@@ -28,6 +28,9 @@ const MAX_STATE_WORDS: usize = 3;
 /// Words that may stand before a row: a date, a time, a sign.
 const MAX_WORDS_BEFORE: usize = 3;
 
+/// So many rows that are cut, below the heading, show that it is a listing.
+const REFUSED_ROWS: u64 = 4;
+
 /// Lines are no longer than this where a row was broken in two.
 const MAX_HALF: usize = 400;
 
@@ -61,7 +64,7 @@ pub(super) fn read(lines: Lines<'_>) -> Option<Netstat> {
             reader.blank();
             continue;
         }
-        let row = row(text);
+        let row = row(text, reader.numbers);
         reader.ends_within = line.is_open && !matches!(row, Row::Other);
         match row {
             Row::Socket(socket, is_known) if reader.is_whole(&socket) => {
@@ -81,8 +84,10 @@ pub(super) fn read(lines: Lines<'_>) -> Option<Netstat> {
     reader.end_half();
     reader.end_listing();
     let cut = reader.forget_cut_listing();
-    let Reader { listings, rows, omissions, named, convinced, .. } = reader;
-    convinced.then_some(Netstat { listings, rows, omissions, named, cut })
+    let Reader { listings, rows, omissions, named, convinced, expects_pid, .. } = reader;
+    // Rows below its heading of which none could be read.
+    let is_refused = listings.is_empty() && expects_pid && rows.not_understood >= REFUSED_ROWS;
+    (convinced || is_refused).then_some(Netstat { listings, rows, omissions, named, cut })
 }
 
 #[derive(Debug, Default)]
@@ -101,6 +106,8 @@ struct Reader {
     has_row: bool,
     /// The heading, or a row before, has a PID.
     expects_pid: bool,
+    /// What the heading says of the numbers behind states.
+    numbers: Numbers,
     components: Vec<String>,
     /// A row that ends too early: the next line may have the rest.
     half: Option<(u64, String)>,
@@ -181,7 +188,7 @@ impl Reader {
         let text = line.trimmed();
         if let Some((number, half)) = self.half.take() {
             // Mail breaks long lines: what is left is a state and a PID.
-            match row(&format!("{half} {text}")) {
+            match row(&format!("{half} {text}"), self.numbers) {
                 Row::Socket(socket, is_known) if socket.pid.is_some() && is_rest(text) => {
                     self.socket(*socket, is_known);
                     return;
@@ -204,15 +211,25 @@ impl Reader {
             (self.ended, self.has_row) = (true, false);
         }
         let words = || text.split(|c: char| c.is_whitespace() || c == '|').filter(|word| !word.is_empty());
-        // The heading, or the second half of one that was broken.
-        if words().next_back() == Some("PID") && !text.contains(|c: char| c.is_ascii_digit()) {
-            self.expects_pid = true;
+        // What `-i` adds, which no language but English is known for.
+        let time = text.to_ascii_lowercase().find("time in state");
+        if let Some(time) = time {
+            self.numbers = match text.find("PID") {
+                None => Numbers::Time,
+                Some(pid) if pid > time => Numbers::TimeAndPid,
+                Some(_) => Numbers::Pid,
+            };
+            self.expects_pid = self.numbers != Numbers::Time;
+        } else if words().next_back() == Some("PID") && !text.contains(|c: char| c.is_ascii_digit()) {
+            // The heading, or the second half of one that was broken.
+            (self.expects_pid, self.numbers) = (true, Numbers::Pid);
         } else if words().count() >= 4 && self.after_blank && text.contains(char::is_alphabetic) {
             // The heading of a listing of another form, or a sentence.
-            self.expects_pid = false;
+            (self.expects_pid, self.numbers) = (false, Numbers::Pid);
         }
-        // The row above was broken in front of its PID, or something counts the rows.
-        if self.has_row && number::<u64>(text).is_some() && self.forget_row_without_pid() {
+        // The row above was broken in front of its PID or within it, or something counts the rows.
+        let is_broken = self.has_row && number::<u64>(text).is_some() && !line.text.starts_with(char::is_whitespace);
+        if is_broken && self.forget_row() {
             self.rows.missed(line.number);
             return;
         }
@@ -222,10 +239,10 @@ impl Reader {
         }
     }
 
-    /// Takes back the last row, if it has no PID.
-    fn forget_row_without_pid(&mut self) -> bool {
+    /// Takes back the last row, whose PID is not known.
+    fn forget_row(&mut self) -> bool {
         let Some(listing) = self.current.as_mut() else { return false };
-        if listing.sockets.pop_if(|socket| socket.pid.is_none()).is_none() {
+        if listing.sockets.pop().is_none() {
             return false;
         }
         if listing.sockets.is_empty() {
@@ -278,6 +295,18 @@ fn stands_between(line: &str) -> bool {
     is_rule || is_prompt(line)
 }
 
+/// What numbers stand behind the state of a row.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Numbers {
+    /// The PID, if any.
+    #[default]
+    Pid,
+    /// How long it has been in its state (`-i`), and no PID.
+    Time,
+    /// That, and the PID behind it.
+    TimeAndPid,
+}
+
 enum Row {
     /// A socket, and whether only `netstat` prints such a row.
     Socket(Box<ListedSocket>, bool),
@@ -286,7 +315,7 @@ enum Row {
     Other,
 }
 
-fn row(line: &str) -> Row {
+fn row(line: &str, numbers: Numbers) -> Row {
     let mut words = line.split(|c: char| c.is_whitespace() || c == '|').filter(|word| !word.is_empty());
     let is_sign = |word: &&str| !word.contains(char::is_alphabetic);
     let first = words.by_ref().take(MAX_WORDS_BEFORE + 1).find(|word| !is_sign(word));
@@ -317,7 +346,19 @@ fn row(line: &str) -> Row {
         return Row::Other;
     }
     let (words, behind) = state_words(protocol, &words);
-    let pid = behind.first().map(|word| word.parse::<u32>().ok());
+    // Digits in groups, as tables write large numbers: where the PID ends is not certain.
+    let is_digits = |word: &&&str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_grouped = matches!(behind, [first, next, ..] if first.len() <= 3 && next.len() == 3 && is_digits(&next));
+    if is_grouped && numbers == Numbers::Pid {
+        return Row::Cut;
+    }
+    // Sockets of UDP are in no state.
+    let pid_at = match numbers {
+        Numbers::Time => usize::MAX,
+        Numbers::TimeAndPid if protocol == Protocol::Tcp => 1,
+        Numbers::Pid | Numbers::TimeAndPid => 0,
+    };
+    let pid = behind.get(pid_at).map(|word| word.parse::<u32>().ok());
     if pid == Some(None) {
         return Row::Cut;
     }

@@ -6,6 +6,9 @@ use std::borrow::Cow;
 /// Blanks that web pages, mail and French number formats put where no line may break.
 const KEPT_TOGETHER: [char; 3] = ['\u{a0}', '\u{2007}', '\u{202f}'];
 
+/// Begins a sequence for a console.
+const ESCAPE: char = '\u{1b}';
+
 /// Characters by their names; the sign that names begin with stands last.
 const NAMED: [(&str, &str); 8] = [
     ("&gt;", ">"),
@@ -31,6 +34,8 @@ const MAX_TAG: usize = 200;
 pub(super) fn as_printed(text: &str) -> Cow<'_, str> {
     let text: Cow<'_, str> =
         if text.contains(KEPT_TOGETHER) { text.replace(KEPT_TOGETHER, " ").into() } else { text.into() };
+    let text = if text.contains(ESCAPE) { without_escapes(&text).into() } else { text };
+    let text = if text.trim_start().starts_with("{\\rtf") { without_line_ends_of_rtf(&text).into() } else { text };
     let is_document = text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '['])
         || DOCUMENTS.iter().any(|beginning| text.contains(beginning));
     if is_document {
@@ -43,6 +48,32 @@ pub(super) fn as_printed(text: &str) -> Cow<'_, str> {
         }
     }
     text
+}
+
+/// A text without what changes colours: `ESC [ 31 m`.
+fn without_escapes(text: &str) -> String {
+    let mut parts = text.split(ESCAPE);
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let behind = part.strip_prefix('[').map(|part| part.trim_start_matches(|c: char| matches!(c, '0'..='?')));
+        let mut characters = behind.unwrap_or(part).chars();
+        if behind.is_some() {
+            characters.next();
+        }
+        plain.push_str(characters.as_str());
+    }
+    plain
+}
+
+/// Rich text, without the words that end its lines: what stands in them is as it was pasted.
+fn without_line_ends_of_rtf(text: &str) -> String {
+    let of_line = |line: &str| {
+        let line = line.trim_end().trim_end_matches('}');
+        let line = ["\\par", "\\line", "\\"].iter().find_map(|end| line.strip_suffix(end)).unwrap_or(line);
+        format!("{line}\n")
+    };
+    // A brace at the beginning is one of JSON.
+    text.lines().map(of_line).collect::<String>().trim_start().trim_start_matches('{').to_owned()
 }
 
 /// A text without tags; `None` where it has none.
@@ -90,6 +121,8 @@ mod tests {
             ("a\u{a0}\u{202f}b", "a  b"),
             ("&gt; a&nbsp; b &amp;gt;", "> a  b &gt;"),
             ("<pre>a<br>\r\nb<br/>c</pre>\n", "a\r\nb\nc\n"),
+            ("\u{1b}[32;1mId\u{1b}[0m 7\n", "Id 7\n"),
+            ("{\\rtf1\\ansi\\pard\n a 7\\par\n b 8\\line\n c 9\\\n}\n", "\\rtf1\\ansi\\pard\n a 7\n b 8\n c 9\n\n"),
             ("<span class=\"x\">a</span>", "a"),
             ("a <snip> b <-- c > d\n", "a <snip> b <-- c > d\n"),
         ] {

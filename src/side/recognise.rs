@@ -207,8 +207,9 @@ pub fn recognise_as(
     if !afd_handles.is_empty() || rows.not_understood > 0 {
         add(Kind::Handles, SideFacts { afd_handles, ..SideFacts::default() }, rows, &[]);
     }
-    if !records.handles.is_empty() || !records.names.is_empty() {
-        let facts = SideFacts { handles: records.handles, names: records.names, ..SideFacts::default() };
+    if !records.handles.is_empty() || !records.names.is_empty() || !records.services.is_empty() {
+        let records::Found { handles, names, services, .. } = records;
+        let facts = SideFacts { handles, names, services, ..SideFacts::default() };
         add(Kind::Processes, facts, records.process_rows, &std::mem::take(&mut told));
     }
     let ranges = if names_protocols { netsh::read(lines, name) } else { Default::default() };
@@ -289,12 +290,13 @@ fn counted(count: u64, noun: &str) -> String {
 pub fn is_text(bytes: &[u8]) -> bool {
     let bytes = bytes.get(..SHOWN_BYTES).unwrap_or(bytes);
     if let Some(text) = plain(bytes) {
-        let is_control = |byte: &u8| matches!(byte, 1..=8 | 0xB | 0xE..=0x19 | 0x1B..=0x1F | 0x7F);
+        // Consoles begin the change of a colour with an escape.
+        let is_control = |byte: &u8| matches!(byte, 1..=8 | 0xB | 0xE..=0x19 | 0x1C..=0x1F | 0x7F);
         return !text.is_empty() && bytes.iter().filter(|byte| is_control(byte)).count() <= bytes.len() / 100;
     }
     // In all other encodings these bytes are controls, and there are no more characters than bytes: traces, of which
     // there may be thousands, need not be decoded.
-    let is_control = |byte: &&u8| matches!(byte, 0..=8 | 0xB | 0xE..=0x19 | 0x1B..=0x1F);
+    let is_control = |byte: &&u8| matches!(byte, 0..=8 | 0xB | 0xE..=0x19 | 0x1C..=0x1F);
     if bytes.iter().filter(is_control).count() > bytes.len() / 100 && !is_marked_or_utf16(bytes) {
         return false;
     }
@@ -303,8 +305,9 @@ pub fn is_text(bytes: &[u8]) -> bool {
     let mut all = 0_usize;
     for character in shown.text.chars() {
         all += 1;
-        controls +=
-            usize::from(character.is_control() && !matches!(character, '\n' | '\r' | '\t' | '\u{c}' | '\u{1a}'));
+        controls += usize::from(
+            character.is_control() && !matches!(character, '\n' | '\r' | '\t' | '\u{c}' | '\u{1a}' | '\u{1b}'),
+        );
     }
     all > 0 && controls <= all / 100
 }

@@ -22,10 +22,11 @@ use std::collections::BTreeSet;
 
 use super::columns::{Column, Record};
 use super::facts::{
-    DynamicPorts, HandleCount, PortUse, ProcessName, RemoteCount, RowCount, SocketListing, SystemEvent, Taken,
+    DynamicPorts, HandleCount, PortUse, ProcessName, RemoteCount, RowCount, ServiceProcess, SocketListing, SystemEvent,
+    Taken,
 };
 use super::host::Host;
-use super::lines::{Command, Line, Lines, is_ellipsis, is_prompt, is_socket_row};
+use super::lines::{Command, Line, Lines, is_banner, is_ellipsis, is_prompt, is_socket_row};
 use super::table::{Form, Heading, cells_at, cells_by_words, is_rule, quoted_row, split};
 use super::taken::Clock;
 use super::tasklist::Task;
@@ -48,6 +49,7 @@ pub(super) struct Found {
     pub(super) handles: Vec<HandleCount>,
     pub(super) afd_handles: Vec<HandleCount>,
     pub(super) names: Vec<ProcessName>,
+    pub(super) services: Vec<ServiceProcess>,
     pub(super) tasks: Vec<Task>,
     pub(super) dynamic: Vec<DynamicPorts>,
     /// Entries of event logs whose time is certain.
@@ -90,13 +92,33 @@ struct Context {
     name: String,
     /// When the last count of ports in use was taken.
     counted: Option<Taken>,
+    /// Tables of groups since the command.
+    grouped: usize,
+    /// Objects stand in an array, which one command gave as a whole: how many kinds of them have been told.
+    array: Option<usize>,
+    /// What all rows of the next table have in common: `Format-Table -GroupBy` writes it above each.
+    group: Option<(Column, String)>,
+    /// Of which column the table before was a group, where nothing stands between.
+    group_before: Option<Column>,
 }
 
 impl Context {
     /// Looks at a line that is no row.
     fn see(&mut self, line: &str) {
         self.host.see(line);
-        if !line.is_empty() && !self.command.see(line) {
+        if !line.is_empty() {
+            self.group = None;
+        }
+        if let Some(group) = labelled::group(line) {
+            self.group = Some(group);
+            return;
+        }
+        if !line.is_empty() {
+            self.group_before = None;
+        }
+        if self.command.see(line) {
+            self.grouped = 0;
+        } else if !line.is_empty() {
             self.clock.see(line);
         }
     }
@@ -109,6 +131,9 @@ pub(super) fn parse(mut lines: Lines<'_>, name: &str) -> Found {
     let mut context = Context { name, ..Context::default() };
     if let Some(behind) = json::read(lines, &mut context, &mut found) {
         lines = behind;
+        while let Some(behind) = json::read(lines, &mut context, &mut found) {
+            lines = behind;
+        }
     } else if markup::read(lines, &mut context, &mut found) {
         return found;
     }
@@ -125,6 +150,9 @@ pub(super) fn parse(mut lines: Lines<'_>, name: &str) -> Found {
             labelled.end(&mut context, &mut found);
             lines = behind;
         } else if !labelled.take(line, &mut lines, &mut context, &mut found) {
+            if labelled.has_blocks() && begins_other(line) {
+                labelled.end(&mut context, &mut found);
+            }
             context.see(line.trimmed());
         }
     }
@@ -232,8 +260,7 @@ fn rows<'t>(
             omissions += 1;
             continue;
         }
-        let is_other =
-            is_prompt(line.text) || Clock::default().see(line.trimmed()) || Heading::at(line, lines).is_some();
+        let is_other = begins_other(line) || Heading::at(line, lines).is_some();
         misses += 1;
         if is_other || misses > MAX_MISSES {
             break;
@@ -242,6 +269,14 @@ fn rows<'t>(
     }
     builder.end(count, context, found);
     behind
+}
+
+/// Whether a line between rows says that what follows is another output: a prompt, a command, a time, a program's first line.
+fn begins_other(line: Line<'_>) -> bool {
+    is_prompt(line.text)
+        || is_banner(line.text)
+        || Command::default().see(line.text)
+        || Clock::default().see(line.trimmed())
 }
 
 fn record<'r>(heading: &'r Heading, cells: &'r [&'r str]) -> Record<'r> {
@@ -337,7 +372,8 @@ impl Builder {
             return Some(Self::Tasks(processes::Tasks::default()));
         }
         // Services have a state and a PID, too, and names that are no images.
-        is_process.then(|| Self::Processes(processes::Processes::new(columns)))
+        let is_service = has(Column::Pid) && has(Column::Services) && has(Column::State);
+        (is_process || is_service).then(|| Self::Processes(processes::Processes::new(columns)))
     }
 
     /// Takes a row; `false` where it is none.

@@ -42,6 +42,11 @@ impl Clock {
         true
     }
 
+    /// Whether a time stands above a listing that begins here.
+    pub(super) fn has_time(&self) -> bool {
+        self.last.is_some() && self.age <= MAX_LINES_BEFORE
+    }
+
     /// The time for a listing that begins here.
     pub(super) fn take(&mut self) -> Option<Taken> {
         self.date = None;

@@ -258,3 +258,35 @@ fn a_number_below_a_row_without_pid_is_no_component() {
     let listing = &netstat.listings[0];
     assert_eq!((listing.sockets.len(), listing.images.len()), (1, 0));
 }
+
+#[test]
+fn how_long_a_socket_is_in_its_state_is_no_process_id() {
+    let rows = |behind: &str| {
+        let row = |port: u16| format!("  TCP    10.1.2.3:{port}    10.1.2.4:443    ESTABLISHED    {behind}\n");
+        row(50_000) + &row(50_001)
+    };
+    let heading =
+        |end: &str| format!("\nActive Connections\n\n  Proto  Local Address  Foreign Address  State  {end}\n");
+    let pids = |text: &str| -> Vec<Option<u32>> {
+        parse(text).unwrap().listings.iter().flat_map(|listing| &listing.sockets).map(|socket| socket.pid).collect()
+    };
+    assert_eq!(pids(&(heading("Time in State (ms)") + &rows("3600000"))), [None, None]);
+    assert_eq!(pids(&(heading("Time in State (ms)  PID") + &rows("3600000  7312"))), [Some(7312), Some(7312)]);
+    assert_eq!(pids(&(heading("PID  Time in State (ms)") + &rows("7312  3600000"))), [Some(7312), Some(7312)]);
+    let both = heading("Time in State (ms)") + &rows("3600000") + &heading("PID") + &rows("7312");
+    assert_eq!(pids(&both), [None, None, Some(7312), Some(7312)]);
+}
+
+#[test]
+fn a_process_id_that_is_not_whole_is_none() {
+    let heading = "  Proto  Local Address  Foreign Address  State  PID\n";
+    let row = |port: u16, pid: &str| format!("  TCP    10.1.2.3:{port}    10.1.2.4:443    ESTABLISHED    {pid}\n");
+    // A console has broken each line, or a table has put its digits in groups.
+    for pid in ["73\n12", "7 312", "7\u{a0}312"] {
+        let text: String = (50_000..50_006).map(|port| row(port, pid)).collect();
+        let found = parse(&format!("{heading}{text}")).unwrap();
+        assert_eq!((found.listings.len(), found.rows.rows, found.rows.not_understood), (0, 0, 6), "{pid}");
+        let found = parse(&format!("{heading}{}{}", row(50_000, "4"), row(50_001, pid))).unwrap();
+        assert_eq!((found.listings[0].sockets.len(), found.rows.not_understood), (1, 1), "{pid}");
+    }
+}

@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+use super::processes::grouped_number;
 use super::{Context, Found};
 use crate::net::Protocol;
 use crate::side::columns::{Column, Record, number};
@@ -54,7 +55,9 @@ impl Groups {
     }
 
     pub(super) fn row(&mut self, record: &Record<'_>, line: u64) -> bool {
-        let (Some(count), Some(name)) = (record.number(Column::Count), record.get(Column::Name)) else { return false };
+        let (Some(count), Some(name)) = (record.get(Column::Count).and_then(count), record.get(Column::Name)) else {
+            return false;
+        };
         // Of a name that was cut nothing is known.
         if name.ends_with("...") || name.ends_with('…') || name.contains('{') {
             return false;
@@ -66,7 +69,7 @@ impl Groups {
     /// `5143 Bound, 7312 EAConnect {MSFT_NetTCPConnection (InstanceID = "...` with fewer blanks than there were.
     pub(super) fn line(&mut self, line: Line<'_>) -> bool {
         let Some((count, rest)) = line.trimmed().split_once(char::is_whitespace) else { return false };
-        let Some(count) = number(count) else { return false };
+        let Some(count) = self::count(count) else { return false };
         let (names, members) = rest.split_at_checked(rest.find('{').unwrap_or(rest.len())).unwrap_or((rest, ""));
         let mut words = names.split_whitespace();
         let mut values: Vec<&str> = Vec::new();
@@ -101,8 +104,11 @@ impl Groups {
 
     pub(super) fn end(&mut self, count: RowCount, context: &mut Context, found: &mut Found) {
         let rows = std::mem::take(&mut self.rows);
+        let number = context.grouped;
+        context.grouped += 1;
         let command = &context.command;
         let names_net = command.names("nettcpconnection") || command.names("netudpendpoint");
+        let asked = asked(command.text(), number, context.clock.has_time());
         let has_states = rows.iter().any(|row| row.values.iter().any(|value| is_state(value)));
         // Anything can be grouped: where nothing speaks of sockets, there is nothing to miss.
         if rows.is_empty() || !(self.names_tcp || self.names_udp || names_net || has_states) {
@@ -112,7 +118,7 @@ impl Groups {
         let is_udp = self.names_udp || (command.names("netudpendpoint") && !command.names("nettcpconnection"));
         let protocol = if is_udp { Protocol::Udp } else { Protocol::Tcp };
         let total = if is_udp { &mut found.udp_rows } else { &mut found.socket_rows };
-        let meaning = meaning(&rows, command.text(), self.has_images);
+        let meaning = meaning(&rows, asked, self.has_images);
         let Some(meaning) = meaning else {
             for row in &rows {
                 total.missed(row.line);
@@ -151,7 +157,9 @@ impl Groups {
         if listing.sockets.is_empty() {
             return;
         }
-        (listing.taken, listing.asked, listing.host) = (context.clock.take(), command.asked(), context.host.name());
+        // Of two questions in one line each is one of its own.
+        let question = command.asked().map(|command| format!("{command} by {meaning:?}").to_lowercase());
+        (listing.taken, listing.asked, listing.host) = (context.clock.take(), question, context.host.name());
         if is_udp { found.udp.push(listing) } else { found.tcp.push(listing) }
     }
 }
@@ -204,6 +212,11 @@ impl Row {
     }
 }
 
+/// How many are in a group, whose digits may stand in groups of three.
+fn count(text: &str) -> Option<u32> {
+    grouped_number(text).and_then(|count| u32::try_from(count).ok())
+}
+
 fn is_state(value: &str) -> bool {
     value.contains(char::is_alphabetic) && TcpState::from_word(value).is_some()
 }
@@ -217,10 +230,12 @@ fn identity(members: &str) -> Option<[&str; 4]> {
 }
 
 /// What the values of all rows are; `None` where a number may be anything.
-fn meaning(rows: &[Row], command: &str, has_images: bool) -> Option<Vec<Property>> {
+fn meaning(rows: &[Row], asked: Asked, has_images: bool) -> Option<Vec<Property>> {
     let width = rows.first()?.values.len();
-    if let Some(asked) = asked(command) {
-        return (asked.len() == width).then_some(asked);
+    match asked {
+        Asked::For(properties) => return (properties.len() == width).then_some(properties),
+        Asked::ForSomethingElse => return None,
+        Asked::Unknown => {}
     }
     (0..width).map(|at| of_values(rows, at, has_images)).collect()
 }
@@ -266,17 +281,73 @@ fn of_values(rows: &[Row], at: usize, has_images: bool) -> Option<Property> {
     }
 }
 
-/// The properties that the last `Group-Object` of a command names; `None` where there is none, or one that is computed.
-fn asked(command: &str) -> Option<Vec<Property>> {
+/// What a command says that a table of groups below it is.
+enum Asked {
+    /// It does not say.
+    Unknown,
+    /// Groups by these properties.
+    For(Vec<Property>),
+    /// The command has been answered by the tables before.
+    ForSomethingElse,
+}
+
+/// What a command says of a table below it, which is the one with this number; `is_timed`: a time stands above it, so that the
+/// command may have been given again.
+fn asked(command: &str, number: usize, is_timed: bool) -> Asked {
+    const LOOPS: [&str; 8] = ["while", "for(", "for (", "foreach(", "foreach (", "do{", "do {", ".."];
     let lower = command.to_ascii_lowercase();
-    let stage = lower.split('|').map(str::trim).rfind(|stage| {
-        let first = stage.split_whitespace().next().unwrap_or("");
-        matches!(first, "group" | "group-object")
-    })?;
+    let is_group = |stage: &&str| matches!(stage.split_whitespace().next(), Some("group" | "group-object"));
+    let stages: Vec<&str> = lower.split(['|', ';']).map(str::trim).filter(is_group).collect();
     // Of two questions in one line, which of them a table answers is not told.
-    if listing_commands(&lower) != 1 {
-        return None;
+    if stages.is_empty() || listing_commands(&lower) != 1 {
+        return Asked::Unknown;
     }
+    let is_repeated = is_timed || LOOPS.iter().any(|word| lower.contains(word));
+    let number = if is_repeated { number % stages.len() } else { number };
+    match stages.get(number) {
+        Some(stage) if has_properties(stage) => properties(stage).map_or(Asked::Unknown, Asked::For),
+        Some(_) if stages.len() == 1 => taken_out(&lower).map_or(Asked::Unknown, |property| Asked::For(vec![property])),
+        Some(_) => Asked::Unknown,
+        None => Asked::ForSomethingElse,
+    }
+}
+
+/// Whether a `Group-Object` names what it groups by.
+fn has_properties(stage: &str) -> bool {
+    stage.split_whitespace().skip(1).any(|word| !word.starts_with('-'))
+}
+
+/// The property whose values alone are grouped: `... | % OwningProcess | group`, `(...).OwningProcess | group`.
+fn taken_out(lower: &str) -> Option<Property> {
+    let (before, _) = lower.rsplit_once("| group").or_else(|| lower.rsplit_once("|group"))?;
+    let stage = before.rsplit('|').next()?.trim();
+    let last = stage.split_whitespace().next_back()?;
+    let is_taken_out =
+        ["% ", "foreach ", "foreach-object ", "select -expandproperty ", "select-object -expandproperty "]
+            .iter()
+            .any(|verb| stage.strip_prefix(verb).is_some_and(|name| name.trim() == last));
+    let name = match last.rsplit_once(").") {
+        Some((_, name)) => name,
+        None if is_taken_out => last,
+        None => return None,
+    };
+    property(name).filter(|property| *property != Property::Other)
+}
+
+fn property(name: &str) -> Option<Property> {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_').then(|| match Column::named(name) {
+        Column::State => Property::State,
+        Column::Pid => Property::Owner,
+        Column::LocalAddress => Property::LocalAddress,
+        Column::LocalPort => Property::LocalPort,
+        Column::RemoteAddress => Property::RemoteAddress,
+        Column::RemotePort => Property::RemotePort,
+        _ => Property::Other,
+    })
+}
+
+/// The properties that a `Group-Object` names; `None` where there is none, or one that is computed.
+fn properties(stage: &str) -> Option<Vec<Property>> {
     // Behind the name; a parameter before the properties is `-Property`, one behind them ends them.
     let names: Vec<&str> = stage
         .split_whitespace()
@@ -284,22 +355,11 @@ fn asked(command: &str) -> Option<Vec<Property>> {
         .skip_while(|word| word.starts_with('-'))
         .take_while(|word| !word.starts_with('-'))
         .flat_map(|word| word.split(','))
-        .map(|name| name.trim_matches(['\'', '"', '(', ')', '@', ';']))
+        .map(|name| name.trim_matches(['\'', '"', '(', ')', '@', ';', '}']))
         .filter(|name| !name.is_empty())
         .collect();
-    let is_computed = names.iter().any(|name| name.contains(['{', '$', '=']));
-    (!names.is_empty() && !is_computed).then(|| {
-        let property = |name: &&str| match Column::named(name) {
-            Column::State => Property::State,
-            Column::Pid => Property::Owner,
-            Column::LocalAddress => Property::LocalAddress,
-            Column::LocalPort => Property::LocalPort,
-            Column::RemoteAddress => Property::RemoteAddress,
-            Column::RemotePort => Property::RemotePort,
-            _ => Property::Other,
-        };
-        names.iter().map(property).collect()
-    })
+    // One that is computed is none of these.
+    (!names.is_empty()).then(|| names.into_iter().map(property).collect()).flatten()
 }
 
 /// How many commands that list sockets a line in small letters holds.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::objects::Objects;
 use super::{Context, Found};
-use crate::side::lines::Lines;
+use crate::side::lines::{Command, Lines};
 
 /// Lines that may stand before the first bracket: a prompt, a title.
 const MAX_LINES_BEFORE: usize = 20;
@@ -25,20 +25,29 @@ pub(super) fn read<'t>(mut lines: Lines<'t>, context: &mut Context, found: &mut 
 
 /// One value behind the other, as a script writes an object in each line.
 fn values<'t>(mut lines: Lines<'t>, context: &mut Context, found: &mut Found) -> Option<Lines<'t>> {
-    let mut objects = Reader(Objects::new(lines, context, found));
-    let mut is_whole = true;
+    let command = context.command.clone();
+    let (mut is_whole, mut is_known) = (true, false);
     while is_whole && is_json(lines.rest()) {
-        let mark = lines.rest().len() - lines.rest().trim_start_matches('\u{feff}').len();
-        lines = lines.behind(1, 1 + mark);
-        let mut from = serde_json::Deserializer::from_str(lines.rest());
-        is_whole = (&mut objects).deserialize(&mut from).is_ok();
-        // Something else may stand behind it; nothing does behind a text that is damaged.
-        lines = match from.end() {
-            Err(behind) if is_whole => lines.behind(behind.line(), behind.column()),
-            _ => lines.behind(usize::MAX, 0),
-        };
+        // What was given at once is one moment: an array, or objects in a line each.
+        let is_array = lines.rest().trim_start_matches('\u{feff}').trim_start().starts_with('[');
+        context.array = is_array.then_some(0);
+        let mut objects = Reader { objects: Objects::new(lines, context, found), is_array: false };
+        while is_whole && !objects.is_array && is_json(lines.rest()) {
+            let mark = lines.rest().len() - lines.rest().trim_start_matches('\u{feff}').len();
+            lines = lines.behind(1, 1 + mark);
+            let mut from = serde_json::Deserializer::from_str(lines.rest());
+            is_whole = (&mut objects).deserialize(&mut from).is_ok();
+            // Something else may stand behind it; nothing does behind a text that is damaged.
+            lines = match from.end() {
+                Err(behind) if is_whole => lines.behind(behind.line(), behind.column()),
+                _ => lines.behind(usize::MAX, 0),
+            };
+        }
+        is_known |= objects.objects.end(is_whole, "JSON");
+        context.command.clone_from(&command);
     }
-    objects.0.end(is_whole, "JSON").then_some(lines)
+    (context.command, context.array) = (Command::default(), None);
+    is_known.then_some(lines)
 }
 
 /// A quick look: `[svchost.exe]` is no array.
@@ -47,14 +56,18 @@ fn is_json(text: &str) -> bool {
     text.strip_prefix('{').is_some_and(|text| text.trim_start().starts_with(['"', '}']))
 }
 
-/// Takes the objects of an array.
-struct Reader<'c>(Objects<'c>);
+/// Takes the objects of an array, or one.
+struct Reader<'c> {
+    objects: Objects<'c>,
+    /// They came in an array.
+    is_array: bool,
+}
 
 impl Reader<'_> {
     fn object(&mut self, object: &Map<String, Value>) {
         let cells: Vec<String> = object.values().map(cell).collect();
         let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
-        self.0.object(object.keys().map(String::as_str), &cells);
+        self.objects.object(object.keys().map(String::as_str), &cells);
     }
 }
 
@@ -90,11 +103,12 @@ impl<'de> Visitor<'de> for &mut Reader<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut objects: A) -> Result<(), A::Error> {
+        self.is_array = true;
         while let Some(value) = objects.next_element::<Value>()? {
             if let Value::Object(object) = value {
                 self.object(&object);
             }
-            if self.0.is_stopped {
+            if self.objects.is_stopped {
                 return Err(serde::de::Error::custom("stopped"));
             }
         }
@@ -109,6 +123,7 @@ impl<'de> Visitor<'de> for &mut Reader<'_> {
         // PowerShell 5 wraps an array that it was given whole.
         match object.get("value") {
             Some(Value::Array(values)) => {
+                self.is_array = true;
                 values.iter().filter_map(Value::as_object).for_each(|object| self.object(object));
             }
             _ => self.object(&object),

@@ -60,7 +60,12 @@ impl Blocks {
         true
     }
 
-    /// What stands between blocks of one kind, other than blank lines, ends them.
+    /// Whether blocks are being read.
+    pub(super) fn has_blocks(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// What begins another output ends them.
     pub(super) fn end(&mut self, context: &mut Context, found: &mut Found) {
         let count = std::mem::take(&mut self.count);
         if let Some((_, mut builder)) = self.current.take() {
@@ -156,6 +161,22 @@ fn as_tasks(labels: &[&str], columns: &mut [Column], cells: &[Cow<'_, str>]) {
         // The session, where more follows: no services.
         *third = if rest.is_empty() { Column::Services } else { Column::Modules };
     }
+}
+
+/// The column and the value of a line that stands alone above a table.
+pub(super) fn group(line: &str) -> Option<(Column, String)> {
+    let (label, value) = labelled(line)?;
+    let column = Column::named(label);
+    let is_told = matches!(
+        column,
+        Column::Pid
+            | Column::State
+            | Column::LocalAddress
+            | Column::LocalPort
+            | Column::RemoteAddress
+            | Column::RemotePort
+    );
+    (is_told && !value.is_empty() && !value.contains(char::is_whitespace)).then(|| (column, value.to_owned()))
 }
 
 /// A label of letters, a colon, and a value.

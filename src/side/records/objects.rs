@@ -74,6 +74,7 @@ impl<'c> Objects<'c> {
             kind.builder.end(kind.count, self.context, self.found);
             // What one command gave is one moment, however its objects differ.
             self.context.command = Command::default();
+            self.context.array = self.context.array.map(|kinds| kinds + 1);
         }
         if is_known && !is_whole {
             self.found.note(&format!("the {of} text ends too early"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Found;
 use crate::side::columns::{Column, Record, number};
-use crate::side::facts::{HandleCount, ProcessName, RowCount};
+use crate::side::facts::{HandleCount, ProcessName, RowCount, ServiceProcess};
 use crate::side::handles::is_afd;
 use crate::side::tasklist::{Task, forget_placeholder, is_module, split_services};
 
@@ -13,6 +13,7 @@ use crate::side::tasklist::{Task, forget_placeholder, is_module, split_services}
 pub(super) struct Processes {
     handles: Vec<HandleCount>,
     names: Vec<ProcessName>,
+    services: Vec<ServiceProcess>,
     /// The name is that of the process, whatever it looks like.
     is_named: bool,
     /// A column counts something of each process, and does not say what.
@@ -41,13 +42,16 @@ impl Processes {
                 self.names.push(ProcessName { source: 0, pid, image });
             }
             // A service, with the PID of its process, or nothing.
-            (_, None) => return false,
+            (_, None) => match service(record) {
+                Some(name) => self.services.push(ServiceProcess { source: 0, pid, name: name.to_owned() }),
+                None => return false,
+            },
         }
         true
     }
 
     pub(super) fn end(&mut self, count: RowCount, found: &mut Found) {
-        if self.handles.is_empty() && self.names.is_empty() {
+        if self.handles.is_empty() && self.names.is_empty() && self.services.is_empty() {
             return;
         }
         if self.has_counts {
@@ -58,11 +62,19 @@ impl Processes {
         found.process_rows.add(count);
         found.handles.append(&mut self.handles);
         found.names.append(&mut self.names);
+        found.services.append(&mut self.services);
     }
 }
 
+/// The name of a service that runs, as `sc queryex` and `Win32_Service` tell it: both name states in English.
+fn service<'r>(record: &Record<'r>) -> Option<&'r str> {
+    let state = record.get(Column::State)?;
+    let is_running = state.split(|c: char| !c.is_alphabetic()).any(|word| word.eq_ignore_ascii_case("running"));
+    record.get(Column::Services).or_else(|| record.get(Column::Name)).filter(|_| is_running)
+}
+
 /// Digits in groups of three, whatever stands between them.
-fn grouped_number(text: &str) -> Option<u64> {
+pub(super) fn grouped_number(text: &str) -> Option<u64> {
     let mut groups = text.split([',', '.', ' ', '\'', '\u{a0}', '\u{202f}', '’']);
     let first = groups.next()?;
     let mut digits = first.to_owned();

@@ -7,7 +7,8 @@ use super::groups::Filter;
 use super::{Context, Found};
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::side::columns::{Column, Record, number};
-use crate::side::facts::{ListedOwner, ListedSocket, RowCount, SocketListing, TcpState};
+use crate::side::facts::{ListedOwner, ListedSocket, RowCount, SocketListing, Taken, TcpState};
+use crate::side::taken::taken_in;
 
 /// Sockets of a table that is being read.
 #[derive(Debug)]
@@ -20,7 +21,17 @@ pub(super) struct Sockets {
     udp: Part,
     /// Whether the last row is one of UDP.
     ends_with_udp: bool,
+    /// What rows say that were taken before, and when.
+    earlier: Vec<(Part, Part, Option<Taken>)>,
+    /// When the last row was taken, where a column says so.
+    taken: Option<Taken>,
 }
+
+/// Rows that are no further apart are of one moment: a script may note the time of each.
+const SAME_MOMENT_SECONDS: u32 = 2;
+
+/// So many moments with a row or two each are none: each row tells what happened, and when.
+const MANY_MOMENTS: usize = 3;
 
 #[derive(Debug, Default)]
 struct Part {
@@ -62,12 +73,25 @@ impl Sockets {
             (false, true) => Some(Protocol::Udp),
             _ => (has(Column::State) || has(Column::RemotePort)).then_some(Protocol::Tcp),
         };
-        let filter = Filter::of(context.command.text());
-        Self { protocol, filter, tcp: Part::default(), udp: Part::default(), ends_with_udp: false }
+        let mut filter = Filter::of(context.command.text());
+        match &context.group {
+            Some((Column::State, word)) if !has(Column::State) => filter.state = TcpState::from_word(word),
+            Some((Column::Pid, pid)) if !has(Column::Pid) => filter.pid = number(pid),
+            _ => {}
+        }
+        let (tcp, udp) = (Part::default(), Part::default());
+        Self { protocol, filter, tcp, udp, ends_with_udp: false, earlier: Vec::new(), taken: None }
     }
 
     pub(super) fn row(&mut self, record: &Record<'_>) -> bool {
         let Some((socket, owner)) = socket(record, self.protocol, &self.filter) else { return false };
+        let taken = record.has(Column::DateTime).then(|| taken(record)).flatten();
+        if let Some((before, now)) = self.taken.as_ref().zip(taken.as_ref())
+            && (before.day != now.day || before.second_of_day.abs_diff(now.second_of_day) > SAME_MOMENT_SECONDS)
+        {
+            self.end_moment();
+        }
+        self.taken = taken.or(self.taken.take());
         // The columns of both kinds of sockets are the same where all of them are exported.
         self.ends_with_udp = socket.protocol == Protocol::Udp;
         self.last_part().push(socket, owner);
@@ -82,25 +106,51 @@ impl Sockets {
         is_cut
     }
 
+    fn end_moment(&mut self) {
+        self.earlier.push((std::mem::take(&mut self.tcp), std::mem::take(&mut self.udp), self.taken.take()));
+    }
+
     fn last_part(&mut self) -> &mut Part {
         if self.ends_with_udp { &mut self.udp } else { &mut self.tcp }
     }
 
     pub(super) fn end(&mut self, count: RowCount, context: &mut Context, found: &mut Found) {
-        let taken = context.clock.take();
+        let above = context.clock.take();
         let (asked, host) = (context.command.asked(), context.host.name());
         let mut left = RowCount { rows: 0, ..count };
-        for (part, listings, counts) in [
-            (&mut self.tcp, &mut found.tcp, &mut found.socket_rows),
-            (&mut self.udp, &mut found.udp, &mut found.udp_rows),
-        ] {
-            let Part { listing, rows, named, .. } = std::mem::take(part);
-            if listing.sockets.is_empty() {
-                continue;
+        self.end_moment();
+        let group = context.group.take().map(|(column, _)| column);
+        let goes_on = group.is_some() && std::mem::replace(&mut context.group_before, group) == group;
+        let moments = std::mem::take(&mut self.earlier);
+        if moments.len() >= MANY_MOMENTS && count.rows < 2 * moments.len() as u64 {
+            found.note("each row has a time of its own: what happened, and no list of sockets, not used");
+            found.socket_rows.not_understood = found.socket_rows.not_understood.saturating_add(count.rows);
+            return;
+        }
+        for (tcp, udp, taken) in moments {
+            let taken = taken.or_else(|| above.clone());
+            for (part, listings, counts) in
+                [(tcp, &mut found.tcp, &mut found.socket_rows), (udp, &mut found.udp, &mut found.udp_rows)]
+            {
+                let Part { listing, rows, named, .. } = part;
+                if listing.sockets.is_empty() {
+                    continue;
+                }
+                found.named = found.named.saturating_add(named);
+                counts.add(RowCount { rows, ..std::mem::take(&mut left) });
+                // A further array with such objects is another moment.
+                let of_array = |kind: usize| {
+                    format!("objects {kind} of an array, {}", if is_tcp(&listing) { "TCP" } else { "UDP" })
+                };
+                let asked = asked.clone().or_else(|| context.array.map(of_array));
+                // Groups of one table are one listing.
+                if let Some(before) = listings.last_mut().filter(|_| goes_on) {
+                    before.join(listing);
+                    continue;
+                }
+                let (taken, host) = (taken.clone(), host.clone());
+                listings.push(SocketListing { taken, asked, host, ..listing });
             }
-            found.named = found.named.saturating_add(named);
-            counts.add(RowCount { rows, ..std::mem::take(&mut left) });
-            listings.push(SocketListing { taken: taken.clone(), asked: asked.clone(), host: host.clone(), ..listing });
         }
         if self.protocol.is_none() && count.rows == 0 && count.not_understood > 0 {
             found.note("a list of ports does not say whether it is of TCP or UDP, not used");
@@ -108,6 +158,16 @@ impl Sockets {
         }
         found.has_sockets |= count.rows > 0;
     }
+}
+
+fn is_tcp(listing: &SocketListing) -> bool {
+    listing.sockets.first().is_some_and(|socket| socket.protocol == Protocol::Tcp)
+}
+
+/// When a row was taken, as its columns say: date and time may have one each.
+fn taken(record: &Record<'_>) -> Option<Taken> {
+    let cells = record.columns.iter().zip(record.cells).filter(|(column, _)| **column == Column::DateTime);
+    taken_in(&cells.map(|(_, cell)| cell.trim()).collect::<Vec<_>>().join(" "))
 }
 
 /// The socket of a row, and who owns it; `None` where a cell does not hold what its column does.
