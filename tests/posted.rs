@@ -292,7 +292,7 @@ fn processes_and_handles() {
             text(
                 "Name        ProcessId  State    \nDnscache    1156       Running  \nSpooler     0          Stopped  \n",
             ),
-            "processes 1, 1156 hosts Dnscache",
+            "processes 2, 1156 hosts Dnscache",
         ),
         (
             "sc queryex",

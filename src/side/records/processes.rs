@@ -43,6 +43,8 @@ impl Processes {
             }
             // A service, with the PID of its process, or nothing.
             (_, None) => match service(record) {
+                // One that does not run has no process.
+                Some(_) if pid == 0 => {}
                 Some(name) => self.services.push(ServiceProcess { source: 0, pid, name: name.to_owned() }),
                 None => return false,
             },
@@ -66,11 +68,12 @@ impl Processes {
     }
 }
 
-/// The name of a service that runs, as `sc queryex` and `Win32_Service` tell it: both name states in English.
+/// The name of a service, as `sc queryex` and `Win32_Service` tell it: both name states in English.
 fn service<'r>(record: &Record<'r>) -> Option<&'r str> {
     let state = record.get(Column::State)?;
-    let is_running = state.split(|c: char| !c.is_alphabetic()).any(|word| word.eq_ignore_ascii_case("running"));
-    record.get(Column::Services).or_else(|| record.get(Column::Name)).filter(|_| is_running)
+    let mut words = state.split(|c: char| !c.is_alphabetic());
+    let is_of_service = words.any(|word| ["running", "stopped"].iter().any(|known| word.eq_ignore_ascii_case(known)));
+    record.get(Column::Services).or_else(|| record.get(Column::Name)).filter(|_| is_of_service)
 }
 
 /// Digits in groups of three, whatever stands between them.
