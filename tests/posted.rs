@@ -299,7 +299,7 @@ fn processes_and_handles() {
             text(
                 "\nSERVICE_NAME: Dnscache\n        TYPE               : 30  WIN32\n        STATE              : 4  RUNNING\n        WIN32_EXIT_CODE    : 0  (0x0)\n        PID                : 1156\n        FLAGS              :\n",
             ),
-            "",
+            "processes 1, 1156 hosts Dnscache",
         ),
         (
             "modules",
