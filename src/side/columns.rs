@@ -41,11 +41,13 @@ pub(super) enum Column {
     EventSource,
     /// What rules of firewalls have, and sockets do not.
     Rule,
+    /// The number of a process, or of whatever else the rows are of: [`Column::settle`] says which.
+    Id,
     Other,
 }
 
 /// Names without blanks and signs, in small letters.
-const NAMES: [(Column, &[&str]); 25] = [
+const NAMES: [(Column, &[&str]); 26] = [
     (Column::Protocol, &["protocol", "proto", "toru", "prot", "transport", "transportprotocol"]),
     (
         Column::LocalAddress,
@@ -73,17 +75,7 @@ const NAMES: [(Column, &[&str]); 25] = [
     (Column::AppliedSetting, &["appliedsetting"]),
     (
         Column::Pid,
-        &[
-            "pid",
-            "processid",
-            "owningprocess",
-            "owningpid",
-            "ownerpid",
-            "owningprocessid",
-            "ownerprocess",
-            "id",
-            "idprocess",
-        ],
+        &["pid", "processid", "owningprocess", "owningpid", "ownerpid", "owningprocessid", "ownerprocess", "idprocess"],
     ),
     (
         Column::ProcessName,
@@ -117,6 +109,7 @@ const NAMES: [(Column, &[&str]); 25] = [
     (Column::Max, &["max", "maximum"]),
     (Column::Class, &["cimclass"]),
     (Column::EventId, &["eventid", "eventcode", "instanceid"]),
+    (Column::Id, &["id"]),
     (Column::Rule, &["enabled", "action", "direction", "profile", "profiles", "priority"]),
 ];
 
@@ -147,6 +140,14 @@ impl Column {
 }
 
 impl Column {
+    /// Says of columns called `Id` what their numbers are. Jobs, sessions and the like have a name and a state; processes have no state.
+    pub(super) fn settle(columns: &mut [Self]) {
+        let has = |column| columns.contains(&column);
+        let is_of_process = has(Self::ProcessName) || has(Self::LocalPort) || !(has(Self::Name) && has(Self::State));
+        let settled = if is_of_process { Self::Pid } else { Self::Other };
+        columns.iter_mut().filter(|column| **column == Self::Id).for_each(|column| *column = settled);
+    }
+
     /// The column of a heading that a narrow table has cut, where one property alone begins so.
     fn beginning_with(beginning: &str) -> Self {
         const PROPERTIES: [(&str, Column); 8] = [

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::{HandleCount, RowCount};
-use super::lines::{Command, Lines, is_banner};
+use super::lines::{Command, Lines, is_banner, is_prompt};
 
 const DEVICE: &str = "\\device\\afd";
 
@@ -48,7 +48,8 @@ pub(super) fn read(lines: Lines<'_>) -> Option<Handles> {
         let owner = owner(text).or_else(|| of_explorer(text));
         if !names_afd(text) {
             section = owner.or(section);
-            let is_command = owner.is_none() && command.see(text);
+            // A heading may begin with the name of a program.
+            let is_command = (is_prompt(text) || text.to_ascii_lowercase().starts_with("handle")) && command.see(text);
             if is_command || is_banner(text) {
                 section = None;
                 let asked = command.asked();

@@ -28,6 +28,9 @@ const MAX_STATE_WORDS: usize = 3;
 /// Words that may stand before a row: a date, a time, a sign.
 const MAX_WORDS_BEFORE: usize = 3;
 
+/// Digits of a PID that may stand in the next line; more are a time or a sum.
+const MAX_PID_DIGITS: usize = 5;
+
 /// So many rows that are cut, below the heading, show that it is a listing.
 const REFUSED_ROWS: u64 = 4;
 
@@ -228,7 +231,8 @@ impl Reader {
             (self.expects_pid, self.numbers) = (false, Numbers::Pid);
         }
         // The row above was broken in front of its PID or within it, or something counts the rows.
-        let is_broken = self.has_row && number::<u64>(text).is_some() && !line.text.starts_with(char::is_whitespace);
+        let is_number = number::<u64>(text).is_some() && text.len() <= MAX_PID_DIGITS;
+        let is_broken = self.has_row && is_number && !line.text.starts_with(char::is_whitespace);
         if is_broken && self.forget_row() {
             self.rows.missed(line.number);
             return;

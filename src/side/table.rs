@@ -47,6 +47,12 @@ pub(super) struct Heading {
 impl Heading {
     /// The heading that a line is, and the lines behind it and its rule. Two of its columns are known at least.
     pub(super) fn at<'t>(line: Line<'t>, behind: Lines<'t>) -> Option<(Self, Lines<'t>)> {
+        let (mut heading, behind) = Self::named(line, behind)?;
+        Column::settle(&mut heading.columns);
+        Some((heading, behind))
+    }
+
+    fn named<'t>(line: Line<'t>, behind: Lines<'t>) -> Option<(Self, Lines<'t>)> {
         let text = line.text;
         if !may_be_heading(text) || is_prompt(text) {
             return None;
@@ -95,7 +101,8 @@ impl Heading {
             let form = Form::Positions(spans);
             return (known(&columns) >= 2).then_some((Self { columns, form, is_open: false }, after_second));
         }
-        let (columns, spans) = by_words(text)?;
+        let (mut columns, spans) = by_words(text)?;
+        Column::settle(&mut columns);
         // Words of a sentence are no columns. Those of wmic's processes stand apart, whatever they are.
         let is_all = columns.len() >= 2 && !columns.contains(&Column::Other);
         let stand_apart = spans.windows(2).all(|pair| matches!(pair, [(_, end), (next, _)] if next - end >= 2));

@@ -289,4 +289,6 @@ fn a_process_id_that_is_not_whole_is_none() {
         let found = parse(&format!("{heading}{}{}", row(50_000, "4"), row(50_001, pid))).unwrap();
         assert_eq!((found.listings[0].sockets.len(), found.rows.not_understood), (1, 1), "{pid}");
     }
+    let found = parse(&format!("{heading}{}1795377791\n", row(50_000, "7312"))).unwrap();
+    assert_eq!(found.rows.rows, 1, "the time in seconds");
 }

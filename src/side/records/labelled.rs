@@ -142,6 +142,7 @@ fn block<'t>(line: Line<'t>, lines: &mut Lines<'t>) -> Option<Block<'t>> {
     if is_of_values && !labels.contains(&"ProcessId") {
         return None;
     }
+    Column::settle(&mut columns);
     as_tasks(&labels, &mut columns, &cells);
     (columns.len() >= 2).then_some(Block { columns, cells, is_open })
 }

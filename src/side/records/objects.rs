@@ -41,7 +41,8 @@ impl<'c> Objects<'c> {
     pub(super) fn object<'n>(&mut self, names: impl Iterator<Item = &'n str>, cells: &[&str]) {
         self.taken += 1;
         self.is_stopped |= self.taken.is_multiple_of(OBJECTS_BETWEEN_LOOKS) && self.lines.should_stop();
-        let columns: Vec<Column> = names.map(Column::named).collect();
+        let mut columns: Vec<Column> = names.map(Column::named).collect();
+        Column::settle(&mut columns);
         if self.kinds.get(self.last).is_none_or(|kind| kind.columns != columns) {
             let Some(kind) = self.kind_of(&columns) else { return };
             self.last = kind;

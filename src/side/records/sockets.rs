@@ -21,6 +21,8 @@ pub(super) struct Sockets {
     udp: Part,
     /// Whether the last row is one of UDP.
     ends_with_udp: bool,
+    /// Some process ids are cut.
+    has_cut_pids: bool,
     /// What rows say that were taken before, and when.
     earlier: Vec<(Part, Part, Option<Taken>)>,
     /// When the last row was taken, where a column says so.
@@ -80,7 +82,7 @@ impl Sockets {
             _ => {}
         }
         let (tcp, udp) = (Part::default(), Part::default());
-        Self { protocol, filter, tcp, udp, ends_with_udp: false, earlier: Vec::new(), taken: None }
+        Self { protocol, filter, tcp, udp, ends_with_udp: false, has_cut_pids: false, earlier: Vec::new(), taken: None }
     }
 
     pub(super) fn row(&mut self, record: &Record<'_>) -> bool {
@@ -92,6 +94,7 @@ impl Sockets {
             self.end_moment();
         }
         self.taken = taken.or(self.taken.take());
+        self.has_cut_pids |= record.get(Column::Pid).is_some_and(is_cut);
         // The columns of both kinds of sockets are the same where all of them are exported.
         self.ends_with_udp = socket.protocol == Protocol::Udp;
         self.last_part().push(socket, owner);
@@ -156,8 +159,16 @@ impl Sockets {
             found.note("a list of ports does not say whether it is of TCP or UDP, not used");
             found.socket_rows.add(left);
         }
+        if self.has_cut_pids {
+            found.note("process ids that the table has cut are not used");
+        }
         found.has_sockets |= count.rows > 0;
     }
+}
+
+/// Whether a narrow table has cut a cell.
+fn is_cut(cell: &str) -> bool {
+    cell.ends_with('…') || cell.ends_with("...")
 }
 
 fn is_tcp(listing: &SocketListing) -> bool {
@@ -178,6 +189,7 @@ fn socket(record: &Record<'_>, protocol: Option<Protocol>, filter: &Filter) -> O
     let remote = place(record, Column::RemoteAddress, Column::RemotePort).filter(|_| is_tcp);
     let (image, pid_of_name) = image(record);
     let pid = match record.get(Column::Pid) {
+        Some(pid) if is_cut(pid) => None,
         Some(pid) => Some(number::<u32>(pid)?),
         // In a table by positions an empty cell is a row that is cut.
         None if record.has(Column::Pid) && !record.is_exact => return None,

@@ -156,6 +156,9 @@ fn headings_that_are_cut_are_told_where_one_property_begins_so() {
     assert_eq!(parse(&heading("Owning…")).tcp[0].sockets[0].pid, Some(7312));
     assert_eq!(parse(&heading("Owni...")).tcp[0].sockets[0].pid, Some(7312));
     assert_eq!(parse(&heading("Remot…")).tcp[0].sockets[0].pid, None, "an address or a port");
+    let text = "LocalAddress LocalPort OwningProcess\n------------ --------- -------------\n10.1.2.3     50000              73…\n";
+    let found = parse(text);
+    assert_eq!((found.tcp[0].sockets[0].pid, found.notes.len()), (None, 1));
 }
 
 #[test]
@@ -168,4 +171,6 @@ fn services_are_told_with_their_processes() {
         let services: Vec<_> = found.services.iter().map(|service| (service.pid, service.name.as_str())).collect();
         assert_eq!((services, found.names.len()), (vec![(1044, "DcomLaunch")], 0), "{text}");
     }
+    let jobs = "Id Name  State\n-- ----  -----\n 9 Job9  Running\n";
+    assert_eq!(parse(jobs), Found::default(), "jobs have numbers, too");
 }
