@@ -156,7 +156,7 @@ fn headings_that_are_cut_are_told_where_one_property_begins_so() {
     assert_eq!(parse(&heading("Owning…")).tcp[0].sockets[0].pid, Some(7312));
     assert_eq!(parse(&heading("Owni...")).tcp[0].sockets[0].pid, Some(7312));
     assert_eq!(parse(&heading("Remot…")).tcp[0].sockets[0].pid, None, "an address or a port");
-    let text = "LocalAddress LocalPort OwningProcess\n------------ --------- -------------\n10.1.2.3     50000              73…\n";
+    let text = "LocalAddress LocalPort State OwningProcess\n------------ --------- ----- -------------\n10.1.2.3     50000     Bound           73…\n";
     let found = parse(text);
     assert_eq!((found.tcp[0].sockets[0].pid, found.notes.len()), (None, 1));
 }
