@@ -194,7 +194,8 @@ impl Course<'_> {
         let of_process = |row: usize| Some(HolderIndex::Process(row));
         let of_image = |row: usize| self.image_of(index, row).map(HolderIndex::Image).or(of_process(row));
         let by_process = self.series(timeline, finding, of_process);
-        let by_holder = if is_image { self.series(timeline, finding, of_image) } else { by_process.clone() };
+        let by_image = is_image.then(|| self.series(timeline, finding, of_image));
+        let by_holder = by_image.as_ref().unwrap_or(&by_process);
         let mut told = PoolOverTimeRow {
             pool: index,
             held: levels.iter().map(|(held, ..)| *held).collect(),
@@ -214,8 +215,8 @@ impl Course<'_> {
             },
             others: Vec::new(),
             processes: match ranked {
-                Some(ranked) => same_holders(by_process, &ranked.processes, steps.len()),
-                None => largest(by_process, MAX_PROCESSES),
+                Some(ranked) => same_holders(&by_process, &ranked.processes, steps.len()),
+                None => largest(&by_process, MAX_PROCESSES),
             },
         };
         told.others = told.others();
@@ -292,18 +293,17 @@ fn holder_row((holder, ports): (HolderIndex, Vec<u32>)) -> HolderOverTimeRow {
 }
 
 /// Those with most ports at one time, most first.
-fn largest(series: Series, count: usize) -> Vec<HolderOverTimeRow> {
-    let mut rows: Vec<HolderOverTimeRow> = series.into_iter().map(holder_row).collect();
-    rows.sort_by_key(|one| std::cmp::Reverse(one.ports.iter().copied().max()));
-    rows.truncate(count);
-    rows
+fn largest(series: &Series, count: usize) -> Vec<HolderOverTimeRow> {
+    let mut all: Vec<(&HolderIndex, &Vec<u32>)> = series.iter().collect();
+    all.sort_by_key(|(_, ports)| std::cmp::Reverse(ports.iter().copied().max()));
+    all.into_iter().take(count).map(|(holder, ports)| holder_row((*holder, ports.clone()))).collect()
 }
 
 /// The holders of other rows, in their order.
-fn same_holders(mut series: Series, rows: &[HolderOverTimeRow], steps: usize) -> Vec<HolderOverTimeRow> {
+fn same_holders(series: &Series, rows: &[HolderOverTimeRow], steps: usize) -> Vec<HolderOverTimeRow> {
     let of = |row: &HolderOverTimeRow| {
         let holder = row.image.map(HolderIndex::Image).or(row.process.map(HolderIndex::Process))?;
-        Some(holder_row((holder, series.remove(&holder).unwrap_or_else(|| vec![0; steps]))))
+        Some(holder_row((holder, series.get(&holder).cloned().unwrap_or_else(|| vec![0; steps]))))
     };
     rows.iter().filter_map(of).collect()
 }

@@ -106,19 +106,17 @@ impl Context {
     /// Looks at a line that is no row.
     fn see(&mut self, line: &str) {
         self.host.see(line);
-        if !line.is_empty() {
-            self.group = None;
-        }
-        if let Some(group) = labelled::group(line) {
-            self.group = Some(group);
+        if line.is_empty() {
             return;
         }
-        if !line.is_empty() {
-            self.group_before = None;
+        self.group = labelled::group(line);
+        if self.group.is_some() {
+            return;
         }
+        self.group_before = None;
         if self.command.see(line) {
             self.grouped = 0;
-        } else if !line.is_empty() {
+        } else {
             self.clock.see(line);
         }
     }
@@ -268,6 +266,7 @@ fn rows<'t>(
         half = Some(line);
     }
     builder.end(count, context, found);
+    context.group = None;
     behind
 }
 

@@ -122,7 +122,7 @@ impl Sockets {
         let (asked, host) = (context.command.asked(), context.host.name());
         let mut left = RowCount { rows: 0, ..count };
         self.end_moment();
-        let group = context.group.take().map(|(column, _)| column);
+        let group = context.group.as_ref().map(|(column, _)| *column);
         let goes_on = group.is_some() && std::mem::replace(&mut context.group_before, group) == group;
         let moments = std::mem::take(&mut self.earlier);
         if moments.len() >= MANY_MOMENTS && count.rows < 2 * moments.len() as u64 {
