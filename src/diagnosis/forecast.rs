@@ -152,9 +152,9 @@ mod tests {
         let mut timeline = Timeline::new(None);
         for second in 0..60 {
             timeline.count(Happening::BindOk, FileTime(i64::from(second) * FileTime::SECOND), 0);
-            let (occupied, time_wait) = (occupied(second), waiting(second));
-            timeline
-                .end_step(vec![Level { pool: KEY(), occupied, held: 0, time_wait, largest: Vec::new() }], Vec::new());
+            let mut level = Level::default();
+            (level.pool, level.occupied, level.time_wait) = (KEY(), occupied(second), waiting(second));
+            timeline.end_step(vec![level], Vec::new());
         }
         timeline.finish().of_report()
     }

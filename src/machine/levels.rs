@@ -7,7 +7,7 @@ use super::pool_key::PoolKey;
 pub(super) const LARGEST: usize = 256;
 
 /// How full one pool is at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Level {
     /// The pool.
     pub pool: PoolKey,
