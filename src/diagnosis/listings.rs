@@ -147,6 +147,8 @@ pub fn usage_at(
     // Sockets of rows without addresses.
     let mut grouped: BTreeMap<Who, u32> = BTreeMap::new();
     let mut by_who: BTreeMap<Who, Listed> = BTreeMap::new();
+    // PID 0 is no process: its sockets have no owner any more, in whatever state they still are.
+    let is_owned = |socket: &ListedSocket| socket.pid != Some(0);
     for socket in &listing.sockets {
         let here = socket.family == key.family || (vague && socket.family.is_none());
         let elsewhere = address.is_some_and(|ip| socket.local.is_none_or(|local| local.ip != ip));
@@ -162,6 +164,9 @@ pub fn usage_at(
             }
             Some(port) => {
                 held.insert(port);
+                if !is_owned(socket) {
+                    continue;
+                }
                 ports.insert((Who::of(socket), port));
             }
             None if waits => {
@@ -172,6 +177,11 @@ pub fn usage_at(
             // These rows do not tell the port. One that the process asked for is listed as bound, whatever became of the
             // socket; those of listeners and of connections to them need not be of the pool.
             None if socket.protocol == Protocol::Tcp && !matches!(socket.state, None | Some(TcpState::Bound)) => {}
+            None if !is_owned(socket) => {
+                usage.held = usage.held.saturating_add(socket.count);
+                usage.unnumbered = usage.unnumbered.saturating_add(socket.count);
+                continue;
+            }
             None => {
                 let sockets = grouped.entry(Who::of(socket)).or_default();
                 *sockets = sockets.saturating_add(socket.count);
@@ -444,6 +454,13 @@ mod tests {
         assert_eq!(usage(&huge, TCP4, DEFAULT_RANGE, true).occupied(), u32::MAX);
         let usage = usage(&listing, TCP4, DEFAULT_RANGE, true);
         assert_eq!((usage.held, usage.time_wait, usage.by_pid[&Some(7312)].ports), (5143, 211, 5143));
+    }
+
+    #[test]
+    fn sockets_of_pid_0_are_nobodys_in_any_state() {
+        let sockets = vec![socket(50_000, TcpState::FinWait2, 0), socket(50_001, TcpState::Bound, 7)];
+        let usage = usage(&listing(sockets, None), TCP4, DEFAULT_RANGE, false);
+        assert_eq!((usage.held, usage.by_pid.keys().collect::<Vec<_>>()), (2, vec![&Some(7)]));
     }
 
     #[test]
