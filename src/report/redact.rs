@@ -153,6 +153,8 @@ fn process(row: &mut ProcessRow, names: &mut Pseudonyms) {
         owner_source: _,
         oldest_port_100ns: _,
         pid_is_now,
+        is_absent: _,
+        is_given_again: _,
     } = row;
     for path in image_path.iter_mut() {
         *path = names.image_path(path);

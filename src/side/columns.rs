@@ -39,13 +39,17 @@ pub(super) enum Column {
     Class,
     EventId,
     EventSource,
+    /// The machine that the row is of.
+    Machine,
+    /// What happened to a connection: a row is an event, and no socket.
+    ActionType,
     /// What rules of firewalls have, and sockets do not.
     Rule,
     Other,
 }
 
 /// Names without blanks and signs, in small letters.
-const NAMES: [(Column, &[&str]); 25] = [
+const NAMES: [(Column, &[&str]); 27] = [
     (Column::Protocol, &["protocol", "proto", "toru", "prot", "transport", "transportprotocol"]),
     (
         Column::LocalAddress,
@@ -117,6 +121,21 @@ const NAMES: [(Column, &[&str]); 25] = [
     (Column::Max, &["max", "maximum"]),
     (Column::Class, &["cimclass"]),
     (Column::EventId, &["eventid", "eventcode", "instanceid"]),
+    (
+        Column::Machine,
+        &[
+            "pscomputername",
+            "computername",
+            "computer",
+            "machinename",
+            "devicename",
+            "server",
+            "servername",
+            "host",
+            "hostname",
+        ],
+    ),
+    (Column::ActionType, &["actiontype"]),
     (Column::Rule, &["enabled", "action", "direction", "profile", "profiles", "priority"]),
 ];
 

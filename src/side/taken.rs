@@ -11,7 +11,7 @@ const MAX_LINES_BEFORE: usize = 8;
 const MAX_LINE_CHARACTERS: usize = 120;
 
 /// Follows the lines between listings, and remembers the last time of day.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Clock {
     last: Option<Taken>,
     date: Option<String>,

@@ -24,7 +24,7 @@ enum Property {
     Other,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Row {
     count: u32,
     values: Vec<String>,
@@ -36,7 +36,7 @@ struct Row {
 }
 
 /// Groups of a table that is being read.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Groups {
     rows: Vec<Row>,
     names_tcp: bool,
@@ -308,7 +308,7 @@ fn listing_commands(lower: &str) -> usize {
 }
 
 /// What a command says of all sockets that it lists.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Filter {
     pub(super) state: Option<TcpState>,
     pub(super) pid: Option<u32>,

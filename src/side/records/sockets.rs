@@ -10,7 +10,7 @@ use crate::side::columns::{Column, Record, number};
 use crate::side::facts::{ListedOwner, ListedSocket, RowCount, SocketListing, TcpState};
 
 /// Sockets of a table that is being read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sockets {
     /// Where no column tells it: by the columns, by the command, or by the file's name.
     protocol: Option<Protocol>,
@@ -22,7 +22,7 @@ pub(super) struct Sockets {
     ends_with_udp: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Part {
     listing: SocketListing,
     images: HashMap<ListedOwner, u32>,
