@@ -53,6 +53,8 @@ impl Report {
             // Numbers, and names of the provider's events.
             evidence: _,
             coverage,
+            // Numbers; the name comes from the table of the procedure.
+            outside: _,
             zone: _,
         } = self;
         // Rows first, so that sentences find what stands in them.
