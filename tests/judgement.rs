@@ -306,6 +306,47 @@ fn ports_outside_of_the_default_range_do_not_fill_it() {
 }
 
 #[test]
+fn what_lies_beside_the_range_stands_on_the_first_screen() {
+    let range = "\r\nProtocol tcp Dynamic Port Range\r\n---\r\nStart Port      : 49152\r\nNumber of Ports : 16384\r\n";
+    for (told, of) in [("", "the default; no listing was given"), (range, "from a listing")] {
+        let folder = scratch();
+        let rows = (10_000..12_000).map(|port| (port, "BOUND", 7312)).chain([(49_200, "ESTABLISHED", 900)]);
+        std::fs::write(folder.path().join("netstat.txt"), netstat(rows)).unwrap();
+        if !told.is_empty() {
+            std::fs::write(folder.path().join("range.txt"), told).unwrap();
+        }
+        let text = text(folder.path()).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            text.contains("CANNOT TELL 2,000 ports from 10000 to 11999 are in use, 2,000 of them by PID 7312."),
+            "{text}"
+        );
+        assert!(text.contains(&format!("outside of the range 49152–65535 ({of})")), "{text}");
+    }
+    // Clients of a server are on its port, and a few others are usual.
+    let folder = scratch();
+    let clients =
+        (0..2_000).map(|_| (8_443, "ESTABLISHED", 7312)).chain((10_000..10_900).map(|port| (port, "BOUND", 7312)));
+    std::fs::write(folder.path().join("netstat.txt"), netstat(clients)).unwrap();
+    assert!(!text(folder.path()).contains("outside of the range"));
+}
+
+#[test]
+fn a_pool_that_is_mostly_excluded_is_told() {
+    let excluded = |end: u16| {
+        format!(
+            "C:\\>netsh int ipv4 show excludedportrange tcp\r\n\r\nProtocol tcp Port Exclusion Ranges\r\n\r\n\
+             Start Port    End Port\r\n----------    --------\r\n        80          80\r\n     49152       {end}     *\r\n"
+        )
+    };
+    for (end, told) in [(65_000, "15,849 of 16,384 ports of the pool 49152–65535"), (50_000, "")] {
+        let folder = scratch();
+        std::fs::write(folder.path().join("excluded.txt"), excluded(end)).unwrap();
+        let text = text(folder.path()).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(told) && text.contains("are excluded: Windows gives") != told.is_empty(), "{text}");
+    }
+}
+
+#[test]
 fn a_range_that_is_not_known_is_not_set() {
     let folder = scratch();
     let mut sim = Sim::new();

@@ -28,6 +28,7 @@ mod json_schema;
 mod judgement;
 mod listing_cases;
 mod listings;
+mod machines;
 mod markdown;
 mod outputs;
 mod owners;

@@ -179,7 +179,7 @@ fn sockets_of_netstat() {
                 rows(1, 7, "BOUND", "0.0.0.0"),
                 rows(2, 7, "BOUND", "0.0.0.0")
             ),
-            "netstat_loop 3, 7 BOUND 3 [its listings are of different machines: by their names, or without a local address in common]",
+            "netstat 1, 7 BOUND 1; netstat 2, 7 BOUND 2",
         ),
         (
             "of two machines by their addresses",

@@ -11,6 +11,7 @@ use super::archive::{Archive, Member, Packing, rejoined, sniff, unpack};
 use super::collected::{self, Manifest};
 use super::folder;
 use super::look::Look;
+use super::machines::{self, Told};
 use super::not_used::{NotUsed, Reason};
 use super::side::{SideBytes, SideInput, Used, is_of_report};
 use super::stored::{Budget, Given, Place, Stored};
@@ -150,6 +151,7 @@ impl Contents {
         let mut opening = Opening {
             contents: Self::default(),
             used: Used::default(),
+            told: Vec::new(),
             budget: Budget::default(),
             without_use: Vec::new(),
             encoding: case.encoding,
@@ -162,7 +164,12 @@ impl Contents {
         for (number, file) in case.side_files.iter().enumerate() {
             opening.add_named_side_file(file, case.inputs.len() + number);
         }
-        if progress.should_stop() { Err(Stopped) } else { Ok(opening.contents) }
+        if progress.should_stop() {
+            return Err(Stopped);
+        }
+        let Opening { mut contents, told, .. } = opening;
+        machines::settle(&mut contents, told);
+        Ok(contents)
     }
 }
 
@@ -170,6 +177,8 @@ impl Contents {
 pub(super) struct Opening<'p> {
     pub(super) contents: Contents,
     pub(super) used: Used,
+    /// What side inputs told, until it is known which of it is of one machine.
+    pub(super) told: Vec<Told>,
     budget: Budget,
     /// Files of the input at hand that hold nothing that is known.
     pub(super) without_use: Vec<String>,

@@ -12,8 +12,10 @@ pub mod facts;
 pub(crate) mod folder;
 mod indexing;
 mod look;
+mod machines;
 mod not_used;
 mod overwritten;
+mod server_names;
 mod side;
 mod stored;
 

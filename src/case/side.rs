@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::afd_log;
 use super::contents::Opening;
 use super::label;
+use super::machines::Told;
 use super::not_used::{NotUsed, Reason};
 use crate::event::base_name;
 use crate::progress::Progress;
@@ -106,6 +107,17 @@ impl SideInput {
             encoding: None,
             encoding_by: None,
         }
+    }
+
+    /// Adds to what is to be known about it.
+    pub(super) fn tell(&mut self, more: &str) {
+        self.note = Some(self.note.take().map_or_else(|| more.to_owned(), |note| format!("{note}; {more}")));
+    }
+
+    /// It could be read, and is not used.
+    pub(super) fn leave_out(&mut self, why: &str) {
+        self.used = false;
+        self.tell(why);
     }
 
     fn of(path: &str, found: &Recognised) -> Self {
@@ -265,7 +277,8 @@ impl Opening<'_> {
                 found.note = Some(found.note.map_or_else(|| note.clone(), |other| format!("{note}; {other}")));
             }
             let input = SideInput::of(path, &found);
-            self.contents.side.add(found.facts, self.contents.side_inputs.len());
+            let source = self.contents.side_inputs.len();
+            self.told.push(Told { source, facts: found.facts, machine: found.machine });
             self.contents.side_inputs.push(input);
         }
     }

@@ -17,6 +17,7 @@ use super::listings::Listed;
 use super::naming::ProcessRow;
 use super::pools::PoolFinding;
 use super::state::State;
+use super::system_events::SystemEventRow;
 use crate::machine::owner::is_kernel;
 use crate::machine::ranges::{DEFAULT_RANGE, RangeSource};
 use crate::net::Protocol;
@@ -422,7 +423,9 @@ impl Machine {
             connect_timeouts: symptoms.connect_timeouts,
             tuple_reuse: symptoms.tuple_reuse_events,
             udp_pool_full: super::system_events::pool_full_events(grounds.events).1,
-            is_out_of_ports: pools().any(|pool| pool.state.is_some()) || findings.sockets.first_failure.is_some(),
+            is_out_of_ports: pools().any(|pool| pool.state.is_some())
+                || findings.sockets.first_failure.is_some()
+                || grounds.events.iter().any(SystemEventRow::says_pool_full),
             has_listing: !side.listings.is_empty(),
         }
     }

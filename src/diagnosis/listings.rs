@@ -8,7 +8,8 @@ use crate::machine::pool_key::PoolKey;
 use crate::machine::ranges::PoolRange;
 use crate::net::Protocol;
 use crate::side::facts::{ListedOwner, ListedSocket, SocketListing, SourceId, TcpState};
-use crate::side::{days_between, may_be_of_other_half};
+use crate::side::{days_between, instant, may_be_of_other_half};
+use crate::time::FileTime;
 
 /// Trends that are kept, those that change most.
 const MAX_TRENDS: usize = 50;
@@ -147,6 +148,8 @@ pub fn usage_at(
     // Sockets of rows without addresses.
     let mut grouped: BTreeMap<Who, u32> = BTreeMap::new();
     let mut by_who: BTreeMap<Who, Listed> = BTreeMap::new();
+    // PID 0 is no process: its sockets have no owner any more, in whatever state they still are.
+    let is_owned = |socket: &ListedSocket| socket.pid != Some(0);
     for socket in &listing.sockets {
         let here = socket.family == key.family || (vague && socket.family.is_none());
         let elsewhere = address.is_some_and(|ip| socket.local.is_none_or(|local| local.ip != ip));
@@ -162,6 +165,9 @@ pub fn usage_at(
             }
             Some(port) => {
                 held.insert(port);
+                if !is_owned(socket) {
+                    continue;
+                }
                 ports.insert((Who::of(socket), port));
             }
             None if waits => {
@@ -172,6 +178,11 @@ pub fn usage_at(
             // These rows do not tell the port. One that the process asked for is listed as bound, whatever became of the
             // socket; those of listeners and of connections to them need not be of the pool.
             None if socket.protocol == Protocol::Tcp && !matches!(socket.state, None | Some(TcpState::Bound)) => {}
+            None if !is_owned(socket) => {
+                usage.held = usage.held.saturating_add(socket.count);
+                usage.unnumbered = usage.unnumbered.saturating_add(socket.count);
+                continue;
+            }
             None => {
                 let sockets = grouped.entry(Who::of(socket)).or_default();
                 *sockets = sockets.saturating_add(socket.count);
@@ -252,6 +263,13 @@ impl Series<'_> {
         const HALF_DAY: u32 = DAY / 2;
         let times: Option<Vec<_>> = self.listings.iter().map(|listing| listing.taken.as_ref()).collect();
         let times = times?;
+        // Where all say how far their clocks are from UTC, these may differ.
+        if let Some(instants) = times.iter().map(|taken| instant(taken)).collect::<Option<Vec<_>>>() {
+            let first = *instants.first()?;
+            let is_in_order = instants.is_sorted();
+            let seconds = instants.iter().map(|time| u64::try_from(time.since(first) / FileTime::SECOND).ok());
+            return seconds.collect::<Option<Vec<u64>>>().filter(|all| is_in_order && all.last() > Some(&0));
+        }
         let mut all = vec![0_u64];
         let mut seconds = 0_u64;
         for pair in times.windows(2) {
@@ -451,6 +469,13 @@ mod tests {
     }
 
     #[test]
+    fn sockets_of_pid_0_are_nobodys_in_any_state() {
+        let sockets = vec![socket(50_000, TcpState::FinWait2, 0), socket(50_001, TcpState::Bound, 7)];
+        let usage = usage(&listing(sockets, None), TCP4, DEFAULT_RANGE, false);
+        assert_eq!((usage.held, usage.by_pid.keys().collect::<Vec<_>>()), (2, vec![&Some(7)]));
+    }
+
+    #[test]
     fn trends_go_over_midnight() {
         let sample = |count: u16, second| {
             let sockets = (0..count).map(|n| socket(50_000 + n, TcpState::Bound, 7)).collect();
@@ -530,6 +555,21 @@ mod tests {
         // The next day, an hour later; and days of which nothing tells how many lie between them.
         assert_eq!(rate(&[sample(10, 0, day), sample(1510, 3_600, Some("23/11/2026"))]), Some(1.0));
         assert_eq!(rate(&[sample(10, 0, day), sample(1510, 3_600, Some("26/11/2026"))]), None);
+    }
+
+    #[test]
+    fn times_with_their_distance_from_utc_are_of_one_clock() {
+        let sample = |count: u16, text: &str, second| {
+            let sockets = (0..count).map(|n| socket(50_000 + n, TcpState::Bound, 7)).collect();
+            let mut listing = listing(sockets, Some(second));
+            listing.taken.as_mut().unwrap().text = text.to_owned();
+            listing
+        };
+        let rate = |listings: &[SocketListing]| trends(listings)[0].per_minute;
+        let first = sample(10, "2026-11-22T14:03:00Z", 50_580);
+        assert_eq!(rate(&[first.clone(), sample(1_010, "2026-11-22T15:13:00+01:00", 54_780)]), Some(100.0));
+        // The clock was set, or these are of two machines.
+        assert_eq!(rate(&[first, sample(1_010, "2026-11-22T15:01:00+02:00", 54_060)]), None);
     }
 
     #[test]

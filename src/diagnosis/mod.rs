@@ -30,6 +30,7 @@ pub(crate) mod naming;
 mod notes;
 pub mod outages;
 pub mod outcome;
+pub mod outside;
 pub mod over_time;
 pub mod pools;
 pub(crate) mod procedure;
@@ -149,6 +150,8 @@ pub struct Diagnosis {
     pub destinations: Vec<CaseDestination>,
     /// Ports in use at local addresses, as scripts count them.
     pub address_use: Vec<AddressUse>,
+    /// Ports in use outside of the dynamic range.
+    pub outside: Vec<outside::Outside>,
     /// What the procedure by hand looks at.
     pub procedure: Vec<ProcedureRow>,
     /// Entries of event logs, by time.
@@ -239,6 +242,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let alternatives = alternatives(&symptoms);
     let failures = failures::failures(&findings, &evidence);
     let procedure = procedure::rows(&findings, &side, &rows);
+    let outside = outside::outside(&grounds);
     let notes = notes::notes(notes, &grounds);
     Diagnosis {
         suspect,
@@ -268,6 +272,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         finely,
         listed_over_time,
         timeline,
+        outside,
         procedure,
         assurances,
         alternatives,

@@ -91,6 +91,12 @@ pub struct ProcessRow {
     /// The image that a list shows under its PID, where that is another one: the PID may be another process's by now.
     #[serde(skip)]
     pub pid_is_now: Option<String>,
+    /// A process list was asked for its PID, and did not have it.
+    #[serde(skip)]
+    pub is_absent: bool,
+    /// Process lists have different processes under its PID: which of them it is, is not told.
+    #[serde(skip)]
+    pub is_given_again: bool,
 }
 
 impl ProcessRow {
@@ -174,6 +180,8 @@ impl Rows {
 #[derive(Default)]
 struct ListedNames<'a> {
     tasks: BTreeMap<u32, &'a Task>,
+    /// PIDs that process lists were asked for, and no list has.
+    absent: BTreeSet<u32>,
     /// PIDs that are different images in different process lists, with two of these.
     given_again: BTreeMap<u32, [&'a str; 2]>,
     /// Image names of socket and handle listings.
@@ -247,7 +255,9 @@ impl<'a> ListedNames<'a> {
         for service in &side.services {
             hosted.entry(service.pid).or_default().insert(&service.name);
         }
+        let is_listed = |pid: &u32| first.contains_key(pid);
         Self {
+            absent: side.absent.iter().copied().filter(|pid| !is_listed(pid)).collect(),
             given_again,
             hosted,
             tasks: side.tasks.iter().map(|task| (task.pid, task)).collect(),
@@ -271,6 +281,7 @@ impl<'a> ListedNames<'a> {
     /// process list says under the other name is not its.
     fn row_of(&self, pid: u32, notes: &mut Vec<String>) -> ProcessRow {
         let mut row = row_of(Some(pid), &Tally::default());
+        row.is_absent = self.absent.contains(&pid);
         let named = self.named.get(&pid).map(Vec::as_slice).unwrap_or_default();
         // The last of equals.
         let most = named.iter().enumerate().max_by_key(|(_, named)| named.sockets);
@@ -281,11 +292,14 @@ impl<'a> ListedNames<'a> {
         });
         let Some((at, most, other)) = of_other else {
             match self.given_again.get(&pid).filter(|_| most.is_none()) {
-                Some([one, other]) => notes.push(format!(
-                    "PID {pid} is {} in one process list and {} in another: whose its sockets are is not told",
-                    shown(one),
-                    shown(other)
-                )),
+                Some([one, other]) => {
+                    row.is_given_again = true;
+                    notes.push(format!(
+                        "PID {pid} is {} in one process list and {} in another: whose its sockets are is not told",
+                        shown(one),
+                        shown(other)
+                    ));
+                }
                 None => self.join(&mut row, pid, false, notes),
             }
             return row;
@@ -304,6 +318,7 @@ impl<'a> ListedNames<'a> {
 
     /// Puts what the lists tell into a row.
     fn join(&self, row: &mut ProcessRow, pid: u32, may_be_cut: bool, notes: &mut Vec<String>) {
+        row.is_absent = self.absent.contains(&pid);
         row.handles = self.handles.get(&pid).copied();
         row.afd_handles = self.afd_handles.get(&pid).copied();
         if let Some(task) = self.tasks.get(&pid) {
@@ -541,5 +556,7 @@ fn row_of(pid: Option<u32>, tally: &Tally) -> ProcessRow {
         owner_source: tally.owner_source,
         oldest_port_100ns: None,
         pid_is_now: None,
+        is_absent: false,
+        is_given_again: false,
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn notes(about_inputs: Vec<String>, grounds: &Grounds<'_>) -> Vec<Str
     notes.extend(grounds.traces.iter().flat_map(of_trace));
     notes.extend(grounds.rows.notes.iter().cloned());
     notes.extend(of_findings(grounds.findings));
-    notes.extend(of_side(grounds.side, grounds.conclusion));
+    notes.extend(of_side(grounds.side, grounds.conclusion, !grounds.traces.is_empty()));
     notes
 }
 
@@ -82,7 +82,7 @@ fn of_trace(facts: &TraceFacts) -> Vec<String> {
 }
 
 /// Sentences about side files that contradict each other, or the trace.
-fn of_side(side: &SideFacts, conclusion: &Conclusion) -> Vec<String> {
+fn of_side(side: &SideFacts, conclusion: &Conclusion, has_traces: bool) -> Vec<String> {
     let mut notes = Vec::new();
     let mut ranges: BTreeMap<_, BTreeSet<(u16, u32)>> = BTreeMap::new();
     for ports in &side.dynamic_ports {
@@ -97,9 +97,12 @@ fn of_side(side: &SideFacts, conclusion: &Conclusion) -> Vec<String> {
     for (index, pool) in conclusion.pools.iter().enumerate() {
         if conclusion.is_over_counted(index) {
             let name = pool.name();
-            notes.push(format!(
-                "the holders of {name} add up to more than the pool: a listing is from another time than the trace"
-            ));
+            let why = if has_traces {
+                "a listing is from another time than the trace"
+            } else {
+                "some ports count for several of them, which share them or have them at different local addresses, or are not of the pool"
+            };
+            notes.push(format!("the holders of {name} add up to more than the pool: {why}"));
         }
     }
     notes

@@ -136,9 +136,10 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<Pr
     keys.sort_unstable();
     keys.dedup();
     let listed = listed_images(&side.listings);
-    let names = names(findings, side, &listed);
+    let mut names = names(findings, side, &listed);
     let processes = findings.world.processes.processes();
     let last = last_of_pid(processes);
+    forget_doubtful(&mut names, side, |pid| listed.contains_key(&pid) || last.contains_key(&pid));
     let row = |key: Key<'_>| {
         let (pid, owner) = key;
         let states = states.get(&key).copied().unwrap_or_default();
@@ -190,6 +191,7 @@ type Key<'a> = (Option<u32>, Option<&'a ListedOwner>);
 /// Sockets at the last moment of each file; where several listings have a process, the larger counts.
 fn states(listings: &[SocketListing]) -> BTreeMap<Key<'_>, States> {
     let mut all: BTreeMap<Key<'_>, States> = BTreeMap::new();
+    let mut images: BTreeMap<Key<'_>, &str> = BTreeMap::new();
     for listing in last_moments(listings) {
         let mut here: BTreeMap<Who, States> = BTreeMap::new();
         for socket in &listing.sockets {
@@ -197,13 +199,20 @@ fn states(listings: &[SocketListing]) -> BTreeMap<Key<'_>, States> {
             *slot = slot.saturating_add(socket.count);
         }
         for (who, states) in here {
+            let image = match who {
+                Who::Pid(pid) => listing.owners.get(&pid).and_then(|owner| owner.image.as_deref()),
+                Who::Image(_) | Who::Nobody => None,
+            };
             let key = match who {
                 Who::Pid(pid) => (Some(pid), None),
                 Who::Image(image) => (None, usize::try_from(image).ok().and_then(|image| listing.images.get(image))),
                 Who::Nobody => (None, None),
             };
             let known = all.entry(key).or_default();
-            *known = known.larger(states);
+            let before = image.and_then(|image| images.insert(key, image));
+            // Sockets of another process that had the PID are none of this one.
+            let is_other = before.zip(image).is_some_and(|(one, other)| !is_same_image(one, other));
+            *known = if is_other { states } else { known.larger(states) };
         }
     }
     all
@@ -222,6 +231,17 @@ fn by_pid(counts: &[HandleCount]) -> BTreeMap<u32, u64> {
 fn listed_images(listings: &[SocketListing]) -> BTreeMap<u32, &str> {
     let owners = listings.iter().flat_map(|listing| &listing.owners);
     owners.filter_map(|(pid, owner)| Some((*pid, owner.image.as_deref()?))).collect()
+}
+
+/// Takes back the names of PIDs that process lists give to different processes, where nothing else tells which is meant.
+fn forget_doubtful(names: &mut BTreeMap<u32, &str>, side: &SideFacts, is_told: impl Fn(u32) -> bool) {
+    let mut first: BTreeMap<u32, &str> = BTreeMap::new();
+    for task in &side.tasks {
+        let image = *first.entry(task.pid).or_insert(&task.image);
+        if !is_same_image(image, &task.image) && !is_told(task.pid) {
+            names.remove(&task.pid);
+        }
+    }
 }
 
 /// Whether a process of the trace may be the one that a listing shows with its PID, under this name if it tells one.

@@ -1,6 +1,7 @@
 //! The first screen as sentences: directly under the headline who holds the ports, then what failed and since when, then who
 //! suffers most, what weakens that, and what others found behind the like.
 
+use super::excluded;
 use super::wording::{other_clock, percent_of, sentence, subject, who_in_full};
 use super::{HolderRow, ImageRow, PoolRow, Report};
 use crate::diagnosis::alternatives::Alternative;
@@ -60,9 +61,11 @@ impl Report {
                 told.extend(self.seen());
                 told.extend(self.logged_outside());
                 told.extend(self.forecast());
+                told.extend(self.beside_the_range());
             }
             State::CannotTell => {
                 told.extend(self.failed_instead().map(|other| format!("The inputs show {}.", other_cause(other))));
+                told.extend(self.beside_the_range());
                 told.extend(self.verdict.reasons.iter().map(|reason| sentence(&reason.text)));
             }
         }
@@ -375,6 +378,16 @@ impl Report {
             )),
             None => sentence(&binds),
         })
+    }
+
+    /// What lies outside of the dynamic range, and what of it is excluded.
+    fn beside_the_range(&self) -> Vec<String> {
+        let image = |pid: u32| {
+            let row = self.procedure.iter().find(|row| row.pid == Some(pid))?;
+            row.image.as_deref()
+        };
+        let outside = self.outside.iter().map(|outside| outside.sentence(image));
+        outside.chain(excluded::most(&self.dynamic_ports, &self.excluded_ports)).collect()
     }
 
     /// Entries of event logs that say all ports were in use, at another time than that of the traces.

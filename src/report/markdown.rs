@@ -6,7 +6,9 @@
 use std::io::{self, Write};
 
 use super::summary::{evidence_name, look_phrase, state_word};
-use super::wording::{known_by, machine, name, per_minute, percent, percent_of, pid, place, sentence_start, span};
+use super::wording::{
+    file_name, known_by, machine, name, per_minute, percent, percent_of, pid, place, sentence_start, span,
+};
 use super::{ProcessRow, Report};
 use crate::diagnosis::alternatives::Standing;
 use crate::event::base_name;
@@ -374,7 +376,7 @@ impl Page<'_> {
         let files = report.side_inputs.iter().map(|side| {
             let used = if side.used { "" } else { ", not used" };
             let note = side.note.as_ref().map(|note| format!(": {}", plain(&shown(note)))).unwrap_or_default();
-            format!("{} ({}{used}){note}", code(base_name(&side.path)), side.kind)
+            format!("{} ({}{used}){note}", code(file_name(&side.path, &report.side_inputs)), side.kind)
         });
         add("Side files", files.collect());
         let tables = [

@@ -1,6 +1,7 @@
 #![doc = include_str!("SCHEMA.md")]
 
 pub mod csv;
+mod excluded;
 pub mod explain;
 mod first_screen;
 #[cfg(test)]
@@ -119,6 +120,9 @@ pub struct Report {
     pub evidence: Option<FirstFailure>,
     /// What was read and what was not.
     pub coverage: CoverageSummary,
+    /// Ports in use outside of the dynamic range.
+    #[serde(skip)]
+    pub outside: Vec<crate::diagnosis::outside::Outside>,
     /// The zone in which sentences and tables for people show times; JSON and CSV are UTC.
     #[serde(skip)]
     pub zone: Zone,

@@ -53,6 +53,8 @@ impl Report {
             // Numbers, and names of the provider's events.
             evidence: _,
             coverage,
+            // Numbers; the name comes from the table of the procedure.
+            outside: _,
             zone: _,
         } = self;
         // Rows first, so that sentences find what stands in them.
@@ -153,6 +155,8 @@ fn process(row: &mut ProcessRow, names: &mut Pseudonyms) {
         owner_source: _,
         oldest_port_100ns: _,
         pid_is_now,
+        is_absent: _,
+        is_given_again: _,
     } = row;
     for path in image_path.iter_mut() {
         *path = names.image_path(path);

@@ -70,6 +70,7 @@ impl Report {
             known: diagnosis.known,
             evidence: first_failure_row(&diagnosis.findings.sockets),
             coverage: coverage(&diagnosis.traces, diagnosis.notes),
+            outside: diagnosis.outside,
             zone: Zone::UTC,
             traces: diagnosis.traces.into_iter().map(|trace| trace.summary).collect(),
         }

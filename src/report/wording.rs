@@ -186,6 +186,17 @@ pub(crate) fn sentence_start(text: &str) -> String {
     }
 }
 
+/// The name of a file, with the folder that it lies in where another file has the same name.
+pub(crate) fn file_name<'p>(path: &'p str, all: &[SideInput]) -> &'p str {
+    let name = base_name(path);
+    if all.iter().all(|other| other.path == path || base_name(&other.path) != name) {
+        return name;
+    }
+    let before = path.strip_suffix(name).unwrap_or_default().trim_end_matches(['/', '\\']);
+    let folder = base_name(before);
+    path.get(before.len().saturating_sub(folder.len())..).unwrap_or(name)
+}
+
 /// With a capital and a full stop.
 pub(crate) fn sentence(text: &str) -> String {
     format!("{}.", sentence_start(text))

@@ -39,6 +39,10 @@ pub(super) enum Column {
     Class,
     EventId,
     EventSource,
+    /// The machine that the row is of.
+    Machine,
+    /// What happened to a connection: a row is an event, and no socket.
+    ActionType,
     /// What rules of firewalls have, and sockets do not.
     Rule,
     /// The number of a process, or of whatever else the rows are of: [`Column::settle`] says which.
@@ -47,7 +51,7 @@ pub(super) enum Column {
 }
 
 /// Names without blanks and signs, in small letters.
-const NAMES: [(Column, &[&str]); 26] = [
+const NAMES: [(Column, &[&str]); 28] = [
     (Column::Protocol, &["protocol", "proto", "toru", "prot", "transport", "transportprotocol"]),
     (
         Column::LocalAddress,
@@ -110,6 +114,21 @@ const NAMES: [(Column, &[&str]); 26] = [
     (Column::Class, &["cimclass"]),
     (Column::EventId, &["eventid", "eventcode", "instanceid"]),
     (Column::Id, &["id"]),
+    (
+        Column::Machine,
+        &[
+            "pscomputername",
+            "computername",
+            "computer",
+            "machinename",
+            "devicename",
+            "server",
+            "servername",
+            "host",
+            "hostname",
+        ],
+    ),
+    (Column::ActionType, &["actiontype"]),
     (Column::Rule, &["enabled", "action", "direction", "profile", "profiles", "priority"]),
 ];
 

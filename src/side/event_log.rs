@@ -222,5 +222,7 @@ fn event(entry: Entry, time: Option<FileTime>) -> Option<SystemEvent> {
     if !KNOWN.iter().any(is_known) {
         return None;
     }
-    Some(SystemEvent { source: 0, time: time?, provider: entry.provider, id })
+    let computer = Some(entry.computer.trim()).filter(|name| (1..=MAX_COMPUTER_LENGTH).contains(&name.len()));
+    let computer = computer.map(str::to_owned);
+    Some(SystemEvent { source: 0, time: time?, provider: entry.provider, id, computer })
 }

@@ -17,6 +17,8 @@ pub type SourceId = usize;
 pub struct SideFacts {
     /// Processes of `tasklist` outputs.
     pub tasks: Vec<Task>,
+    /// PIDs that a process list was asked for, and did not have.
+    pub absent: Vec<u32>,
     /// Socket listings of `netstat` and PowerShell, in the order of the files; a loop file gives several, in its order.
     pub listings: Vec<SocketListing>,
     /// AFD handles for each process, of Sysinternals `handle -a afd`.
@@ -92,6 +94,7 @@ impl SideFacts {
     pub fn add(&mut self, facts: Self, source: SourceId) {
         let Self {
             tasks,
+            absent,
             listings,
             afd_handles,
             handles,
@@ -119,6 +122,7 @@ impl SideFacts {
         self.log_spans.extend(log_spans);
         self.computers.extend(computers);
         self.tasks.extend(tasks);
+        self.absent.extend(absent);
         self.listings.extend(listings.into_iter().map(|listing| SocketListing { source, ..listing }));
         self.afd_handles.extend(afd_handles.into_iter().map(|handles| HandleCount { source, ..handles }));
         self.handles.extend(handles.into_iter().map(|handles| HandleCount { source, ..handles }));
@@ -364,6 +368,8 @@ pub struct SystemEvent {
     pub provider: String,
     /// Event id.
     pub id: u32,
+    /// The machine that wrote it, where the entry tells.
+    pub computer: Option<String>,
 }
 
 /// The name of a process.

@@ -1,6 +1,7 @@
-//! The name of the machine that what follows is of, where a text shows it: `hostname`, remote prompts, PsExec, transcripts.
+//! The machine that what follows is of, where a text shows it: `hostname`, remote prompts and commands, PsExec, transcripts.
 
-use super::lines::{is_prompt, typed};
+use super::lines::{is_prompt, starts_as_command, typed};
+use super::remote::{is_here, target};
 
 /// Names of machines are no longer than this.
 const MAX_NAME: usize = 63;
@@ -8,9 +9,33 @@ const MAX_NAME: usize = 63;
 /// Follows the lines between listings.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Host {
+    /// The machine whose console it is.
     name: Option<String>,
+    /// A machine or a container at which commands are typed instead.
+    session: Option<Session>,
+    /// The one that the last command asked.
+    asked: Option<String>,
     /// The next line is the name.
     is_next: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Session {
+    name: String,
+    /// Prompts name it, and one that does not ends it.
+    is_in_prompt: bool,
+}
+
+/// Whether two names of machines are of one: `SRV01` and `srv01.contoso.com` are.
+pub(crate) fn is_same_machine(one: &str, other: &str) -> bool {
+    label(one) == label(other)
+}
+
+/// What tells machines apart: the first part of a name, an address as it is.
+pub(crate) fn label(name: &str) -> String {
+    let is_address = !name.contains(|c: char| c.is_alphabetic());
+    let label = if is_address || name.contains(' ') { name } else { name.split('.').next().unwrap_or(name) };
+    label.to_lowercase()
 }
 
 impl Host {
@@ -20,39 +45,96 @@ impl Host {
         if line.is_empty() {
             return false;
         }
+        let before = self.name();
         let is_answer = std::mem::take(&mut self.is_next) && !is_prompt(line);
-        self.is_next = typed(line).is_some_and(|command| command.eq_ignore_ascii_case("hostname"));
-        let Some(name) = named(line).or(is_answer.then_some(line)).filter(|name| is_name(name)) else { return false };
-        let is_other = self.name.as_ref().is_some_and(|known| !known.eq_ignore_ascii_case(name));
-        self.name = Some(name.to_owned());
-        is_other
+        self.see_command(line);
+        if let Some(name) = heading(line).filter(|name| is_name(name)) {
+            self.asked = (!is_here(name)).then(|| name.to_owned());
+        } else if let Some(name) = begins_transcript(line).filter(|name| is_name(name)) {
+            (self.name, self.session, self.asked) = (Some(name.to_owned()), None, None);
+        } else if let Some(name) = own_name(line).or(is_answer.then_some(line)).filter(|name| is_name(name))
+            && !self.is_elsewhere()
+        {
+            self.name = Some(name.to_owned());
+        }
+        before.zip(self.name()).is_some_and(|(before, now)| !is_same_machine(&before, &now))
     }
 
+    /// What a command, typed at a prompt or not, says about the machine of its output.
+    fn see_command(&mut self, line: &str) {
+        let at_prompt = typed(line);
+        let Some(command) = at_prompt.or_else(|| starts_as_command(line).then_some(line)) else { return };
+        self.asked = None;
+        if at_prompt.is_some() {
+            match prompt_name(line).filter(|name| is_name(name) || is_address(name)) {
+                Some(name) => self.session = Some(Session { name: name.to_owned(), is_in_prompt: true }),
+                None => drop(self.session.take_if(|session| session.is_in_prompt)),
+            }
+        }
+        let first = command.split_whitespace().next().unwrap_or("");
+        if ["exit", "logout"].iter().any(|word| first.eq_ignore_ascii_case(word)) {
+            self.session = None;
+        }
+        let asks_name =
+            ["hostname", "hostname.exe", "$env:computername"].iter().any(|word| command.eq_ignore_ascii_case(word))
+                || command.eq_ignore_ascii_case("echo %computername%");
+        self.is_next = at_prompt.is_some() && asks_name;
+        if let Some(target) = target(command) {
+            if target.stays {
+                self.session = Some(Session { name: target.name, is_in_prompt: false });
+            } else {
+                self.asked = Some(target.name);
+            }
+        }
+    }
+
+    /// The machine that what follows is of, where it is known.
     pub(super) fn name(&self) -> Option<String> {
-        self.name.clone()
+        self.elsewhere().or(self.name.as_ref()).cloned()
+    }
+
+    /// Another machine than the one whose console it is.
+    fn elsewhere(&self) -> Option<&String> {
+        let other = self.asked.as_ref().or(self.session.as_ref().map(|session| &session.name))?;
+        let is_own = self.name.as_ref().is_some_and(|name| is_same_machine(name, other));
+        (!is_own).then_some(other)
+    }
+
+    /// Whether what follows is of another machine than the one whose console it is.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.elsewhere().is_some()
     }
 }
 
-/// The name in a line that says whose what follows is.
-fn named(line: &str) -> Option<&str> {
-    // `[SRV01]: PS C:\>` of a remote session, `\\SRV01:` of PsExec.
-    if let Some((name, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once("]: PS ")) {
-        return Some(name);
-    }
+/// The name in `[SRV01]: PS C:\>` of a remote session.
+fn prompt_name(line: &str) -> Option<&str> {
+    line.strip_prefix('[').and_then(|rest| rest.split_once("]: PS ")).map(|(name, _)| name)
+}
+
+/// The name in a line that stands above what a machine answered: `\\SRV01:` of PsExec, `PSComputerName: SRV01` of groups.
+fn heading(line: &str) -> Option<&str> {
     if let Some(name) = line.strip_prefix("\\\\").and_then(|rest| rest.strip_suffix(':')) {
         return Some(name);
     }
-    // `Host Name:` of systeminfo, `Host Name . . . :` of ipconfig, `Machine: SRV01 (Microsoft Windows NT ...)` of a transcript.
-    let (label, value) = line.split_once(':')?;
-    let label = label.trim_end_matches([' ', '.']);
-    match label {
-        "Host Name" => Some(value.trim()),
-        "Machine" => value.trim().split_once(" (").map(|(name, _)| name),
-        _ => None,
-    }
+    line.strip_prefix("PSComputerName: ").map(str::trim)
 }
 
-fn is_name(name: &str) -> bool {
+/// `Machine: SRV01 (Microsoft Windows NT ...)` of a transcript.
+fn begins_transcript(line: &str) -> Option<&str> {
+    line.strip_prefix("Machine: ")?.trim().split_once(" (").map(|(name, _)| name)
+}
+
+/// `Host Name:` of systeminfo, `Host Name . . . :` of ipconfig.
+fn own_name(line: &str) -> Option<&str> {
+    let (label, value) = line.split_once(':')?;
+    (label.trim_end_matches([' ', '.']) == "Host Name").then(|| value.trim())
+}
+
+fn is_address(name: &str) -> bool {
+    name.parse::<std::net::IpAddr>().is_ok()
+}
+
+pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= MAX_NAME
         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
@@ -81,5 +163,36 @@ mod tests {
         ] {
             assert_eq!((host.see(line), host.name().as_deref()), (is_other, name), "{line}");
         }
+    }
+
+    #[test]
+    fn what_is_asked_elsewhere_is_of_that_machine_until_the_next_prompt() {
+        let mut host = Host::default();
+        for (line, name) in [
+            ("C:\\>netstat -ano", None),
+            ("C:\\>tasklist /s SRV02 /svc", Some("SRV02")),
+            ("C:\\>netstat -ano", None),
+            ("C:\\>hostname", None),
+            ("SRV01", Some("SRV01")),
+            ("C:\\>tasklist /s srv01.contoso.com", Some("SRV01")),
+            ("C:\\>docker exec -it web01 cmd", Some("container web01")),
+            ("C:\\app>netstat -ano", Some("container web01")),
+            ("C:\\app>hostname", Some("container web01")),
+            ("4f1a2b3c", Some("container web01")),
+            ("C:\\app>exit", Some("SRV01")),
+            ("[10.20.0.6]: PS C:\\> tasklist", Some("10.20.0.6")),
+            ("PS C:\\> tasklist", Some("SRV01")),
+            ("   PSComputerName: SRV03", Some("SRV03")),
+            ("PSComputerName : SRV04", Some("SRV03")),
+        ] {
+            host.see(line);
+            assert_eq!(host.name().as_deref(), name, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_machine_is_known_by_the_first_part_of_its_name() {
+        assert!(is_same_machine("SRV01", "srv01.contoso.com") && !is_same_machine("SRV01", "SRV02"));
+        assert!(!is_same_machine("10.20.0.5", "10.20.0.6") && !is_same_machine("web01", "container web01"));
     }
 }

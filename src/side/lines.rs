@@ -349,7 +349,8 @@ impl Command {
     }
 }
 
-fn starts_as_command(line: &str) -> bool {
+/// Whether a line without a prompt is a command.
+pub(super) fn starts_as_command(line: &str) -> bool {
     let line = line.trim_start_matches(['$', '#', '+', '`']).trim_start();
     let end = line.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(line.len());
     let (word, behind) = line.split_at_checked(end).unwrap_or((line, ""));

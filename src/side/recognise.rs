@@ -1,11 +1,12 @@
 //! Tells what a file is by what it holds.
 
 use super::facts::{RowCount, SideFacts, SocketListing};
-use super::lines::Lines;
+use super::lines::{Lines, is_prompt, is_socket_row};
+use super::machines::{Machine, Part, parts};
 use super::own_report::is_own_report;
 use super::pasted::as_printed;
 use super::text::is_marked_or_utf16;
-use super::text::{EncodingBy, NamedEncoding, decode_text_as, plain};
+use super::text::{Decoded, EncodingBy, NamedEncoding, decode_text_as, plain};
 use super::{decode_text, event_log, event_text, handles, netsh, netstat, records, tasklist};
 use crate::progress::{NoProgress, Progress};
 
@@ -96,9 +97,11 @@ pub struct Recognised {
     pub encoding: Option<String>,
     /// How that is known.
     pub encoding_by: Option<EncodingBy>,
+    /// The machine that they are of.
+    pub machine: Machine,
 }
 
-/// Reads everything known in a file called `name`, one entry for each kind; empty where the file holds nothing that is known,
+/// Reads everything known in a file called `name`, one entry for each kind and machine; empty where the file holds nothing that is known,
 /// or is a report of this program.
 ///
 /// The name serves for one thing: port ranges whose family the text does not tell. Takes time and memory in proportion to
@@ -126,9 +129,46 @@ pub fn recognise_as(
     if is_own_report(text) {
         return Vec::new();
     }
-    let lines = Lines::watched(text, progress);
+    let mut found = Vec::new();
+    for part in parts(text, progress) {
+        let (text, lines) = (part.text.as_ref(), Lines::watched(&part.text, progress));
+        let mut records = records::read(lines, name, part.machine.name.as_deref());
+        let of_machines = std::mem::take(&mut records.of_machines);
+        let mut own = part.machine.clone();
+        if own.name.is_none() && of_machines.is_empty() {
+            // Nothing but its rows tells whose it is.
+            own.name = records.machines.values().next().filter(|_| !names_console(text)).cloned();
+        }
+        found.extend(of_part((text, lines), name, records, &decoded, &part, &own));
+        for (machine, records) in of_machines {
+            let machine = Machine { name: Some(machine), is_elsewhere: false };
+            found.extend(of_part(("", Lines::new("")), name, records, &decoded, &part, &machine));
+        }
+    }
+    found
+}
+
+/// Whether a text shows a console, whose other outputs need not be of the machine that a table names.
+fn names_console(text: &str) -> bool {
+    Lines::new(text).any(|line| is_socket_row(line.text) || is_prompt(line.text))
+}
+
+/// What a part of a text holds: lines for the readers of lines, and what was read as tables, lists and objects.
+fn of_part(
+    (text, lines): (&str, Lines<'_>),
+    name: &str,
+    records: records::Found,
+    decoded: &Decoded,
+    part: &Part<'_>,
+    machine: &Machine,
+) -> Vec<Recognised> {
     let mut found: Vec<Recognised> = Vec::new();
-    let mut add = |kind: Kind, facts: SideFacts, rows: RowCount, told: &[String]| {
+    let mut refused = None;
+    let mut add = |kind: Kind, mut facts: SideFacts, mut rows: RowCount, told: &[String]| {
+        rows.first_not_understood = rows.first_not_understood.map(|line| part.line(line));
+        for listing in &mut facts.listings {
+            listing.host = listing.host.take().or_else(|| machine.name.clone());
+        }
         let mut notes: Vec<String> = decoded.note.iter().cloned().collect();
         if let Some(first) = rows.first_not_understood.filter(|_| rows.not_understood > 0) {
             notes.push(format!("{} not understood, the first in line {first}", counted(rows.not_understood, "row")));
@@ -140,7 +180,7 @@ pub fn recognise_as(
         let (encoding, encoding_by) = (Some(decoded.encoding.clone()), Some(decoded.by));
         // Where no row could be read there is nothing to use.
         let is_useful = rows.rows > 0 || rows.not_understood == 0;
-        found.push(Recognised { kind, facts, note, is_useful, rows, encoding, encoding_by });
+        found.push(Recognised { kind, facts, note, is_useful, rows, encoding, encoding_by, machine: machine.clone() });
     };
     let left_out = |count: u64| match count {
         0 => None,
@@ -152,7 +192,6 @@ pub fn recognise_as(
         1 => Some("1 row shows names instead of numbers: run it with -n".to_owned()),
         _ => Some(format!("{count} rows show names instead of numbers: run it with -n")),
     };
-    let records = records::parse(lines, name);
     let mut told = records.notes.clone();
     told.extend(named(records.named));
     told.extend(left_out(records.omissions));
@@ -164,8 +203,12 @@ pub fn recognise_as(
     let (mut tasks, mut task_rows) = tasklist.unwrap_or_default();
     tasks.extend(records.tasks);
     task_rows.add(records.task_rows);
-    if !tasks.is_empty() {
-        add(Kind::Tasklist, SideFacts { tasks, ..SideFacts::default() }, task_rows, &[]);
+    let asks_for_pids = has_any(&["pid eq", "PID eq", "process identifier"]);
+    let absent = if asks_for_pids { tasklist::absent(lines) } else { Vec::new() };
+    if !tasks.is_empty() || !absent.is_empty() {
+        let told: Vec<String> =
+            absent.iter().map(|pid| format!("it was asked for PID {pid}, which was not there")).collect();
+        add(Kind::Tasklist, SideFacts { tasks, absent, ..SideFacts::default() }, task_rows, &told);
     }
     let of_machines = |listings: &[SocketListing]| {
         let is_other = |pair: &[SocketListing]| matches!(pair, [one, other] if other.is_of_other_machine(one));
@@ -200,6 +243,16 @@ pub fn recognise_as(
         let facts = SideFacts { listings: records.udp, ..SideFacts::default() };
         add(Kind::NetUdpEndpoint, facts, records.udp_rows, &std::mem::take(&mut told));
     }
+    if let Some(note) = records.refused {
+        let (encoding, encoding_by) = (Some(decoded.encoding.clone()), Some(decoded.by));
+        // Nothing to use, as of a table of which no row was read.
+        refused = Some(Recognised {
+            encoding,
+            encoding_by,
+            machine: machine.clone(),
+            ..not_used(Kind::NetTcpConnection, note.to_owned())
+        });
+    }
     let handles = has_any(&["Afd", "afd", "AFD"]).then(|| handles::read(lines)).flatten().unwrap_or_default();
     let (mut afd_handles, mut rows) = (handles.counts, handles.rows);
     afd_handles.extend(records.afd_handles);
@@ -225,12 +278,26 @@ pub fn recognise_as(
         let told: Vec<String> = left_out(ranges.omissions).into_iter().collect();
         add(Kind::ExcludedPorts, facts, ranges.excluded_rows, &told);
     }
+    found.extend(refused);
     let entries = event_text::parse(text, records.events, &records.doubtful_events, records.event_rows);
     if let Some(events) = entries {
         let (encoding, encoding_by) = (Some(decoded.encoding.clone()), Some(decoded.by));
-        found.push(Recognised { encoding, encoding_by, ..of_event_text(events) });
+        found.push(Recognised { encoding, encoding_by, machine: machine.clone(), ..of_event_text(events) });
     }
     found
+}
+
+fn not_used(kind: Kind, note: String) -> Recognised {
+    Recognised {
+        kind,
+        facts: SideFacts::default(),
+        note: Some(note),
+        is_useful: false,
+        rows: RowCount::default(),
+        encoding: None,
+        encoding_by: None,
+        machine: Machine::default(),
+    }
 }
 
 fn of_event_text(text: event_text::EventText) -> Recognised {
@@ -279,6 +346,7 @@ fn of_event_log(log: event_log::EventLog) -> Recognised {
         rows: RowCount::default(),
         encoding: None,
         encoding_by: None,
+        machine: Machine::default(),
     }
 }
 

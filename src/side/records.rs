@@ -9,6 +9,7 @@ mod events;
 mod groups;
 mod json;
 mod labelled;
+mod machines;
 mod markup;
 mod objects;
 mod processes;
@@ -18,19 +19,20 @@ mod sockets;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::{Column, Record};
 use super::facts::{
     DynamicPorts, HandleCount, PortUse, ProcessName, RemoteCount, RowCount, ServiceProcess, SocketListing, SystemEvent,
     Taken,
 };
-use super::host::Host;
+use super::host::{Host, label};
 use super::lines::{Command, Line, Lines, is_banner, is_ellipsis, is_prompt, is_socket_row};
 use super::table::{Form, Heading, cells_at, cells_by_words, is_rule, quoted_row, split};
 use super::taken::Clock;
 use super::tasklist::Task;
 use groups::Groups;
+use machines::Builders;
 use sockets::Sockets;
 
 /// So many lines side by side that are no rows end a table.
@@ -72,6 +74,12 @@ pub(super) struct Found {
     pub(super) named: u64,
     /// Something of sockets is there, whether or not it could be used.
     pub(super) has_sockets: bool,
+    /// Why a table is not used.
+    pub(super) refused: Option<&'static str>,
+    /// The machines that rows name, by what tells them apart.
+    pub(super) machines: BTreeMap<String, String>,
+    /// What rows tell that name the machine that they are of, where the text is of several.
+    pub(super) of_machines: BTreeMap<String, Found>,
 }
 
 impl Found {
@@ -100,6 +108,8 @@ struct Context {
     group: Option<(Column, String)>,
     /// Of which column the table before was a group, where nothing stands between.
     group_before: Option<Column>,
+    /// Rows of different machines stay apart.
+    is_of_several: bool,
 }
 
 impl Context {
@@ -122,11 +132,22 @@ impl Context {
     }
 }
 
-/// Reads everything known in a text, a file called `name`.
-pub(super) fn parse(mut lines: Lines<'_>, name: &str) -> Found {
+/// Reads everything known in a text, a file called `name`; `of` is the machine that it is of, where it tells.
+pub(super) fn read(lines: Lines<'_>, name: &str, of: Option<&str>) -> Found {
+    let found = parse_as(lines, name, false);
+    let others = found.machines.keys().filter(|known| of.is_some_and(|of| label(of) != **known)).count();
+    if found.machines.len() > 1 || others > 0 { parse_as(lines, name, true) } else { found }
+}
+
+#[cfg(test)]
+fn parse(lines: Lines<'_>, name: &str) -> Found {
+    read(lines, name, None)
+}
+
+fn parse_as(mut lines: Lines<'_>, name: &str, is_of_several: bool) -> Found {
     let mut found = Found::default();
     let name = crate::event::base_name(name).to_ascii_lowercase();
-    let mut context = Context { name, ..Context::default() };
+    let mut context = Context { name, is_of_several, ..Context::default() };
     if let Some(behind) = json::read(lines, &mut context, &mut found) {
         lines = behind;
         while let Some(behind) = json::read(lines, &mut context, &mut found) {
@@ -168,7 +189,7 @@ fn table<'t>(line: Line<'t>, lines: Lines<'t>, context: &mut Context, found: &mu
         Some(_) => return None,
         None => (headless(line.text)?, lines, Some(line)),
     };
-    let mut builder = Builder::of(&heading.columns, context)?;
+    let mut builder = Builders::of(&heading.columns, context)?;
     Some(rows(&heading, first, behind, &mut builder, context, found))
 }
 
@@ -211,7 +232,7 @@ fn rows<'t>(
     heading: &Heading,
     first: Option<Line<'t>>,
     mut lines: Lines<'t>,
-    builder: &mut Builder,
+    builder: &mut Builders,
     context: &mut Context,
     found: &mut Found,
 ) -> Lines<'t> {
@@ -282,7 +303,7 @@ fn record<'r>(heading: &'r Heading, cells: &'r [&'r str]) -> Record<'r> {
     Record { columns: &heading.columns, cells, is_exact: matches!(heading.form, Form::Separated(_)) }
 }
 
-fn read_row<'t>(heading: &Heading, line: Line<'t>, lines: &mut Lines<'t>, builder: &mut Builder) -> bool {
+fn read_row<'t>(heading: &Heading, line: Line<'t>, lines: &mut Lines<'t>, builder: &mut Builders) -> bool {
     let columns = heading.columns.len();
     match &heading.form {
         Form::Separated(separator) => {
@@ -323,7 +344,7 @@ fn read_row<'t>(heading: &Heading, line: Line<'t>, lines: &mut Lines<'t>, builde
 }
 
 /// What rows become, by what their columns are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Builder {
     Sockets(Box<Sockets>),
     Groups(Box<Groups>),
@@ -334,6 +355,8 @@ enum Builder {
     PortUse(settings::PortUses),
     Events(events::Entries),
     PidCounts(settings::PidCounts),
+    /// Events of connections, which are no sockets.
+    Connections,
 }
 
 impl Builder {
@@ -341,6 +364,9 @@ impl Builder {
         let has = |column| columns.contains(&column);
         if has(Column::EventSource) && has(Column::DateTime) && (has(Column::EventId) || has(Column::Pid)) {
             return Some(Self::Events(events::Entries::default()));
+        }
+        if has(Column::ActionType) && has(Column::LocalPort) {
+            return Some(Self::Connections);
         }
         if has(Column::Count) && has(Column::Name) {
             return Some(Self::Groups(Box::new(Groups::new(columns))));
@@ -387,6 +413,7 @@ impl Builder {
             Self::PortUse(uses) => uses.row(record),
             Self::Events(events) => events.row(record),
             Self::PidCounts(counts) => counts.row(record),
+            Self::Connections => true,
         }
     }
 
@@ -422,6 +449,12 @@ impl Builder {
             Self::PortUse(uses) => uses.end(count, context, found),
             Self::Events(events) => events.end(count, found),
             Self::PidCounts(counts) => counts.end(count, context, found),
+            Self::Connections if count.rows == 0 => {}
+            Self::Connections => {
+                found.refused = Some(
+                    "events of connections that were made (DeviceNetworkEvents), not sockets that are held: not used",
+                );
+            }
         }
     }
 }

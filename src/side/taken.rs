@@ -2,7 +2,10 @@
 //!
 //! Day and month stand in the order of the system's language, which no file names: only the time of day is read.
 
+use jiff::Timestamp;
+
 use super::facts::Taken;
+use crate::time::{FileTime, from_timestamp};
 
 /// So many lines may stand between the date and the first row of its listing: a prompt, a title, the heading.
 const MAX_LINES_BEFORE: usize = 8;
@@ -11,7 +14,7 @@ const MAX_LINES_BEFORE: usize = 8;
 const MAX_LINE_CHARACTERS: usize = 120;
 
 /// Follows the lines between listings, and remembers the last time of day.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Clock {
     last: Option<Taken>,
     date: Option<String>,
@@ -60,6 +63,13 @@ pub(super) fn taken_in(text: &str) -> Option<Taken> {
     let day = day_in(text);
     let second_of_day = time_in(text, day.is_some())?;
     Some(Taken { text: text.to_owned(), day: day.or_else(|| long_day_in(text)), second_of_day })
+}
+
+/// When that was, where the text says how far its clock is from UTC: `2026-11-22T14:03:11+01:00`.
+pub(crate) fn instant(taken: &Taken) -> Option<FileTime> {
+    let words: Vec<&str> = taken.text.split_whitespace().collect();
+    let of_two = words.windows(2).filter_map(|pair| pair.join(" ").parse::<Timestamp>().ok());
+    words.iter().filter_map(|word| word.parse::<Timestamp>().ok()).chain(of_two).next().and_then(from_timestamp)
 }
 
 /// The day that a line names, as written.
@@ -222,7 +232,7 @@ fn half_in_front(word: &str) -> Option<bool> {
 /// `14:03:11.25`, `9:03:11,25`, `14:03`; also `14.03.11,25`. The hour, the seconds behind it, and whether any were named.
 fn clock(word: &str) -> Option<(u32, u32, bool)> {
     let word = word.trim_matches(|c: char| !c.is_ascii_digit());
-    let word = word.split(['+', 'Z']).next().unwrap_or(word);
+    let word = word.split(['+', 'Z', '-']).next().unwrap_or(word);
     let number = |text: &str, lengths: std::ops::RangeInclusive<usize>, below: u32| {
         let digits = lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         digits.then(|| text.parse().ok()).flatten().filter(|number| *number < below)
@@ -259,6 +269,15 @@ mod tests {
         let mut clock = Clock::default();
         clock.see(line);
         clock.take().map(|taken| taken.second_of_day)
+    }
+
+    #[test]
+    fn an_instant_is_told_by_its_distance_from_utc() {
+        let at = |line: &str| instant(&taken_in(line).unwrap()).map(|time| time.to_string());
+        for line in ["2026-11-22T14:13:00Z", "2026-11-22T15:13:00+01:00", "2026-11-22 09:13:00-05:00"] {
+            assert_eq!(at(line).as_deref(), Some("2026-11-22T14:13:00.0000000Z"), "{line}");
+        }
+        assert_eq!(at("2026-11-22 14:13:00"), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::columns::{Column, number};
 use super::facts::RowCount;
-use super::lines::{Lines, is_ellipsis, is_prompt};
+use super::lines::{Lines, is_ellipsis, is_prompt, is_socket_row};
 use super::table::{cells_at, rule};
 
 /// One process of the list.
@@ -64,6 +64,26 @@ pub(super) fn read(lines: Lines<'_>) -> Option<(Vec<Task>, RowCount)> {
         }
     }
     Some((last, count))
+}
+
+/// PIDs that a command asked for by name, and that are not there: `tasklist /fi "pid eq 7312"`, `Get-Process -Id 7312`.
+pub(super) fn absent(lines: Lines<'_>) -> Vec<u32> {
+    /// What stands in front of a sentence that is an answer, in languages of Windows.
+    const INFORMATION: [&str; 5] = ["inf", "инф", "情報", "信息", "정보"];
+    let mut absent = Vec::new();
+    let mut asked: Option<u32> = None;
+    for line in lines.filter(|line| !line.is_blank() && !is_socket_row(line.text)) {
+        let text = line.trimmed().to_lowercase();
+        let behind = |sign: &str| {
+            let (_, behind) = text.split_once(sign)?;
+            number::<u32>(behind.trim_start().split(|c: char| !c.is_ascii_digit()).next()?)
+        };
+        let is_answer = INFORMATION.iter().any(|word| text.starts_with(word)) && text.contains([':', '：']);
+        absent.extend(asked.take().filter(|_| is_answer));
+        absent.extend(behind("process with the process identifier"));
+        asked = behind("pid eq").filter(|_| text.contains("tasklist"));
+    }
+    absent
 }
 
 /// Whether a name is that of a module: `tasklist /m` lists these where `/svc` lists services.
@@ -305,6 +325,18 @@ fn quoted(line: &str) -> Option<Task> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_was_asked_for_is_not_there() {
+        let absent = |text: &str| absent(Lines::new(text));
+        let asked = "C:\\>tasklist /svc /fi \"PID eq 7312\"\r\n";
+        let no = "INFO: No tasks are running which match the specified criteria.\r\n";
+        assert_eq!(absent(&format!("{asked}{no}")), [7312]);
+        assert_eq!(absent(&format!("{asked}\r\nINFORMATION: Es werden keine Aufgaben ausgeführt.\r\n")), [7312]);
+        assert_eq!(absent("Get-Process : Cannot find a process with the process identifier 7312.\r\n"), [7312]);
+        assert!(absent(&format!("{asked}{TABLE}")).is_empty());
+        assert!(absent(&format!("C:\\>tasklist /fi \"imagename eq a.exe\"\r\n{no}")).is_empty());
+    }
 
     const TABLE: &str = "\r
 Image Name                     PID Services                                    \r

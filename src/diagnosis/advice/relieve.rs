@@ -27,6 +27,7 @@ pub(super) fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>)
         }
         Accused::Holder(named) => list.extend(step_for_holder(situation, named)),
         Accused::Image(named) => list.extend(step_for_image(named)),
+        Accused::Sockets(who, _) if who.is_given_again => {}
         Accused::Sockets(who, sockets) => {
             // Handles are no ports yet.
             let sockets = crate::words::grouped(*sockets);
@@ -49,6 +50,8 @@ fn step_for_holder(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option
     match named.holder.pattern {
         // What is in TIME_WAIT or reserved comes back by other steps; what is steady needs what it has, as far as anybody sees.
         Some(Pattern::Churn | Pattern::Reservation | Pattern::Steady) => None,
+        // Whoever has the PID now need not be who had the ports.
+        _ if who.is_given_again => None,
         Some(Pattern::Load) => Some(reduce_load(&who.label)),
         Some(Pattern::Leak) | None if who.is_gone() => Some(ended(who)),
         None if share < RESTARTED_SHARE => None,
@@ -106,6 +109,16 @@ fn ended(named: &Named<'_>) -> Recommendation {
     let now = named.now_is.map_or_else(String::new, |image| {
         format!(" PID {pid} now belongs to {}, another process: leave it alone.", crate::words::shown(image))
     });
+    if named.is_absent && !named.ended && named.now_is.is_none() {
+        let text = format!(
+            "see whether {label} is gone: a process list that was asked for it did not have it. Its ports came back when it ended, unless another process inherited its sockets or they stay under the dead PID; then only a restart of the server frees them"
+        );
+        return unchanging(
+            RecommendationCode::HolderEnded,
+            &text,
+            &[&format!("tasklist /svc /fi \"pid eq {pid}\""), "netstat -anoq > netstat.txt"],
+        );
+    }
     let text = format!(
         "see whether {label} starts again: it has ended.{now} A service or a scheduled task may start it. Its ports came back when it ended, unless another process inherited its sockets or they stay under the dead PID; then only a restart of the server frees them"
     );

@@ -33,6 +33,10 @@ pub struct Named<'a> {
     pub now_is: Option<&'a str>,
     /// It ended before the trace did.
     pub ended: bool,
+    /// A process list was asked for its PID, and did not have it.
+    pub is_absent: bool,
+    /// Process lists have different processes under its PID.
+    pub is_given_again: bool,
     /// Whether it connects to different addresses, none of them with most of its connects.
     pub goes_to_many: bool,
 }
@@ -47,6 +51,8 @@ impl<'a> Named<'a> {
             service: row.socket_service.as_deref(),
             now_is: row.pid_is_now.as_deref(),
             ended: row.ended.is_some(),
+            is_absent: row.is_absent,
+            is_given_again: row.is_given_again,
             goes_to_many: goes_to_many(&row.destinations),
         }
     }
@@ -58,7 +64,7 @@ impl<'a> Named<'a> {
 
     /// Whether it is gone: it has ended, or its PID is another process's by now.
     pub fn is_gone(&self) -> bool {
-        self.ended || self.now_is.is_some()
+        self.ended || self.is_absent || self.now_is.is_some()
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use super::{NETWORK_MONITOR_FILTER, Page};
 use crate::diagnosis::alternatives::{Alternative, Standing};
 use crate::diagnosis::state::State;
-use crate::event::base_name;
+
 use crate::net::Family;
 use crate::report::wording;
 use crate::words::shown;
@@ -104,7 +104,7 @@ impl Page<'_, '_> {
         }
         self.port_ranges()?;
         for side in &report.side_inputs {
-            let mut text = format!("{}: {}", shown(base_name(&side.path)), side.kind);
+            let mut text = format!("{}: {}", shown(wording::file_name(&side.path, &report.side_inputs)), side.kind);
             if !side.used {
                 text.push_str(", not used");
             }

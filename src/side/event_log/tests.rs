@@ -7,7 +7,7 @@ const TIME: i64 = 134_391_212_651_234_567;
 
 fn found(provider: &str, id: u32, seconds: i64) -> SystemEvent {
     let time = FileTime(TIME + seconds * FileTime::SECOND);
-    SystemEvent { source: 0, time, provider: provider.to_owned(), id }
+    SystemEvent { source: 0, time, provider: provider.to_owned(), id, computer: Some("synthetic.example".to_owned()) }
 }
 
 fn log() -> Vec<LogEvent> {

@@ -12,10 +12,11 @@ use super::Found;
 use crate::side::columns::{Column, Record};
 use crate::side::event_log::is_known;
 use crate::side::facts::{RowCount, SystemEvent};
+use crate::side::remote::is_here;
 use crate::time::{FileTime, from_timestamp};
 
 /// Entries of a log that is being read.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Entries {
     events: Vec<SystemEvent>,
     /// Ids of entries about ports whose time is not certain.
@@ -32,7 +33,10 @@ impl Entries {
             return true;
         }
         match record.get(Column::DateTime).and_then(certain_time) {
-            Some(time) => self.events.push(SystemEvent { source: 0, time, provider: provider.to_owned(), id }),
+            Some(time) => {
+                let computer = record.get(Column::Machine).filter(|name| !is_here(name)).map(str::to_owned);
+                self.events.push(SystemEvent { source: 0, time, provider: provider.to_owned(), id, computer });
+            }
             None => drop(self.doubtful.insert(id)),
         }
         true

@@ -25,7 +25,7 @@ enum Property {
     Other,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Row {
     count: u32,
     values: Vec<String>,
@@ -37,7 +37,7 @@ struct Row {
 }
 
 /// Groups of a table that is being read.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Groups {
     rows: Vec<Row>,
     names_tcp: bool,
@@ -368,7 +368,7 @@ fn listing_commands(lower: &str) -> usize {
 }
 
 /// What a command says of all sockets that it lists.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Filter {
     pub(super) state: Option<TcpState>,
     pub(super) pid: Option<u32>,

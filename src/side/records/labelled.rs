@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Builder, Context, Found};
+use super::machines::Builders;
+use super::{Context, Found};
 use crate::side::columns::{Column, Record, number};
 use crate::side::facts::RowCount;
 use crate::side::lines::{Line, Lines};
@@ -17,7 +18,7 @@ const MAX_LABELS: usize = 256;
 /// Blocks of one kind that are being read.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
-    current: Option<(Vec<Column>, Builder)>,
+    current: Option<(Vec<Column>, Builders)>,
     count: RowCount,
 }
 
@@ -39,7 +40,7 @@ impl Blocks {
         let same = self.current.as_ref().is_some_and(|(known, _)| is_alike(known, &columns));
         if !same {
             self.end(context, found);
-            match Builder::of(&columns, context) {
+            match Builders::of(&columns, context) {
                 Some(builder) => self.current = Some((columns.clone(), builder)),
                 None => return false,
             }

@@ -1,6 +1,7 @@
 //! Objects one by one, as JSON, Clixml and HTML hold them: names and values, and no lines.
 
-use super::{Builder, Context, Found};
+use super::machines::Builders;
+use super::{Context, Found};
 use crate::side::columns::{Column, Record};
 use crate::side::facts::RowCount;
 use crate::side::lines::{Command, Lines};
@@ -28,7 +29,7 @@ pub(super) struct Objects<'c> {
 /// Objects with the same names.
 struct Kind {
     columns: Vec<Column>,
-    builder: Builder,
+    builder: Builders,
     count: RowCount,
 }
 
@@ -61,7 +62,7 @@ impl<'c> Objects<'c> {
         if let Some(known) = self.kinds.iter().position(|kind| kind.columns == columns) {
             return Some(known);
         }
-        let builder = Builder::of(columns, self.context)?;
+        let builder = Builders::of(columns, self.context)?;
         if self.kinds.len() < MAX_KINDS {
             self.kinds.push(Kind { columns: columns.to_vec(), builder, count: RowCount::default() });
         }

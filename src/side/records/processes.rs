@@ -9,7 +9,7 @@ use crate::side::handles::is_afd;
 use crate::side::tasklist::{Task, forget_placeholder, is_module, split_services};
 
 /// Processes with their names, and how many handles each has.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Processes {
     handles: Vec<HandleCount>,
     names: Vec<ProcessName>,
@@ -91,7 +91,7 @@ pub(super) fn grouped_number(text: &str) -> Option<u64> {
 }
 
 /// Handles, one in each row: those to AFD are sockets.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct AfdHandles {
     counts: BTreeMap<u32, HandleCount>,
 }
@@ -118,7 +118,7 @@ impl AfdHandles {
 }
 
 /// Processes with their services, or with modules.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tasks {
     tasks: Vec<Task>,
     modules: bool,

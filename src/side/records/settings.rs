@@ -8,7 +8,7 @@ use crate::side::netsh::is_range;
 use crate::side::taken::taken_in;
 
 /// Settings with their port ranges.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Settings {
     protocol: Protocol,
     ranges: Vec<(u16, u32)>,
@@ -65,7 +65,7 @@ impl Settings {
 }
 
 /// Ports in use at each local address.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct PortUses {
     uses: Vec<PortUse>,
 }
@@ -92,7 +92,7 @@ impl PortUses {
 }
 
 /// Connections of each process, below the count of ports in use: those of one local address.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct PidCounts {
     sockets: Vec<ListedSocket>,
 }

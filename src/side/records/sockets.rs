@@ -11,7 +11,7 @@ use crate::side::facts::{ListedOwner, ListedSocket, RowCount, SocketListing, Tak
 use crate::side::taken::taken_in;
 
 /// Sockets of a table that is being read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sockets {
     /// Where no column tells it: by the columns, by the command, or by the file's name.
     protocol: Option<Protocol>,
@@ -35,7 +35,7 @@ const SAME_MOMENT_SECONDS: u32 = 2;
 /// So many moments with a row or two each are none: each row tells what happened, and when.
 const MANY_MOMENTS: usize = 3;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Part {
     listing: SocketListing,
     images: HashMap<ListedOwner, u32>,

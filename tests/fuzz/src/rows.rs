@@ -52,6 +52,7 @@ fn check_rest(found: &[Recognised], listing: &Listing, shown: &dyn Fn() -> Strin
         let SideFacts {
             listings,
             tasks,
+            absent,
             afd_handles,
             handles,
             names,
@@ -69,6 +70,7 @@ fn check_rest(found: &[Recognised], listing: &Listing, shown: &dyn Fn() -> Strin
         } = &found.facts;
         let others = [
             tasks.len(),
+            absent.len(),
             afd_handles.len(),
             handles.len(),
             names.len(),
