@@ -100,7 +100,7 @@ struct Context {
     name: String,
     /// When the last count of ports in use was taken.
     counted: Option<Taken>,
-    /// Tables of groups since the command.
+    /// Tables of groups since the command, whosever their rows are.
     grouped: usize,
     /// Objects stand in an array, which one command gave as a whole: how many kinds of them have been told.
     array: Option<usize>,

@@ -165,10 +165,10 @@ fn a_host_that_files_name_is_told_where_no_folder_does() {
         batch(&input, &out, options.iter().copied());
         table(&out, "cases").into_iter().map(|case| (case["host"].clone(), case["host_by"].clone())).collect()
     };
-    let null = serde_json::Value::Null;
-    let by_files = ("SRV01".into(), "side_input".into());
+    // Of two machines one is told.
+    let by_files = || ("SRV01".into(), "side_input".into());
     let of_log = ("synthetic.example".into(), "side_input".into());
-    assert_eq!(told(&[]), [of_log, by_files, (null.clone(), null)]);
+    assert_eq!(told(&[]), [of_log, by_files(), by_files()]);
     let by_folder = |name: &str| (name.into(), "name_from".into());
     assert_eq!(told(&["--name-from", "{host}"]), ["log", "one", "two"].map(by_folder));
     let redacted = told(&["--redact"]);

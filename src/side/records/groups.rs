@@ -104,11 +104,9 @@ impl Groups {
 
     pub(super) fn end(&mut self, count: RowCount, context: &mut Context, found: &mut Found) {
         let rows = std::mem::take(&mut self.rows);
-        let number = context.grouped;
-        context.grouped += 1;
         let command = &context.command;
         let names_net = command.names("nettcpconnection") || command.names("netudpendpoint");
-        let asked = asked(command.text(), number, context.clock.has_time());
+        let asked = asked(command.text(), context.grouped, context.clock.has_time());
         let has_states = rows.iter().any(|row| row.values.iter().any(|value| is_state(value)));
         // Anything can be grouped: where nothing speaks of sockets, there is nothing to miss.
         if rows.is_empty() || !(self.names_tcp || self.names_udp || names_net || has_states) {

@@ -124,5 +124,6 @@ impl Builders {
             };
             of.builder.end(count, context, found);
         }
+        context.grouped += usize::from(matches!(self.empty, Builder::Groups(_)));
     }
 }
