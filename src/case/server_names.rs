@@ -50,7 +50,9 @@ fn is_server_name(token: &str) -> bool {
     let is_word = |part: &&str| part.len() >= 2 && part.bytes().all(|byte| byte.is_ascii_lowercase());
     let has_role = parts.iter().any(|part| ROLES.contains(part))
         || parts.last().is_some_and(|part| ["srv", "web", "sql", "app", "dc"].iter().any(|role| part.ends_with(role)));
-    let is_numbered = (1..=4).contains(&digits) && parts.iter().all(is_word) && has_role;
+    // Two letters and a digit are anything: a time stamp, a drive, a round.
+    let least = if letters.len() <= 2 { 2 } else { 1 };
+    let is_numbered = (least..=4).contains(&digits) && parts.iter().all(is_word) && has_role;
     let is_made_up = lower.split_once('-').is_some_and(|(first, rest)| {
         let is_random = (6..=11).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
         MADE_UP.contains(&first) && is_random && rest.contains(|c: char| c.is_ascii_digit())
@@ -69,6 +71,8 @@ mod tests {
         }
         for name in [
             "run1",
+            "ts1",
+            "pc2",
             "netstat2",
             "logs",
             "before",
