@@ -110,7 +110,7 @@ impl SideInput {
     }
 
     /// Adds to what is to be known about it.
-    pub(super) fn tell(&mut self, more: &str) {
+    pub(crate) fn tell(&mut self, more: &str) {
         self.note = Some(self.note.take().map_or_else(|| more.to_owned(), |note| format!("{note}; {more}")));
     }
 

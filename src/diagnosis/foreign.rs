@@ -54,7 +54,7 @@ pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
         of_list.for_each(|input| note(input, &other_images(tasks)));
     } else if tasks.other > 0 {
         let of_list = inputs.iter_mut().filter(|input| input.used && input.kind == Kind::Tasklist.name());
-        of_list.for_each(|input| add_note(input, &format!("{}: these rows are not counted", other_images(tasks))));
+        of_list.for_each(|input| input.tell(&format!("{}: these rows are not counted", other_images(tasks))));
     }
     let mut foreign: BTreeMap<SourceId, String> = BTreeMap::new();
     for listing in &side.listings {
@@ -89,12 +89,7 @@ pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
 }
 
 fn note(input: &mut SideInput, why: &str) {
-    add_note(input, &format!("{why}: it is from another machine or time, and not counted"));
-}
-
-fn add_note(input: &mut SideInput, more: &str) {
-    let note = input.note.take().map(|note| format!("{note}; ")).unwrap_or_default();
-    input.note = Some(format!("{note}{more}"));
+    input.tell(&format!("{why}: it is from another machine or time, and not counted"));
 }
 
 /// Notes at listings of port ranges that known ports refute them.
@@ -112,7 +107,7 @@ pub(super) fn note_refuted(pools: &[PoolFinding], inputs: &mut [SideInput]) {
     let mut notes: Vec<String> = pools.iter().filter_map(refuted).collect();
     notes.dedup();
     for input in inputs.iter_mut().filter(|input| input.used && input.kind == Kind::DynamicPort.name()) {
-        notes.iter().for_each(|note| add_note(input, note));
+        notes.iter().for_each(|note| input.tell(note));
     }
 }
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 pub use self::habits::Pattern;
 pub(super) use self::habits::{Seen, When};
 pub use self::set_aside::excluded_in;
+pub(super) use self::set_aside::ports_of;
 
 use super::listings::{Listed, images_without_pid, last_moments};
 use super::pools::PoolFinding;

@@ -17,6 +17,7 @@ pub mod codes;
 mod counted;
 mod destinations;
 pub mod evidence;
+pub mod excluded;
 mod failures;
 pub mod forecast;
 mod foreign;
@@ -152,6 +153,8 @@ pub struct Diagnosis {
     pub address_use: Vec<AddressUse>,
     /// Ports in use outside of the dynamic range.
     pub outside: Vec<outside::Outside>,
+    /// Dynamic ranges of which most is excluded.
+    pub mostly_excluded: Vec<excluded::MostlyExcluded>,
     /// What the procedure by hand looks at.
     pub procedure: Vec<ProcedureRow>,
     /// Entries of event logs, by time.
@@ -243,6 +246,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let failures = failures::failures(&findings, &evidence);
     let procedure = procedure::rows(&findings, &side, &rows);
     let outside = outside::outside(&grounds);
+    let mostly_excluded = excluded::mostly_excluded(&side);
     let notes = notes::notes(notes, &grounds);
     Diagnosis {
         suspect,
@@ -273,6 +277,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         listed_over_time,
         timeline,
         outside,
+        mostly_excluded,
         procedure,
         assurances,
         alternatives,

@@ -196,6 +196,19 @@ struct ListedNames<'a> {
     hosted: BTreeMap<u32, BTreeSet<&'a str>>,
 }
 
+/// PIDs that are different images in different process lists, with two of these.
+pub(super) fn given_again(tasks: &[Task]) -> BTreeMap<u32, [&str; 2]> {
+    let mut given_again = BTreeMap::new();
+    let mut first: BTreeMap<u32, &str> = BTreeMap::new();
+    for task in tasks {
+        let image = *first.entry(task.pid).or_insert(&task.image);
+        if !is_same_image(image, &task.image) {
+            given_again.insert(task.pid, [image, task.image.as_str()]);
+        }
+    }
+    given_again
+}
+
 /// The image that one listing of sockets names for a PID.
 struct NamedSockets<'a> {
     source: SourceId,
@@ -243,24 +256,16 @@ impl<'a> ListedNames<'a> {
             }
             by_pid
         };
-        let mut given_again = BTreeMap::new();
-        let mut first: BTreeMap<u32, &str> = BTreeMap::new();
-        for task in &side.tasks {
-            let image = *first.entry(task.pid).or_insert(&task.image);
-            if !is_same_image(image, &task.image) {
-                given_again.insert(task.pid, [image, &task.image]);
-            }
-        }
         let mut hosted: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
         for service in &side.services {
             hosted.entry(service.pid).or_default().insert(&service.name);
         }
-        let is_listed = |pid: &u32| first.contains_key(pid);
+        let tasks: BTreeMap<u32, &Task> = side.tasks.iter().map(|task| (task.pid, task)).collect();
         Self {
-            absent: side.absent.iter().copied().filter(|pid| !is_listed(pid)).collect(),
-            given_again,
+            absent: side.absent.iter().copied().filter(|pid| !tasks.contains_key(pid)).collect(),
+            given_again: given_again(&side.tasks),
             hosted,
-            tasks: side.tasks.iter().map(|task| (task.pid, task)).collect(),
+            tasks,
             images,
             named: named_sockets(&side.listings),
             handles: largest(&side.handles),

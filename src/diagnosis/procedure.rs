@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::codes::Remark;
 use super::holders::{Subject, is_same_image, last_of_pid};
 use super::listings::{Who, images_without_pid, last_moments};
-use super::naming::Rows;
+use super::naming::{Rows, given_again};
 use crate::event::base_name;
 use crate::machine::Findings;
 use crate::machine::processes::Process;
@@ -139,7 +139,11 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<Pr
     let mut names = names(findings, side, &listed);
     let processes = findings.world.processes.processes();
     let last = last_of_pid(processes);
-    forget_doubtful(&mut names, side, |pid| listed.contains_key(&pid) || last.contains_key(&pid));
+    // Of a PID that process lists give to different processes, where nothing else tells which is meant, no name is known.
+    let doubtful = given_again(&side.tasks).into_keys();
+    for pid in doubtful.filter(|pid| !listed.contains_key(pid) && !last.contains_key(pid)) {
+        names.remove(&pid);
+    }
     let row = |key: Key<'_>| {
         let (pid, owner) = key;
         let states = states.get(&key).copied().unwrap_or_default();
@@ -231,17 +235,6 @@ fn by_pid(counts: &[HandleCount]) -> BTreeMap<u32, u64> {
 fn listed_images(listings: &[SocketListing]) -> BTreeMap<u32, &str> {
     let owners = listings.iter().flat_map(|listing| &listing.owners);
     owners.filter_map(|(pid, owner)| Some((*pid, owner.image.as_deref()?))).collect()
-}
-
-/// Takes back the names of PIDs that process lists give to different processes, where nothing else tells which is meant.
-fn forget_doubtful(names: &mut BTreeMap<u32, &str>, side: &SideFacts, is_told: impl Fn(u32) -> bool) {
-    let mut first: BTreeMap<u32, &str> = BTreeMap::new();
-    for task in &side.tasks {
-        let image = *first.entry(task.pid).or_insert(&task.image);
-        if !is_same_image(image, &task.image) && !is_told(task.pid) {
-            names.remove(&task.pid);
-        }
-    }
 }
 
 /// Whether a process of the trace may be the one that a listing shows with its PID, under this name if it tells one.

@@ -345,8 +345,7 @@ fn merged(steps: &[Step], factor: usize) -> Vec<Step> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::owner::PackedOwner;
-    use crate::machine::owner::ProcessId;
+    use crate::machine::owner::{PackedOwner, ProcessId};
 
     fn at(seconds: i64) -> FileTime {
         FileTime(1_000_000 * FileTime::SECOND + seconds * FileTime::SECOND + 7)

@@ -1,11 +1,11 @@
 //! The first screen as sentences: directly under the headline who holds the ports, then what failed and since when, then who
 //! suffers most, what weakens that, and what others found behind the like.
 
-use super::excluded;
 use super::wording::{other_clock, percent_of, sentence, subject, who_in_full};
 use super::{HolderRow, ImageRow, PoolRow, Report};
 use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::codes::{AlternativeCode, ReasonCode};
+use crate::diagnosis::excluded::MostlyExcluded;
 use crate::diagnosis::holders::Pattern;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::outcome::Look;
@@ -387,7 +387,7 @@ impl Report {
             row.image.as_deref()
         };
         let outside = self.outside.iter().map(|outside| outside.sentence(image));
-        outside.chain(excluded::most(&self.dynamic_ports, &self.excluded_ports)).collect()
+        outside.chain(self.mostly_excluded.iter().map(MostlyExcluded::sentence)).collect()
     }
 
     /// Entries of event logs that say all ports were in use, at another time than that of the traces.

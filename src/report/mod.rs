@@ -1,7 +1,6 @@
 #![doc = include_str!("SCHEMA.md")]
 
 pub mod csv;
-mod excluded;
 pub mod explain;
 mod first_screen;
 #[cfg(test)]
@@ -123,6 +122,9 @@ pub struct Report {
     /// Ports in use outside of the dynamic range.
     #[serde(skip)]
     pub outside: Vec<crate::diagnosis::outside::Outside>,
+    /// Dynamic ranges of which most is excluded.
+    #[serde(skip)]
+    pub mostly_excluded: Vec<crate::diagnosis::excluded::MostlyExcluded>,
     /// The zone in which sentences and tables for people show times; JSON and CSV are UTC.
     #[serde(skip)]
     pub zone: Zone,

@@ -55,6 +55,7 @@ impl Report {
             coverage,
             // Numbers; the name comes from the table of the procedure.
             outside: _,
+            mostly_excluded: _,
             zone: _,
         } = self;
         // Rows first, so that sentences find what stands in them.

@@ -71,6 +71,7 @@ impl Report {
             evidence: first_failure_row(&diagnosis.findings.sockets),
             coverage: coverage(&diagnosis.traces, diagnosis.notes),
             outside: diagnosis.outside,
+            mostly_excluded: diagnosis.mostly_excluded,
             zone: Zone::UTC,
             traces: diagnosis.traces.into_iter().map(|trace| trace.summary).collect(),
         }

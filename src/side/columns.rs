@@ -156,9 +156,7 @@ impl Column {
         }
         BY_NAME.get(letters.as_str()).copied().unwrap_or(Self::Other)
     }
-}
 
-impl Column {
     /// Says of columns called `Id` what their numbers are. Jobs, sessions and the like have a name and a state; processes have no state.
     pub(super) fn settle(columns: &mut [Self]) {
         let has = |column| columns.contains(&column);
@@ -169,20 +167,19 @@ impl Column {
 
     /// The column of a heading that a narrow table has cut, where one property alone begins so.
     fn beginning_with(beginning: &str) -> Self {
-        const PROPERTIES: [(&str, Column); 8] = [
-            ("LocalAddress", Column::LocalAddress),
-            ("LocalPort", Column::LocalPort),
-            ("RemoteAddress", Column::RemoteAddress),
-            ("RemotePort", Column::RemotePort),
-            ("State", Column::State),
-            ("AppliedSetting", Column::AppliedSetting),
-            ("OwningProcess", Column::Pid),
-            ("CreationTime", Column::Other),
+        const PROPERTIES: [&str; 8] = [
+            "LocalAddress",
+            "LocalPort",
+            "RemoteAddress",
+            "RemotePort",
+            "State",
+            "AppliedSetting",
+            "OwningProcess",
+            "CreationTime",
         ];
-        let is_it = |(name, _): &&(&str, Column)| !beginning.is_empty() && name.starts_with(beginning);
-        let mut all = PROPERTIES.iter().filter(is_it);
+        let mut all = PROPERTIES.iter().filter(|name| !beginning.is_empty() && name.starts_with(beginning));
         match (all.next(), all.next()) {
-            (Some((_, column)), None) => *column,
+            (Some(name), None) => Self::named(name),
             _ => Self::Other,
         }
     }
@@ -219,4 +216,18 @@ pub(super) fn number<N: std::str::FromStr>(text: &str) -> Option<N> {
     let text = text.trim();
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok()).flatten()
+}
+
+/// Digits in groups of three, whatever stands between them.
+pub(super) fn grouped_number(text: &str) -> Option<u64> {
+    let mut groups = text.split([',', '.', ' ', '\'', '\u{a0}', '\u{202f}', '’']);
+    let first = groups.next()?;
+    let mut digits = first.to_owned();
+    for group in groups {
+        if group.len() != 3 {
+            return None;
+        }
+        digits.push_str(group);
+    }
+    number(&digits)
 }

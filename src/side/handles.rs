@@ -1,6 +1,6 @@
 //! Sysinternals `handle -a afd` and `handle -a`: how many handles to AFD, which are sockets, each process has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{HandleCount, RowCount};
 use super::lines::{Command, Lines, is_banner, is_prompt};
@@ -27,10 +27,12 @@ type Run = (Option<String>, BTreeMap<u32, HandleCount>);
 /// What holds of several runs: the last of those for the same, and of those for different ones what the last says of a process.
 fn latest(runs: Vec<Run>) -> BTreeMap<u32, HandleCount> {
     let mut counts = BTreeMap::new();
-    for (number, (command, of_run)) in runs.iter().enumerate() {
-        let is_repeated = runs.iter().skip(number + 1).any(|(later, of_run)| later == command && !of_run.is_empty());
-        if !is_repeated {
-            counts.extend(of_run.clone());
+    let mut told = BTreeSet::new();
+    for (command, of_run) in runs.into_iter().rev().filter(|(_, of_run)| !of_run.is_empty()) {
+        if told.insert(command) {
+            for (pid, count) in of_run {
+                counts.entry(pid).or_insert(count);
+            }
         }
     }
     counts

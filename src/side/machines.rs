@@ -121,8 +121,12 @@ fn spans(text: &str, progress: &dyn Progress) -> Vec<Span> {
         let start = text.len() - lines.rest().len();
         let Some(line) = lines.next() else { break };
         let end = text.len() - lines.rest().len();
-        let before = host.name();
         let is_row = is_socket_row(line.text);
+        if is_row && let Some(last) = spans.last_mut() {
+            (last.end, last.has_rows) = (end, true);
+            continue;
+        }
+        let before = host.name();
         let is_command = !is_row && is_command(line.trimmed());
         if is_command {
             command = Some((start, end));
@@ -131,10 +135,10 @@ fn spans(text: &str, progress: &dyn Progress) -> Vec<Span> {
             host.see(line.text);
         }
         let machine = match spans.last() {
-            Some(last) if is_row || host.name() == before => last.machine.clone(),
+            Some(last) if host.name() == before => last.machine.clone(),
             _ => Machine { name: host.name().map(|name| known(&mut names, name)), is_elsewhere: host.is_elsewhere() },
         };
-        let has_rows = is_row || (host.name() == before && !line.is_blank());
+        let has_rows = host.name() == before && !line.is_blank();
         match spans.last_mut().filter(|last| last.machine == machine || names.len() >= MAX_MACHINES) {
             Some(last) => {
                 last.end = end;

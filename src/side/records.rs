@@ -27,7 +27,7 @@ use super::facts::{
     Taken,
 };
 use super::host::{Host, label};
-use super::lines::{Command, Line, Lines, is_banner, is_ellipsis, is_prompt, is_socket_row};
+use super::lines::{Command, Line, Lines, is_ellipsis, is_socket_row};
 use super::table::{Form, Heading, cells_at, cells_by_words, is_rule, quoted_row, split};
 use super::taken::Clock;
 use super::tasklist::Task;
@@ -148,12 +148,11 @@ fn parse_as(mut lines: Lines<'_>, name: &str, is_of_several: bool) -> Found {
     let mut found = Found::default();
     let name = crate::event::base_name(name).to_ascii_lowercase();
     let mut context = Context { name, is_of_several, ..Context::default() };
-    if let Some(behind) = json::read(lines, &mut context, &mut found) {
-        lines = behind;
-        while let Some(behind) = json::read(lines, &mut context, &mut found) {
-            lines = behind;
-        }
-    } else if markup::read(lines, &mut context, &mut found) {
+    let mut is_json = false;
+    while let Some(behind) = json::read(lines, &mut context, &mut found) {
+        (lines, is_json) = (behind, true);
+    }
+    if !is_json && markup::read(lines, &mut context, &mut found) {
         return found;
     }
     let mut labelled = labelled::Blocks::default();
@@ -293,10 +292,7 @@ fn rows<'t>(
 
 /// Whether a line between rows says that what follows is another output: a prompt, a command, a time, a program's first line.
 fn begins_other(line: Line<'_>) -> bool {
-    is_prompt(line.text)
-        || is_banner(line.text)
-        || Command::default().see(line.text)
-        || Clock::default().see(line.trimmed())
+    Command::default().see(line.text) || Clock::default().see(line.trimmed())
 }
 
 fn record<'r>(heading: &'r Heading, cells: &'r [&'r str]) -> Record<'r> {

@@ -77,7 +77,7 @@ fn excluded_spans(excluded: &[ExcludedPorts], key: PoolKey, range: PoolRange) ->
 }
 
 /// The ports of spans, first and last, that lie in `range`.
-fn ports_of(mut spans: Vec<(u16, u16)>, range: PoolRange) -> BTreeSet<u16> {
+pub(in crate::diagnosis) fn ports_of(mut spans: Vec<(u16, u16)>, range: PoolRange) -> BTreeSet<u16> {
     spans.sort_unstable();
     let mut all = BTreeSet::new();
     // Each port is met once, however often listings name it.

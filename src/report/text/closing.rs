@@ -5,7 +5,6 @@ use std::io;
 use super::{NETWORK_MONITOR_FILTER, Page};
 use crate::diagnosis::alternatives::{Alternative, Standing};
 use crate::diagnosis::state::State;
-
 use crate::net::Family;
 use crate::report::wording;
 use crate::words::shown;

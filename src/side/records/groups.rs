@@ -6,10 +6,9 @@
 
 use std::net::IpAddr;
 
-use super::processes::grouped_number;
 use super::{Context, Found};
 use crate::net::Protocol;
-use crate::side::columns::{Column, Record, number};
+use crate::side::columns::{Column, Record, grouped_number, number};
 use crate::side::facts::{ListedOwner, ListedSocket, RemoteCount, RowCount, SocketListing, TcpState};
 use crate::side::lines::Line;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Found;
-use crate::side::columns::{Column, Record, number};
+use crate::side::columns::{Column, Record, grouped_number};
 use crate::side::facts::{HandleCount, ProcessName, RowCount, ServiceProcess};
 use crate::side::handles::is_afd;
 use crate::side::tasklist::{Task, forget_placeholder, is_module, split_services};
@@ -74,20 +74,6 @@ fn service<'r>(record: &Record<'r>) -> Option<&'r str> {
     let mut words = state.split(|c: char| !c.is_alphabetic());
     let is_of_service = words.any(|word| ["running", "stopped"].iter().any(|known| word.eq_ignore_ascii_case(known)));
     record.get(Column::Services).or_else(|| record.get(Column::Name)).filter(|_| is_of_service)
-}
-
-/// Digits in groups of three, whatever stands between them.
-pub(super) fn grouped_number(text: &str) -> Option<u64> {
-    let mut groups = text.split([',', '.', ' ', '\'', '\u{a0}', '\u{202f}', '’']);
-    let first = groups.next()?;
-    let mut digits = first.to_owned();
-    for group in groups {
-        if group.len() != 3 {
-            return None;
-        }
-        digits.push_str(group);
-    }
-    number(&digits)
 }
 
 /// Handles, one in each row: those to AFD are sockets.
