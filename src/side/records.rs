@@ -201,7 +201,19 @@ fn headless(line: &str) -> Option<Heading> {
     let cells: Vec<&str> = split(line, separator).take(32).map(|cell| cell.trim().trim_matches('"')).collect();
     let is_protocol = |cell: &&str| PROTOCOLS.iter().any(|name| cell.eq_ignore_ascii_case(name));
     let is_number = |cell: &str| super::columns::number::<u32>(cell).is_some();
-    let has_port = |cell: &str| cell.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && !port.is_empty());
+    // Of an IPv6 address without brackets the last group is no port.
+    let has_port = |cell: &str| {
+        cell.rsplit_once(':').is_some_and(|(host, port)| {
+            let is_whole = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
+            !host.is_empty() && !port.is_empty() && is_whole
+        })
+    };
+    // Neither an address with its port, nor the number of a line before a cell.
+    let is_process = |cell: &str| {
+        cell.rsplit_once(':').is_some_and(|(name, pid)| {
+            is_number(pid) && !name.contains(':') && !is_number(name) && sockets::ip(name).is_none()
+        })
+    };
     let columns = match cells.as_slice() {
         [protocol, _, pid, _, local, _, ..] if is_protocol(protocol) && is_number(pid) && has_port(local) => {
             vec![Protocol, ProcessName, Pid, State, LocalAddress, RemoteAddress]
@@ -215,9 +227,7 @@ fn headless(line: &str) -> Option<Heading> {
             vec![ProcessName, Pid, Protocol, LocalAddress, LocalPort, RemoteAddress, RemotePort, State]
         }
         [process, protocol, local, _, _, ..]
-            if is_protocol(protocol)
-                && has_port(local)
-                && process.rsplit_once(':').is_some_and(|(_, pid)| is_number(pid)) =>
+            if is_protocol(protocol) && has_port(local) && is_process(process) =>
         {
             vec![ProcessName, Protocol, LocalAddress, RemoteAddress, State]
         }

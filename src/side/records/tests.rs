@@ -216,6 +216,19 @@ fn a_number_is_a_pid_only_where_something_says_so() {
 }
 
 #[test]
+fn rows_without_a_heading_are_known_by_all_of_their_cells() {
+    let row = |process: &str, local: &str| owners_of(&format!("{process},TCP,{local},10.0.0.5:443,ESTABLISHED\n"));
+    for local in ["10.0.0.1:50000", "[fe80::1]:50000", "web01:50000"] {
+        assert_eq!(row("w3wp.exe:4112", local), [(1, Some(4112))], "{local}");
+    }
+    // Addresses, and numbers of lines, are no processes; the last group of an address is no port.
+    for process in ["fe80::1c2f:28", "10.0.0.9:49200", "[::1]:49200", "2:9144"] {
+        assert_eq!(row(process, "10.0.0.1:50000"), [], "{process}");
+    }
+    assert_eq!(row("w3wp.exe:4112", "fe80::1c2f:5"), []);
+}
+
+#[test]
 fn a_command_tells_the_state_of_all() {
     for command in [
         "Get-NetTCPConnection -State CloseWait | Group OwningProcess -NoElement",
