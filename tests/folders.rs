@@ -163,3 +163,22 @@ fn each_kind_of_side_file_is_used_for_what_it_tells() {
     let processes = of("get-process.csv");
     assert!(processes["procedure"].as_array().unwrap().iter().any(|row| !row["handles"].is_null()));
 }
+
+#[test]
+fn files_of_one_loop_are_put_in_order_by_the_times_in_their_names() {
+    let folder = scratch();
+    for (name, bound) in
+        [("22-11-2026_9-5", 1), ("20261123_000300", 90), ("20261122_235300", 400), ("20261122_235800", 9)]
+    {
+        let text = loop_file(&[bound]);
+        let (_, listing) = text.split_once("\r\n").unwrap();
+        std::fs::write(folder.path().join(format!("netstat_{name}.txt")), listing).unwrap();
+    }
+    let report = json_of(folder.path());
+    let trends = report["trends"].as_array().unwrap();
+    let of_holder: Vec<&Value> = trends.iter().filter(|trend| trend["state"] == "BOUND").collect();
+    let [trend] = of_holder.as_slice() else { panic!("{trends:?}") };
+    let numbers = ["samples", "first", "last", "peak", "per_minute"].map(|name| trend[name].as_f64().unwrap());
+    assert_eq!(numbers, [3.0, 400.0, 90.0, 400.0, -31.0]);
+    assert!(report.to_string().contains("3 listings in the order of the times in their names"), "{report}");
+}

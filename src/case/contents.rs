@@ -13,6 +13,7 @@ use super::folder;
 use super::look::Look;
 use super::machines::{self, Told};
 use super::not_used::{NotUsed, Reason};
+use super::sequences;
 use super::side::{SideBytes, SideInput, Used, is_of_report};
 use super::stored::{Budget, Given, Place, Stored};
 use super::{Case, Input, InputKind, SideHash, label};
@@ -169,6 +170,7 @@ impl Contents {
         }
         let Opening { mut contents, told, .. } = opening;
         machines::settle(&mut contents, told);
+        sequences::settle(&mut contents);
         Ok(contents)
     }
 }

@@ -10,6 +10,32 @@ const ROLES: [&str; 27] = [
     "citrix", "vm", "hv", "adfs", "sccm", "proxy", "gw", "prt", "fs", "pc", "ws", "ts",
 ];
 
+/// Words of programs and of what they list: no part of a server's name.
+const TOOLS: [&str; 22] = [
+    "netstat",
+    "tasklist",
+    "dynamicport",
+    "dynport",
+    "excludedport",
+    "excludedportrange",
+    "excluded",
+    "handle",
+    "handles",
+    "get",
+    "process",
+    "processes",
+    "services",
+    "svc",
+    "system",
+    "ports",
+    "portusage",
+    "tcpconnection",
+    "nettcpconnection",
+    "tcpvcon",
+    "netsh",
+    "trace",
+];
+
 /// What Windows calls a machine that nobody gave a name.
 const MADE_UP: [&str; 3] = ["win", "desktop", "laptop"];
 
@@ -30,10 +56,13 @@ pub(super) fn server_names(paths: &[&str]) -> Vec<Option<String>> {
 fn names_in(path: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for token in path.split(|c: char| !c.is_alphanumeric() && c != '-') {
-        if is_server_name(token) {
-            names.insert(token.to_lowercase());
+        let lower = token.to_lowercase();
+        let parts: Vec<&str> = lower.split('-').filter(|part| !TOOLS.contains(part)).collect();
+        let rest = parts.join("-");
+        if is_server_name(&rest) {
+            names.insert(rest);
         } else {
-            names.extend(token.split('-').filter(|part| is_server_name(part)).map(str::to_lowercase));
+            names.extend(parts.into_iter().filter(|part| is_server_name(part)).map(str::to_owned));
         }
     }
     names
@@ -105,6 +134,8 @@ mod tests {
         assert_eq!(of(&["SRV01 netstat 14h.txt", "tasklist_SRV02.txt", "System.evtx"]), ["srv01", "srv02", ""]);
         assert_eq!(of(&["APP01/SRV01-netstat.txt", "APP01/before/tasklist.txt"]), ["srv01", ""]);
         assert_eq!(of(&["SRV01/netstat.txt", "SRV01/tasklist.txt"]), ["", ""]);
+        assert_eq!(of(&["netstat-web1.txt", "tasklist-web1.txt"]), ["", ""]);
+        assert_eq!(of(&["netstat-web1.txt", "tasklist-MUC-WEB2.txt"]), ["web1", "muc-web2"]);
         assert_eq!(of(&["SRV01/to-SRV02.txt", "run1/tasklist.txt"]), ["", ""]);
         assert!(of(&[]).is_empty());
     }

@@ -94,12 +94,12 @@ pub fn images_without_pid(listings: &[SocketListing]) -> Vec<&ListedOwner> {
     images
 }
 
-/// The listings of the last moment of each file: those from the last time on, of a command that was repeated the last, and
+/// The listings of the last moment of each file, and of each sequence of files: those from the last time on, of a command that was repeated the last, and
 /// all of a file that tells no moments.
 pub fn last_moments(listings: &[SocketListing]) -> Vec<&SocketListing> {
     let mut sources: BTreeMap<SourceId, Vec<&SocketListing>> = BTreeMap::new();
     for listing in listings {
-        sources.entry(listing.source).or_default().push(listing);
+        sources.entry(listing.moments()).or_default().push(listing);
     }
     sources
         .into_values()
@@ -226,7 +226,7 @@ pub fn usage_at(
 /// How the sockets of one process in one state changed over the listings of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trend {
-    /// The file.
+    /// The file, or the first of a sequence of files.
     pub source: SourceId,
     /// Process; 0 for TIME_WAIT, `None` where the listing does not tell.
     pub pid: Option<u32>,
@@ -293,7 +293,7 @@ pub fn series(listings: &[SocketListing]) -> Vec<Series<'_>> {
     let mut series: BTreeMap<(SourceId, Option<&str>), Vec<&SocketListing>> = BTreeMap::new();
     // A listing without a time of its own is another moment only where the command above was given again.
     for listing in listings.iter().filter(|listing| listing.taken.is_some() || listing.asked.is_some()) {
-        series.entry((listing.source, listing.asked.as_deref())).or_default().push(listing);
+        series.entry((listing.moments(), listing.asked.as_deref())).or_default().push(listing);
     }
     let is_of_several = |samples: &[&SocketListing]| {
         samples.windows(2).any(|pair| matches!(pair, [one, other] if other.is_of_other_machine(one)))

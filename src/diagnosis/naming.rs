@@ -211,7 +211,8 @@ pub(super) fn given_again(tasks: &[Task]) -> BTreeMap<u32, [&str; 2]> {
 
 /// The image that one listing of sockets names for a PID.
 struct NamedSockets<'a> {
-    source: SourceId,
+    /// The file, or the sequence of files.
+    moments: SourceId,
     image: &'a str,
     sockets: u64,
 }
@@ -226,7 +227,7 @@ fn named_sockets(listings: &[SocketListing]) -> BTreeMap<u32, Vec<NamedSockets<'
         }
         for (pid, image) in listing.owners.iter().filter_map(|(pid, owner)| Some((*pid, owner.image.as_deref()?))) {
             let sockets = counts.get(&pid).copied().unwrap_or(0);
-            named.entry(pid).or_default().push(NamedSockets { source: listing.source, image, sockets });
+            named.entry(pid).or_default().push(NamedSockets { moments: listing.moments(), image, sockets });
         }
     }
     named
@@ -315,8 +316,8 @@ impl<'a> ListedNames<'a> {
             shown(other)
         ));
         name(&mut row, most.image, "netstat");
-        // Only listings of one file tell which came later.
-        let later = named.iter().skip(at + 1).rfind(|named| named.source == most.source).map(|named| named.image);
+        // Only listings of one file, or of one sequence, tell which came later.
+        let later = named.iter().skip(at + 1).rfind(|named| named.moments == most.moments).map(|named| named.image);
         row.pid_is_now = later.filter(|later| !is_same_image(most.image, later)).map(ToOwned::to_owned);
         row
     }

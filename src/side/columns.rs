@@ -33,6 +33,8 @@ pub(super) enum Column {
     RangeStart,
     RangeCount,
     DateTime,
+    /// Which of several times that a script asked the row is of.
+    Round,
     InUse,
     Max,
     /// `#TYPE` is not always there, the class of each object is.
@@ -51,7 +53,7 @@ pub(super) enum Column {
 }
 
 /// Names without blanks and signs, in small letters.
-const NAMES: [(Column, &[&str]); 28] = [
+const NAMES: [(Column, &[&str]); 29] = [
     (Column::Protocol, &["protocol", "proto", "toru", "prot", "transport", "transportprotocol"]),
     (
         Column::LocalAddress,
@@ -107,7 +109,97 @@ const NAMES: [(Column, &[&str]); 28] = [
     (Column::RangeCount, &["dynamicportrangenumberofports"]),
     (
         Column::DateTime,
-        &["datetime", "timestamp", "date", "time", "timecreated", "timegenerated", "timewritten", "dateandtime"],
+        &[
+            "datetime",
+            "timestamp",
+            "date",
+            "time",
+            "timecreated",
+            "timegenerated",
+            "timewritten",
+            "dateandtime",
+            "ts",
+            "when",
+            "collected",
+            "collectedat",
+            "collectedon",
+            "collectiontime",
+            "sampletime",
+            "sampledat",
+            "sampledate",
+            "snapshottime",
+            "snapshotdate",
+            "capturetime",
+            "capturedat",
+            "logtime",
+            "logdate",
+            "loggedat",
+            "querytime",
+            "querydate",
+            "polltime",
+            "polledat",
+            "scantime",
+            "scandate",
+            "recordedat",
+            "recordtime",
+            "observedat",
+            "takenat",
+            "checktime",
+            "reporttime",
+            "zeit",
+            "zeitstempel",
+            "zeitpunkt",
+            "uhrzeit",
+            "datum",
+            "datumzeit",
+            "horodatage",
+            "heure",
+            "dateheure",
+            "fecha",
+            "hora",
+            "fechahora",
+            "dataora",
+            "datahora",
+            "ora",
+            "czas",
+            "tarih",
+            "saat",
+            "дата",
+            "время",
+            "датавремя",
+            "日時",
+            "時刻",
+            "时间",
+            "日期",
+            "時間",
+            "시간",
+            "날짜",
+        ],
+    ),
+    (
+        Column::Round,
+        &[
+            "run",
+            "runid",
+            "runnumber",
+            "round",
+            "iteration",
+            "loop",
+            "pass",
+            "cycle",
+            "sample",
+            "sampleid",
+            "samplenumber",
+            "snapshot",
+            "snapshotid",
+            "poll",
+            "batch",
+            "batchid",
+            "measurement",
+            "lauf",
+            "durchlauf",
+            "messung",
+        ],
     ),
     (Column::InUse, &["inuse", "used"]),
     (Column::Max, &["max", "maximum"]),
@@ -126,6 +218,34 @@ const NAMES: [(Column, &[&str]); 28] = [
             "servername",
             "host",
             "hostname",
+            "machine",
+            "node",
+            "nodename",
+            "fqdn",
+            "vmname",
+            "systemname",
+            "dnshostname",
+            "sourceserver",
+            "sourcehost",
+            "sourcecomputer",
+            "sourcemachine",
+            "sourcenode",
+            "rechner",
+            "rechnername",
+            "maschine",
+            "ordinateur",
+            "serveur",
+            "equipo",
+            "servidor",
+            "компьютер",
+            "сервер",
+            "コンピューター名",
+            "サーバー",
+            "计算机名",
+            "主机名",
+            "服务器",
+            "컴퓨터이름",
+            "서버",
         ],
     ),
     (Column::ActionType, &["actiontype"]),
@@ -154,7 +274,15 @@ impl Column {
         if SOURCES.contains(&letters.as_str()) {
             return Self::EventSource;
         }
-        BY_NAME.get(letters.as_str()).copied().unwrap_or(Self::Other)
+        let named = |letters: &str| BY_NAME.get(letters).copied();
+        // `Timestamp_UTC`, `UtcTime`.
+        let of_zone = || {
+            let zones = ["utc", "gmt", "local"];
+            let rest =
+                zones.iter().find_map(|zone| letters.strip_suffix(zone).or_else(|| letters.strip_prefix(zone)))?;
+            named(rest).filter(|column| *column == Self::DateTime)
+        };
+        named(&letters).or_else(of_zone).unwrap_or(Self::Other)
     }
 
     /// Says of columns called `Id` what their numbers are. Jobs, sessions and the like have a name and a state; processes have no state.

@@ -146,7 +146,9 @@ impl SideFacts {
 pub struct SocketListing {
     /// The file.
     pub source: SourceId,
-    /// When, as a line before the listing says.
+    /// The first of the files that a script wrote one after the other, of which this is one.
+    pub sequence: Option<SourceId>,
+    /// When, as a line before the listing says, or the name of a file of a sequence.
     pub taken: Option<Taken>,
     /// The command that made it, where the text shows it: the same command again is another moment.
     pub asked: Option<String>,
@@ -161,6 +163,11 @@ pub struct SocketListing {
 }
 
 impl SocketListing {
+    /// What its moment is one of: a file, or a sequence of files.
+    pub fn moments(&self) -> SourceId {
+        self.sequence.unwrap_or(self.source)
+    }
+
     /// Whether it is of another machine than one before it: of another name, or without a local address in common.
     pub fn is_of_other_machine(&self, before: &Self) -> bool {
         if let (Some(one), Some(other)) = (&self.host, &before.host) {

@@ -47,7 +47,10 @@ pub fn parse(text: &str, name: &str) -> PortRanges {
 
 /// The same, line by line.
 pub(super) fn read(mut lines: Lines<'_>, name: &str) -> PortRanges {
-    let mut reader = Reader { of_name: family_of_name(name), ..Reader::default() };
+    let name = crate::event::base_name(name).to_lowercase();
+    let is_called_so =
+        ["dynamicport", "dynport", "dynamic-port", "dynamic_port"].iter().any(|word| name.contains(word));
+    let mut reader = Reader { of_name: family_of_name(&name), is_called_so, ..Reader::default() };
     while let Some(line) = lines.next() {
         let text = line.trimmed();
         if is_socket_row(text) {
@@ -81,6 +84,8 @@ struct Reader {
     /// Families that the last command named, in its order.
     families: VecDeque<Family>,
     of_name: Option<Family>,
+    /// The file is called after the command for dynamic ranges.
+    is_called_so: bool,
 }
 
 impl Reader {
@@ -108,6 +113,7 @@ impl Reader {
         }
         let mut is_ruled = false;
         let mut others = 0;
+        let mut has_heads = false;
         loop {
             let before = lines;
             let line = lines.next()?;
@@ -124,16 +130,17 @@ impl Reader {
                 Some(_) => return None,
                 None => {}
             }
-            if let Some((label, _)) = labelled(text) {
-                let is_named = names_ports(title.text) || self.command.names("dynamicport");
-                // Other settings have a rule above them, too.
-                let is_certain = is_named || names_ports(label);
-                return (is_named || is_ruled).then(|| self.dynamic(protocol, before, is_certain)).flatten();
+            if labelled(text).is_some() {
+                let is_asked = self.command.names("dynamicport") || self.is_called_so;
+                let is_named = is_asked || (names_ports(title.text) && is_dynamic(title.text));
+                return (is_named || is_ruled).then(|| self.dynamic(protocol, before, is_named)).flatten();
             }
             if range(text).is_some() {
-                let is_known = names_ports(title.text) || self.command.names("excludedport");
+                let is_named = names_ports(title.text) && (has_heads || is_exclusion(title.text));
+                let is_known = self.command.names("excludedport") || (is_named && is_in_order(before));
                 return is_known.then(|| self.excluded(protocol, before));
             }
+            has_heads |= names_ports(text);
             others += 1;
             if is_ruled || others > MAX_LINES_TO_RULE || protocol_in(text).is_some() || is_prompt(text) {
                 return None;
@@ -141,11 +148,12 @@ impl Reader {
         }
     }
 
-    /// Two numbers with labels, and then the block ends: more of them are something else. Where nothing known names ports, only a
-    /// range that Windows lets be set is one.
-    fn dynamic<'t>(&mut self, protocol: Protocol, mut lines: Lines<'t>, is_certain: bool) -> Option<Lines<'t>> {
+    /// Two numbers with labels, and then the block ends: more of them are something else. Where nothing says that it is a dynamic
+    /// range, only one that ends with the last port is: other settings and counts have such labels, and a rule above them, too.
+    fn dynamic<'t>(&mut self, protocol: Protocol, mut lines: Lines<'t>, is_named: bool) -> Option<Lines<'t>> {
         let first = lines.find(|line| !line.is_blank())?;
         let start = labelled_number(first.text)?;
+        let is_usual = |start: u32, count: u32| is_settable(start, count) && start.saturating_add(count) == PORTS;
         let mut behind = lines;
         let second = lines.find(|line| !line.is_blank()).filter(|line| labelled(line.text).is_some());
         if second.is_some() {
@@ -155,13 +163,21 @@ impl Reader {
                 return None;
             }
         }
+        if [Some(first), second]
+            .into_iter()
+            .flatten()
+            .any(|line| labelled(line.text).is_some_and(|(label, _)| is_use(label)))
+        {
+            return None;
+        }
         let count = second.and_then(|line| labelled_number(line.text));
         let family = self.family();
         match (u16::try_from(start), count) {
-            (Ok(port), Some(count)) if is_range(start, count) && (is_certain || is_settable(start, count)) => {
+            (Ok(port), Some(count)) if is_range(start, count) && (is_named || is_usual(start, count)) => {
                 self.found.dynamic.push(DynamicPorts { source: 0, protocol, family, start: port, count });
                 self.found.dynamic_rows.read();
             }
+            _ if !is_named => return None,
             _ => self.found.dynamic_rows.missed(first.number),
         }
         Some(behind)
@@ -177,7 +193,7 @@ impl Reader {
             .filter_map(|piece| super::columns::number(piece.split_whitespace().next()?))
             .collect();
         let ends_with_number = text.ends_with(|c: char| c.is_ascii_digit());
-        let is_title = protocol_in(title).is_some() && names_ports(title) && !is_statistics(title);
+        let is_title = protocol_in(title).is_some() && is_dynamic(title) && names_ports(title) && !is_statistics(title);
         let pieces = text.matches([':', '：']).count();
         match numbers.as_slice() {
             [start, count] if is_title && pieces == 2 && ends_with_number && is_range(*start, *count) => {
@@ -250,6 +266,75 @@ const PORT_WORDS: [&str; 14] = [
 fn names_ports(title: &str) -> bool {
     let title = title.to_lowercase();
     PORT_WORDS.iter().any(|word| title.contains(word))
+}
+
+/// Whether a title says in a language of Windows that ports are dynamic.
+fn is_dynamic(title: &str) -> bool {
+    const WORDS: [&str; 16] = [
+        "dynam",
+        "dinam",
+        "dinám",
+        "dinâm",
+        "dynaam",
+        "динам",
+        "динаміч",
+        "δυναμ",
+        "动态",
+        "動態",
+        "動的",
+        "동적",
+        "דינמ",
+        "دينام",
+        "ไดนามิก",
+        "động",
+    ];
+    let title = title.to_lowercase();
+    WORDS.iter().any(|word| title.contains(word))
+}
+
+/// Whether a title says in a language of Windows that ports are excluded.
+fn is_exclusion(title: &str) -> bool {
+    const WORDS: [&str; 17] = [
+        "exclu",
+        "exklu",
+        "esclus",
+        "ausschlu",
+        "ausgeschl",
+        "uitsl",
+        "wyklucz",
+        "vylouč",
+        "kizár",
+        "hariç",
+        "исключ",
+        "εξαίρ",
+        "排除",
+        "除外",
+        "제외",
+        "uteslut",
+        "udelad",
+    ];
+    let title = title.to_lowercase();
+    WORDS.iter().any(|word| title.contains(word))
+}
+
+/// Whether a label counts ports by what they are used for: no range.
+fn is_use(label: &str) -> bool {
+    let label = label.to_lowercase();
+    let of_word =
+        |word: &str| matches!(word, "use" | "used" | "free" | "available" | "left" | "remaining" | "local" | "remote");
+    label.split(|c: char| !c.is_alphanumeric()).any(of_word) || label.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// Whether ranges follow that begin behind each other's ends, as `netsh` lists them.
+fn is_in_order(lines: Lines<'_>) -> bool {
+    let ranges =
+        lines.map_while(|line| if line.is_blank() { Some(None) } else { range(line.text).map(Some) }).flatten();
+    let mut last_end = 0;
+    ranges.into_iter().all(|(start, end, _)| {
+        let is_behind = start > last_end;
+        last_end = end;
+        is_behind
+    })
 }
 
 /// `UDP Statistics`, `TCP-Statistik`, and so on: numbers below it are no ports.
@@ -364,7 +449,7 @@ mod tests {
 
     #[test]
     fn family_of_the_command_or_the_name() {
-        let listing = |protocol: &str| format!("\n{protocol} range\n------\na : 1024\nb : 64511\n\n");
+        let listing = |protocol: &str| format!("\n{protocol} dynamic port range\n------\na : 1024\nb : 64511\n\n");
         let (tcp, udp) = (listing("tcp"), listing("udp"));
         let text = format!(
             "C:\\>netsh int ipv4 show dynamicport tcp\n{tcp}C:\\>netsh int ipv6 show dynamicport udp\n{udp}C:\\>other\n{tcp}"
@@ -407,13 +492,35 @@ mod tests {
 
     #[test]
     fn numbers_that_are_no_range_are_counted() {
-        let listing = |start: &str, count: &str| format!("tcp\n------\na : {start}\nb : {count}\n");
+        let listing = |start: &str, count: &str| format!("tcp dynamic port range\n------\na : {start}\nb : {count}\n");
         for (start, count) in [("0", "16384"), ("49152", "16385"), ("70000", "1"), ("49152", "x"), ("49152", "0")] {
             let found = parse(&listing(start, count), "x.txt");
             assert_eq!((found.dynamic.len(), found.dynamic_rows.not_understood), (0, 1), "{start} {count}");
         }
         assert_eq!(parse(&listing("x", "y"), "x.txt"), PortRanges::default());
         assert_eq!(parse("no word\n-----\na : 1\nb : 2\n", "x.txt"), PortRanges::default());
+    }
+
+    #[test]
+    fn other_numbers_below_a_line_about_ports_are_no_ranges() {
+        for text in [
+            "TCP ephemeral ports\n  In use    : 14210\n  Available : 2174\n",
+            "TCP ports in use\n----------------\nPorts used  : 14210\nPorts free  : 2174\n",
+            "Dynamic TCP ports\n-----------------\nPorts in use : 49152\nPorts free  : 16384\n",
+            "TCP ports used per local address\n10.20.0.5 : 49152\n10.20.0.6 : 16384\n",
+            "Port Statistics\n\nTCP mappings: 14085\nUDP mappings: 210\n",
+            "TCP port check\n\nLocal port : 50000\nRemote port : 1433\n",
+            "RPC over TCP port settings\nFirst port : 5000\nNumber of ports : 100\n",
+            "Alarm: free TCP ports low\nFree : 1200\nThreshold : 2000\n",
+            "TCP ports by PID (PID, count)\n\n7312 14000\n4 21\n2840 3085\n",
+            "Top TCP remote ports\n\n1433 14000\n49670 49812\n",
+        ] {
+            assert_eq!(parse(text, "x.txt"), PortRanges::default(), "{text}");
+        }
+        let titled = |title: &str| parse(&format!("{title}\n5357 5357\n50000 50059 *\n"), "x.txt").excluded.len();
+        assert_eq!(titled("Protocol tcp Port Exclusion Ranges"), 2);
+        assert_eq!(titled("Protocol tcp ports\n\nStart Port    End Port"), 2);
+        assert_eq!(titled("Protocol tcp ports"), 0);
     }
 
     #[test]

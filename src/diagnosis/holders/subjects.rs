@@ -95,7 +95,7 @@ impl Book<'_> {
     ) {
         let Some(listing) = listing.filter(|listing| !self.is_of_last_moment(listing)) else { return };
         let is_same = |last: &&&SocketListing| {
-            (last.source, &last.asked) == (listing.source, &listing.asked) && !last.is_of_other_machine(listing)
+            (last.moments(), &last.asked) == (listing.moments(), &listing.asked) && !last.is_of_other_machine(listing)
         };
         let Some(last) = self.last_moments.iter().find(is_same) else { return };
         let by_pid = usage(last, key, range, key == self.vague_pool(key)).by_pid;

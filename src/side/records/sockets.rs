@@ -27,7 +27,18 @@ pub(super) struct Sockets {
     earlier: Vec<(Part, Part, Option<Taken>)>,
     /// When the last row was taken, where a column says so.
     taken: Option<Taken>,
+    /// The number of the round that the last row is of, where a column has it.
+    round: Option<String>,
+    /// Connected sockets, and in which row each stands last, of a table whose rows are of one moment.
+    connected: HashMap<(SocketAddress, SocketAddress), u64>,
+    rows: u64,
+    /// Rows of sockets that stand further up, and not in the row before.
+    repeated: u64,
 }
+
+/// One of so many connected sockets may stand in a table twice: a socket may close, and another one have its place, while rows are
+/// written.
+const ROWS_FOR_ONE_REPEATED: u64 = 10;
 
 /// Rows that are no further apart are of one moment: a script may note the time of each.
 const SAME_MOMENT_SECONDS: u32 = 2;
@@ -82,7 +93,20 @@ impl Sockets {
             _ => {}
         }
         let (tcp, udp) = (Part::default(), Part::default());
-        Self { protocol, filter, tcp, udp, ends_with_udp: false, has_cut_pids: false, earlier: Vec::new(), taken: None }
+        Self {
+            protocol,
+            filter,
+            tcp,
+            udp,
+            ends_with_udp: false,
+            has_cut_pids: false,
+            earlier: Vec::new(),
+            taken: None,
+            round: None,
+            connected: HashMap::new(),
+            rows: 0,
+            repeated: 0,
+        }
     }
 
     pub(super) fn row(&mut self, record: &Record<'_>) -> bool {
@@ -94,6 +118,13 @@ impl Sockets {
             self.end_moment();
         }
         self.taken = taken.or(self.taken.take());
+        if let Some(round) = record.get(Column::Round) {
+            if self.round.as_deref().is_some_and(|before| before != round) {
+                self.end_moment();
+            }
+            self.round = Some(round.to_owned());
+        }
+        self.count_repeated(&socket);
         self.has_cut_pids |= record.get(Column::Pid).is_some_and(is_cut);
         // The columns of both kinds of sockets are the same where all of them are exported.
         self.ends_with_udp = socket.protocol == Protocol::Udp;
@@ -109,7 +140,18 @@ impl Sockets {
         is_cut
     }
 
+    /// Sees whether a connected socket stands in the table for the second time. Rows that follow each other are one socket, of
+    /// which something has several: services, users.
+    fn count_repeated(&mut self, socket: &ListedSocket) {
+        self.rows += 1;
+        let connected = socket.local.zip(socket.remote.filter(|remote| remote.port != 0));
+        let Some(pair) = connected.filter(|_| socket.count == 1) else { return };
+        let before = self.connected.insert(pair, self.rows);
+        self.repeated += u64::from(before.is_some_and(|before| before + 1 < self.rows));
+    }
+
     fn end_moment(&mut self) {
+        self.connected.clear();
         self.earlier.push((std::mem::take(&mut self.tcp), std::mem::take(&mut self.udp), self.taken.take()));
     }
 
@@ -130,6 +172,15 @@ impl Sockets {
             found.socket_rows.not_understood = found.socket_rows.not_understood.saturating_add(count.rows);
             return;
         }
+        if self.repeated * ROWS_FOR_ONE_REPEATED > self.rows {
+            found.note(
+                "the same sockets stand in it again and again: its rows are of several moments or machines, which no known column \
+                 tells apart, not used",
+            );
+            found.socket_rows.not_understood = found.socket_rows.not_understood.saturating_add(count.rows);
+            return;
+        }
+        let is_of_rounds = self.round.is_some() && moments.len() > 1;
         for (tcp, udp, taken) in moments {
             let taken = taken.or_else(|| above.clone());
             for (part, listings, counts) in
@@ -142,10 +193,10 @@ impl Sockets {
                 found.named = found.named.saturating_add(named);
                 counts.add(RowCount { rows, ..std::mem::take(&mut left) });
                 // A further array with such objects is another moment.
-                let of_array = |kind: usize| {
-                    format!("objects {kind} of an array, {}", if is_tcp(&listing) { "TCP" } else { "UDP" })
-                };
+                let protocol = if is_tcp(&listing) { "TCP" } else { "UDP" };
+                let of_array = |kind: usize| format!("objects {kind} of an array, {protocol}");
                 let asked = asked.clone().or_else(|| context.array.map(of_array));
+                let asked = asked.or_else(|| is_of_rounds.then(|| format!("rows of rounds, {protocol}")));
                 // Groups of one table are one listing.
                 if let Some(before) = listings.last_mut().filter(|_| goes_on) {
                     before.join(listing);

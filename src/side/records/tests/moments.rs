@@ -68,6 +68,29 @@ fn rows_with_times_are_of_the_moments_that_these_tell() {
 }
 
 #[test]
+fn columns_of_times_and_rounds_have_many_names() {
+    let rest = "LocalAddress,LocalPort,RemoteAddress,RemotePort,State,OwningProcess";
+    let table = |name: &str, cells: [&str; 2]| -> String {
+        let rows = (0..20).map(|row| {
+            let cell = cells[usize::from(row >= 10)];
+            format!("{cell},10.0.0.5,{},10.0.0.9,443,Established,7312\n", 50_000 + row % 10)
+        });
+        format!("{name},{rest}\n") + &rows.collect::<String>()
+    };
+    let times = ["2026-11-22 14:03:00", "2026-11-22 14:13:00"];
+    for name in ["Timestamp_UTC", "UtcTime", "CollectedAt", "Sample Time", "Zeitstempel", "日時"] {
+        assert_eq!(moments(&table(name, times)).len(), 2, "{name}");
+    }
+    assert_eq!(moments(&table("Run", ["0", "1"])), [(None, true, 10), (None, true, 10)]);
+    // What no known column tells apart is not summed up.
+    let found = parse(&table("Whatever", ["a", "b"]));
+    assert_eq!((found.tcp.len(), found.socket_rows.not_understood), (0, 20));
+    // Rows that follow each other are one socket with two of something.
+    let joined = "Service,".to_owned() + rest + "\n" + &"Dhcp,10.0.0.5,50000,10.0.0.9,443,Established,7312\n".repeat(2);
+    assert_eq!(moments(&joined).len(), 1);
+}
+
+#[test]
 fn groups_of_one_table_are_one_listing() {
     let rows = |from: u16, count: u16, last: &str| -> String {
         (from..from + count).map(|port| format!("10.1.2.3     {port}     10.1.2.4      443        {last}\n")).collect()
