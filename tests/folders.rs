@@ -182,3 +182,41 @@ fn files_of_one_loop_are_put_in_order_by_the_times_in_their_names() {
     assert_eq!(numbers, [3.0, 400.0, 90.0, 400.0, -31.0]);
     assert!(report.to_string().contains("3 listings in the order of the times in their names"), "{report}");
 }
+
+#[test]
+fn folders_without_an_address_in_common_are_of_different_machines() {
+    let folder = scratch();
+    let row = |host: u8, port: u16| format!("  TCP    10.{host}.0.5:{port}   10.0.0.40:1433   CLOSE_WAIT   7312\r\n");
+    for (name, host, ports) in [("Berlin", 20, 900), ("Hamburg", 30, 50)] {
+        let rows: String = (0..ports).map(|port| row(host, 50_000 + port)).collect();
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        let heading = "  Proto  Local Address  Foreign Address  State  PID\r\n";
+        std::fs::write(folder.path().join(name).join("netstat.txt"), heading.to_owned() + &rows).unwrap();
+    }
+    let range = "Protocol tcp Dynamic Port Range\r\n----\r\nStart Port : 50000\r\nNumber of Ports : 1000\r\n";
+    std::fs::write(folder.path().join("Hamburg/dynamicport.txt"), range).unwrap();
+    let report = json_of(folder.path());
+    assert_eq!((&report["holders"][0]["ports"], &report["pools"][0]["source"]), (&json!(900), &json!("default")));
+    let used = report["side_inputs"].as_array().unwrap().iter().filter(|side| side["used"] == true).count();
+    assert_eq!(used, 1, "{}", report["side_inputs"]);
+}
+
+#[test]
+fn an_entry_that_two_exports_tell_counts_once() {
+    let folder = scratch();
+    let event = |computer: &str, second: u32| {
+        format!(
+            "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Tcpip'/><EventID>4231</EventID>\
+             <TimeCreated SystemTime='2026-11-22T13:01:{second:02}Z'/><Computer>{computer}</Computer></System></Event>"
+        )
+    };
+    let file = |events: &[String]| format!("<Events>{}</Events>", events.concat());
+    std::fs::write(folder.path().join("a.xml"), file(&[event("SRV01", 10)])).unwrap();
+    std::fs::write(folder.path().join("b.xml"), file(&[event("SRV01", 10), event("SRV01", 20)])).unwrap();
+    let report = json_of(folder.path());
+    assert_eq!(report["system_events"].as_array().unwrap().len(), 2, "{}", report["system_events"]);
+    std::fs::write(folder.path().join("c.xml"), file(&[event("SRV02", 10)])).unwrap();
+    let report = json_of(folder.path());
+    assert_eq!(report["system_events"].as_array().unwrap().len(), 3, "{}", report["system_events"]);
+    assert!(report.to_string().contains("are of 2 machines (“SRV01”, “SRV02”)"), "{report}");
+}

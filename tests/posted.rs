@@ -554,7 +554,7 @@ fn tables_below_commands_and_tables_of_other_things() {
             text(
                 "TCP Supplemental Parameters\n----------------------------------------------\nMinimum RTO : 300\nInitial Congestion Window (MSS) : 10\n",
             ),
-            "dynamic_port 0 (1 missed) unused",
+            "",
         ),
         (
             "rules of a firewall with addresses",

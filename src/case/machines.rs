@@ -3,14 +3,18 @@
 //! A PID, a port range and an entry of a log mean nothing on another machine. Which machine a file is of, the text tells, or its
 //! name, or the folder that it lies in; where nothing does, it is taken to be of the machine that the case is about.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::contents::Contents;
+use super::places::{File, places};
 use super::server_names::server_names;
 use super::side::SideInput;
 use crate::side::facts::{SideFacts, SocketListing, SourceId, TcpState};
 use crate::side::{Machine, label};
 use crate::words::{counted, shown};
+
+/// So many names of machines are told, and that there are more.
+const MAX_NAMED: usize = 5;
 
 /// What one side input told.
 #[derive(Debug)]
@@ -66,6 +70,7 @@ pub(super) fn settle(contents: &mut Contents, told: Vec<Told>) {
     let (origins, of_trace) = origins(&told, &contents.side_inputs, &traces);
     let Some(subject) = subject(&told, &origins, of_trace, !traces.is_empty()) else {
         told.into_iter().for_each(|told| contents.side.add(told.facts, told.source));
+        tell_writers(contents);
         return;
     };
     let mut left_out: BTreeSet<String> = BTreeSet::new();
@@ -95,6 +100,21 @@ pub(super) fn settle(contents: &mut Contents, told: Vec<Told>) {
             "{} {verb} of another machine{of} than the sockets that are counted{}: not used; for that machine, give its files alone",
             counted(count, "listing"),
             subject.shown.as_deref().map_or_else(String::new, |name| format!(" ({})", quoted(name)))
+        ));
+    }
+}
+
+/// Says so where entries of several machines are counted together.
+fn tell_writers(contents: &mut Contents) {
+    let computers = contents.side.system_events.iter().filter_map(|event| event.computer.as_ref());
+    let names: BTreeMap<String, &String> = computers.map(|computer| (label(computer), computer)).collect();
+    if names.len() > 1 {
+        let first: Vec<String> = names.values().take(MAX_NAMED).map(|name| quoted(name)).collect();
+        let others = if names.len() > MAX_NAMED { " and others" } else { "" };
+        contents.notes.push(format!(
+            "the entries of event logs are of {} ({}{others}), and are counted together: for one of them give its files alone",
+            counted(names.len() as u64, "machine"),
+            first.join(", ")
         ));
     }
 }
@@ -130,13 +150,16 @@ fn forget_entries(facts: &mut SideFacts, subject: &Subject) -> Option<String> {
 fn origins(told: &[Told], inputs: &[SideInput], traces: &[&str]) -> (Vec<Origin>, Option<String>) {
     let paths: Vec<&str> = told.iter().map(|told| inputs.get(told.source).map_or("", |input| &input.path)).collect();
     let all: Vec<&str> = paths.iter().chain(traces).copied().collect();
-    let mut names = server_names(&all).into_iter();
+    let names = server_names(&all);
+    let files: Vec<File<'_>> = told.iter().zip(&paths).map(|(told, path)| file(path, &told.facts)).collect();
+    let by_address = if names.iter().all(Option::is_none) { places(&files) } else { Vec::new() };
+    let (mut names, mut by_address) = (names.into_iter(), by_address.into_iter());
     let origins: Vec<Origin> = told
         .iter()
         .zip(&paths)
         .map(|(told, path)| Origin {
             name: told.machine.name.as_deref().map(label).or_else(|| writer(&told.facts)),
-            of_path: names.next().flatten(),
+            of_path: names.next().flatten().or_else(|| by_address.next().flatten()),
             file: (*path).to_owned(),
             is_elsewhere: told.machine.is_elsewhere,
         })
@@ -147,6 +170,11 @@ fn origins(told: &[Told], inputs: &[SideInput], traces: &[&str]) -> (Vec<Origin>
     let is_shared = |name: &String| origins.iter().any(|origin: &Origin| origin.of_path.as_ref() == Some(name));
     let of_trace = of_trace.filter(is_shared);
     (origins, of_trace)
+}
+
+/// A file with the addresses of all of its sockets.
+fn file<'a>(path: &'a str, facts: &SideFacts) -> File<'a> {
+    File { path, addresses: facts.listings.iter().flat_map(SocketListing::own_addresses).collect() }
 }
 
 /// The machine that wrote all entries of a log.

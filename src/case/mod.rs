@@ -15,6 +15,7 @@ mod look;
 mod machines;
 mod not_used;
 mod overwritten;
+mod places;
 mod sequences;
 mod server_names;
 mod side;

@@ -1,15 +1,18 @@
-//! Listings that a script wrote one after the other, each to a file of its own with date and time in its name: they are moments
-//! of one question, as the listings of a loop are that stand in one file.
+//! Listings that were written one after the other, each to a file of its own with date and time in its name or above the listing:
+//! they are moments of one question, as the listings of a loop are that stand in one file.
 
 use std::collections::BTreeMap;
 
 use super::contents::Contents;
 use crate::event::base_name;
-use crate::side::facts::{SocketListing, SourceId, Taken};
+use crate::side::facts::{SocketListing, SourceId, Taken, TcpState};
 use crate::words::{counted, shown};
 
 /// Characters that may stand between the parts of a date and a time, at most.
 const MAX_SEPARATOR: usize = 3;
+
+/// Listings of a kind that are no further apart may have been asked for at one moment.
+const SAME_MOMENT_SECONDS: u32 = 300;
 
 /// Numbers of digits that make a date and a time, side by side. Those of a year come first, but where that is not known.
 const FORMS: [(&[usize], &[usize]); 12] = [
@@ -47,19 +50,34 @@ impl Stamp {
     }
 }
 
+/// What the files of a sequence have in common: all of their names but for the times in them, or what they are and whether they
+/// show sockets that are only bound.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Question {
+    Name(String),
+    Kind(&'static str, bool),
+}
+
 /// Puts the listings of such files in order, and says that they belong together.
 pub(super) fn settle(contents: &mut Contents) {
-    let mut files: BTreeMap<String, Vec<(SourceId, Stamp)>> = BTreeMap::new();
+    let mut files: BTreeMap<Question, Vec<(SourceId, Stamp)>> = BTreeMap::new();
     for (source, input) in contents.side_inputs.iter().enumerate() {
         let of_file: Vec<&SocketListing> = listings_of(&contents.side.listings, source).collect();
         if of_file.is_empty() || !is_one_moment(&of_file) {
             continue;
         }
         if let Some((name, stamp)) = stamp(&input.path) {
-            files.entry(name).or_default().push((source, stamp));
+            files.entry(Question::Name(name)).or_default().push((source, stamp));
+        } else if let Some(taken) =
+            of_file.first().and_then(|first| first.taken.clone().filter(|taken| taken.day.is_some()))
+        {
+            let has_bound =
+                of_file.iter().flat_map(|listing| &listing.sockets).any(|socket| socket.state == Some(TcpState::Bound));
+            let question = Question::Kind(input.kind, has_bound);
+            files.entry(question).or_default().push((source, Stamp { date: None, taken }));
         }
     }
-    for mut files in files.into_values() {
+    for (question, mut files) in files {
         files.sort_by(|(_, one), (_, other)| {
             let key = |stamp: &Stamp| (stamp.date, stamp.taken.second_of_day);
             key(one).cmp(&key(other))
@@ -71,14 +89,21 @@ pub(super) fn settle(contents: &mut Contents) {
             let pair = listings_of(listings, *one).next().zip(listings_of(listings, *other).next());
             pair.is_some_and(|(one, other)| other.is_of_other_machine(one))
         };
-        if files.len() > 1 && is_in_order && !files.windows(2).any(is_other) {
-            join(contents, &files);
+        // Several commands of one moment take some minutes.
+        let is_close = |pair: &[(SourceId, Stamp)]| {
+            let [(_, one), (_, other)] = pair else { return false };
+            other.taken.second_of_day.saturating_sub(one.taken.second_of_day) < SAME_MOMENT_SECONDS
+        };
+        let is_of_names = matches!(question, Question::Name(_));
+        let is_several = is_of_names || !files.windows(2).any(is_close);
+        if files.len() > 1 && is_in_order && is_several && !files.windows(2).any(is_other) {
+            join(contents, &files, if is_of_names { "in their names" } else { "above them" });
         }
     }
 }
 
 /// Says of which sequence listings are, and when they were taken; puts them in order.
-fn join(contents: &mut Contents, files: &[(SourceId, Stamp)]) {
+fn join(contents: &mut Contents, files: &[(SourceId, Stamp)], place_of_times: &str) {
     let sequence = files.iter().map(|(source, _)| *source).min();
     let listings = &mut contents.side.listings;
     let place = |listing: &SocketListing| files.iter().position(|(source, _)| *source == listing.source);
@@ -108,7 +133,7 @@ fn join(contents: &mut Contents, files: &[(SourceId, Stamp)]) {
     if let Some((first, last)) = paths(files.first()).zip(paths(files.last())) {
         let (first, last) = (first.path.clone(), last.path.clone());
         contents.notes.push(format!(
-            "{} to {}: {} in the order of the times in their names",
+            "{} to {}: {} in the order of the times {place_of_times}",
             shown(&first),
             shown(base_name(&last)),
             counted(files.len() as u64, "listing"),

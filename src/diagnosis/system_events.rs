@@ -1,10 +1,14 @@
 //! Entries of event logs that say something about ports, and what they say.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::case::SideInput;
 use crate::machine::window::Window;
-use crate::side::facts::SideFacts;
+use crate::side::facts::{SideFacts, SourceId, SystemEvent};
+use crate::side::label;
 use crate::time::FileTime;
 
 /// An entry of an event log.
@@ -64,9 +68,7 @@ pub(super) fn system_events(
     let newest_entry = side.log_spans.iter().map(|(_, newest)| *newest).max();
     let newest = side.system_events.iter().map(|event| event.time).max().max(newest_entry);
     let span = span.or(newest.map(|newest| (FileTime(newest.0.saturating_sub(DAY_100NS)), newest)));
-    let mut rows: Vec<SystemEventRow> = side
-        .system_events
-        .iter()
+    let mut rows: Vec<SystemEventRow> = counted_once(&side.system_events)
         .map(|event| SystemEventRow {
             time: event.time,
             provider: event.provider.clone(),
@@ -78,6 +80,26 @@ pub(super) fn system_events(
         .collect();
     rows.sort_by(|a, b| (a.time, a.id, &a.provider, &a.source).cmp(&(b.time, b.id, &b.provider, &b.source)));
     rows
+}
+
+/// The entries, but for those that a further file tells again: a log and what was exported from it, whose times may be in whole
+/// seconds. Of one second the file counts that has most.
+fn counted_once(events: &[SystemEvent]) -> impl Iterator<Item = &SystemEvent> {
+    let key = |event: &SystemEvent| {
+        let computer = event.computer.as_deref().map(label);
+        (event.time.0 / FileTime::SECOND, event.id, event.provider.to_ascii_lowercase(), computer)
+    };
+    let mut files: BTreeMap<_, BTreeMap<SourceId, u64>> = BTreeMap::new();
+    for event in events {
+        *files.entry(key(event)).or_default().entry(event.source).or_default() += 1;
+    }
+    let most: BTreeMap<_, _> = files
+        .into_iter()
+        .filter_map(|(key, files)| {
+            Some((key, files.into_iter().max_by_key(|(file, count)| (*count, Reverse(*file)))?.0))
+        })
+        .collect();
+    events.iter().filter(move |event| most.get(&key(event)) == Some(&event.source))
 }
 
 /// Whether System logs go back to before the traces began, and on from there. Without traces any does.

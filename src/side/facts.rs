@@ -215,7 +215,7 @@ impl SocketListing {
     }
 
     /// Local addresses that no two machines have.
-    fn own_addresses(&self) -> BTreeSet<IpAddr> {
+    pub(crate) fn own_addresses(&self) -> BTreeSet<IpAddr> {
         let addresses = self.sockets.iter().filter_map(|socket| socket.local.map(|local| local.ip));
         addresses.filter(|ip| !ip.is_unspecified() && !ip.is_loopback() && !ip.is_multicast()).collect()
     }

@@ -64,7 +64,7 @@ pub(super) fn read(mut lines: Lines<'_>, name: &str) -> PortRanges {
         }
         reader.look(text);
     }
-    reader.found
+    reader.end()
 }
 
 /// Whether two numbers are a dynamic port range: its first port, and how many ports it has.
@@ -86,6 +86,8 @@ struct Reader {
     of_name: Option<Family>,
     /// The file is called after the command for dynamic ranges.
     is_called_so: bool,
+    /// Ranges of `store=persistent`: those that hold after the next start.
+    persistent: Vec<DynamicPorts>,
 }
 
 impl Reader {
@@ -95,6 +97,18 @@ impl Reader {
         if !families.is_empty() || is_prompt(line) {
             self.families = families;
         }
+    }
+
+    /// All that was found: what is stored for the next start counts where nothing tells what holds now.
+    fn end(mut self) -> PortRanges {
+        let active = &self.found.dynamic;
+        let is_told = |stored: &DynamicPorts| {
+            let is_same = |ports: &DynamicPorts| (ports.protocol, ports.family) == (stored.protocol, stored.family);
+            active.iter().any(is_same)
+        };
+        self.persistent.retain(|stored| !is_told(stored));
+        self.found.dynamic.append(&mut self.persistent);
+        self.found
     }
 
     /// The family of the listing that begins. A command that names one family may print several listings.
@@ -174,7 +188,10 @@ impl Reader {
         let family = self.family();
         match (u16::try_from(start), count) {
             (Ok(port), Some(count)) if is_range(start, count) && (is_named || is_usual(start, count)) => {
-                self.found.dynamic.push(DynamicPorts { source: 0, protocol, family, start: port, count });
+                let ports = DynamicPorts { source: 0, protocol, family, start: port, count };
+                let is_stored = self.command.names("store=persistent");
+                let ranges = if is_stored { &mut self.persistent } else { &mut self.found.dynamic };
+                ranges.push(ports);
                 self.found.dynamic_rows.read();
             }
             _ if !is_named => return None,
@@ -470,6 +487,19 @@ mod tests {
         {
             assert_eq!(parse(&tcp, name).dynamic, [dynamic(TCP, family, 1024, 64511)], "{name}");
         }
+    }
+
+    #[test]
+    fn what_holds_now_counts_and_not_what_is_stored() {
+        let listing = |store: &str, start: u16| {
+            format!(
+                "C:\\>netsh int ipv4 show dynamicport tcp store={store}\n\nProtocol tcp Dynamic Port Range\n------\nStart Port : {start}\nNumber of Ports : 1000\n\n"
+            )
+        };
+        let starts = |text: &str| parse(text, "x.txt").dynamic.iter().map(|ports| ports.start).collect::<Vec<_>>();
+        assert_eq!(starts(&(listing("active", 50_000) + &listing("persistent", 10_000))), [50_000]);
+        assert_eq!(starts(&(listing("persistent", 10_000) + &listing("active", 50_000))), [50_000]);
+        assert_eq!(starts(&listing("persistent", 10_000)), [10_000]);
     }
 
     #[test]
