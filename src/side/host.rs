@@ -2,6 +2,7 @@
 
 use super::lines::{is_prompt, starts_as_command, typed};
 use super::remote::{is_here, target};
+use super::server_name::is_server_name;
 
 /// Names of machines are no longer than this.
 const MAX_NAME: usize = 63;
@@ -48,7 +49,7 @@ impl Host {
         let before = self.name();
         let is_answer = std::mem::take(&mut self.is_next) && !is_prompt(line);
         self.see_command(line);
-        if let Some(name) = heading(line).filter(|name| is_name(name)) {
+        if let Some(name) = heading(line).filter(|name| !is_answer && is_name(name)) {
             self.asked = (!is_here(name)).then(|| name.to_owned());
         } else if let Some(name) = begins_transcript(line).filter(|name| is_name(name)) {
             (self.name, self.session, self.asked) = (Some(name.to_owned()), None, None);
@@ -116,7 +117,45 @@ fn heading(line: &str) -> Option<&str> {
     if let Some(name) = line.strip_prefix("\\\\").and_then(|rest| rest.strip_suffix(':')) {
         return Some(name);
     }
-    line.strip_prefix("PSComputerName: ").map(str::trim)
+    line.strip_prefix("PSComputerName: ").map(str::trim).or_else(|| script_heading(line))
+}
+
+/// Whether a line is what a script writes before the answer of a machine.
+pub(super) fn has_script_heading(line: &str) -> bool {
+    script_heading(line).is_some_and(is_name)
+}
+
+/// The name in a line that a script wrote before what it asked a machine: `### SRV01 ###`, `=== server: SRV01 ===`,
+/// `SRV01 | CHANGED | rc=0 >>`, `Collecting from SRV01...`. It has to be clearly a machine's, but where a label says so.
+fn script_heading(line: &str) -> Option<&str> {
+    const MAX_LINE: usize = 80;
+    const LABELS: [&str; 8] =
+        ["server", "host", "machine", "computer", "node", "servername", "computername", "hostname"];
+    const VERBS: [&str; 9] =
+        ["collecting", "querying", "checking", "processing", "connecting", "gathering", "running", "output", "results"];
+    if line.len() > MAX_LINE {
+        return None;
+    }
+    if let Some((name, state)) = line.split_once(" | ").filter(|_| line.ends_with(">>")) {
+        return state.starts_with(|c: char| c.is_ascii_uppercase()).then_some(name);
+    }
+    let is_drawn = |c: char| matches!(c, '#' | '=' | '*' | '-' | '_' | '~' | '+' | '<' | '>' | ' ');
+    let inner = line.trim_matches(is_drawn);
+    let is_decorated = line.chars().take(3).filter(|c| is_drawn(*c)).count() == 3;
+    if let Some((label, name)) = inner.split_once([':', '=']).filter(|(_, name)| !name.is_empty()) {
+        // `Server:` alone is of nslookup.
+        let label = label.trim().to_ascii_lowercase();
+        let is_label =
+            LABELS.contains(&label.as_str()) && (is_decorated || label.ends_with("name") || label == "computer");
+        return is_label.then(|| name.trim());
+    }
+    let inner = inner.trim_end_matches([':', '.', '…']).trim();
+    let last = inner.rsplit(' ').next().filter(|last| is_server_name(last))?;
+    let mut words = inner.split(' ');
+    let first = words.next()?.to_ascii_lowercase();
+    let is_alone = first.eq_ignore_ascii_case(last) && inner == last;
+    let is_told = VERBS.contains(&first.as_str()) && words.count() <= 4;
+    (is_alone || is_told).then_some(last)
 }
 
 /// `Machine: SRV01 (Microsoft Windows NT ...)` of a transcript.
@@ -162,6 +201,37 @@ mod tests {
             ("\\\\SRV05\\share\\x:", false, Some("SRV05")),
         ] {
             assert_eq!((host.see(line), host.name().as_deref()), (is_other, name), "{line}");
+        }
+    }
+
+    #[test]
+    fn scripts_write_headings_in_many_forms() {
+        for line in [
+            "SRV01 | CHANGED | rc=0 >>",
+            "SRV01:",
+            "SRV01",
+            "### SRV01 ###",
+            "===== server: SRV01 =====",
+            "ComputerName: SRV01",
+            "--- SRV01 ---",
+            "Collecting from SRV01...",
+            "Output of netstat on SRV01:",
+        ] {
+            assert_eq!(heading(line).filter(|name| is_name(name)), Some("SRV01"), "{line}");
+        }
+        for line in [
+            "Server:  dc01.contoso.com",
+            "### before ###",
+            "Active Connections",
+            "=====",
+            "netstat2",
+            "Collecting netstat",
+            "TCP port check: run1",
+            "Pinging SRV01 with 32 bytes of data:",
+            "a | b",
+            "date: Sun",
+        ] {
+            assert_eq!(heading(line).filter(|name| is_name(name)), None, "{line}");
         }
     }
 

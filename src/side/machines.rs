@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::host::{Host, is_same_machine};
+use super::host::{Host, has_script_heading, is_same_machine};
 use super::lines::{Lines, is_prompt, is_socket_row, starts_as_command};
 use crate::progress::Progress;
 
@@ -62,7 +62,9 @@ const SIGNS: [&str; 20] = [
 /// The parts of a text by the machines that it names, in the order in which these come; all of it where they are not several.
 pub(super) fn parts<'t>(text: &'t str, progress: &dyn Progress) -> Vec<Part<'t>> {
     let whole = |machine| vec![Part { machine, text: Cow::Borrowed(text), moved: Vec::new() }];
-    if !SIGNS.iter().any(|sign| text.contains(sign)) {
+    let may_be_row = |line: &str| ["TCP", "UDP"].iter().any(|protocol| line.trim_start().starts_with(protocol));
+    let has_heading = || text.lines().any(|line| !may_be_row(line) && has_script_heading(line.trim()));
+    if !SIGNS.iter().any(|sign| text.contains(sign)) && !has_heading() {
         return whole(Machine::default());
     }
     let spans = spans(text, progress);
