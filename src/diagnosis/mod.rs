@@ -66,7 +66,7 @@ use self::outcome::{HolderOutcome, PoolOutcome};
 use self::over_time::{Course, OverTime};
 use self::pools::{PoolFinding, fill_by_event_log, speaking_pool};
 use self::suspect::{Candidates, CountedBy, SocketsOnly, Suspect};
-use self::system_events::{pool_full_events, system_events};
+use self::system_events::{pool_full_beside, system_events};
 use self::verdict::{Judgement, judge};
 use crate::case::SideInput;
 use crate::case::facts::TraceFacts;
@@ -180,7 +180,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let read = VerdictEvidence::read(&traces, logs);
     let no_habits = read.clock_set_back || read.displaced > 0 || has_no_closes(&findings);
     let mut conclusion = conclude(&findings, &side, Trust { lossy: read.has_gaps(), no_habits });
-    fill_by_event_log(&mut conclusion.pools, pool_full_events(&events));
+    fill_by_event_log(&mut conclusion.pools, pool_full_beside(&events, &side.listings));
     foreign::note_refuted(&conclusion.pools, &mut side_inputs);
     let mut rows = naming::rows(&findings, &side, &conclusion);
     rows.set_rates(findings.span);

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::grounds::Grounds;
-use super::holders::Conclusion;
+use super::system_events::{pool_full_beside, pool_full_events};
 use crate::case::facts::TraceFacts;
 use crate::machine::Findings;
 use crate::providers::names;
-use crate::side::facts::SideFacts;
 use crate::words::counted;
 
 /// All notes of a case: those about inputs that came with it, then about each trace, names, events and side files.
@@ -16,7 +15,7 @@ pub(super) fn notes(about_inputs: Vec<String>, grounds: &Grounds<'_>) -> Vec<Str
     notes.extend(grounds.traces.iter().flat_map(of_trace));
     notes.extend(grounds.rows.notes.iter().cloned());
     notes.extend(of_findings(grounds.findings));
-    notes.extend(of_side(grounds.side, grounds.conclusion, !grounds.traces.is_empty()));
+    notes.extend(of_side(grounds));
     notes
 }
 
@@ -82,8 +81,16 @@ fn of_trace(facts: &TraceFacts) -> Vec<String> {
 }
 
 /// Sentences about side files that contradict each other, or the trace.
-fn of_side(side: &SideFacts, conclusion: &Conclusion, has_traces: bool) -> Vec<String> {
+fn of_side(grounds: &Grounds<'_>) -> Vec<String> {
+    let Grounds { side, events, conclusion, .. } = *grounds;
+    let has_traces = !grounds.traces.is_empty();
     let mut notes = Vec::new();
+    if !has_traces && pool_full_events(events) != pool_full_beside(events, &side.listings) {
+        notes.push(
+            "the listings are of other days than the entries that say that all ports were in use: they do not show who held them then"
+                .to_owned(),
+        );
+    }
     let mut ranges: BTreeMap<_, BTreeSet<(u16, u32)>> = BTreeMap::new();
     for ports in &side.dynamic_ports {
         ranges.entry((ports.protocol, ports.family)).or_default().insert((ports.start, ports.count));

@@ -149,6 +149,14 @@ impl PoolFinding {
         self.key.protocol == Some(Protocol::Tcp) && self.listing.is_some_and(|listing| !listing.has_bound)
     }
 
+    /// Whether a listing that hides nothing is all that is known, and shows less than half of it in use: it is of a moment when
+    /// the pool was not full.
+    fn is_roomy(&self) -> bool {
+        let is_whole =
+            self.key.protocol == Some(Protocol::Udp) || self.listing.is_some_and(|listing| listing.has_bound);
+        is_whole && self.listing.is_some() && self.occupied_peak.1 < self.range.count / 2
+    }
+
     /// Whether somebody made the pool smaller than the default, as far as the server or the user says.
     pub fn is_narrowed(&self) -> bool {
         let is_told =
@@ -281,7 +289,10 @@ pub(super) fn fill_by_event_log(pools: &mut [PoolFinding], (tcp, udp): (u64, u64
         let is_known = of_protocol().any(|(_, pool)| pool.state == Some(State::Exhausted));
         // The first of equals.
         let fullest = of_protocol().rev().max_by_key(|(_, pool)| pool.occupied_peak.1).map(|(index, _)| index);
-        if let Some(pool) = fullest.filter(|_| count > 0 && !is_known).and_then(|index| pools.get_mut(index)) {
+        let is_told = count > 0 && !is_known;
+        if let Some(pool) =
+            fullest.filter(|_| is_told).and_then(|index| pools.get_mut(index)).filter(|pool| !pool.is_roomy())
+        {
             pool.state = Some(State::Exhausted);
         }
     }

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::case::SideInput;
 use crate::machine::window::Window;
-use crate::side::facts::{SideFacts, SourceId, SystemEvent};
-use crate::side::label;
+use crate::side::facts::{SideFacts, SocketListing, SourceId, SystemEvent, Taken};
+use crate::side::{is_of_other_day, label};
 use crate::time::FileTime;
 
 /// An entry of an event log.
@@ -116,6 +116,16 @@ pub(super) fn pool_full_events(events: &[SystemEventRow]) -> (u64, u64) {
         events.iter().filter(is_it).count() as u64
     };
     (full(POOL_FULL.0), full(POOL_FULL.1))
+}
+
+/// The same for what listings show: of entries of other days than all of these, none.
+pub(super) fn pool_full_beside(events: &[SystemEventRow], listings: &[SocketListing]) -> (u64, u64) {
+    let (tcp, udp) = pool_full_events(events);
+    let of_days: Vec<&Taken> = listings.iter().filter_map(|listing| listing.taken.as_ref()).collect();
+    let is_dated = !listings.is_empty() && of_days.len() == listings.len();
+    let mut full = events.iter().filter(|event| event.in_span && event.says_pool_full());
+    let is_elsewhere = is_dated && full.all(|event| of_days.iter().all(|taken| is_of_other_day(taken, event.time)));
+    if is_elsewhere { (0, 0) } else { (tcp, udp) }
 }
 
 /// How often the System log says, inside the span of the traces, that a connection's addresses were used again too soon.

@@ -199,7 +199,7 @@ impl Report {
         }
         if let Some(ports) = holder.ports_later {
             let ports = if ports == 0 { "none".to_owned() } else { grouped(ports.into()) };
-            text.push_str(&format!(" In the last listing of the same file it has {ports}."));
+            text.push_str(&format!(" In the last listing it has {ports}."));
         }
         if of_other.is_some() {
             text.push_str(" Its sockets may serve IPv4 too.");

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::facts::Taken;
-use crate::time::{FileTime, from_timestamp};
+use crate::time::{FileTime, from_timestamp, to_timestamp};
 
 /// So many lines may stand between the date and the first row of its listing: a prompt, a title, the heading.
 const MAX_LINES_BEFORE: usize = 8;
@@ -70,6 +70,27 @@ pub(crate) fn instant(taken: &Taken) -> Option<FileTime> {
     let words: Vec<&str> = taken.text.split_whitespace().collect();
     let of_two = words.windows(2).filter_map(|pair| pair.join(" ").parse::<Timestamp>().ok());
     words.iter().filter_map(|word| word.parse::<Timestamp>().ok()).chain(of_two).next().and_then(from_timestamp)
+}
+
+/// Whether a listing was taken on another day than that of an instant, wherever in the world, and whatever the order of day and
+/// month: in one that is two days away at least. `false` where it does not tell its day in numbers.
+pub(crate) fn is_of_other_day(taken: &Taken, other: FileTime) -> bool {
+    const DAY_SECONDS: i64 = 86_400;
+    let Some(day) = &taken.day else { return false };
+    let numbers = numbers_in(day);
+    let Some(other) = to_timestamp(other) else { return false };
+    let noon = |year: u32, month: u32, day: u32| {
+        let (year, month, day) = (i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+        let date = jiff::civil::Date::new(year, month, day).ok()?;
+        jiff::tz::Offset::UTC.to_timestamp(date.at(12, 0, 0, 0)).ok()
+    };
+    let days: Vec<_> = match numbers.as_slice() {
+        [year, month, day] if YEARS.contains(year) => vec![noon(*year, *month, *day)],
+        [one, two, year] if YEARS.contains(year) => vec![noon(*year, *one, *two), noon(*year, *two, *one)],
+        _ => return false,
+    };
+    let mut known = days.into_iter().flatten().peekable();
+    known.peek().is_some() && known.all(|noon| (noon.as_second() - other.as_second()).abs() > 2 * DAY_SECONDS)
 }
 
 /// The day that a line names, as written.
