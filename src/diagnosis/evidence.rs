@@ -55,8 +55,8 @@ pub struct VerdictEvidence {
     pub pool_full_events: (u64, u64),
     /// The pool that was most nearly full.
     pub nearly: Option<Nearly>,
-    /// Most that a listing shows of a pool: ports in use, ports that can be given out, and the pool's name.
-    pub listed: Option<(u32, u32, String)>,
+    /// Most that a listing shows of a pool.
+    pub listed: Option<Listed>,
     /// The pool was full when the trace began.
     pub began_after: bool,
     /// Port, bind and connection events of TCPIP.
@@ -119,6 +119,19 @@ pub struct VerdictEvidence {
     pub by_logs: bool,
     /// What captured packets show, where nothing else tells of sockets or ports.
     pub wire: Wire,
+}
+
+/// What a listing shows of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Ports in use.
+    pub used: u32,
+    /// Ports that can be given out.
+    pub usable: u32,
+    /// The pool's name.
+    pub pool: String,
+    /// The listing is of some of the sockets alone.
+    pub is_part: bool,
 }
 
 impl VerdictEvidence {
@@ -186,8 +199,11 @@ impl VerdictEvidence {
         let near = pools.iter().filter(|pool| pool.state == Some(State::Near));
         self.nearly =
             near.map(nearly).max_by_key(|nearly| u64::from(nearly.used) * 10_000 / u64::from(nearly.usable.max(1)));
-        let listed = pools.iter().filter_map(|pool| Some((pool.listing?.used, pool.usable(), pool.name())));
-        self.listed = listed.max_by_key(|(used, usable, _)| u64::from(*used) * 10_000 / u64::from((*usable).max(1)));
+        let listed = pools.iter().filter_map(|pool| {
+            let listing = pool.listing?;
+            Some(Listed { used: listing.used, usable: pool.usable(), pool: pool.name(), is_part: listing.is_part })
+        });
+        self.listed = listed.max_by_key(|listed| u64::from(listed.used) * 10_000 / u64::from(listed.usable.max(1)));
         let worst = speaking_pool(pools).and_then(|index| pools.get(index));
         let refuted = worst.and_then(|pool| Some((pool.refuted?, pool.known?)));
         self.wider = refuted.filter(|(told, _)| told.source == RangeSource::Default).map(|(_, known)| known);

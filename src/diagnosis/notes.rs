@@ -7,7 +7,8 @@ use super::system_events::{pool_full_beside, pool_full_events};
 use crate::case::facts::TraceFacts;
 use crate::machine::Findings;
 use crate::providers::names;
-use crate::words::counted;
+use crate::side::facts::SocketListing;
+use crate::words::{counted, shown};
 
 /// All notes of a case: those about inputs that came with it, then about each trace, names, events and side files.
 pub(super) fn notes(about_inputs: Vec<String>, grounds: &Grounds<'_>) -> Vec<String> {
@@ -90,6 +91,13 @@ fn of_side(grounds: &Grounds<'_>) -> Vec<String> {
             "the listings are of other days than the entries that say that all ports were in use: they do not show who held them then"
                 .to_owned(),
         );
+    }
+    let commands: BTreeSet<&str> = side.listings.iter().filter_map(SocketListing::picking).collect();
+    if let Some(first) = commands.first() {
+        notes.push(format!(
+            "a part of the sockets is listed alone ({}): what the command left out may be in use, too",
+            shown(first)
+        ));
     }
     let mut ranges: BTreeMap<_, BTreeSet<(u16, u32)>> = BTreeMap::new();
     for ports in &side.dynamic_ports {

@@ -17,6 +17,8 @@ pub struct ListedPool {
     pub numbered: u32,
     /// Whether it has sockets that are only bound.
     pub has_bound: bool,
+    /// Whether it is of some of the sockets alone.
+    pub is_part: bool,
 }
 
 /// A pool, and what became of it.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::parts::picked;
 use super::tasklist::Task;
 use crate::event::{LogEntry, LoggedEvent};
 use crate::net::{Family, Protocol, SocketAddress};
@@ -190,6 +191,11 @@ impl SocketListing {
         for (pid, owner) in owners {
             self.owners.entry(pid).or_insert(owner);
         }
+    }
+
+    /// The command, where it shows no more than what it picks: what it does not show may be there.
+    pub fn picking(&self) -> Option<&str> {
+        self.asked.as_deref().filter(|asked| picked(asked).is_some())
     }
 
     /// Whether the command shows no more than the first or the last rows: what it does not show may be there.

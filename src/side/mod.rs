@@ -14,6 +14,7 @@ mod machines;
 pub mod netsh;
 pub mod netstat;
 mod own_report;
+mod parts;
 mod pasted;
 mod recognise;
 mod records;

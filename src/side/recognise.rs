@@ -4,6 +4,7 @@ use super::facts::{RowCount, SideFacts, SocketListing};
 use super::lines::{Lines, is_prompt, is_socket_row};
 use super::machines::{Machine, Part, parts};
 use super::own_report::is_own_report;
+use super::parts::joined;
 use super::pasted::as_printed;
 use super::text::is_marked_or_utf16;
 use super::text::{Decoded, EncodingBy, NamedEncoding, decode_text_as, plain};
@@ -215,7 +216,8 @@ fn of_part(
         let told = "its listings are of different machines: by their names, or without a local address in common";
         listings.windows(2).any(is_other).then(|| told.to_owned())
     };
-    if let Some(netstat) = names_protocols.then(|| netstat::read(lines)).flatten() {
+    if let Some(mut netstat) = names_protocols.then(|| netstat::read(lines)).flatten() {
+        netstat.listings = joined(netstat.listings);
         let kind = if netstat.listings.len() > 1 { Kind::NetstatLoop } else { Kind::Netstat };
         let told = named(netstat.named).into_iter().chain(left_out(netstat.omissions));
         let cut = (netstat.cut > 0).then(|| {
@@ -232,7 +234,7 @@ fn of_part(
     told.extend(of_machines(&records.tcp));
     if has_tcp || (records.has_sockets && records.udp.is_empty()) || is_refused {
         let facts = SideFacts {
-            listings: records.tcp,
+            listings: joined(records.tcp),
             remotes: records.remotes,
             port_use: records.port_use,
             ..SideFacts::default()

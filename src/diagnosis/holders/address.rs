@@ -57,7 +57,12 @@ impl Book<'_> {
         };
         self.add_listed(Some(listing), &usage, subjects);
         let used = usage.occupied();
-        part.listing = Some(ListedPool { used, numbered: used, has_bound: has_bound(listing) });
+        part.listing = Some(ListedPool {
+            used,
+            numbered: used,
+            has_bound: has_bound(listing),
+            is_part: listing.picking().is_some(),
+        });
         part.listed_time_wait = usage.time_wait;
         part.held.0 = part.held.0.max(usage.held);
         part.occupied_peak = (part.occupied_peak.0.max(used), part.occupied_peak.1.max(used));

@@ -100,6 +100,7 @@ impl Book<'_> {
                 used: usage.occupied(),
                 numbered: usage.occupied().saturating_sub(usage.unnumbered),
                 has_bound: has_bound(listing),
+                is_part: listing.picking().is_some(),
             }),
             given: pool.given,
             state,

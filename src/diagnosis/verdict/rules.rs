@@ -1,7 +1,7 @@
 //! The rules of the verdict, most important first.
 
 use crate::diagnosis::codes::ReasonCode;
-use crate::diagnosis::evidence::{NearBy, Nearly, VerdictEvidence};
+use crate::diagnosis::evidence::{Listed, NearBy, Nearly, VerdictEvidence};
 pub use crate::diagnosis::pools::EXPLAINED_PERCENT;
 use crate::machine::ranges::RangeSource;
 use crate::machine::wire::Wire;
@@ -123,9 +123,10 @@ fn time_wait_nearly_full(evidence: &VerdictEvidence) -> Option<String> {
 
 fn listing_usage(evidence: &VerdictEvidence) -> Option<String> {
     let tells = !evidence.is_exhausted() && evidence.nearly.is_none();
-    let (used, usable, pool) = evidence.listed.as_ref().filter(|_| tells)?;
+    let Listed { used, usable, pool, is_part } = evidence.listed.as_ref().filter(|_| tells)?;
     let (used, usable) = (grouped((*used).into()), grouped((*usable).into()));
-    Some(format!("a listing shows {used} of {usable} ports in use, {pool}"))
+    let listing = if *is_part { "a listing of a part of the sockets" } else { "a listing" };
+    Some(format!("{listing} shows {used} of {usable} ports in use, {pool}"))
 }
 
 fn no_failures(evidence: &VerdictEvidence) -> Option<String> {

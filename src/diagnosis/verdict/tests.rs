@@ -1,5 +1,5 @@
 use super::*;
-use crate::diagnosis::evidence::Nearly;
+use crate::diagnosis::evidence::{Listed, Nearly};
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::machine::wire::Wire;
 use crate::pipeline::LogsRead;
@@ -194,7 +194,10 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
             "14,000 of 16,384 ports were held or, by estimate, in TIME_WAIT at one moment, if TIME_WAIT lasts 240 s",
         ),
         (
-            VerdictEvidence { listed: Some((900, 16_384, "TCP over IPv4".to_owned())), ..none.clone() },
+            VerdictEvidence {
+                listed: Some(Listed { used: 900, usable: 16_384, pool: "TCP over IPv4".to_owned(), is_part: false }),
+                ..none.clone()
+            },
             Code::ListingUsage,
             "a listing shows 900 of 16,384 ports in use, TCP over IPv4",
         ),

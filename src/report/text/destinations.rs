@@ -20,7 +20,7 @@ impl Page<'_, '_> {
         if rows.is_empty() {
             return Ok(());
         }
-        self.heading("CONNECTED TO", "at the last listing: sockets by remote address")?;
+        self.heading("CONNECTED TO", "in the last listing of each file: sockets by remote address")?;
         let mut table = Table::new(&[
             ("remote address", Align::Left),
             ("port", Align::Right),

@@ -15,7 +15,7 @@ impl Page<'_, '_> {
         if rows.is_empty() {
             return Ok(());
         }
-        self.heading("NETSTAT VIEW", "at the last listing: sockets by state, and handles")?;
+        self.heading("NETSTAT VIEW", "in the last listing of each file: sockets by state, and handles")?;
         let mut columns = vec![
             ("process", Align::Left),
             ("PID", Align::Right),
