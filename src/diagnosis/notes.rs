@@ -92,6 +92,14 @@ fn of_side(grounds: &Grounds<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let full: Vec<String> =
+        [4231, 4266].iter().filter(|id| side.doubtful_events.contains(id)).map(|id| format!("Tcpip {id}")).collect();
+    if !full.is_empty() {
+        notes.push(format!(
+            "an event log as text says that all ports were in use ({}), at a local time: when that was is not certain, and it is not counted",
+            full.join(", ")
+        ));
+    }
     let commands: BTreeSet<&str> = side.listings.iter().filter_map(SocketListing::picking).collect();
     if let Some(first) = commands.first() {
         notes.push(format!(

@@ -49,17 +49,59 @@ pub(super) enum Column {
     Rule,
     /// The number of a process, or of whatever else the rows are of: [`Column::settle`] says which.
     Id,
+    /// An address or a port, and not whose: [`Column::settle`] says that, too.
+    Address,
+    Port,
     Other,
 }
 
 /// Names without blanks and signs, in small letters.
-const NAMES: [(Column, &[&str]); 29] = [
+const NAMES: [(Column, &[&str]); 31] = [
     (Column::Protocol, &["protocol", "proto", "toru", "prot", "transport", "transportprotocol"]),
     (
         Column::LocalAddress,
-        &["localaddress", "local", "localip", "localipaddress", "localaddr", "localendpoint", "laddr", "localhost"],
+        &[
+            "localaddress",
+            "local",
+            "localip",
+            "localipaddress",
+            "localaddr",
+            "localendpoint",
+            "laddr",
+            "localhost",
+            "lokaleadresse",
+            "adresselocale",
+            "direcciónlocal",
+            "indirizzolocale",
+            "endereçolocal",
+            "lokaaladres",
+            "adreslokalny",
+            "локальныйадрес",
+            "ローカルアドレス",
+            "本地地址",
+            "本機位址",
+            "로컬주소",
+        ],
     ),
-    (Column::LocalPort, &["localport", "lport"]),
+    (
+        Column::LocalPort,
+        &[
+            "localport",
+            "lport",
+            "lokalerport",
+            "portlocal",
+            "puertolocal",
+            "portalocale",
+            "portalocal",
+            "lokalepoort",
+            "portlokalny",
+            "локальныйпорт",
+            "ローカルポート",
+            "本地端口",
+            "本機連接埠",
+            "로컬포트",
+        ],
+    ),
     (
         Column::RemoteAddress,
         &[
@@ -74,9 +116,40 @@ const NAMES: [(Column, &[&str]); 29] = [
             "foreign",
             "foreignip",
             "remotehost",
+            "remoteadresse",
+            "adressedistante",
+            "direcciónremota",
+            "indirizzoremoto",
+            "endereçoremoto",
+            "externadres",
+            "adreszdalny",
+            "удаленныйадрес",
+            "удалённыйадрес",
+            "リモートアドレス",
+            "远程地址",
+            "遠端位址",
+            "원격주소",
         ],
     ),
-    (Column::RemotePort, &["remoteport", "rport", "foreignport"]),
+    (
+        Column::RemotePort,
+        &[
+            "remoteport",
+            "rport",
+            "foreignport",
+            "portdistant",
+            "puertoremoto",
+            "portaremota",
+            "externepoort",
+            "portzdalny",
+            "удаленныйпорт",
+            "удалённыйпорт",
+            "リモートポート",
+            "远程端口",
+            "遠端連接埠",
+            "원격포트",
+        ],
+    ),
     (Column::State, &["state", "status", "tcpstate", "connectionstate"]),
     (Column::AppliedSetting, &["appliedsetting"]),
     (
@@ -207,6 +280,11 @@ const NAMES: [(Column, &[&str]); 29] = [
     (Column::EventId, &["eventid", "eventcode", "instanceid"]),
     (Column::Id, &["id"]),
     (
+        Column::Address,
+        &["address", "adresse", "dirección", "indirizzo", "endereço", "adres", "адрес", "アドレス", "地址", "주소"],
+    ),
+    (Column::Port, &["port", "puerto", "porta", "порт", "ポート", "端口", "포트"]),
+    (
         Column::Machine,
         &[
             "pscomputername",
@@ -290,7 +368,16 @@ impl Column {
         let has = |column| columns.contains(&column);
         let is_of_process = has(Self::ProcessName) || has(Self::LocalPort) || !(has(Self::Name) && has(Self::State));
         let settled = if is_of_process { Self::Pid } else { Self::Other };
-        columns.iter_mut().filter(|column| **column == Self::Id).for_each(|column| *column = settled);
+        let is_of_socket = has(Self::Pid) && has(Self::Protocol) && !has(Self::LocalAddress) && !has(Self::LocalPort);
+        for column in columns {
+            *column = match *column {
+                Self::Id => settled,
+                Self::Address if is_of_socket => Self::LocalAddress,
+                Self::Port if is_of_socket => Self::LocalPort,
+                Self::Address | Self::Port => Self::Other,
+                other => other,
+            };
+        }
     }
 
     /// The column of a heading that a narrow table has cut, where one property alone begins so.

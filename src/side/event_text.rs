@@ -42,7 +42,7 @@ pub(super) fn parse(
         (found.doubtful, found.rows) = (doubtful.clone(), rows);
         return Some(found);
     }
-    if !text.contains("cpip") && !text.contains("TCPIP") && !text.contains("<Event") {
+    if doubtful.is_empty() && !text.contains("cpip") && !text.contains("TCPIP") && !text.contains("<Event") {
         return None;
     }
     let mut rest = text;
@@ -61,6 +61,7 @@ pub(super) fn parse(
     found.rows.rows = found.log.entries;
     if found.log.entries == 0 {
         found.doubtful = ids_near_tcpip(text);
+        found.doubtful.extend(doubtful);
     }
     (found.log.entries > 0 || !found.doubtful.is_empty()).then_some(found)
 }

@@ -50,6 +50,8 @@ pub struct SideFacts {
     pub socket_events: Vec<LoggedEvent>,
     /// What else these logs hold.
     pub afd_logs: Vec<AfdLog>,
+    /// Ids of Tcpip that event logs as text have, at times that are not certain.
+    pub doubtful_events: BTreeSet<u32>,
 }
 
 /// An entry of Winsock-AFD's channel.
@@ -111,7 +113,9 @@ impl SideFacts {
             afd_entries,
             socket_events,
             afd_logs,
+            doubtful_events,
         } = facts;
+        self.doubtful_events.extend(doubtful_events);
         self.afd_entries.extend(afd_entries);
         let of_source = |logged: LoggedEvent| LoggedEvent { entry: LogEntry { source, ..logged.entry }, ..logged };
         self.socket_events.extend(socket_events.into_iter().map(of_source));

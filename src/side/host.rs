@@ -49,9 +49,12 @@ impl Host {
         let before = self.name();
         let is_answer = std::mem::take(&mut self.is_next) && !is_prompt(line);
         self.see_command(line);
-        if let Some(name) = heading(line).filter(|name| !is_answer && is_name(name)) {
+        if let Some(name) = heading(line).filter(|name| is_name(name)) {
             self.asked = (!is_here(name)).then(|| name.to_owned());
-        } else if let Some(name) = begins_transcript(line).filter(|name| is_name(name)) {
+        } else if let Some(name) = begins_transcript(line)
+            .or_else(|| script_heading(line).filter(|name| !is_answer && self.is_new(name)))
+            .filter(|name| is_name(name))
+        {
             (self.name, self.session, self.asked) = (Some(name.to_owned()), None, None);
         } else if let Some(name) = own_name(line).or(is_answer.then_some(line)).filter(|name| is_name(name))
             && !self.is_elsewhere()
@@ -59,6 +62,10 @@ impl Host {
             self.name = Some(name.to_owned());
         }
         before.zip(self.name()).is_some_and(|(before, now)| !is_same_machine(&before, &now))
+    }
+
+    fn is_new(&self, name: &str) -> bool {
+        self.name.as_ref().is_none_or(|own| !is_same_machine(own, name))
     }
 
     /// What a command, typed at a prompt or not, says about the machine of its output.
@@ -117,7 +124,7 @@ fn heading(line: &str) -> Option<&str> {
     if let Some(name) = line.strip_prefix("\\\\").and_then(|rest| rest.strip_suffix(':')) {
         return Some(name);
     }
-    line.strip_prefix("PSComputerName: ").map(str::trim).or_else(|| script_heading(line))
+    line.strip_prefix("PSComputerName: ").map(str::trim)
 }
 
 /// Whether a line is what a script writes before the answer of a machine.
@@ -145,8 +152,7 @@ fn script_heading(line: &str) -> Option<&str> {
     if let Some((label, name)) = inner.split_once([':', '=']).filter(|(_, name)| !name.is_empty()) {
         // `Server:` alone is of nslookup.
         let label = label.trim().to_ascii_lowercase();
-        let is_label =
-            LABELS.contains(&label.as_str()) && (is_decorated || label.ends_with("name") || label == "computer");
+        let is_label = LABELS.contains(&label.as_str()) && (is_decorated || label.ends_with("name"));
         return is_label.then(|| name.trim());
     }
     let inner = inner.trim_end_matches([':', '.', '…']).trim();
@@ -217,7 +223,7 @@ mod tests {
             "Collecting from SRV01...",
             "Output of netstat on SRV01:",
         ] {
-            assert_eq!(heading(line).filter(|name| is_name(name)), Some("SRV01"), "{line}");
+            assert_eq!(script_heading(line).filter(|name| is_name(name)), Some("SRV01"), "{line}");
         }
         for line in [
             "Server:  dc01.contoso.com",
@@ -231,7 +237,7 @@ mod tests {
             "a | b",
             "date: Sun",
         ] {
-            assert_eq!(heading(line).filter(|name| is_name(name)), None, "{line}");
+            assert_eq!(script_heading(line).filter(|name| is_name(name)), None, "{line}");
         }
     }
 

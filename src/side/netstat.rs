@@ -4,7 +4,7 @@
 //! a line that names the owner of the row above, or the output of another command.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::columns::number;
 use super::facts::{ListedOwner, ListedSocket, RowCount, SocketListing, TcpState};
@@ -478,7 +478,9 @@ fn ip(host: &str) -> Option<IpAddr> {
     match host.strip_prefix('[') {
         Some(host) => {
             let host = host.strip_suffix(']')?;
-            Some(IpAddr::V6(host.split('%').next().unwrap_or(host).parse().ok()?))
+            let ip: Ipv6Addr = host.split('%').next().unwrap_or(host).parse().ok()?;
+            // One that stands for an IPv4 address takes a port of IPv4's pool.
+            Some(ip.to_canonical())
         }
         None => Some(IpAddr::V4(host.parse().ok()?)),
     }

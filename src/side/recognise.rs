@@ -315,9 +315,11 @@ fn of_event_text(text: event_text::EventText) -> Recognised {
         let log = event_log::EventLog { span: None, ..text.log };
         let told = of_event_log(log);
         let note = [told.note.clone(), doubt].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"));
-        return Recognised { rows: text.rows, note, ..told };
+        let facts = SideFacts { doubtful_events: text.doubtful, ..told.facts };
+        return Recognised { rows: text.rows, note, facts, ..told };
     }
-    Recognised { is_useful: false, note: doubt, ..of_event_log(event_log::EventLog::default()) }
+    let facts = SideFacts { doubtful_events: text.doubtful, ..SideFacts::default() };
+    Recognised { is_useful: false, note: doubt, facts, ..of_event_log(event_log::EventLog::default()) }
 }
 
 fn of_event_log(log: event_log::EventLog) -> Recognised {

@@ -65,7 +65,7 @@ impl TcpState {
     pub fn from_word(word: &str) -> Option<Self> {
         let joined: String = word
             .chars()
-            .filter(|character| !matches!(character, '_' | '-') && !character.is_whitespace())
+            .filter(|character| !matches!(character, '_' | '-' | '\\') && !character.is_whitespace())
             .flat_map(char::to_uppercase)
             .collect();
         // The one letter outside of ASCII that is common suffers in every wrong code page.

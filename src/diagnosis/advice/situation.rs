@@ -152,7 +152,17 @@ fn goes_to_many(destinations: &[Destination]) -> bool {
 
 /// Whether a process is of the network of containers, virtual machines or WSL.
 fn is_hns(task: &Task) -> bool {
-    let images = ["vmcompute.exe", "vmms.exe", "wslservice.exe", "com.docker.backend.exe"];
+    let images = [
+        "vmcompute.exe",
+        "vmms.exe",
+        "vmwp.exe",
+        "vmmem",
+        "vmmemWSL",
+        "wslservice.exe",
+        "wslrelay.exe",
+        "wslhost.exe",
+        "com.docker.backend.exe",
+    ];
     let services = ["hns", "vmcompute", "vmms"];
     images.iter().any(|image| task.image.eq_ignore_ascii_case(image))
         || task.services.iter().any(|name| services.iter().any(|service| name.eq_ignore_ascii_case(service)))

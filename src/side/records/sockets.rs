@@ -1,7 +1,7 @@
 //! Rows of sockets, one each.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::groups::Filter;
 use super::{Context, Found};
@@ -347,7 +347,18 @@ pub(super) fn is_state(text: &str) -> bool {
 
 /// An address, with a scope or without.
 pub(super) fn ip(text: &str) -> Option<IpAddr> {
-    text.trim().trim_start_matches('[').trim_end_matches(']').split('%').next()?.parse().ok()
+    let text = text.trim();
+    // As Resource Monitor writes them.
+    let words = text.to_ascii_lowercase();
+    match words.split_once(' ') {
+        Some(("ipv4", "unspecified")) => return Some(Ipv4Addr::UNSPECIFIED.into()),
+        Some(("ipv6", "unspecified")) => return Some(Ipv6Addr::UNSPECIFIED.into()),
+        Some(("ipv4", "loopback")) => return Some(Ipv4Addr::LOCALHOST.into()),
+        Some(("ipv6", "loopback")) => return Some(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    let ip: IpAddr = text.trim_start_matches('[').trim_end_matches(']').split('%').next()?.parse().ok()?;
+    Some(ip.to_canonical())
 }
 
 /// The family, also of an address that a narrow table has cut.

@@ -67,6 +67,7 @@ fn check_rest(found: &[Recognised], listing: &Listing, shown: &dyn Fn() -> Strin
             afd_entries,
             socket_events,
             afd_logs,
+            doubtful_events,
         } = &found.facts;
         let others = [
             tasks.len(),
@@ -85,6 +86,7 @@ fn check_rest(found: &[Recognised], listing: &Listing, shown: &dyn Fn() -> Strin
             afd_entries.len(),
             socket_events.len(),
             afd_logs.len(),
+            doubtful_events.len(),
         ];
         assert!(others.iter().all(|count| *count == 0), "{}", shown());
         // One moment was written: two that anything calls moments would be a trend.
