@@ -1,8 +1,11 @@
 //! Sentences about what was not read, not counted, or counted by assumption.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::grounds::Grounds;
+use super::holders::Subject;
+use super::listings::{series, usage};
 use super::system_events::{pool_full_beside, pool_full_events};
 use crate::case::facts::TraceFacts;
 use crate::machine::Findings;
@@ -17,6 +20,7 @@ pub(super) fn notes(about_inputs: Vec<String>, grounds: &Grounds<'_>) -> Vec<Str
     notes.extend(grounds.rows.notes.iter().cloned());
     notes.extend(of_findings(grounds.findings));
     notes.extend(of_side(grounds));
+    notes.extend(of_last_listings(grounds));
     notes
 }
 
@@ -126,6 +130,44 @@ fn of_side(grounds: &Grounds<'_>) -> Vec<String> {
                 "some ports count for several of them, which share them or have them at different local addresses, or are not of the pool"
             };
             notes.push(format!("the holders of {name} add up to more than the pool: {why}"));
+        }
+    }
+    notes
+}
+
+/// Who holds a good part of a pool in the last of several listings, and is nobody in the fullest of them.
+fn of_last_listings(grounds: &Grounds<'_>) -> Vec<String> {
+    const NOTABLE_SHARE: u32 = 10;
+    let Grounds { findings, side, conclusion, .. } = *grounds;
+    let processes = findings.world.processes.processes();
+    let pid_of = |subject: &Subject| match *subject {
+        Subject::Listed(pid) => Some(pid),
+        Subject::Process(index) => processes.get(index).map(|process| process.pid),
+        Subject::Image(_) | Subject::Nobody => None,
+    };
+    let mut notes = Vec::new();
+    for file in series(&side.listings) {
+        let Some(last) = file.listings.last() else { continue };
+        for (index, pool) in conclusion.pools.iter().enumerate() {
+            let is_whole = pool.key.compartment.is_own() && pool.local_address.is_none();
+            let usage = usage(last, pool.key, pool.range, pool.key.family.is_none());
+            let most = usage.by_pid.iter().filter_map(|(pid, listed)| Some(((*pid)?, listed.ports)));
+            let Some((pid, ports)) = most.filter(|_| is_whole).max_by_key(|(pid, ports)| (*ports, Reverse(*pid)))
+            else {
+                continue;
+            };
+            let mut holders = conclusion.holders.iter().filter(|holder| holder.pool == index);
+            let is_told = holders.any(|holder| pid_of(&holder.subject) == Some(pid));
+            if is_told || ports.saturating_mul(NOTABLE_SHARE) < pool.range.count {
+                continue;
+            }
+            let image = last.owners.get(&pid).and_then(|owner| owner.image.as_deref());
+            let name = image.map_or_else(String::new, |image| format!(" ({})", shown(image)));
+            notes.push(format!(
+                "in the last listing PID {pid}{name} holds {} of {}",
+                counted(ports.into(), "port"),
+                pool.name()
+            ));
         }
     }
     notes

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use super::facts::TcpState;
 use crate::hash::FastMap;
 
 /// What a column holds.
@@ -52,6 +53,8 @@ pub(super) enum Column {
     /// An address or a port, and not whose: [`Column::settle`] says that, too.
     Address,
     Port,
+    /// How many sockets are in a state, by its number.
+    OfState(u8),
     Other,
 }
 
@@ -174,7 +177,21 @@ const NAMES: [(Column, &[&str]); 31] = [
     (Column::Handles, &["handles", "handlecount"]),
     (Column::Services, &["services", "service", "servicename"]),
     (Column::Modules, &["modules", "module"]),
-    (Column::Count, &["count", "sockets", "connections"]),
+    (
+        Column::Count,
+        &[
+            "count",
+            "sockets",
+            "connections",
+            "localports",
+            "portcount",
+            "portsused",
+            "usedports",
+            "socketcount",
+            "connectioncount",
+            "tcpconnections",
+        ],
+    ),
     (Column::Group, &["group"]),
     (Column::Handle, &["handle", "handlevalue"]),
     (Column::SettingName, &["settingname"]),
@@ -360,7 +377,8 @@ impl Column {
                 zones.iter().find_map(|zone| letters.strip_suffix(zone).or_else(|| letters.strip_prefix(zone)))?;
             named(rest).filter(|column| *column == Self::DateTime)
         };
-        named(&letters).or_else(of_zone).unwrap_or(Self::Other)
+        let of_state = || TcpState::number_of_word(&letters).map(Self::OfState);
+        named(&letters).or_else(of_zone).or_else(of_state).unwrap_or(Self::Other)
     }
 
     /// Says of columns called `Id` what their numbers are. Jobs, sessions and the like have a name and a state; processes have no state.

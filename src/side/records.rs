@@ -15,6 +15,7 @@ mod objects;
 mod processes;
 mod settings;
 mod sockets;
+mod state_counts;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ use super::tasklist::Task;
 use groups::Groups;
 use machines::Builders;
 use sockets::Sockets;
+use state_counts::StateCounts;
 
 /// So many lines side by side that are no rows end a table.
 const MAX_MISSES: usize = 8;
@@ -353,6 +355,7 @@ enum Builder {
     Sockets(Box<Sockets>),
     Groups(Box<Groups>),
     Processes(processes::Processes),
+    StateCounts(Box<StateCounts>),
     AfdHandles(processes::AfdHandles),
     Tasks(processes::Tasks),
     Settings(settings::Settings),
@@ -384,6 +387,9 @@ impl Builder {
         if has(Column::Pid) && has(Column::Count) && columns.len() == 2 {
             return Some(Self::PidCounts(settings::PidCounts::default()));
         }
+        if StateCounts::are_columns(columns) {
+            return Some(Self::StateCounts(Box::default()));
+        }
         let is_placed = has(Column::LocalPort) && (has(Column::Pid) || has(Column::LocalAddress));
         let is_spoken = has(Column::Protocol) && has(Column::LocalAddress);
         // A rule about ports has no process.
@@ -411,6 +417,7 @@ impl Builder {
             Self::Sockets(sockets) => sockets.row(record),
             Self::Groups(groups) => groups.row(record, line),
             Self::Processes(processes) => processes.row(record),
+            Self::StateCounts(counts) => counts.row(record),
             Self::AfdHandles(handles) => handles.row(record),
             Self::Tasks(tasks) => tasks.row(record),
             Self::Settings(settings) => settings.row(record),
@@ -447,6 +454,7 @@ impl Builder {
             Self::Sockets(sockets) => sockets.end(count, context, found),
             Self::Groups(groups) => groups.end(count, context, found),
             Self::Processes(processes) => processes.end(count, found),
+            Self::StateCounts(counts) => counts.end(count, context, found),
             Self::AfdHandles(handles) => handles.end(count, found),
             Self::Tasks(tasks) => tasks.end(count, found),
             Self::Settings(settings) => settings.end(count, found),

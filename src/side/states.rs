@@ -76,6 +76,17 @@ impl TcpState {
         found.map(|(state, _)| state.clone())
     }
 
+    /// The place among the known states of the one that a word names, where it is no number.
+    pub(super) fn number_of_word(word: &str) -> Option<u8> {
+        let state = Self::from_word(word).filter(|_| word.contains(char::is_alphabetic))?;
+        u8::try_from(WORDS.iter().position(|(known, _)| *known == state)?).ok()
+    }
+
+    /// The state at such a place.
+    pub(super) fn numbered(number: u8) -> Option<Self> {
+        WORDS.get(usize::from(number)).map(|(state, _)| state.clone())
+    }
+
     /// The state that a row's word names. Whatever the language: only sockets in TIME_WAIT are connected and nobody's.
     pub(super) fn of_row(word: &str, pid: Option<u32>, is_connected: bool) -> Self {
         match Self::named(word) {

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use super::{Context, Found};
-use crate::net::Protocol;
+use crate::net::{Protocol, SocketAddress};
 use crate::side::columns::{Column, Record, grouped_number, number};
 use crate::side::facts::{ListedOwner, ListedSocket, RemoteCount, RowCount, SocketListing, TcpState};
 use crate::side::lines::Line;
@@ -194,7 +194,7 @@ impl Row {
                 protocol,
                 family: None,
                 local: None,
-                remote: None,
+                remote: address.zip(port).map(|(ip, port)| SocketAddress { ip, port }),
                 state,
                 pid,
                 count,

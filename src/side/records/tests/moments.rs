@@ -185,6 +185,27 @@ fn headings_that_are_cut_are_told_where_one_property_begins_so() {
 }
 
 #[test]
+fn a_column_for_each_state_counts_sockets() {
+    let text = "Process       PID  CloseWait TimeWait Established Bound Total\n\
+                -------       ---  --------- -------- ----------- ----- -----\n\
+                OrderGateway  7312     14000        0          12     0 14012\n\
+                sqlservr      2840         0        0          85     0    85\n";
+    let found = parse(text);
+    let [listing] = found.tcp.as_slice() else { panic!("{found:?}") };
+    assert_eq!(
+        listing.sockets,
+        [
+            grouped(14_000, TcpState::CloseWait, Some(7312)),
+            grouped(12, TcpState::Established, Some(7312)),
+            grouped(85, TcpState::Established, Some(2840))
+        ]
+    );
+    assert_eq!(listing.owners[&7312].image.as_deref(), Some("OrderGateway"));
+    // One such column may be a switch.
+    assert_eq!(parse("Name,Pid,Established\na.exe,12,1\n").tcp, []);
+}
+
+#[test]
 fn services_are_told_with_their_processes() {
     let table = "Name       ProcessId State\n----       --------- -----\nDcomLaunch      1044 Running\nSpooler            0 Stopped\n";
     let block = "SERVICE_NAME: DcomLaunch\nDISPLAY_NAME: DCOM\n        TYPE               : 20  WIN32_SHARE_PROCESS\n        \
