@@ -199,7 +199,9 @@ impl SocketListing {
 
     /// The command, where it shows no more than what it picks: what it does not show may be there.
     pub fn picking(&self) -> Option<&str> {
-        self.asked.as_deref().filter(|asked| picked(asked).is_some())
+        let asked = self.asked.as_deref().filter(|asked| picked(asked).is_some())?;
+        // Of which of its answers this is one, is no part of it.
+        Some(asked.split(" by [").next().unwrap_or(asked))
     }
 
     /// Whether the command shows no more than the first or the last rows: what it does not show may be there.

@@ -8,8 +8,8 @@ use super::facts::SocketListing;
 const PICKERS: [&str; 12] =
     ["find", "findstr", "select-string", "sls", "grep", "egrep", "where", "where-object", "?", "head", "tail", "rg"];
 
-/// Words behind `Select-Object` that leave rows out.
-const SELECTED: [&str; 5] = ["-first", "-last", "-skip", "-f", "-l"];
+/// Words behind `Select-Object` that leave rows out; `-Skip` mostly takes off a heading.
+const SELECTED: [&str; 4] = ["-first", "-last", "-f", "-l"];
 
 /// Words behind `Get-NetTCPConnection` that leave rows out.
 const ASKED_FOR: [&str; 6] =
