@@ -387,8 +387,11 @@ impl Column {
         let is_of_process = has(Self::ProcessName) || has(Self::LocalPort) || !(has(Self::Name) && has(Self::State));
         let settled = if is_of_process { Self::Pid } else { Self::Other };
         let is_of_socket = has(Self::Pid) && has(Self::Protocol) && !has(Self::LocalAddress) && !has(Self::LocalPort);
+        // A host beside a remote port alone is the remote one.
+        let is_remote = has(Self::RemotePort) && !has(Self::RemoteAddress);
         for column in columns {
             *column = match *column {
+                Self::Machine if is_remote => Self::RemoteAddress,
                 Self::Id => settled,
                 Self::Address if is_of_socket => Self::LocalAddress,
                 Self::Port if is_of_socket => Self::LocalPort,

@@ -185,6 +185,13 @@ fn headings_that_are_cut_are_told_where_one_property_begins_so() {
 }
 
 #[test]
+fn a_host_beside_a_remote_port_is_no_machine_of_the_row() {
+    let text = "Process,PID,LocalPort,Server,RemotePort,State\na.exe,12,50000,db01,1433,Established\nb.exe,16,50001,db02,1433,Established\n";
+    let found = parse(text);
+    assert_eq!((found.machines.len(), found.tcp.len(), found.of_machines.len()), (0, 1, 0));
+}
+
+#[test]
 fn a_column_for_each_state_counts_sockets() {
     let text = "Process       PID  CloseWait TimeWait Established Bound Total\n\
                 -------       ---  --------- -------- ----------- ----- -----\n\
