@@ -41,6 +41,8 @@ pub struct TimeWait {
     /// Number of the release that each port waits for, 0 for none; allocated once something waits.
     current: Vec<u64>,
     counts: (u32, u32),
+    /// Those whose number is not known, with the longer length.
+    unnumbered: u32,
     /// Whose those are that wait with the shorter length: their number adds up to the first of `counts`.
     owners: FastMap<Owner, u32>,
     lengths_100ns: (i64, i64),
@@ -62,6 +64,7 @@ impl Default for TimeWait {
             past_short: 0,
             current: Vec::new(),
             counts: (0, 0),
+            unnumbered: 0,
             owners: FastMap::default(),
             lengths_100ns: (SHORT_100NS, LONG_100NS),
         }
@@ -102,6 +105,7 @@ impl TimeWait {
                 *current = number;
             }
         }
+        self.unnumbered += u32::from(port.is_none());
         self.counts.0 += 1;
         self.counts.1 += 1;
         *self.owners.entry(owner).or_default() += 1;
@@ -155,6 +159,11 @@ impl TimeWait {
     #[inline]
     pub(super) fn waiting(&self) -> (u32, u32) {
         self.counts
+    }
+
+    /// Of the ports that wait with the longer length, those whose number is not known.
+    pub fn unnumbered(&self) -> u32 {
+        self.unnumbered
     }
 
     /// Since when a port waits, with the longer length.
@@ -211,6 +220,7 @@ impl TimeWait {
         let number = self.first;
         self.first += 1;
         self.past_short -= 1;
+        self.unnumbered = self.unnumbered.saturating_sub(u32::from(release.port.is_none()));
         if is_current(&self.current, &release, number) {
             self.counts.1 = self.counts.1.saturating_sub(1);
             if let Some(current) = release.port.and_then(|port| self.current.get_mut(usize::from(port))) {

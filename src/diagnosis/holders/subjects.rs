@@ -30,6 +30,10 @@ impl Book<'_> {
             let seen = subjects.entry(Subject::of(*owner, processes)).or_default();
             seen.time_wait = seen.time_wait.saturating_add(*ports);
         }
+        for (process, ports) in &moment.transport.time_wait_of {
+            let seen = subjects.entry(Subject::Process(processes.index(*process))).or_default();
+            seen.time_wait = seen.time_wait.saturating_add(*ports);
+        }
         for ((process, older), ports) in &moment.transport.by_process {
             let subject = process.map_or(Subject::Nobody, |process| Subject::Process(processes.index(process)));
             let seen = subjects.entry(subject).or_default();
