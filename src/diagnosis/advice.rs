@@ -117,7 +117,8 @@ pub fn recommend(situation: &Situation<'_>, symptoms: &Symptoms) -> Vec<Recommen
             if situation.is_capture_due() || (is_out_of_sight && situation.state == State::Exhausted) {
                 list.push(capture_step(situation));
             }
-            if is_out_of_sight && situation.state == State::Exhausted {
+            let is_lasting = !situation.pools.iter().any(PoolFinding::had_ports_around);
+            if is_out_of_sight && is_lasting && situation.state == State::Exhausted {
                 list.push(memory_dump(situation.has_listing));
             }
             // The most invasive step stays the last.

@@ -207,11 +207,11 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         rows: &rows,
         events: &events,
     };
-    let unexplained = unexplained::unexplained(&grounds, evidence.began_after);
+    let unexplained = unexplained::unexplained(&grounds, evidence.began_after.is_some());
     let state = judgement.state;
     let pool = speaking_pool(&conclusion.pools);
     let forecast = |pool: &PoolFinding| forecast::forecast(pool, &timeline, findings.span.map(|(_, end)| end));
-    let pools = outcome::pools(&conclusion, state, &evidence, unexplained.as_deref(), forecast, &timeline);
+    let pools = outcome::pools((&conclusion, &rows), state, &evidence, unexplained.as_deref(), forecast, &timeline);
     let holders = outcome::holders(&grounds);
     let images = images::images(&grounds, &holders);
     let outages = outages::outages(&conclusion, &rows);

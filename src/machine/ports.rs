@@ -164,9 +164,10 @@ impl Ports {
     }
 
     /// A bind that asked for any port was given one. Gives the socket that is taken to hold it already: its port had come back.
-    pub fn given(&mut self, key: PoolKey, port: Option<u16>) -> Option<u64> {
+    pub fn given(&mut self, key: PoolKey, port: Option<u16>, owner: Owner) -> Option<u64> {
         let pool = self.pool(key)?;
         pool.given(port);
+        pool.served.given(owner);
         port.and_then(|port| pool.last_taken_by(port))
     }
 
@@ -210,6 +211,7 @@ impl Ports {
         let taken = self.transport.taken(key);
         if let Some(pool) = self.pool(key) {
             pool.failed(is_bind, taken, time);
+            pool.served.failed(owner);
         }
         let what = if is_bind { Happening::BindFailure(owner, key) } else { Happening::ConnectFailure(owner, key) };
         self.count(what, time, processes);

@@ -90,6 +90,12 @@ pub struct PoolRow {
     /// Whether somebody made it smaller than the default.
     #[serde(skip)]
     pub is_narrowed: bool,
+    /// Most ports of it that any listing shows in TIME_WAIT.
+    #[serde(skip)]
+    pub most_listed_waiting: u32,
+    /// Where others were given ports of it all along, whose requests failed: indexes into `processes`.
+    #[serde(skip)]
+    pub failing_alone: Vec<usize>,
     /// How it is known that its largest holder holds ports; `None` without one.
     #[serde(skip)]
     pub known_by: Option<HolderEvidence>,

@@ -241,6 +241,8 @@ fn pool(row: &mut PoolRow, names: &mut Pseudonyms) {
         is_of_interest: _,
         is_narrowed: _,
         known_by: _,
+        most_listed_waiting: _,
+        failing_alone: _,
     } = row;
     local_address.iter_mut().for_each(|address| *address = names.endpoint(address));
 }

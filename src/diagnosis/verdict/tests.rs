@@ -16,7 +16,8 @@ fn clean() -> VerdictEvidence {
         pool_full_events: (0, 0),
         nearly: None,
         listed: None,
-        began_after: false,
+        began_after: None,
+        others_served: None,
         tcpip_records: 7,
         explained_percent: None,
         held_beyond: None,
@@ -127,7 +128,7 @@ fn a_pool_nearly_full_is_told_by_what_shows_it() {
 
 #[test]
 fn doubts_about_holders_do_not_touch_the_verdict() {
-    let doubts = VerdictEvidence { began_after: true, explained_percent: Some(12), tcpip_records: 0, ..clean() };
+    let doubts = VerdictEvidence { began_after: Some(0), explained_percent: Some(12), tcpip_records: 0, ..clean() };
     let want = vec!["bind_failures", "began_after", "unexplained_ports", "no_tcpip_events"];
     assert_eq!(verdict(doubts), (State::Exhausted, Some(Confidence::High), want));
     assert_eq!(verdict(VerdictEvidence { explained_percent: Some(70), ..clean() }).2, vec!["bind_failures"]);
@@ -265,9 +266,19 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
             "only one operation failed",
         ),
         (
-            VerdictEvidence { began_after: true, ..clean() },
+            VerdictEvidence { others_served: Some((290, 4)), ..clean() },
+            Code::OthersServed,
+            "290 ports of the pool were given to 4 other processes while these requests failed, so it was not full for all: a container, a local address or a limit of its own may be behind it",
+        ),
+        (
+            VerdictEvidence { began_after: Some(0), ..clean() },
             Code::BeganAfter,
             "the pool was already full when the capture began, so the trace cannot show who took the ports",
+        ),
+        (
+            VerdictEvidence { began_after: Some(84), ..clean() },
+            Code::BeganAfter,
+            "the pool was nearly full (84 binds were given a port before the first failure) when the capture began, so the trace cannot show who took the ports",
         ),
         (
             VerdictEvidence { explained_percent: Some(69), ..clean() },
