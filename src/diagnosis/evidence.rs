@@ -1,5 +1,6 @@
 //! What the verdict is drawn from: what traces, pools and event logs say, put together in numbers.
 
+use super::foreign::Foreign;
 use super::holders::Conclusion;
 use super::naming::Rows;
 use super::pools::{PoolFinding, is_near, speaking_pool};
@@ -74,7 +75,7 @@ pub struct VerdictEvidence {
     /// Ports were given out, and no event tells that any socket was closed.
     pub no_closes: bool,
     /// Listings that contradict the trace, and are not counted.
-    pub foreign_listings: u64,
+    pub foreign_listings: Foreign,
     /// The range of a pool that known ports refute: first and last port known, and the range.
     pub refuted: Option<(u16, u16, PoolRange)>,
     /// The part of a full pool in which all ports lie that were given out, nearly all of them in use.

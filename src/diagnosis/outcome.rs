@@ -56,6 +56,8 @@ pub struct HolderOutcome {
 pub enum Look {
     /// It stands for the kernel, which works for drivers and services.
     Kernel,
+    /// A leak by the state of its sockets (BOUND, CLOSE_WAIT): how it came to have them is not in the trace.
+    IdleSockets,
     /// A leak that gave nothing back.
     LeakWithoutClose,
     /// A leak that gave back a tenth at most.
@@ -190,6 +192,7 @@ fn look(holder: &Holder, pattern: Option<Pattern>, row: &ProcessRow, is_dns: boo
     let (obtained, released) = holder.turnover;
     let binds_per_minute = minutes.map(|minutes| row.binds_ok as f64 / minutes);
     match pattern {
+        Some(Pattern::Leak) if holder.seen.is_judged_by_state() => Look::IdleSockets,
         Some(Pattern::Leak) if released == 0 => Look::LeakWithoutClose,
         Some(Pattern::Leak) if released.saturating_mul(10) > obtained => Look::LeakPartlyClosed,
         Some(Pattern::Leak) => Look::LeakHardlyClosed,

@@ -221,6 +221,9 @@ impl Report {
         if row.ended.is_some() {
             text.push_str(" It has ended.");
         }
+        if let Some((pid, runs_as)) = row.pid.zip(row.runs_as) {
+            text.push_str(&format!(" The process list does not have PID {pid}; it has the same program as PID {runs_as}."));
+        }
         if let Some(ports) = holder.ports_later {
             let ports = if ports == 0 { "none".to_owned() } else { grouped(ports.into()) };
             text.push_str(&format!(" In the last listing of the same file it has {ports}."));

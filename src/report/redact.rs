@@ -157,6 +157,7 @@ fn process(row: &mut ProcessRow, names: &mut Pseudonyms) {
         oldest_port_100ns: _,
         pid_is_now,
         is_absent: _,
+        runs_as: _,
         is_given_again: _,
     } = row;
     for path in image_path.iter_mut() {

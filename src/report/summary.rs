@@ -357,6 +357,7 @@ pub fn look_phrase(look: Look) -> String {
     let rate = |rate: f64| format!("{} binds/min", grouped(rate.round() as u64));
     match look {
         Look::Kernel => "kernel: drivers and services in it".to_owned(),
+        Look::IdleSockets => "leak: idle sockets".to_owned(),
         Look::LeakWithoutClose => "leak: binds without close".to_owned(),
         Look::LeakPartlyClosed => "leak: not all are closed".to_owned(),
         Look::LeakHardlyClosed => "leak: hardly any close".to_owned(),

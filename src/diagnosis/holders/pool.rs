@@ -67,6 +67,7 @@ impl Book<'_> {
         self.add_reserved(key, range, &mut subjects);
         if !is_of_later(speaking, moment, range) {
             self.add_listed(listing, &usage, &mut subjects);
+            self.give_to_creators(&mut subjects);
             self.add_listed_later(listing, key, range, &mut subjects);
         }
         let (set_aside, idle) = self.set_aside(key, range);

@@ -84,6 +84,34 @@ impl Book<'_> {
         }
     }
 
+    /// Ports that a listing shows of a process that uses sockets of another one count for their creator, where the trace shows that
+    /// it holds them.
+    pub(super) fn give_to_creators(&self, subjects: &mut BTreeMap<Subject, Seen>) {
+        let processes = &self.findings.world.processes;
+        let mut users: Vec<(usize, usize)> = self.findings.world.ports.users.iter().map(|((creator, user), _)| {
+            (processes.index(creator), processes.index(user))
+        }).collect();
+        users.sort_unstable();
+        users.dedup();
+        for (creator, user) in users {
+            let [creator, user] = [creator, user].map(Subject::Process);
+            let Some(of_user) = subjects.get(&user).filter(|_| creator != user).copied() else { continue };
+            let Some(of_creator) = subjects.get_mut(&creator) else { continue };
+            let Some(listed) = of_user.listed.filter(|listed| listed.ports > of_user.in_trace()) else { continue };
+            let mut both = of_creator.listed.unwrap_or_default();
+            both.add(&listed);
+            // More than the creator holds is the user's own.
+            if both.ports.saturating_sub(of_user.in_trace()) > of_creator.in_trace() {
+                continue;
+            }
+            both.ports = both.ports.saturating_sub(of_user.in_trace());
+            of_creator.listed = Some(both);
+            if let Some(of_user) = subjects.get_mut(&user) {
+                of_user.listed = None;
+            }
+        }
+    }
+
     pub(super) fn is_of_last_moment(&self, listing: &SocketListing) -> bool {
         self.last_moments.iter().any(|last| std::ptr::eq(*last, listing))
     }

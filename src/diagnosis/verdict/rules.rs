@@ -307,9 +307,11 @@ fn were(count: u64, noun: &str) -> String {
 }
 
 fn foreign_listing(evidence: &VerdictEvidence) -> Option<String> {
-    let listings = some(evidence.foreign_listings, "listing")?;
-    let verb = if evidence.foreign_listings == 1 { "contradicts" } else { "contradict" };
-    Some(format!("{listings} {verb} the trace and must be from another machine or time: not counted"))
+    let foreign = evidence.foreign_listings;
+    let listings = some(foreign.listings, "listing")?;
+    let verb = if foreign.listings == 1 { "contradicts" } else { "contradict" };
+    let from = if foreign.of_other_time == foreign.listings { "time" } else { "machine or time" };
+    Some(format!("{listings} {verb} the trace and must be from another {from}: not counted"))
 }
 
 fn wider_pool(evidence: &VerdictEvidence) -> Option<String> {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::diagnosis::evidence::Nearly;
+use crate::diagnosis::foreign::Foreign;
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::machine::wire::Wire;
 use crate::pipeline::LogsRead;
@@ -24,7 +25,7 @@ fn clean() -> VerdictEvidence {
         given_twice: 0,
         tells_compartments: false,
         no_closes: false,
-        foreign_listings: 0,
+        foreign_listings: Foreign::default(),
         refuted: None,
         narrower: None,
         wider: None,
@@ -316,7 +317,12 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
             "40 ports were given out while sockets seemed to hold them: the trace lacks closes, or a part of it is not understood",
         ),
         (
-            VerdictEvidence { foreign_listings: 1, ..clean() },
+            VerdictEvidence { foreign_listings: Foreign { listings: 2, of_other_time: 2 }, ..clean() },
+            Code::ForeignListing,
+            "2 listings contradict the trace and must be from another time: not counted",
+        ),
+        (
+            VerdictEvidence { foreign_listings: Foreign { listings: 1, of_other_time: 0 }, ..clean() },
             Code::ForeignListing,
             "1 listing contradicts the trace and must be from another machine or time: not counted",
         ),
