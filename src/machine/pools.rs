@@ -174,6 +174,11 @@ impl Pool {
         self.gives_in_a_row >= GIVES_AGAIN
     }
 
+    /// The last of the ports in a row that show that others have come back was given out just now, and before them a bind failed.
+    pub(super) fn begins_to_give_again(&self) -> bool {
+        self.gives_in_a_row == GIVES_AGAIN && !self.outages.is_empty()
+    }
+
     /// The moment that tells most: of the outage at hand, or without outages the peak.
     pub fn kept(&self) -> Option<&Moment> {
         if self.outages.is_empty() { self.peak.as_ref() } else { self.outages.last()?.moment.as_ref() }

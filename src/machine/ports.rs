@@ -206,6 +206,18 @@ impl Ports {
         self.get(key).is_some_and(Pool::is_giving_again)
     }
 
+    /// A pool was failing at a moment, or fails since.
+    pub(super) fn was_failing(&self, key: PoolKey, at: FileTime) -> bool {
+        self.get(key).is_some_and(|pool| pool.outages.reaches(at))
+    }
+
+    /// What sockets seem to hold of a pool cannot all be held: it is more than there is, or ports are just being given out again
+    /// after failures.
+    pub(super) fn shows_room(&self, key: PoolKey) -> bool {
+        let range = self.ranges.of(key);
+        self.get(key).is_some_and(|pool| pool.held() == range.count.saturating_add(1) || pool.begins_to_give_again())
+    }
+
     /// A bind or connect of `owner` failed because no local port was free.
     pub fn failed(&mut self, key: PoolKey, is_bind: bool, owner: Owner, time: FileTime, processes: &ProcessTable) {
         let taken = self.transport.taken(key);
