@@ -196,7 +196,10 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         evidence.explained_percent = None;
     }
     let judgement = judge(&evidence);
-    let fine = std::mem::take(&mut findings.world.ports.timeline).finish();
+    let mut fine = std::mem::take(&mut findings.world.ports.timeline).finish();
+    for pool in conclusion.pools.iter().filter(|pool| pool.waits_not) {
+        fine.forget_waiting(pool.key);
+    }
     let timeline = fine.of_report();
     let grounds = Grounds {
         traces: &traces,

@@ -43,6 +43,8 @@ pub struct PoolFinding {
     pub held: (u32, u32),
     /// Ports in TIME_WAIT at the moment that tells most, with the shorter and the longer length.
     pub time_wait: (u32, u32),
+    /// No request failed, and ports were given again before they could have waited: the estimate of TIME_WAIT is given up.
+    pub waits_not: bool,
     /// These lengths in seconds.
     pub time_wait_seconds: (i64, i64),
     /// Bind and connect failures 0xC0000209 of sockets.
@@ -123,6 +125,7 @@ impl PoolFinding {
             range,
             held: (0, 0),
             time_wait: (0, 0),
+            waits_not: false,
             time_wait_seconds: (120, 240),
             failures: (0, 0),
             refused: (0, 0),

@@ -109,6 +109,11 @@ impl Moment {
         self.transport.by_address.clear();
     }
 
+    /// The same without the estimate of what is in TIME_WAIT.
+    pub fn without_estimate(&self) -> Self {
+        Self { time_wait: (0, 0), time_wait_owners: Vec::new(), ..self.clone() }
+    }
+
     /// Distinct ports that something visible holds, TIME_WAIT left out.
     pub fn visible(&self) -> u32 {
         // A port that TCP/IP knows by its number may be that of a socket whose number is not told.

@@ -63,7 +63,13 @@ impl Book<'_> {
         if !is_exhausted && visible == 0 && pool.held_peak == 0 && usage.occupied() == 0 && pool.occupied_peak.0 == 0 {
             return;
         }
-        let mut subjects = self.subjects(moment);
+        // At a failure no port was free, so that those that were not given again did wait.
+        let waits = is_exhausted || !pool.time_wait.is_refuted();
+        let mut subjects = if waits {
+            self.subjects(moment)
+        } else {
+            self.subjects(moment.map(Moment::without_estimate).as_ref())
+        };
         self.add_reserved(key, range, &mut subjects);
         if !is_of_later(speaking, moment, range) {
             self.add_listed(listing, &usage, &mut subjects);
@@ -74,7 +80,8 @@ impl Book<'_> {
         let time_wait = match moment {
             Some(moment) => {
                 let rundown = moment.transport.time_wait;
-                (moment.time_wait.0.saturating_add(rundown), moment.time_wait.1.saturating_add(rundown))
+                let (short, long) = if waits { moment.time_wait } else { (0, 0) };
+                (short.saturating_add(rundown), long.saturating_add(rundown))
             }
             None => (0, 0),
         };
@@ -82,7 +89,8 @@ impl Book<'_> {
         let explained = in_trace.max(usage.occupied()).saturating_add(idle).min(range.count);
         let end = pool.end.as_ref().map_or(0, Moment::visible);
         let most = |in_time_wait: u32| in_time_wait.max(in_trace).max(usage.occupied()).max(end);
-        let occupied_peak = (most(pool.occupied_peak.0), most(pool.occupied_peak.1));
+        let estimate = if waits { pool.occupied_peak } else { (pool.held_peak, pool.held_peak) };
+        let occupied_peak = (most(estimate.0), most(estimate.1));
         let usable = range.count.saturating_sub(set_aside);
         let state = if is_exhausted {
             Some(State::Exhausted)
@@ -99,6 +107,7 @@ impl Book<'_> {
             // The end is a moment too: a port may have become known by then.
             held: (pool.held_peak.max(visible).max(end), end),
             time_wait,
+            waits_not: !waits,
             time_wait_seconds: pool.time_wait.seconds(),
             failures: (pool.bind_failures, pool.connect_failures),
             refused: (refusals.binds, refusals.connects),
