@@ -171,8 +171,9 @@ fn confirm(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
         |pool: &PoolFinding| pool.hides_bound() && pool.unexplained().is_some_and(|ports| is_much(ports, pool.range));
     let any_full = situation.pools.iter().any(|pool| pool.state == Some(State::Exhausted));
     let lacks_bound = situation.pools.iter().any(is_half) || (situation.has_only_half_listings && !any_full);
+    let is_of_later = situation.pools.iter().any(|pool| pool.listed_with_room().is_some());
     let mut commands = Vec::new();
-    if !situation.has_listing || lacks_bound {
+    if !situation.has_listing || lacks_bound || is_of_later {
         commands.push(capture::LIST_SOCKETS.to_owned());
     }
     if !situation.has_tasks {
@@ -205,6 +206,10 @@ fn confirm(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
         (true, true) => (
             RecommendationCode::Confirm,
             "list the sockets again, with -q: without it, netstat hides sockets that are bound and not connected. The last command may take minutes. Analyze the folder again with these files",
+        ),
+        (true, false) if situation.has_listing => (
+            RecommendationCode::Confirm,
+            "list the sockets again, while programs fail: the listing here shows a pool that has room. The last command may take minutes. Analyze the folder again with these files",
         ),
         (true, false) => (
             RecommendationCode::Confirm,

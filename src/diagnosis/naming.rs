@@ -449,6 +449,10 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
             listed.join(&mut row, process.pid, process.image_may_be_cut(), &mut notes);
             row.runs_as = listed.restarted_as(&row, &last_of_pid, processes);
         }
+        let successor = last_of_pid.get(&process.pid).filter(|last| **last != index);
+        let later = successor.and_then(|last| processes.get(*last)).and_then(Process::image).map(|(image, _)| image);
+        let later = later.filter(|later| row.image.as_ref().is_some_and(|image| !is_same_image(image, later)));
+        row.pid_is_now = row.pid_is_now.or(later.map(|later| base_name(later).to_owned()));
         row.pid_given_to = listed.successor(&row);
         rows.push((subject, row));
     }

@@ -185,6 +185,15 @@ impl PoolFinding {
         self.key.protocol == Some(Protocol::Tcp) && is_half
     }
 
+    /// Ports in use of a pool that was full, as a listing shows that hides nothing of it: fewer than half. It is of another moment,
+    /// or what it cannot show has the rest.
+    pub fn listed_with_room(&self) -> Option<u32> {
+        let is_whole = |listing: &ListedPool| listing.has_bound || self.key.protocol == Some(Protocol::Udp);
+        let used = self.listing.filter(is_whole).map(|listing| listing.used)?;
+        let is_missing = self.unexplained().is_some_and(|ports| u64::from(ports) * 2 >= u64::from(self.range.count));
+        is_missing.then_some(used)
+    }
+
     /// Whether somebody made the pool smaller than the default, as far as the server or the user says.
     pub fn is_narrowed(&self) -> bool {
         let is_told =

@@ -184,7 +184,24 @@ impl Report {
             }
             Suspect::Nobody => None,
         };
-        told.unwrap_or_default()
+        let mut told = told.unwrap_or_default();
+        told.extend(self.also_waiting(pool));
+        told
+    }
+
+    /// What a listing shows in TIME_WAIT beside who holds ports, where it is much of the pool: a quarter.
+    fn also_waiting(&self, pool: &PoolRow) -> Option<String> {
+        let is_much = u64::from(pool.listed_time_wait) * 4 >= u64::from(pool.count);
+        let is_beside = matches!(self.verdict.suspect, Suspect::Process(_) | Suspect::Kernel(_) | Suspect::Image(_));
+        // What a process left there counts for it already.
+        let is_counted = match self.verdict.suspect {
+            Suspect::Process(index) => self.holders.get(index).is_some_and(|holder| holder.time_wait > 0),
+            Suspect::Image(index) => self.images.get(index).is_some_and(|image| image.time_wait > 0),
+            _ => false,
+        };
+        let part = part_of(pool.listed_time_wait, pool);
+        (is_much && is_beside && !is_counted)
+            .then(|| format!("Closed connections, which have no owner, held {part} in TIME_WAIT, as a listing shows."))
     }
 
     /// That only some fail; among the doubts stands what others were given meanwhile.

@@ -90,6 +90,12 @@ pub struct PoolRow {
     /// Whether somebody made it smaller than the default.
     #[serde(skip)]
     pub is_narrowed: bool,
+    /// Ports in TIME_WAIT, as the listing shows that shows most of it in use.
+    #[serde(skip)]
+    pub listed_time_wait: u32,
+    /// Ports of it in use by a listing that shows it with room although it was full.
+    #[serde(skip)]
+    pub listed_with_room: Option<u32>,
     /// Most ports of it that any listing shows in TIME_WAIT.
     #[serde(skip)]
     pub most_listed_waiting: u32,

@@ -242,6 +242,8 @@ fn pool(row: &mut PoolRow, names: &mut Pseudonyms) {
         is_of_interest: _,
         is_narrowed: _,
         known_by: _,
+        listed_time_wait: _,
+        listed_with_room: _,
         most_listed_waiting: _,
         failing_alone: _,
     } = row;

@@ -111,6 +111,8 @@ fn pool_row(pool: &PoolOutcome) -> PoolRow {
         is_narrowed: finding.is_narrowed(),
         is_of_interest: *is_of_interest,
         known_by: *known_by,
+        listed_time_wait: finding.listed_time_wait,
+        listed_with_room: finding.listed_with_room(),
         most_listed_waiting: finding.most_listed_waiting,
         failing_alone: failing_alone.clone(),
         left_at_end: *left_at_end,

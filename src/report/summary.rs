@@ -196,11 +196,19 @@ impl Report {
                 )
             });
         }
-        if let Suspect::TimeWait(waiting) = self.verdict.suspect
-            && waiting.is_listed
-            && self.verdict.pool == Some(index)
-        {
-            told.push(format!("{} ports were in TIME_WAIT, as a listing shows", grouped(waiting.ports.into())));
+        let waiting = match self.verdict.suspect {
+            Suspect::TimeWait(waiting) if waiting.is_listed && self.verdict.pool == Some(index) => waiting.ports,
+            _ if u64::from(pool.listed_time_wait) * 10 >= u64::from(pool.count) => pool.listed_time_wait,
+            _ => 0,
+        };
+        if waiting > 0 {
+            told.push(format!("{} ports were in TIME_WAIT, as a listing shows", grouped(waiting.into())));
+        }
+        if let Some(used) = pool.listed_with_room {
+            told.push(format!(
+                "the listing shows {} of the pool in use: it was taken at another moment, or what it cannot show has the rest",
+                counted(used.into(), "port")
+            ));
         }
         for holder in self.holders.iter().filter(|holder| holder.pool == index) {
             let users: Vec<String> =
