@@ -236,13 +236,7 @@ impl Sockets {
 
     /// Ports of processes that have ended come back.
     #[cold]
-    fn ports_of_ended<W: Witness>(
-        &mut self,
-        gone: &[ProcessId],
-        now: FileTime,
-        world: &mut World,
-        witness: &mut W,
-    ) {
+    fn ports_of_ended<W: Witness>(&mut self, gone: &[ProcessId], now: FileTime, world: &mut World, witness: &mut W) {
         if !gone.iter().any(|id| world.processes.holds_ports(*id)) {
             return;
         }

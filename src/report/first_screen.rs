@@ -239,7 +239,9 @@ impl Report {
             text.push_str(" It has ended.");
         }
         if let Some((pid, runs_as)) = row.pid.zip(row.runs_as) {
-            text.push_str(&format!(" The process list does not have PID {pid}; it has the same program as PID {runs_as}."));
+            text.push_str(&format!(
+                " The process list does not have PID {pid}; it has the same program as PID {runs_as}."
+            ));
         }
         if let Some(ports) = holder.ports_later {
             let ports = if ports == 0 { "none".to_owned() } else { grouped(ports.into()) };
@@ -297,7 +299,9 @@ impl Report {
             "had ports for others"
         } else if pool.state == State::Exhausted {
             "was full"
-        } else { "was nearly full" };
+        } else {
+            "was nearly full"
+        };
         let ports = counted(pool.count.into(), "port");
         let is_part = pool.local_address.is_some() || pool.is_of_container();
         let name = if is_part { format!(" of {}", pool.name()) } else { String::new() };

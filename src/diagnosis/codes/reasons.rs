@@ -213,7 +213,7 @@ impl ReasonCode {
         match self.nature() {
             Nature::Loss | Nature::NotUnderstood | Nature::Part | Nature::Time | Nature::Owner | Nature::Scope => {
                 Lowers::ToMedium
-            },
+            }
             Nature::Few => Lowers::ToLow,
             Nature::Ground | Nature::Holder | Nature::Range | Nature::Hint => Lowers::Nothing,
         }

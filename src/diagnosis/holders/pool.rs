@@ -65,11 +65,8 @@ impl Book<'_> {
         }
         // At a failure no port was free, so that those that were not given again did wait.
         let waits = is_exhausted || !pool.time_wait.is_refuted();
-        let mut subjects = if waits {
-            self.subjects(moment)
-        } else {
-            self.subjects(moment.map(Moment::without_estimate).as_ref())
-        };
+        let mut subjects =
+            if waits { self.subjects(moment) } else { self.subjects(moment.map(Moment::without_estimate).as_ref()) };
         self.add_reserved(key, range, &mut subjects);
         if !is_of_later(speaking, moment, range) {
             self.add_listed(listing, &usage, &mut subjects);

@@ -88,9 +88,14 @@ impl Book<'_> {
     /// it holds them.
     pub(super) fn give_to_creators(&self, subjects: &mut BTreeMap<Subject, Seen>) {
         let processes = &self.findings.world.processes;
-        let mut users: Vec<(usize, usize)> = self.findings.world.ports.users.iter().map(|((creator, user), _)| {
-            (processes.index(creator), processes.index(user))
-        }).collect();
+        let mut users: Vec<(usize, usize)> = self
+            .findings
+            .world
+            .ports
+            .users
+            .iter()
+            .map(|((creator, user), _)| (processes.index(creator), processes.index(user)))
+            .collect();
         users.sort_unstable();
         users.dedup();
         for (creator, user) in users {
