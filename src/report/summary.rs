@@ -198,8 +198,10 @@ impl Report {
         }
         let waiting = match self.verdict.suspect {
             Suspect::TimeWait(waiting) if waiting.is_listed && self.verdict.pool == Some(index) => waiting.ports,
-            _ if u64::from(pool.listed_time_wait) * 10 >= u64::from(pool.count) => pool.listed_time_wait,
-            _ => 0,
+            // An estimate that is as large says it already.
+            _ if pool.listed_time_wait <= pool.time_wait_estimate => 0,
+            _ if u64::from(pool.listed_time_wait) * 10 < u64::from(pool.count) => 0,
+            _ => pool.listed_time_wait,
         };
         if waiting > 0 {
             told.push(format!("{} ports were in TIME_WAIT, as a listing shows", grouped(waiting.into())));
