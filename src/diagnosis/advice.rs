@@ -117,7 +117,8 @@ pub fn recommend(situation: &Situation<'_>, symptoms: &Symptoms) -> Vec<Recommen
             if situation.is_capture_due() || (is_out_of_sight && situation.state == State::Exhausted) {
                 list.push(capture_step(situation));
             }
-            if is_out_of_sight && situation.state == State::Exhausted {
+            let is_lasting = !situation.pools.iter().any(PoolFinding::had_ports_around);
+            if is_out_of_sight && is_lasting && situation.state == State::Exhausted {
                 list.push(memory_dump(situation.has_listing));
             }
             // The most invasive step stays the last.
@@ -170,8 +171,9 @@ fn confirm(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
         |pool: &PoolFinding| pool.hides_bound() && pool.unexplained().is_some_and(|ports| is_much(ports, pool.range));
     let any_full = situation.pools.iter().any(|pool| pool.state == Some(State::Exhausted));
     let lacks_bound = situation.pools.iter().any(is_half) || (situation.has_only_half_listings && !any_full);
+    let is_of_later = situation.pools.iter().any(|pool| pool.listed_with_room().is_some());
     let mut commands = Vec::new();
-    if !situation.has_listing || lacks_bound {
+    if !situation.has_listing || lacks_bound || is_of_later {
         commands.push(capture::LIST_SOCKETS.to_owned());
     }
     if !situation.has_tasks {
@@ -204,6 +206,10 @@ fn confirm(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
         (true, true) => (
             RecommendationCode::Confirm,
             "list the sockets again, with -q: without it, netstat hides sockets that are bound and not connected. The last command may take minutes. Analyze the folder again with these files",
+        ),
+        (true, false) if situation.has_listing => (
+            RecommendationCode::Confirm,
+            "list the sockets again, while programs fail: the listing here shows a pool that has room. The last command may take minutes. Analyze the folder again with these files",
         ),
         (true, false) => (
             RecommendationCode::Confirm,

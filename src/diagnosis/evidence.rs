@@ -1,5 +1,6 @@
 //! What the verdict is drawn from: what traces, pools and event logs say, put together in numbers.
 
+use super::foreign::Foreign;
 use super::holders::Conclusion;
 use super::naming::Rows;
 use super::pools::{PoolFinding, is_near, speaking_pool};
@@ -57,8 +58,10 @@ pub struct VerdictEvidence {
     pub nearly: Option<Nearly>,
     /// Most that a listing shows of a pool.
     pub listed: Option<Listed>,
-    /// The pool was full when the trace began.
-    pub began_after: bool,
+    /// The pool was full when the trace began, or nearly so: how many binds were given a port before the first failure.
+    pub began_after: Option<u64>,
+    /// Ports of the pool that others were given while requests failed: how often, and how many these others are.
+    pub others_served: Option<(u64, u64)>,
     /// Port, bind and connection events of TCPIP.
     pub tcpip_records: u64,
     /// Of the pool that was full, so many of 100 ports are explained; `None` without such a pool.
@@ -72,7 +75,7 @@ pub struct VerdictEvidence {
     /// Ports were given out, and no event tells that any socket was closed.
     pub no_closes: bool,
     /// Listings that contradict the trace, and are not counted.
-    pub foreign_listings: u64,
+    pub foreign_listings: Foreign,
     /// The range of a pool that known ports refute: first and last port known, and the range.
     pub refuted: Option<(u16, u16, PoolRange)>,
     /// The part of a full pool in which all ports lie that were given out, nearly all of them in use.
@@ -213,9 +216,12 @@ impl VerdictEvidence {
         self.held_beyond = worst.filter(|pool| pool.is_held_beyond()).map(|pool| (pool.held.0, pool.range.count));
         self.given_twice = worst.filter(|pool| pool.is_not_understood()).map_or(0, |pool| pool.given_twice);
         let worst = worst.filter(|pool| pool.state == Some(State::Exhausted));
-        self.explained_percent = worst.filter(|pool| pool.refuted.is_none()).map(PoolFinding::explained_percent);
+        let served = worst.and_then(|pool| pool.others_served.as_ref());
+        self.others_served = served.map(|served| (served.times, served.others as u64));
+        let is_counted = |pool: &&PoolFinding| pool.refuted.is_none() && pool.others_served.is_none();
+        self.explained_percent = worst.filter(is_counted).map(PoolFinding::explained_percent);
         self.narrower = worst.and_then(PoolFinding::narrower);
-        self.began_after = worst.is_some_and(PoolFinding::was_full_before);
+        self.began_after = worst.filter(|pool| pool.was_full_before()).map(|pool| pool.given_before_failure);
     }
 
     /// The same case without what its full or nearly full pools say: how a pool is judged in which nothing failed.

@@ -1,6 +1,6 @@
 //! Listings of another machine or another time: known by what they contradict, and set aside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::holders::{is_same_image, last_of_pid};
 use super::pools::PoolFinding;
@@ -8,10 +8,12 @@ use crate::case::SideInput;
 use crate::machine::Findings;
 use crate::machine::owner::is_kernel;
 use crate::machine::pool_key::PoolKey;
+use crate::machine::processes::Process;
 use crate::machine::ranges::RangeSource;
 use crate::net::{Family, Protocol};
 use crate::side::Kind;
 use crate::side::facts::{SideFacts, SocketListing, SourceId, TcpState};
+use crate::side::tasklist::Task;
 use crate::words::grouped;
 
 /// So many PIDs with other images show that a list is of another machine or time, if more of them differ than agree. One or two
@@ -37,14 +39,28 @@ impl Agreement {
         self.other > self.same && (self.other >= OTHER_IMAGES || (self.same == 0 && self.other >= 2))
     }
 
+    fn is_same_machine(self) -> bool {
+        self.same >= OTHER_IMAGES && self.same > self.other
+    }
+
     fn is_other_holder(self) -> bool {
         self.same + self.other >= COMPARED_PORTS && self.other > self.same
     }
 }
 
+/// Listings that contradict the trace.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Foreign {
+    /// Listings.
+    pub listings: u64,
+    /// Of these, listings of the same machine: other lists agree with the trace, so they are from another time.
+    pub of_other_time: u64,
+}
+
 /// Takes listings that contradict the trace out of the facts, and says so at their side inputs. How many these are.
-pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut [SideInput]) -> u64 {
+pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut [SideInput]) -> Foreign {
     let trace = Trace::new(findings);
+    let mut of_other_time = 0;
     let mut set_aside = 0;
     let tasks = trace.images(side.tasks.iter().map(|task| (task.pid, task.image.as_str())));
     if tasks.is_other_machine() {
@@ -56,17 +72,22 @@ pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
         let of_list = inputs.iter_mut().filter(|input| input.used && input.kind == Kind::Tasklist.name());
         of_list.for_each(|input| input.tell(&format!("{}: these rows are not counted", other_images(tasks))));
     }
-    let mut foreign: BTreeMap<SourceId, String> = BTreeMap::new();
+    let mut foreign: BTreeMap<SourceId, (String, bool)> = BTreeMap::new();
     for listing in &side.listings {
-        if let Some(why) = trace.contradiction(listing) {
-            foreign.entry(listing.source).or_insert(why);
+        if let Some((why, images)) = trace.contradiction(listing) {
+            let by_tasks = || tasks.is_same_machine() && agrees_with_tasks(listing, &side.tasks);
+            let is_of_machine = !images.is_other_machine() && (images.is_same_machine() || by_tasks());
+            foreign.entry(listing.source).or_insert((why, is_of_machine));
         }
     }
-    for (source, why) in &foreign {
+    for (source, (why, is_of_machine)) in &foreign {
         side.listings.retain(|listing| listing.source != *source);
         set_aside += 1;
-        if let Some(input) = inputs.get_mut(*source) {
-            note(input, why);
+        of_other_time += u64::from(*is_of_machine);
+        match inputs.get_mut(*source) {
+            Some(input) if *is_of_machine => input.tell(&format!("{why}: it is from another time, and not counted")),
+            Some(input) => note(input, why),
+            None => {}
         }
     }
     for handles in [&mut side.afd_handles, &mut side.handles] {
@@ -85,7 +106,23 @@ pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
             }
         }
     }
-    set_aside
+    Foreign { listings: set_aside, of_other_time }
+}
+
+/// Whether most processes of a listing are in a process list: by PID and image, or where it names no images, by PID alone.
+fn agrees_with_tasks(listing: &SocketListing, tasks: &[Task]) -> bool {
+    let tasks: BTreeMap<u32, &str> = tasks.iter().map(|task| (task.pid, task.image.as_str())).collect();
+    let pids: BTreeSet<u32> = listing.sockets.iter().filter_map(|socket| socket.pid).collect();
+    let (mut by_image, mut by_pid) = (Agreement::default(), Agreement::default());
+    for pid in pids.into_iter().filter(|pid| !is_kernel(*pid)) {
+        let image = listing.owners.get(&pid).and_then(|owner| owner.image.as_deref());
+        match (tasks.get(&pid), image) {
+            (Some(task), Some(image)) => by_image.count(is_same_image(task, image)),
+            (task, _) => by_pid.count(task.is_some()),
+        }
+    }
+    let other = by_image.other + by_pid.other;
+    other < by_image.same + by_pid.same && (by_image.same > 0 || by_pid.is_same_machine())
 }
 
 fn note(input: &mut SideInput, why: &str) {
@@ -120,8 +157,11 @@ fn other_images(agreement: Agreement) -> String {
 struct Trace<'a> {
     /// Images of the processes that ran then.
     images: BTreeMap<u32, &'a str>,
-    /// Whose the ports are that sockets hold then.
-    holders: BTreeMap<(Protocol, Family, u16), u32>,
+    /// Whose the ports are that sockets hold then: indexes of processes.
+    holders: BTreeMap<(Protocol, Family, u16), usize>,
+    /// Who binds or connects sockets that another process created: creator and user.
+    users: BTreeSet<(usize, usize)>,
+    processes: &'a [Process],
 }
 
 impl<'a> Trace<'a> {
@@ -135,10 +175,27 @@ impl<'a> Trace<'a> {
         let images = last_of_pid(processes).into_iter().filter_map(image).collect();
         let held = |hold: &crate::machine::hold::Hold| {
             let PoolKey { protocol, family, compartment } = hold.pool;
-            let pid = processes.get(table.settled(hold.owner)?)?.pid;
-            compartment.is_own().then_some(((protocol?, family?, hold.port?), pid))
+            let holder = table.settled(hold.owner)?;
+            compartment.is_own().then_some(((protocol?, family?, hold.port?), holder))
         };
-        Self { images, holders: findings.sockets.held().filter_map(held).collect() }
+        let users = findings.world.ports.users.iter();
+        let users = users.map(|((creator, user), _)| (table.index(creator), table.index(user))).collect();
+        Self { images, holders: findings.sockets.held().filter_map(held).collect(), users, processes }
+    }
+
+    /// Whether a listing means this process by a PID: one of another image is another process.
+    fn is_meant(&self, index: usize, pid: u32, listing: &SocketListing) -> bool {
+        let listed = listing.owners.get(&pid).and_then(|owner| owner.image.as_deref());
+        self.processes.get(index).filter(|process| process.pid == pid).is_some_and(|process| {
+            let known = process.image().map(|(image, _)| image);
+            known.zip(listed).is_none_or(|(known, listed)| is_same_image(known, listed))
+        })
+    }
+
+    /// Whether a listing gives a port to its holder, or to a process that uses the holder's sockets.
+    fn is_holder(&self, holder: usize, pid: u32, listing: &SocketListing) -> bool {
+        let mut users = self.users.range((holder, 0)..=(holder, usize::MAX)).map(|(_, user)| *user);
+        self.is_meant(holder, pid, listing) || users.any(|user| self.is_meant(user, pid, listing))
     }
 
     /// Compares the images of PIDs.
@@ -154,12 +211,12 @@ impl<'a> Trace<'a> {
         agreement
     }
 
-    /// How a listing contradicts the trace, if it does.
-    fn contradiction(&self, listing: &SocketListing) -> Option<String> {
+    /// How a listing contradicts the trace, if it does; and how the images agree that it names.
+    fn contradiction(&self, listing: &SocketListing) -> Option<(String, Agreement)> {
         let owners = listing.owners.iter().filter_map(|(pid, owner)| Some((*pid, owner.image.as_deref()?)));
         let images = self.images(owners);
         if images.is_other_machine() {
-            return Some(other_images(images));
+            return Some((other_images(images), images));
         }
         let mut holders = Agreement::default();
         for socket in &listing.sockets {
@@ -168,12 +225,13 @@ impl<'a> Trace<'a> {
                 continue;
             }
             if let Some(known) = self.holders.get(&(socket.protocol, family, local.port)) {
-                holders.count(*known == pid);
+                holders.count(self.is_holder(*known, pid, listing));
             }
         }
         holders.is_other_holder().then(|| {
             let (other, all) = (grouped(holders.other as u64), grouped((holders.same + holders.other) as u64));
-            format!("{other} of {all} ports that the trace also knows belong to other processes there")
+            let text = format!("{other} of {all} ports that the trace also knows belong to other processes there");
+            (text, images)
         })
     }
 }

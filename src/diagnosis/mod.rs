@@ -196,7 +196,10 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         evidence.explained_percent = None;
     }
     let judgement = judge(&evidence);
-    let fine = std::mem::take(&mut findings.world.ports.timeline).finish();
+    let mut fine = std::mem::take(&mut findings.world.ports.timeline).finish();
+    for pool in conclusion.pools.iter().filter(|pool| pool.waits_not) {
+        fine.forget_waiting(pool.key);
+    }
     let timeline = fine.of_report();
     let grounds = Grounds {
         traces: &traces,
@@ -207,11 +210,11 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         rows: &rows,
         events: &events,
     };
-    let unexplained = unexplained::unexplained(&grounds, evidence.began_after);
+    let unexplained = unexplained::unexplained(&grounds, evidence.began_after.is_some());
     let state = judgement.state;
     let pool = speaking_pool(&conclusion.pools);
     let forecast = |pool: &PoolFinding| forecast::forecast(pool, &timeline, findings.span.map(|(_, end)| end));
-    let pools = outcome::pools(&conclusion, state, &evidence, unexplained.as_deref(), forecast, &timeline);
+    let pools = outcome::pools((&conclusion, &rows), state, &evidence, unexplained.as_deref(), forecast, &timeline);
     let holders = outcome::holders(&grounds);
     let images = images::images(&grounds, &holders);
     let outages = outages::outages(&conclusion, &rows);

@@ -94,6 +94,10 @@ pub struct ProcessRow {
     /// A process list was asked for its PID, and did not have it.
     #[serde(skip)]
     pub is_absent: bool,
+    /// A process list of the same machine does not have its PID, and has its image under this PID, which the trace does not know:
+    /// it was restarted between the two.
+    #[serde(skip)]
+    pub runs_as: Option<u32>,
     /// Process lists have different processes under its PID: which of them it is, is not told.
     #[serde(skip)]
     pub is_given_again: bool,
@@ -233,6 +237,9 @@ fn named_sockets(listings: &[SocketListing]) -> BTreeMap<u32, Vec<NamedSockets<'
     named
 }
 
+/// So many processes must be the same in trace and process list, or what the list does not have tells nothing.
+const AGREEING_TASKS: usize = 3;
+
 impl<'a> ListedNames<'a> {
     fn new(side: &'a SideFacts) -> Self {
         let mut images = BTreeMap::new();
@@ -281,6 +288,29 @@ impl<'a> ListedNames<'a> {
         let listed = self.tasks.get(&pid).map(|task| task.image.as_str());
         let other = [listed, self.images.get(&pid).copied()].into_iter().flatten();
         other.map(base_name).find(|listed| !is_same_image(image, listed)).map(ToOwned::to_owned)
+    }
+
+    /// The PID under which a process list has the image of a row whose own PID it does not have. The list must be of the same
+    /// machine, so that others agree, and the trace must not know that PID.
+    fn restarted_as(&self, row: &ProcessRow, last: &BTreeMap<u32, usize>, processes: &[Process]) -> Option<u32> {
+        let (pid, image) = (row.pid?, row.image.as_deref()?);
+        if self.tasks.contains_key(&pid) || !self.given_again.is_empty() {
+            return None;
+        }
+        let is_same = |(pid, task): &(&u32, &&Task)| {
+            let known = last.get(*pid).and_then(|index| processes.get(*index)).and_then(Process::image);
+            known.is_some_and(|(image, _)| is_same_image(image, &task.image))
+        };
+        if self.tasks.iter().filter(is_same).count() < AGREEING_TASKS {
+            return None;
+        }
+        let mut again = self.tasks.iter().filter(|(pid, task)| {
+            let is_new = !processes.iter().any(|process| process.pid == **pid);
+            is_new && same_image(image, &task.image)
+        });
+        // Where several run, which of them follows is not told.
+        let first = again.next().map(|(pid, _)| *pid);
+        first.filter(|_| again.next().is_none())
     }
 
     /// The row of a PID that lists alone know. Where they name it differently, its name is the one with most sockets, and what a
@@ -418,7 +448,12 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
         row.destinations = destinations.get(&Some(index)).cloned().unwrap_or_default();
         if last_of_pid.get(&process.pid) == Some(&index) {
             listed.join(&mut row, process.pid, process.image_may_be_cut(), &mut notes);
+            row.runs_as = listed.restarted_as(&row, &last_of_pid, processes);
         }
+        let successor = last_of_pid.get(&process.pid).filter(|last| **last != index);
+        let later = successor.and_then(|last| processes.get(*last)).and_then(Process::image).map(|(image, _)| image);
+        let later = later.filter(|later| row.image.as_ref().is_some_and(|image| !is_same_image(image, later)));
+        row.pid_is_now = row.pid_is_now.or(later.map(|later| base_name(later).to_owned()));
         row.pid_given_to = listed.successor(&row);
         rows.push((subject, row));
     }
@@ -563,6 +598,7 @@ fn row_of(pid: Option<u32>, tally: &Tally) -> ProcessRow {
         oldest_port_100ns: None,
         pid_is_now: None,
         is_absent: false,
+        runs_as: None,
         is_given_again: false,
     }
 }

@@ -29,6 +29,8 @@ pub struct PoolOutcome {
     pub known_by: Option<HolderEvidence>,
     /// When it will be full; `None` where it does not fill, or nothing tells well enough.
     pub forecast: Option<Forecast>,
+    /// Where others were served all along, whose requests failed: indexes into the process rows.
+    pub failing_alone: Vec<usize>,
     /// Ports left at the end; `None` where much of it is not visible, or events were lost.
     pub left_at_end: Option<u32>,
 }
@@ -54,6 +56,8 @@ pub struct HolderOutcome {
 pub enum Look {
     /// It stands for the kernel, which works for drivers and services.
     Kernel,
+    /// A leak by the state of its sockets (BOUND, CLOSE_WAIT): how it came to have them is not in the trace.
+    IdleSockets,
     /// A leak that gave nothing back.
     LeakWithoutClose,
     /// A leak that gave back a tenth at most.
@@ -79,7 +83,7 @@ const MAX_USERS: usize = 10;
 
 /// The pools of the case.
 pub(super) fn pools(
-    conclusion: &Conclusion,
+    (conclusion, rows): (&Conclusion, &Rows),
     case: State,
     evidence: &VerdictEvidence,
     unexplained: Option<&[UnexplainedRow]>,
@@ -100,6 +104,10 @@ pub(super) fn pools(
         let mut others = rows.filter_map(|row| conclusion.pools.get(row.pool));
         pool.key.family == Some(Family::Ipv6) && others.any(|other| other.key.protocol == pool.key.protocol)
     };
+    let failing = |pool: &PoolFinding| {
+        let failing = pool.others_served.iter().flat_map(|served| &served.failing);
+        failing.filter_map(|index| rows.index.get(&Subject::Process(*index)).copied()).collect()
+    };
     let outcome = |(index, pool): (usize, &PoolFinding)| PoolOutcome {
         finding: pool.clone(),
         state: state(pool),
@@ -113,6 +121,7 @@ pub(super) fn pools(
             // Ports in TIME_WAIT have no owner any more.
             .or_else(|| (pool.listed_time_wait > 0).then_some(HolderEvidence::A)),
         forecast: forecast(pool),
+        failing_alone: failing(pool),
         left_at_end: left_at_end(pool, timeline).filter(|_| !evidence.has_gaps()),
     };
     conclusion.pools.iter().enumerate().map(outcome).collect()
@@ -183,6 +192,7 @@ fn look(holder: &Holder, pattern: Option<Pattern>, row: &ProcessRow, is_dns: boo
     let (obtained, released) = holder.turnover;
     let binds_per_minute = minutes.map(|minutes| row.binds_ok as f64 / minutes);
     match pattern {
+        Some(Pattern::Leak) if holder.seen.is_judged_by_state() => Look::IdleSockets,
         Some(Pattern::Leak) if released == 0 => Look::LeakWithoutClose,
         Some(Pattern::Leak) if released.saturating_mul(10) > obtained => Look::LeakPartlyClosed,
         Some(Pattern::Leak) => Look::LeakHardlyClosed,

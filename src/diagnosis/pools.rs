@@ -21,6 +21,17 @@ pub struct ListedPool {
     pub is_part: bool,
 }
 
+/// Only some were out of ports of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OthersServed {
+    /// Whose requests failed: indexes into the processes of the trace.
+    pub failing: Vec<usize>,
+    /// How many others were given ports meanwhile.
+    pub others: usize,
+    /// How often, at least.
+    pub times: u64,
+}
+
 /// A pool, and what became of it.
 #[derive(Debug, Clone)]
 pub struct PoolFinding {
@@ -34,6 +45,8 @@ pub struct PoolFinding {
     pub held: (u32, u32),
     /// Ports in TIME_WAIT at the moment that tells most, with the shorter and the longer length.
     pub time_wait: (u32, u32),
+    /// No request failed, and ports were given again before they could have waited: the estimate of TIME_WAIT is given up.
+    pub waits_not: bool,
     /// These lengths in seconds.
     pub time_wait_seconds: (i64, i64),
     /// Bind and connect failures 0xC0000209 of sockets.
@@ -44,6 +57,10 @@ pub struct PoolFinding {
     pub failure_span: Option<(FileTime, FileTime)>,
     /// Binds that asked for any port and were given one before the first failure.
     pub given_before_failure: u64,
+    /// The same from the first failure to the last; where only one failed, from then on.
+    pub given_around_failures: u64,
+    /// While some failed, others were given ports all along, and little of the pool is seen to be used.
+    pub others_served: Option<OthersServed>,
     /// Ports that are excluded or reserved.
     pub set_aside: u32,
     /// Of the pool, what can be seen to be used at the moment that tells most: held, in TIME_WAIT, or set aside.
@@ -52,6 +69,8 @@ pub struct PoolFinding {
     pub occupied_peak: (u32, u32),
     /// The listing that shows most of it in use.
     pub listing: Option<ListedPool>,
+    /// There are listings of TCP sockets, and none shows one that is only bound.
+    pub half_listed: bool,
     /// Smallest and largest port given to a bind that asked for any.
     pub given: Option<(u16, u16)>,
     /// State, as far as this pool alone tells; `None` where it depends on the case.
@@ -76,6 +95,8 @@ pub struct PoolFinding {
     pub compartment: Option<u32>,
     /// Ports in TIME_WAIT, as a listing shows.
     pub listed_time_wait: u32,
+    /// Most ports in TIME_WAIT that any listing shows.
+    pub most_listed_waiting: u32,
 }
 
 /// The outage of a pool that holders are counted in.
@@ -106,15 +127,19 @@ impl PoolFinding {
             range,
             held: (0, 0),
             time_wait: (0, 0),
+            waits_not: false,
             time_wait_seconds: (120, 240),
             failures: (0, 0),
             refused: (0, 0),
             failure_span: None,
             given_before_failure: 0,
+            given_around_failures: 0,
+            others_served: None,
             set_aside: 0,
             explained: 0,
             occupied_peak: (0, 0),
             listing: None,
+            half_listed: false,
             given: None,
             state: None,
             moment: None,
@@ -127,6 +152,7 @@ impl PoolFinding {
             idle: 0,
             compartment: None,
             listed_time_wait: 0,
+            most_listed_waiting: 0,
         }
     }
 }
@@ -137,18 +163,37 @@ impl PoolFinding {
         pool_name(self.key, self.compartment)
     }
 
-    /// Whether the pool was full when the trace began, as far as it shows: hardly any bind (less than one for each hundred
-    /// ports) was given a port before the first failure, and less than half of the pool is explained.
+    /// Whether the pool was full when the trace began, or nearly so, as far as it shows: hardly any bind (less than one for each
+    /// hundred ports) was given a port before the first failure, a single failure is not followed by many more, others
+    /// were not served meanwhile, and less than half of the pool is explained.
     pub fn was_full_before(&self) -> bool {
-        let failed = self.failure_span.is_some();
         let hardly_any = self.given_before_failure * 100 < u64::from(self.range.count);
-        failed && hardly_any && u64::from(self.explained) * 2 < u64::from(self.range.count)
+        let had_ports = self.others_served.is_some() || self.had_ports_around();
+        self.failure_span.is_some() && hardly_any && !had_ports && is_hardly_seen(self.explained, self.range)
     }
 
-    /// Whether the listing that shows most of it is `netstat` without `-q`, which hides sockets that are only bound. Those of
-    /// UDP are always shown.
+    /// Whether a single request failed and many others before it and after it did not, with little of the pool seen to be used: for
+    /// more than a moment it was not full.
+    pub fn had_ports_around(&self) -> bool {
+        let is_single = self.failures.0 + self.failures.1 == 1;
+        let is_many = self.given_before_failure.min(self.given_around_failures) >= MANY_GIVEN_AROUND;
+        is_single && is_many && is_hardly_seen(self.explained, self.range)
+    }
+
+    /// Whether the listing that shows most of it is `netstat` without `-q`, which hides sockets that are only bound; where none
+    /// shows any port of it, whether all are. Those of UDP are always shown.
     pub fn hides_bound(&self) -> bool {
-        self.key.protocol == Some(Protocol::Tcp) && self.listing.is_some_and(|listing| !listing.has_bound)
+        let is_half = self.listing.map_or(self.half_listed, |listing| !listing.has_bound);
+        self.key.protocol == Some(Protocol::Tcp) && is_half
+    }
+
+    /// Ports in use of a pool that was full, as a listing shows that hides nothing of it: fewer than half. It is of another moment,
+    /// or what it cannot show has the rest.
+    pub fn listed_with_room(&self) -> Option<u32> {
+        let is_whole = |listing: &ListedPool| listing.has_bound || self.key.protocol == Some(Protocol::Udp);
+        let used = self.listing.filter(is_whole).map(|listing| listing.used)?;
+        let is_missing = self.unexplained().is_some_and(|ports| u64::from(ports) * 2 >= u64::from(self.range.count));
+        is_missing.then_some(used)
     }
 
     /// Whether a listing that hides nothing is all that is known, and shows less than half of it in use: it is of a moment when
@@ -164,7 +209,8 @@ impl PoolFinding {
         let is_told =
             matches!(self.range.source, RangeSource::DynamicPortFile | RangeSource::Live | RangeSource::Option);
         let is_smaller = self.range.count < DEFAULT_RANGE.count;
-        is_told && is_smaller && self.refuted.is_none() && self.wider().is_none()
+        // What is not known to be of TCP or UDP has no command that restores it.
+        is_told && is_smaller && self.is_known() && self.refuted.is_none() && self.wider().is_none()
     }
 
     /// Ports that can be given out at all.
@@ -174,7 +220,8 @@ impl PoolFinding {
 
     /// Ports of a pool that was full, of which nothing visible says where they are.
     pub fn unexplained(&self) -> Option<u32> {
-        let is_counted = self.state == Some(State::Exhausted) && self.refuted.is_none();
+        let is_full = self.state == Some(State::Exhausted) && self.others_served.is_none();
+        let is_counted = is_full && self.refuted.is_none();
         is_counted.then(|| self.range.count.saturating_sub(self.explained))
     }
 
@@ -218,8 +265,17 @@ impl PoolFinding {
         let is_part = span * 2 < self.range.count && self.range.contains(first) && self.range.contains(last);
         let is_used = u64::from(self.explained) * 10 >= u64::from(span) * 9;
         let is_default = self.range.source == RangeSource::Default && !self.others_known;
-        (self.state == Some(State::Exhausted) && is_default && is_part && is_used).then_some((first, last))
+        let is_full = self.state == Some(State::Exhausted) && self.others_served.is_none();
+        (is_full && is_default && is_part && is_used).then_some((first, last))
     }
+}
+
+/// So many binds that were given a port show that a pool had some.
+const MANY_GIVEN_AROUND: u64 = 64;
+
+/// Whether less than half of a pool is seen to be used.
+pub(super) fn is_hardly_seen(explained: u32, range: PoolRange) -> bool {
+    u64::from(explained) * 2 < u64::from(range.count)
 }
 
 /// So many ports given out while they seemed to be held are no oversight.

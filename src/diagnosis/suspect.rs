@@ -115,6 +115,9 @@ impl Candidates<'_> {
         let Some((index, pool)) = pool.and_then(|index| Some((index, self.pools.get(index)?))) else {
             return Suspect::Nobody;
         };
+        if pool.finding.others_served.is_some() {
+            return Suspect::Nobody;
+        }
         let of_both = self.of_both_families(pool).filter(|(_, row)| row.share_of_pool >= LARGE_SHARE);
         let own = self.largest(index);
         let largest = own.filter(|(_, row)| of_both.is_none() || row.share_of_pool >= LARGE_SHARE).or(of_both);

@@ -16,6 +16,7 @@ pub mod processes;
 pub mod ranges;
 pub mod reservation;
 pub mod seen_ports;
+pub mod served;
 pub mod sockets;
 pub mod sources;
 pub mod tally;

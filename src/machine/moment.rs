@@ -26,8 +26,10 @@ pub struct TransportShare {
     pub by_address: BTreeMap<(IpAddr, Option<ProcessId>), u32>,
     /// All of `by_process`.
     ports: u32,
-    /// Distinct ports of connections that were there before the trace, in TIME_WAIT; those that something holds are not in it.
+    /// Distinct ports of connections in TIME_WAIT; those that something holds, and those of closed sockets, are not in it.
     pub time_wait: u32,
+    /// Of these, whose they were, as far as the trace tells.
+    pub time_wait_of: BTreeMap<ProcessId, u32>,
     /// All port references, before those of known sockets were taken away.
     pub in_use: u32,
     /// Ports taken again since a socket gave them back: they are not in TIME_WAIT any more.
@@ -38,6 +40,20 @@ impl TransportShare {
     /// Distinct ports.
     pub fn ports(&self) -> u32 {
         self.ports
+    }
+
+    /// Ports that wait, and whose they were; `counted` closed sockets, whose ports are not known by number, wait too, and may
+    /// be the same.
+    pub(super) fn add_waiting(&mut self, waiting: impl Iterator<Item = Option<ProcessId>>, counted: u32) {
+        let mut all = 0_u32;
+        for process in waiting {
+            all = all.saturating_add(1);
+            if let Some(process) = process.filter(|_| counted == 0) {
+                let of_process = self.time_wait_of.entry(process).or_default();
+                *of_process = of_process.saturating_add(1);
+            }
+        }
+        self.time_wait = all.saturating_sub(counted);
     }
 
     /// One more port of a process.
@@ -91,6 +107,11 @@ impl Moment {
         self.time_wait_owners.shrink_to_fit();
         self.transport.taken_again = Vec::new();
         self.transport.by_address.clear();
+    }
+
+    /// The same without the estimate of what is in TIME_WAIT.
+    pub fn without_estimate(&self) -> Self {
+        Self { time_wait: (0, 0), time_wait_owners: Vec::new(), ..self.clone() }
     }
 
     /// Distinct ports that something visible holds, TIME_WAIT left out.

@@ -97,6 +97,11 @@ impl Outages {
         }
     }
 
+    /// Whether the last outage went on at a moment, or comes later.
+    pub(super) fn reaches(&self, at: FileTime) -> bool {
+        self.last().is_some_and(|outage| at.since(outage.last) <= GAP_100NS)
+    }
+
     /// Keeps a moment of the last outage.
     pub(super) fn keep(&mut self, moment: Moment) {
         if let Some(outage) = self.all.last_mut() {

@@ -6,6 +6,7 @@ use super::moment::{Moment, TransportShare};
 use super::outages::Outages;
 use super::owner::Owner;
 use super::ranges::PoolRange;
+use super::served::Served;
 use super::time_wait::TimeWait;
 use crate::time::{FileTime, joined};
 
@@ -44,6 +45,10 @@ pub struct Pool {
     pub given_twice: u64,
     /// The same until the last failure.
     pub given_twice_at_failure: u64,
+    /// Binds that asked for any port and were given one, until the last failure.
+    pub given_at_failure: u64,
+    /// Who failed, and who was served meanwhile.
+    pub served: Served,
     /// Gives since the last failure.
     gives_in_a_row: u32,
     /// A port came back since the last failure.
@@ -141,6 +146,7 @@ impl Pool {
             self.given_before_failure = self.binds_ok;
         }
         self.failure_span = joined(self.failure_span, Some((time, time)));
+        self.given_at_failure = self.binds_ok;
         self.gives_in_a_row = 0;
         self.released_since_failure = false;
         self.given_twice_at_failure = self.given_twice;
@@ -166,6 +172,11 @@ impl Pool {
     /// Ports are given out again: several in a row, without a failure in between.
     pub(super) fn is_giving_again(&self) -> bool {
         self.gives_in_a_row >= GIVES_AGAIN
+    }
+
+    /// The last of the ports in a row that show that others have come back was given out just now, and before them a bind failed.
+    pub(super) fn begins_to_give_again(&self) -> bool {
+        self.gives_in_a_row == GIVES_AGAIN && !self.outages.is_empty()
     }
 
     /// The moment that tells most: of the outage at hand, or without outages the peak.
@@ -246,6 +257,7 @@ impl Pool {
         (self.bind_failures, self.connect_failures, self.failure_span) = (0, 0, None);
         self.range = (self.occupied_peak.0, self.occupied_peak.0);
         self.outages = Outages::default();
+        self.served = Served::default();
         self.peak = None;
     }
 

@@ -164,9 +164,10 @@ impl Ports {
     }
 
     /// A bind that asked for any port was given one. Gives the socket that is taken to hold it already: its port had come back.
-    pub fn given(&mut self, key: PoolKey, port: Option<u16>) -> Option<u64> {
+    pub fn given(&mut self, key: PoolKey, port: Option<u16>, owner: Owner) -> Option<u64> {
         let pool = self.pool(key)?;
         pool.given(port);
+        pool.served.given(owner);
         port.and_then(|port| pool.last_taken_by(port))
     }
 
@@ -205,11 +206,24 @@ impl Ports {
         self.get(key).is_some_and(Pool::is_giving_again)
     }
 
+    /// A pool was failing at a moment, or fails since.
+    pub(super) fn was_failing(&self, key: PoolKey, at: FileTime) -> bool {
+        self.get(key).is_some_and(|pool| pool.outages.reaches(at))
+    }
+
+    /// What sockets seem to hold of a pool cannot all be held: it is more than there is, or ports are just being given out again
+    /// after failures.
+    pub(super) fn shows_room(&self, key: PoolKey) -> bool {
+        let range = self.ranges.of(key);
+        self.get(key).is_some_and(|pool| pool.held() == range.count.saturating_add(1) || pool.begins_to_give_again())
+    }
+
     /// A bind or connect of `owner` failed because no local port was free.
     pub fn failed(&mut self, key: PoolKey, is_bind: bool, owner: Owner, time: FileTime, processes: &ProcessTable) {
         let taken = self.transport.taken(key);
         if let Some(pool) = self.pool(key) {
             pool.failed(is_bind, taken, time);
+            pool.served.failed(owner);
         }
         let what = if is_bind { Happening::BindFailure(owner, key) } else { Happening::ConnectFailure(owner, key) };
         self.count(what, time, processes);

@@ -312,7 +312,13 @@ impl ProcessTable {
                 }
                 id
             }
-            ProcessChange::Rundown => self.lives.rundown(event, time),
+            ProcessChange::Rundown => {
+                let before = self.lives.latest(event.pid).map(|(id, _)| id);
+                let id = self.lives.rundown(event, time);
+                // The PID changed hands while nothing was captured.
+                self.left_behind.extend(before.filter(|before| *before != id && self.holds_ports(*before)));
+                id
+            }
             ProcessChange::Defunct => self.lives.defunct(event, time),
         };
         if let Some(eprocess) = event.eprocess {

@@ -142,7 +142,26 @@ impl PoolRanges {
                 }
             }
         }
+        ranges.fill_unknown();
         ranges
+    }
+
+    /// A pool of which protocol or family is not known has the range that all of those have which it may be of.
+    fn fill_unknown(&mut self) {
+        for unknown in PoolKey::all().into_iter().filter(|key| key.protocol.is_none() || key.family.is_none()) {
+            let may_be = |key: &PoolKey| {
+                let is_known = key.protocol.is_some() && key.family.is_some();
+                is_known
+                    && unknown.protocol.is_none_or(|protocol| key.protocol == Some(protocol))
+                    && unknown.family.is_none_or(|family| key.family == Some(family))
+            };
+            let mut all = PoolKey::all().into_iter().filter(may_be).map(|key| self.of(key));
+            let Some(first) = all.next() else { continue };
+            let is_one = all.all(|range| (range.start, range.count) == (first.start, first.count));
+            if let Some(slot) = self.0.get_mut(unknown.kind()).filter(|_| is_one) {
+                *slot = first;
+            }
+        }
     }
 
     /// The range of a pool.
@@ -168,6 +187,17 @@ mod tests {
         assert_eq!(of(Protocol::Tcp, Family::Ipv4), (1025, 1279, RangeSource::DynamicPortFile));
         assert_eq!(of(Protocol::Tcp, Family::Ipv6), (2000, 2299, RangeSource::DynamicPortFile));
         assert_eq!(of(Protocol::Udp, Family::Ipv4), (49152, 65535, RangeSource::Default));
+        let unknown = |ranges: &PoolRanges, protocol, family| {
+            let range = ranges.of(PoolKey { protocol, family, ..PoolKey::default() });
+            (range.start, range.count)
+        };
+        assert_eq!(unknown(&ranges, None, Some(Family::Ipv4)), (49152, 16_384));
+        let udp = DynamicPorts { protocol: Protocol::Udp, ..tcp(Some(Family::Ipv4), 1025, 255) };
+        let ranges = PoolRanges::new(None, &[tcp(None, 1025, 255), udp]);
+        assert_eq!(unknown(&ranges, None, Some(Family::Ipv4)), (1025, 255));
+        assert_eq!(unknown(&ranges, None, Some(Family::Ipv6)), (49152, 16_384));
+        assert_eq!(unknown(&ranges, Some(Protocol::Tcp), None), (1025, 255));
+        assert_eq!(unknown(&ranges, None, None), (49152, 16_384));
         let option = PoolRange { start: 10_000, count: 55_535, source: RangeSource::Option };
         let ranges = PoolRanges::new(Some(option), &listings);
         assert_eq!(ranges.of(PoolKey::new(Protocol::Tcp, Family::Ipv6)), option);

@@ -19,7 +19,7 @@ use self::state::{End, Given, Requests};
 use self::totals::Totals;
 use self::values::is_legacy;
 pub use self::values::{AddressKey, AddressTally, FailureEvidence, Operation, SocketTable};
-use super::owner::ProcessId;
+use super::owner::{Owner, ProcessId};
 use super::pool_key::PoolKey;
 use super::witness::Witness;
 use super::world::World;
@@ -34,8 +34,8 @@ pub struct Sockets {
     open: OpenSockets,
     totals: Totals,
     requests: Requests,
-    /// Processes that have ended and may have left ports behind.
-    left_behind: Vec<ProcessId>,
+    /// Processes that have ended, whose ports nothing tells to have come back.
+    left_behind: BTreeSet<ProcessId>,
 }
 
 impl Sockets {
@@ -144,11 +144,14 @@ impl Sockets {
     fn port_had_come_back<W: Witness>(&mut self, given: Given, now: FileTime, world: &mut World, witness: &mut W) {
         let Given { owner, pool, port, local, from } = given;
         let from = from.filter(|_| port.is_none_or(|port| !world.ports.transport.is_given_twice(port)));
+        let mut lost_by = None;
         if let Some(mut life) = from.and_then(|endpoint| self.known_life(endpoint, world, witness)) {
             let address = life.socket.address().and_then(|id| life.totals.key(id)).and_then(|key| key.local_address);
             // Two addresses of one machine each have their own, where sockets ask for that (SO_PORT_SCALABILITY).
             let is_apart = address.zip(local).is_some_and(|(one, other)| one != other);
-            if !is_apart && life.socket.hold().is_some_and(|hold| hold.port == port && hold.pool == pool) {
+            let hold = life.socket.hold().filter(|hold| !is_apart && hold.port == port && hold.pool == pool);
+            lost_by = hold.map(|hold| hold.owner);
+            if lost_by.is_some() {
                 life.lose_port(now);
                 world.ports.given_twice(pool);
             }
@@ -157,11 +160,61 @@ impl Sockets {
             world.processes.tally(owner).see_peak();
         }
         if world.ports.is_giving_again(pool) {
-            self.left_behind.extend(world.processes.take_left_behind());
-            if !self.left_behind.is_empty() {
-                self.ports_of_ended(now, world, witness);
+            let ended = world.processes.take_left_behind();
+            if !ended.is_empty() {
+                self.have_ended(ended, pool, now, world, witness);
             }
         }
+        if !self.left_behind.is_empty() {
+            let owner = lost_by.and_then(|owner| world.processes.settled(owner));
+            self.may_have_come_back(owner, pool, now, world, witness);
+        }
+    }
+
+    /// Processes have ended, and ports are given out again: theirs have come back if the pool was full when they ended, or if no
+    /// event tells of closes at all. Else there were others to give out, and children may have inherited the sockets.
+    #[cold]
+    fn have_ended<W: Witness>(
+        &mut self,
+        ended: Vec<ProcessId>,
+        pool: PoolKey,
+        now: FileTime,
+        world: &mut World,
+        witness: &mut W,
+    ) {
+        world.ports.forget_transport(&ended);
+        let was_full = |id: &ProcessId| {
+            let process = world.processes.processes().get(world.processes.index(*id));
+            process.and_then(|process| process.ended).is_none_or(|end| world.ports.was_failing(pool, end))
+        };
+        let are_told = self.totals.closes > 0;
+        let (gone, left): (Vec<_>, Vec<_>) = ended.into_iter().partition(|id| !are_told || was_full(id));
+        self.left_behind.extend(left.into_iter().filter(|id| world.processes.holds_ports(*id)));
+        self.ports_of_ended(&gone, now, world, witness);
+    }
+
+    /// A port was given out: what an ended process left behind has come back if one of its ports is `given`, if more would be
+    /// held than there are, or if ports are given out again after failures.
+    fn may_have_come_back<W: Witness>(
+        &mut self,
+        given: Option<usize>,
+        pool: PoolKey,
+        now: FileTime,
+        world: &mut World,
+        witness: &mut W,
+    ) {
+        let is_all = world.ports.shows_room(pool);
+        if !is_all && given.is_none() {
+            return;
+        }
+        let World { processes, .. } = &*world;
+        let is_gone = |id: &&ProcessId| {
+            let holds_here = || processes.held_by(Owner::Process(**id), pool) > 0;
+            given == Some(processes.index(**id)) || (is_all && holds_here())
+        };
+        let gone: Vec<ProcessId> = self.left_behind.iter().filter(is_gone).copied().collect();
+        self.left_behind.retain(|id| !gone.contains(id));
+        self.ports_of_ended(&gone, now, world, witness);
     }
 
     /// Whether it matters that TCP/IP gives ports back: where the session holds closes, they tell it better.
@@ -183,9 +236,7 @@ impl Sockets {
 
     /// Ports of processes that have ended come back.
     #[cold]
-    fn ports_of_ended<W: Witness>(&mut self, now: FileTime, world: &mut World, witness: &mut W) {
-        let gone: Vec<ProcessId> = std::mem::take(&mut self.left_behind);
-        world.ports.forget_transport(&gone);
+    fn ports_of_ended<W: Witness>(&mut self, gone: &[ProcessId], now: FileTime, world: &mut World, witness: &mut W) {
         if !gone.iter().any(|id| world.processes.holds_ports(*id)) {
             return;
         }
@@ -261,6 +312,7 @@ impl Sockets {
             self.life(endpoint, now, world, witness).retire(now);
         }
         self.open.clear();
+        self.left_behind.clear();
     }
 
     /// Operations that only internal records told about are counted.

@@ -18,6 +18,11 @@ pub const LONG_100NS: i64 = 240 * FileTime::SECOND;
 /// newer one. A machine can have no more ports than that in TIME_WAIT.
 const MAX_RELEASES: usize = 2 << 16;
 
+/// So many ports given again too early, and such a part of all (one in ten), show that ports do not wait so long here: the other
+/// side closes first, or TIME_WAIT is shorter.
+const MANY_EARLY: u64 = 64;
+const EARLY_SHARE: u64 = 10;
+
 /// TIME_WAIT as the value of TCPIP's global parameters states it: milliseconds, or seconds, since no source gives the
 /// unit and the two do not overlap; `None` for a value that is neither. Windows accepts 30 to 300 seconds.
 pub fn stated_length_100ns(value: u32) -> Option<i64> {
@@ -41,6 +46,11 @@ pub struct TimeWait {
     /// Number of the release that each port waits for, 0 for none; allocated once something waits.
     current: Vec<u64>,
     counts: (u32, u32),
+    /// Those whose number is not known, with the longer length.
+    unnumbered: u32,
+    /// Releases of known numbers so far, and those whose port was given again before it could have waited the shorter length.
+    numbered: u64,
+    early: u64,
     /// Whose those are that wait with the shorter length: their number adds up to the first of `counts`.
     owners: FastMap<Owner, u32>,
     lengths_100ns: (i64, i64),
@@ -62,6 +72,9 @@ impl Default for TimeWait {
             past_short: 0,
             current: Vec::new(),
             counts: (0, 0),
+            unnumbered: 0,
+            numbered: 0,
+            early: 0,
             owners: FastMap::default(),
             lengths_100ns: (SHORT_100NS, LONG_100NS),
         }
@@ -88,7 +101,8 @@ impl TimeWait {
     pub fn released(&mut self, port: Option<u16>, owner: Owner, now: FileTime) {
         self.expire(now);
         if let Some(port) = port {
-            self.taken(port);
+            self.numbered += 1;
+            self.waits_not(port);
         }
         if self.releases.len() >= MAX_RELEASES {
             self.forget_overtaken();
@@ -102,6 +116,7 @@ impl TimeWait {
                 *current = number;
             }
         }
+        self.unnumbered += u32::from(port.is_none());
         self.counts.0 += 1;
         self.counts.1 += 1;
         *self.owners.entry(owner).or_default() += 1;
@@ -115,17 +130,30 @@ impl TimeWait {
 
     /// A port is in use again.
     pub fn taken(&mut self, port: u16) {
-        let Some(current) = self.current.get_mut(usize::from(port)) else { return };
+        let is_early = self.waits_not(port);
+        self.early += u64::from(is_early);
+    }
+
+    /// Whether ports were given again before they could have waited, so many that what is left is no estimate either.
+    pub fn is_refuted(&self) -> bool {
+        self.early >= MANY_EARLY && self.early * EARLY_SHARE >= self.numbered
+    }
+
+    /// A port does not wait any more: whether it did with the shorter length.
+    fn waits_not(&mut self, port: u16) -> bool {
+        let Some(current) = self.current.get_mut(usize::from(port)) else { return false };
         let number = std::mem::take(current);
         if number == 0 {
-            return;
+            return false;
         }
         self.counts.1 = self.counts.1.saturating_sub(1);
         if number >= self.number(self.past_short)
             && let Some(owner) = self.release(number).map(|release| release.owner)
         {
             self.waits_no_more(owner.into());
+            return true;
         }
+        false
     }
 
     /// One waits no more with the shorter length.
@@ -155,6 +183,11 @@ impl TimeWait {
     #[inline]
     pub(super) fn waiting(&self) -> (u32, u32) {
         self.counts
+    }
+
+    /// Of the ports that wait with the longer length, those whose number is not known.
+    pub fn unnumbered(&self) -> u32 {
+        self.unnumbered
     }
 
     /// Since when a port waits, with the longer length.
@@ -211,6 +244,7 @@ impl TimeWait {
         let number = self.first;
         self.first += 1;
         self.past_short -= 1;
+        self.unnumbered = self.unnumbered.saturating_sub(u32::from(release.port.is_none()));
         if is_current(&self.current, &release, number) {
             self.counts.1 = self.counts.1.saturating_sub(1);
             if let Some(current) = release.port.and_then(|port| self.current.get_mut(usize::from(port))) {
@@ -295,6 +329,23 @@ mod tests {
         assert_eq!(waits.owners(at(10), 100), vec![(Owner::Unknown, 1)]);
         assert_eq!(waits.counts(at(128)), (1, 1));
         assert_eq!(waits.counts(at(129)), (0, 1));
+    }
+
+    #[test]
+    fn ports_that_are_given_again_at_once_did_not_wait() {
+        let refuted = |seconds: i64| {
+            let mut waits = TimeWait::default();
+            for round in 0..8 {
+                for port in 0..100 {
+                    let now = round * seconds;
+                    waits.expire(at(now));
+                    waits.taken(50_000 + port);
+                    waits.released(Some(50_000 + port), Owner::Unknown, at(now));
+                }
+            }
+            waits.is_refuted()
+        };
+        assert_eq!((refuted(60), refuted(121)), (true, false));
     }
 
     #[test]

@@ -333,6 +333,22 @@ impl Timeline {
     }
 }
 
+impl Steps {
+    /// Takes what was counted as TIME_WAIT of a pool out of its levels: that has turned out to be wrong.
+    pub fn forget_waiting(&mut self, pool: PoolKey) {
+        for step in &mut self.steps {
+            let Some(levels) = step.levels.as_mut() else { continue };
+            let Some(at) = levels.iter().position(|level| level.pool == pool && level.time_wait > 0) else { continue };
+            let Some(level) = Arc::make_mut(levels).get_mut(at) else { continue };
+            level.occupied = level.occupied.saturating_sub(level.time_wait);
+            level.time_wait = 0;
+            for range in step.ranges.iter_mut().filter(|range| range.pool == pool) {
+                (range.least, range.most) = (range.least.min(level.held), level.held);
+            }
+        }
+    }
+}
+
 fn merged(steps: &[Step], factor: usize) -> Vec<Step> {
     let merge = |parts: &[Step]| {
         let mut sum = Step::default();

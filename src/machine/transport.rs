@@ -8,6 +8,7 @@ mod share;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use super::owner::{Owner, ProcessId, is_kernel};
 use super::pool_key::{Compartment, PoolKey};
@@ -68,6 +69,20 @@ struct Endpoint {
     compartment: Compartment,
 }
 
+/// A port that an endpoint or TCB has taken.
+#[derive(Debug, Clone, Copy)]
+struct Acquired {
+    since: FileTime,
+    /// Its connection is in TIME_WAIT: whose it was.
+    waits: Option<Waits>,
+}
+
+/// The address of a TCB may be another connection's by the time that its port has waited.
+#[derive(Debug, Clone, Copy)]
+struct Waits {
+    process: Option<ProcessId>,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Holding {
     process: Option<ProcessId>,
@@ -86,13 +101,19 @@ impl Holding {
     }
 }
 
+/// All ports that an endpoint or TCB may have taken.
+fn all_of(acquirer: u64) -> RangeInclusive<PortReference> {
+    let reference = |port| PortReference { acquirer, port: RawPort(port) };
+    reference(0)..=reference(u16::MAX)
+}
+
 /// What TCP/IP's events told.
 #[derive(Debug, Default)]
 pub struct Transport {
     /// Endpoints and TCBs by address.
     endpoints: FastMap<u64, Endpoint>,
-    /// Ports taken and not given back, and when.
-    acquired: BTreeMap<PortReference, FileTime>,
+    /// Ports taken and not given back.
+    acquired: BTreeMap<PortReference, Acquired>,
     /// How many of them refer to each port, as its bytes stand.
     references: FastMap<RawPort, u32>,
     /// Events told that ports were given back, or connections closed.
@@ -305,7 +326,7 @@ impl Transport {
 
     fn acquire(&mut self, reference: PortReference, time: FileTime) {
         self.taken.0 += 1;
-        if self.has_room() && self.acquired.insert(reference, time).is_none() {
+        if self.has_room() && self.acquired.insert(reference, Acquired { since: time, waits: None }).is_none() {
             *self.references.entry(reference.port).or_default() += 1;
             self.count_reference(reference.acquirer, true);
         }
@@ -321,9 +342,7 @@ impl Transport {
                 }
             }
             self.count_reference(reference.acquirer, false);
-            let any = PortReference { port: RawPort(0), ..reference };
-            let last = PortReference { port: RawPort(u16::MAX), ..reference };
-            if self.acquired.range(any..=last).next().is_none() {
+            if self.acquired.range(all_of(reference.acquirer)).next().is_none() {
                 self.endpoints.remove(&reference.acquirer);
             }
         }
@@ -389,6 +408,11 @@ impl Transport {
             TIME_WAIT => {
                 if let Some(holding) = self.existing.get_mut(&tcb) {
                     (holding.waits, holding.process) = (true, None);
+                }
+                // Its socket is closed, and nobody has the port until it is released.
+                let process = self.endpoints.get(&tcb).map(|endpoint| endpoint.process);
+                for acquired in self.acquired.range_mut(all_of(tcb)).map(|(_, acquired)| acquired) {
+                    acquired.waits.get_or_insert(Waits { process });
                 }
             }
             CLOSE_WAIT => {

@@ -12,6 +12,7 @@ use crate::diagnosis::outcome::Look;
 use crate::diagnosis::state::State;
 use crate::diagnosis::suspect::{CountedBy, Suspect, Waiting};
 use crate::machine::ranges::{DEFAULT_RANGE, RangeSource};
+use crate::net::Protocol;
 use crate::status::NtStatus;
 use crate::time::{FileTime, duration_text};
 use crate::words::{counted, grouped, shown};
@@ -30,6 +31,9 @@ const HINTS: usize = 3;
 
 /// Entries of event logs told one by one, the last ones.
 const LOGGED_SHOWN: usize = 3;
+
+/// Fewer sockets than this in TIME_WAIT are nothing to tell.
+const NOTABLE_WAITING: u32 = 100;
 
 /// Fewer connects than this to one address are nothing to tell.
 const NOTABLE_CONNECTS: u64 = 100;
@@ -116,6 +120,13 @@ impl Report {
         seen.into_iter()
     }
 
+    /// Whether listings show many sockets in TIME_WAIT, and none with a port of the TCP pool that speaks: a server's connections.
+    pub(super) fn only_others_wait(&self) -> bool {
+        let waiting: u32 = self.procedure.iter().fold(0, |sum, row| sum.saturating_add(row.time_wait));
+        let pool = self.speaking_pool().filter(|pool| pool.protocol == Some(Protocol::Tcp));
+        waiting >= NOTABLE_WAITING && pool.is_some_and(|pool| pool.most_listed_waiting == 0)
+    }
+
     fn speaking_pool(&self) -> Option<&PoolRow> {
         self.verdict.pool.and_then(|index| self.pools.get(index))
     }
@@ -166,13 +177,43 @@ impl Report {
                 let explained = percent_of(pool.explained, pool.count);
                 Some(vec![format!("{inputs} who holds the ports: {explained} of the pool is explained.")])
             }
+            Suspect::Nobody if !pool.failing_alone.is_empty() => Some(self.only_some_fail(pool)),
             Suspect::Nobody if pool.state == State::Exhausted => {
                 let inputs = if self.traces.is_empty() { "The inputs do not show" } else { "The trace does not show" };
                 Some(vec![format!("{inputs} who holds the ports.")])
             }
             Suspect::Nobody => None,
         };
-        told.unwrap_or_default()
+        let mut told = told.unwrap_or_default();
+        told.extend(self.also_waiting(pool));
+        told
+    }
+
+    /// What a listing shows in TIME_WAIT beside who holds ports, where it is much of the pool: a quarter.
+    fn also_waiting(&self, pool: &PoolRow) -> Option<String> {
+        let is_much = u64::from(pool.listed_time_wait) * 4 >= u64::from(pool.count);
+        let is_beside = matches!(self.verdict.suspect, Suspect::Process(_) | Suspect::Kernel(_) | Suspect::Image(_));
+        // What a process left there counts for it already.
+        let is_counted = match self.verdict.suspect {
+            Suspect::Process(index) => self.holders.get(index).is_some_and(|holder| holder.time_wait > 0),
+            Suspect::Image(index) => self.images.get(index).is_some_and(|image| image.time_wait > 0),
+            _ => false,
+        };
+        let part = part_of(pool.listed_time_wait, pool);
+        (is_much && is_beside && !is_counted)
+            .then(|| format!("Closed connections, which have no owner, held {part} in TIME_WAIT, as a listing shows."))
+    }
+
+    /// That only some fail; among the doubts stands what others were given meanwhile.
+    fn only_some_fail(&self, pool: &PoolRow) -> Vec<String> {
+        let failing: Vec<String> =
+            pool.failing_alone.iter().filter_map(|index| self.processes.get(*index)).map(subject).collect();
+        let who = match failing.as_slice() {
+            [one] => one.clone(),
+            [one, two] => format!("{one} and {two}"),
+            all => format!("{} processes", all.len()),
+        };
+        vec![format!("Only {who} failed.")]
     }
 
     fn holder_sentences(&self, holder: &HolderRow, pool: &PoolRow) -> Vec<String> {
@@ -196,6 +237,11 @@ impl Report {
         text.push('.');
         if row.ended.is_some() {
             text.push_str(" It has ended.");
+        }
+        if let Some((pid, runs_as)) = row.pid.zip(row.runs_as) {
+            text.push_str(&format!(
+                " The process list does not have PID {pid}; it has the same program as PID {runs_as}."
+            ));
         }
         if let Some(ports) = holder.ports_later {
             let ports = if ports == 0 { "none".to_owned() } else { grouped(ports.into()) };
@@ -249,7 +295,13 @@ impl Report {
             RangeSource::Trace => "as far as the trace shows",
             RangeSource::Default => "the default; no listing was given",
         };
-        let state = if pool.state == State::Exhausted { "was full" } else { "was nearly full" };
+        let state = if !pool.failing_alone.is_empty() {
+            "had ports for others"
+        } else if pool.state == State::Exhausted {
+            "was full"
+        } else {
+            "was nearly full"
+        };
         let ports = counted(pool.count.into(), "port");
         let is_part = pool.local_address.is_some() || pool.is_of_container();
         let name = if is_part { format!(" of {}", pool.name()) } else { String::new() };

@@ -9,6 +9,7 @@ use crate::diagnosis::{Facts, diagnose};
 use crate::event::{EventMeta, NetEvent, Phase, Place, SocketEvent, SocketOperation};
 use crate::machine::wire::Wire;
 use crate::machine::{Analysis, Findings};
+use crate::net::SocketAddress;
 use crate::pipeline::LogsRead;
 use crate::pipeline::coverage::Coverage;
 use crate::providers::afd;
@@ -37,6 +38,32 @@ fn findings(sockets: u64, are_created: bool) -> Findings {
             observe(1000, NtStatus::SUCCESS, endpoint, create);
         }
         observe(1029, NtStatus::TOO_MANY_ADDRESSES, endpoint, SocketOperation::Bind { address: None });
+    }
+    analysis.finish()
+}
+
+/// The same, with binds of another process between them that are given ports.
+fn findings_with_others_served(sockets: u64) -> Findings {
+    let mut analysis: Analysis = Analysis::default();
+    let mut pos = 0;
+    let mut observe = |(id, pid), phase, status, endpoint, operation| {
+        pos += 0x60;
+        let time = FileTime(START + i64::from(pos) * 10_000);
+        let place = Place { buffer: 1, offset: 0x1_0000 + u64::from(pos), pos, ..Place::default() };
+        let meta = EventMeta { time, header_pid: Some(pid), id, place };
+        let event = SocketEvent { eprocess: 0, endpoint, phase, location: None, status: Some(status), operation };
+        analysis.observe(&meta, &NetEvent::Socket(event));
+    };
+    let bind = |port| SocketOperation::Bind { address: Some(SocketAddress { ip: [0; 4].into(), port }) };
+    for endpoint in 1..=sockets {
+        let port = 50_000 + u16::try_from(endpoint).unwrap();
+        for (pid, status) in [(100, NtStatus::TOO_MANY_ADDRESSES), (200, NtStatus::SUCCESS)] {
+            let endpoint = endpoint + u64::from(pid) * 1000;
+            let create = SocketOperation::Create { family: 2, socket_type: 1, protocol: 6, pid };
+            observe((1000, pid), Phase::Exit, NtStatus::SUCCESS, endpoint, create);
+            observe((1030, pid), Phase::Enter, NtStatus::SUCCESS, endpoint, bind(0));
+            observe((1030, pid), Phase::Exit, status, endpoint, bind(port));
+        }
     }
     analysis.finish()
 }
@@ -97,6 +124,7 @@ fn case_of(code: ReasonCode) -> (TraceFacts, Findings, LogsRead) {
         ReasonCode::NotClosed => summary.closed_cleanly = false,
         ReasonCode::WeakOwners => found = findings(20, false),
         ReasonCode::SingleFailure => found = findings(1, true),
+        ReasonCode::OthersServed => found = findings_with_others_served(20),
         _ => panic!("{code} lowers the confidence, and no case has it alone"),
     }
     (trace, found, logs)

@@ -90,6 +90,18 @@ pub struct PoolRow {
     /// Whether somebody made it smaller than the default.
     #[serde(skip)]
     pub is_narrowed: bool,
+    /// Ports in TIME_WAIT, as the listing shows that shows most of it in use.
+    #[serde(skip)]
+    pub listed_time_wait: u32,
+    /// Ports of it in use by a listing that shows it with room although it was full.
+    #[serde(skip)]
+    pub listed_with_room: Option<u32>,
+    /// Most ports of it that any listing shows in TIME_WAIT.
+    #[serde(skip)]
+    pub most_listed_waiting: u32,
+    /// Where others were given ports of it all along, whose requests failed: indexes into `processes`.
+    #[serde(skip)]
+    pub failing_alone: Vec<usize>,
     /// How it is known that its largest holder holds ports; `None` without one.
     #[serde(skip)]
     pub known_by: Option<HolderEvidence>,

@@ -157,6 +157,7 @@ fn process(row: &mut ProcessRow, names: &mut Pseudonyms) {
         oldest_port_100ns: _,
         pid_is_now,
         is_absent: _,
+        runs_as: _,
         is_given_again: _,
     } = row;
     for path in image_path.iter_mut() {
@@ -241,6 +242,10 @@ fn pool(row: &mut PoolRow, names: &mut Pseudonyms) {
         is_of_interest: _,
         is_narrowed: _,
         known_by: _,
+        listed_time_wait: _,
+        listed_with_room: _,
+        most_listed_waiting: _,
+        failing_alone: _,
     } = row;
     local_address.iter_mut().for_each(|address| *address = names.endpoint(address));
 }

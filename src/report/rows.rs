@@ -83,7 +83,7 @@ fn counted_span(window: Window) -> Option<CountedSpan> {
 }
 
 fn pool_row(pool: &PoolOutcome) -> PoolRow {
-    let PoolOutcome { finding, state, is_of_interest, known_by, forecast, left_at_end } = pool;
+    let PoolOutcome { finding, state, is_of_interest, known_by, forecast, failing_alone, left_at_end } = pool;
     PoolRow {
         protocol: finding.key.protocol,
         family: finding.key.family,
@@ -111,6 +111,10 @@ fn pool_row(pool: &PoolOutcome) -> PoolRow {
         is_narrowed: finding.is_narrowed(),
         is_of_interest: *is_of_interest,
         known_by: *known_by,
+        listed_time_wait: finding.listed_time_wait,
+        listed_with_room: finding.listed_with_room(),
+        most_listed_waiting: finding.most_listed_waiting,
+        failing_alone: failing_alone.clone(),
         left_at_end: *left_at_end,
         forecast: *forecast,
     }

@@ -196,11 +196,21 @@ impl Report {
                 )
             });
         }
-        if let Suspect::TimeWait(waiting) = self.verdict.suspect
-            && waiting.is_listed
-            && self.verdict.pool == Some(index)
-        {
-            told.push(format!("{} ports were in TIME_WAIT, as a listing shows", grouped(waiting.ports.into())));
+        let waiting = match self.verdict.suspect {
+            Suspect::TimeWait(waiting) if waiting.is_listed && self.verdict.pool == Some(index) => waiting.ports,
+            // An estimate that is as large says it already.
+            _ if pool.listed_time_wait <= pool.time_wait_estimate => 0,
+            _ if u64::from(pool.listed_time_wait) * 10 < u64::from(pool.count) => 0,
+            _ => pool.listed_time_wait,
+        };
+        if waiting > 0 {
+            told.push(format!("{} ports were in TIME_WAIT, as a listing shows", grouped(waiting.into())));
+        }
+        if let Some(used) = pool.listed_with_room {
+            told.push(format!(
+                "the listing shows {} of the pool in use: it was taken at another moment, or what it cannot show has the rest",
+                counted(used.into(), "port")
+            ));
         }
         for holder in self.holders.iter().filter(|holder| holder.pool == index) {
             let users: Vec<String> =
@@ -357,6 +367,7 @@ pub fn look_phrase(look: Look) -> String {
     let rate = |rate: f64| format!("{} binds/min", grouped(rate.round() as u64));
     match look {
         Look::Kernel => "kernel: drivers and services in it".to_owned(),
+        Look::IdleSockets => "leak: idle sockets".to_owned(),
         Look::LeakWithoutClose => "leak: binds without close".to_owned(),
         Look::LeakPartlyClosed => "leak: not all are closed".to_owned(),
         Look::LeakHardlyClosed => "leak: hardly any close".to_owned(),

@@ -109,6 +109,16 @@ fn ended(named: &Named<'_>) -> Recommendation {
     let now = named.now_is.map_or_else(String::new, |image| {
         format!(" PID {pid} now belongs to {}, another process: leave it alone.", crate::words::shown(image))
     });
+    if let Some(runs_as) = named.runs_as.filter(|_| !named.ended && named.now_is.is_none()) {
+        let text = format!(
+            "watch the new process: the process list does not have {label} any more, and has the same program as PID {runs_as}, so it was restarted and may take the ports again. The ports came back when it ended, unless another process inherited its sockets"
+        );
+        return unchanging(
+            RecommendationCode::HolderEnded,
+            &text,
+            &[&format!("tasklist /svc /fi \"pid eq {runs_as}\""), "netstat -anoq > netstat.txt"],
+        );
+    }
     if named.is_absent && !named.ended && named.now_is.is_none() {
         let text = format!(
             "see whether {label} is gone: a process list that was asked for it did not have it. Its ports came back when it ended, unless another process inherited its sockets or they stay under the dead PID; then only a restart of the server frees them"

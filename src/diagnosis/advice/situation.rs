@@ -35,6 +35,8 @@ pub struct Named<'a> {
     pub ended: bool,
     /// A process list was asked for its PID, and did not have it.
     pub is_absent: bool,
+    /// The PID under which a process list has its image, where the list does not have its own.
+    pub runs_as: Option<u32>,
     /// Process lists have different processes under its PID.
     pub is_given_again: bool,
     /// Whether it connects to different addresses, none of them with most of its connects.
@@ -52,6 +54,7 @@ impl<'a> Named<'a> {
             now_is: row.pid_is_now.as_deref(),
             ended: row.ended.is_some(),
             is_absent: row.is_absent,
+            runs_as: row.runs_as,
             is_given_again: row.is_given_again,
             goes_to_many: goes_to_many(&row.destinations),
         }
@@ -64,7 +67,7 @@ impl<'a> Named<'a> {
 
     /// Whether it is gone: it has ended, or its PID is another process's by now.
     pub fn is_gone(&self) -> bool {
-        self.ended || self.is_absent || self.now_is.is_some()
+        self.ended || self.is_absent || self.runs_as.is_some() || self.now_is.is_some()
     }
 }
 

@@ -177,6 +177,10 @@ fn wider_range(range: PoolRange, excluded: &[ExcludedPorts], pool: &PoolFinding,
 pub(super) fn widen(pool: &PoolFinding, situation: &Situation<'_>) -> Option<Recommendation> {
     let (protocol, family) = (pool.key.protocol?, pool.key.family?);
     // Where the range is not what it is taken to be, another may be narrower; what was narrowed is restored.
+    // A pool that had ports for others, or all the time but once, need not be larger.
+    if pool.others_served.is_some() || pool.had_ports_around() {
+        return None;
+    }
     if pool.local_address.is_some() || pool.wider().is_some() || pool.is_narrowed() {
         return None;
     }

@@ -86,8 +86,11 @@ codes! {
         SingleFailure = "single_failure",
             "only one failure",
             "A single request failed because no local port was free. One failure is enough to say that the pool was full at that moment, but it does not show for how long, or who else was hit. The confidence is low. Capture for longer to see whether it comes again.";
+        OthersServed = "others_served",
+            "while some requests failed, other processes were given ports of the same pool all along, and those that failed were given none: the pool was not full for all",
+            "The failures are real, and they belong to few processes: between them others asked for a port of the same pool again and again, and each got one. A pool that is full is full for all, so these processes probably use another one: that of a container (a network compartment), which the events of Winsock-AFD do not distinguish, that of a local address, or one with a limit of its own. Nobody is named as the holder, and a wider pool is not advised. Capture with the provider Microsoft-Windows-TCPIP too, which names compartments.";
         BeganAfter = "began_after",
-            "the pool was full when the trace began: hardly any bind was given a port before the first failure, and less than half of the pool is explained",
+            "the pool was full when the trace began, or nearly so: hardly any bind was given a port before the first failure, and less than half of the pool is explained",
             "The ports were taken before the capture began, so the binds of the holder are not in the trace. Holders named here are those that the trace happens to show, and the real one may be missing. List the sockets on the server (`netstat -anobq`), or capture before the failures begin.";
         UnexplainedPorts = "unexplained_ports",
             "less than 70 % of the full pool is explained, so a holder is missing here",
@@ -154,6 +157,8 @@ enum Nature {
     Time,
     /// Whose failures these are is uncertain.
     Owner,
+    /// For whom the pool was full is uncertain.
+    Scope,
     /// There is too little of it.
     Few,
     /// Who holds the ports is uncertain; the verdict is not.
@@ -185,6 +190,7 @@ impl ReasonCode {
             Self::Wrapped | Self::NotClosed | Self::AfdLog => Nature::Part,
             Self::DisplacedEvents | Self::ClockAssumed | Self::ClockSetBack => Nature::Time,
             Self::WeakOwners => Nature::Owner,
+            Self::OthersServed => Nature::Scope,
             Self::SingleFailure => Nature::Few,
             Self::BeganAfter
             | Self::UnexplainedPorts
@@ -205,7 +211,9 @@ impl ReasonCode {
     /// How far it takes the confidence in the verdict down.
     pub const fn lowers(self) -> Lowers {
         match self.nature() {
-            Nature::Loss | Nature::NotUnderstood | Nature::Part | Nature::Time | Nature::Owner => Lowers::ToMedium,
+            Nature::Loss | Nature::NotUnderstood | Nature::Part | Nature::Time | Nature::Owner | Nature::Scope => {
+                Lowers::ToMedium
+            }
             Nature::Few => Lowers::ToLow,
             Nature::Ground | Nature::Holder | Nature::Range | Nature::Hint => Lowers::Nothing,
         }

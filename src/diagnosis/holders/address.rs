@@ -91,6 +91,8 @@ impl Book<'_> {
         let clamp = |ports: u64| u32::try_from(ports).unwrap_or(u32::MAX);
         let mut part = whole.clone();
         part.local_address = Some(ip);
+        // That others are served is why it is told apart.
+        (part.others_served, whole.others_served) = (None, None);
         part.held = (clamp(tally.ports_held_peak), clamp(tally.ports_held));
         part.failures = (tally.bind_failures, 0);
         // TCP/IP's refusals are those of the same binds.

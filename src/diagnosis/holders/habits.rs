@@ -148,13 +148,28 @@ impl Seen {
             None
         } else if self.time_wait > held {
             Some(Pattern::Churn)
-        } else if u64::from(self.older) * 2 > u64::from(held) {
+        } else if self.is_mostly_older() {
             // How they came to be is not in the trace. What the other side has closed, nobody needs for long.
             let is_idle = u64::from(self.close_wait) * 10 >= u64::from(held) * 8;
             (is_idle && ports >= when.count / LEAK_SHARE).then_some(Pattern::Leak)
         } else {
             self.habit(when).filter(|habit| *habit != Pattern::Leak || ports >= when.count / LEAK_SHARE)
         }
+    }
+
+    /// Most of its ports are those of connections that were there before the trace.
+    fn is_mostly_older(&self) -> bool {
+        u64::from(self.older) * 2 > u64::from(self.held())
+    }
+
+    /// More of its ports are in a listing than the trace shows.
+    fn is_mostly_listed(&self) -> bool {
+        self.listed.is_some_and(|listed| listed.ports > self.bound.saturating_add(self.acquired))
+    }
+
+    /// Whether the state of its sockets tells whether it leaks, and not what it did in the trace.
+    pub(in crate::diagnosis) fn is_judged_by_state(&self) -> bool {
+        self.is_mostly_older() || self.is_mostly_listed()
     }
 
     /// More or fewer ports held for each minute, from the first port on until this moment.
@@ -166,7 +181,7 @@ impl Seen {
     /// Whether a process leaks or works, by how it grew, and by what it gave back: until the moment at hand, and later while it
     /// lived.
     fn habit(&self, when: When) -> Option<Pattern> {
-        if let Some(listed) = self.listed.filter(|listed| listed.ports > self.bound.saturating_add(self.acquired)) {
+        if let Some(listed) = self.listed.filter(|_| self.is_mostly_listed()) {
             // Bound and never connected, or closed by the other side alone: nobody needs such a socket for long.
             let idle = listed.bound.saturating_add(listed.close_wait);
             let sockets = idle.saturating_add(listed.established);

@@ -1,18 +1,21 @@
 //! One pool: how full it was, when, and who held its ports then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::habits::When;
 use super::{Book, Conclusion, Holder, HolderEvidence, Pattern, PoolOutage, Seen, Subject, has_bound};
 use crate::diagnosis::listings::{Usage, usage};
-use crate::diagnosis::pools::{EXPLAINED_PERCENT, ListedPool, PoolFinding, SpeakingOutage, is_near};
+use crate::diagnosis::pools::{
+    EXPLAINED_PERCENT, ListedPool, OthersServed, PoolFinding, SpeakingOutage, is_hardly_seen, is_near,
+};
 use crate::diagnosis::state::{Confidence, State};
 use crate::machine::moment::Moment;
 use crate::machine::outages::Outage;
-use crate::machine::owner::is_kernel;
+use crate::machine::owner::{Owner, is_kernel};
 use crate::machine::pool_key::PoolKey;
 use crate::machine::pools::Pool;
 use crate::machine::ranges::{PoolRange, RangeSource};
+use crate::machine::served::Served;
 use crate::net::{Family, Protocol};
 use crate::side::facts::SocketListing;
 
@@ -27,6 +30,11 @@ fn is_of_later(outage: Option<SpeakingOutage>, moment: Option<&Moment>, range: P
 /// Holders of an outage that are told.
 const OUTAGE_HOLDERS: usize = 5;
 
+/// So often, at least, others must have been given ports between failures, in so many turns: in a full pool a port comes back now
+/// and then, but not each time for others alone.
+const OTHERS_TIMES: u64 = 16;
+const OTHERS_TURNS: u64 = 8;
+
 /// So many ports in use beyond those that binds were given show that the pool is larger than these.
 const MANY_OTHERS: usize = 16;
 
@@ -38,7 +46,9 @@ impl Book<'_> {
         let range = ports.range(key);
         let refuted = (range.source == RangeSource::Trace).then_some(told);
         let refusals = ports.transport.refusals.get(&key).copied().unwrap_or_default();
-        let (listing, usage) = match self.fullest_listing(key, range) {
+        let half_listed = key.protocol == Some(Protocol::Tcp) && self.has_only_half_listings();
+        let (fullest, most_waiting) = self.fullest_listing(key, range);
+        let (listing, usage) = match fullest {
             Some((listing, usage)) => (Some(listing), usage),
             None => (None, Usage::default()),
         };
@@ -53,17 +63,22 @@ impl Book<'_> {
         if !is_exhausted && visible == 0 && pool.held_peak == 0 && usage.occupied() == 0 && pool.occupied_peak.0 == 0 {
             return;
         }
-        let mut subjects = self.subjects(moment);
+        // At a failure no port was free, so that those that were not given again did wait.
+        let waits = is_exhausted || !pool.time_wait.is_refuted();
+        let mut subjects =
+            if waits { self.subjects(moment) } else { self.subjects(moment.map(Moment::without_estimate).as_ref()) };
         self.add_reserved(key, range, &mut subjects);
         if !is_of_later(speaking, moment, range) {
             self.add_listed(listing, &usage, &mut subjects);
+            self.give_to_creators(&mut subjects);
             self.add_listed_later(listing, key, range, &mut subjects);
         }
         let (set_aside, idle) = self.set_aside(key, range);
         let time_wait = match moment {
             Some(moment) => {
                 let rundown = moment.transport.time_wait;
-                (moment.time_wait.0.saturating_add(rundown), moment.time_wait.1.saturating_add(rundown))
+                let (short, long) = if waits { moment.time_wait } else { (0, 0) };
+                (short.saturating_add(rundown), long.saturating_add(rundown))
             }
             None => (0, 0),
         };
@@ -71,7 +86,8 @@ impl Book<'_> {
         let explained = in_trace.max(usage.occupied()).saturating_add(idle).min(range.count);
         let end = pool.end.as_ref().map_or(0, Moment::visible);
         let most = |in_time_wait: u32| in_time_wait.max(in_trace).max(usage.occupied()).max(end);
-        let occupied_peak = (most(pool.occupied_peak.0), most(pool.occupied_peak.1));
+        let estimate = if waits { pool.occupied_peak } else { (pool.held_peak, pool.held_peak) };
+        let occupied_peak = (most(estimate.0), most(estimate.1));
         let usable = range.count.saturating_sub(set_aside);
         let state = if is_exhausted {
             Some(State::Exhausted)
@@ -88,11 +104,17 @@ impl Book<'_> {
             // The end is a moment too: a port may have become known by then.
             held: (pool.held_peak.max(visible).max(end), end),
             time_wait,
+            waits_not: !waits,
             time_wait_seconds: pool.time_wait.seconds(),
             failures: (pool.bind_failures, pool.connect_failures),
             refused: (refusals.binds, refusals.connects),
             failure_span: pool.failure_span,
             given_before_failure: pool.given_before_failure,
+            given_around_failures: match pool.bind_failures + pool.connect_failures {
+                1 => pool.binds_ok.saturating_sub(pool.given_before_failure),
+                _ => pool.given_at_failure.saturating_sub(pool.given_before_failure),
+            },
+            others_served: self.others_served(pool).filter(|_| is_hardly_seen(explained, range)),
             set_aside,
             explained,
             occupied_peak,
@@ -102,6 +124,7 @@ impl Book<'_> {
                 has_bound: has_bound(listing),
                 is_part: listing.picking().is_some(),
             }),
+            half_listed,
             given: pool.given,
             state,
             moment: moment.map(|moment| moment.time),
@@ -115,6 +138,7 @@ impl Book<'_> {
             idle,
             compartment: ports.compartments.number(key.compartment),
             listed_time_wait: usage.time_wait,
+            most_listed_waiting: most_waiting,
         };
         let (whole, mut part) = self.split_by_address(finding, pool);
         if let Some((part, owners)) = &mut part {
@@ -139,6 +163,39 @@ impl Book<'_> {
             conclusion.holders.extend(holder);
         }
         self.outages(key, pool, holding_pool, conclusion);
+    }
+
+    /// Who was given ports of a pool all along while others failed, and got none.
+    fn others_served(&self, pool: &Pool) -> Option<OthersServed> {
+        let Served { failed, given, turns, .. } = &pool.served;
+        let processes = &self.findings.world.processes;
+        // One that is not known may be the same.
+        let known = |owners: &mut dyn Iterator<Item = (Owner, u64)>| -> Option<BTreeMap<usize, u64>> {
+            let mut known = BTreeMap::new();
+            for (owner, times) in owners {
+                *known.entry(processes.settled(owner)?).or_default() += times;
+            }
+            Some(known)
+        };
+        if *turns < OTHERS_TURNS || failed.not_counted + given.not_counted > 0 {
+            return None;
+        }
+        let (failed, given) = (known(&mut failed.iter())?, known(&mut given.iter())?);
+        let times = given.values().sum();
+        let is_apart = failed.keys().all(|index| !given.contains_key(index));
+        (is_apart && times >= OTHERS_TIMES).then(|| OthersServed {
+            failing: failed.into_keys().collect(),
+            others: given.len(),
+            times,
+        })
+    }
+
+    /// Whether there are listings of TCP sockets, and each of them is `netstat` without `-q`.
+    fn has_only_half_listings(&self) -> bool {
+        let is_of_tcp =
+            |listing: &&SocketListing| listing.sockets.iter().any(|socket| socket.protocol == Protocol::Tcp);
+        let mut of_tcp = self.side.listings.iter().filter(is_of_tcp).peekable();
+        of_tcp.peek().is_some() && !of_tcp.any(has_bound)
     }
 
     /// The outage of a pool that speaks: the one that lasts to the end of the trace, else the one with most failures, of equals
@@ -227,24 +284,26 @@ impl Book<'_> {
 
     /// The listing that shows most of a pool in use; of those that show it nearly full, one that is the last of its file. Rows
     /// without a family count for the pool that is full in the trace; else they stay in one whose family is not known. Listings
-    /// are of the machine's own compartment.
-    fn fullest_listing(&self, key: PoolKey, range: PoolRange) -> Option<(&SocketListing, Usage)> {
+    /// are of the machine's own compartment. And most ports of it that any of them shows in TIME_WAIT.
+    fn fullest_listing(&self, key: PoolKey, range: PoolRange) -> (Option<(&SocketListing, Usage)>, u32) {
         let mut fullest: Option<(&SocketListing, Usage)> = None;
         let is_vague_pool = key == self.vague_pool(key);
         if !key.compartment.is_own() || (key.family.is_none() && !is_vague_pool) {
-            return None;
+            return (None, 0);
         }
+        let mut most_waiting = 0;
         let rank = |listing: &SocketListing, usage: &Usage| {
             (is_near(usage.occupied(), range.count) && self.is_of_last_moment(listing), usage.occupied())
         };
         for listing in &self.side.listings {
             let usage = usage(listing, key, range, is_vague_pool);
+            most_waiting = most_waiting.max(usage.time_wait);
             let more = fullest.as_ref().is_none_or(|(best, known)| rank(listing, &usage) > rank(best, known));
             if usage.occupied() > 0 && more {
                 fullest = Some((listing, usage));
             }
         }
-        fullest
+        (fullest, most_waiting)
     }
 
     pub(super) fn vague_pool(&self, key: PoolKey) -> PoolKey {

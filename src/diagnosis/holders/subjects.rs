@@ -30,6 +30,10 @@ impl Book<'_> {
             let seen = subjects.entry(Subject::of(*owner, processes)).or_default();
             seen.time_wait = seen.time_wait.saturating_add(*ports);
         }
+        for (process, ports) in &moment.transport.time_wait_of {
+            let seen = subjects.entry(Subject::Process(processes.index(*process))).or_default();
+            seen.time_wait = seen.time_wait.saturating_add(*ports);
+        }
         for ((process, older), ports) in &moment.transport.by_process {
             let subject = process.map_or(Subject::Nobody, |process| Subject::Process(processes.index(process)));
             let seen = subjects.entry(subject).or_default();
@@ -77,6 +81,39 @@ impl Book<'_> {
             let number = self.images.binary_search(&image).ok().and_then(|number| u32::try_from(number).ok());
             let subject = number.map_or(Subject::Nobody, Subject::Image);
             subjects.entry(subject).or_default().listed = Some(*listed);
+        }
+    }
+
+    /// Ports that a listing shows of a process that uses sockets of another one count for their creator, where the trace shows that
+    /// it holds them.
+    pub(super) fn give_to_creators(&self, subjects: &mut BTreeMap<Subject, Seen>) {
+        let processes = &self.findings.world.processes;
+        let mut users: Vec<(usize, usize)> = self
+            .findings
+            .world
+            .ports
+            .users
+            .iter()
+            .map(|((creator, user), _)| (processes.index(creator), processes.index(user)))
+            .collect();
+        users.sort_unstable();
+        users.dedup();
+        for (creator, user) in users {
+            let [creator, user] = [creator, user].map(Subject::Process);
+            let Some(of_user) = subjects.get(&user).filter(|_| creator != user).copied() else { continue };
+            let Some(of_creator) = subjects.get_mut(&creator) else { continue };
+            let Some(listed) = of_user.listed.filter(|listed| listed.ports > of_user.in_trace()) else { continue };
+            let mut both = of_creator.listed.unwrap_or_default();
+            both.add(&listed);
+            // More than the creator holds is the user's own.
+            if both.ports.saturating_sub(of_user.in_trace()) > of_creator.in_trace() {
+                continue;
+            }
+            both.ports = both.ports.saturating_sub(of_user.in_trace());
+            of_creator.listed = Some(both);
+            if let Some(of_user) = subjects.get_mut(&user) {
+                of_user.listed = None;
+            }
         }
     }
 

@@ -46,6 +46,7 @@ pub static RULES: &[Rule] = &[
     Rule { code: ReasonCode::AfdLog, sentence: afd_log },
     Rule { code: ReasonCode::WeakOwners, sentence: weak_owners },
     Rule { code: ReasonCode::SingleFailure, sentence: single_failure },
+    Rule { code: ReasonCode::OthersServed, sentence: others_served },
     Rule { code: ReasonCode::BeganAfter, sentence: began_after },
     Rule { code: ReasonCode::UnexplainedPorts, sentence: unexplained_ports },
     Rule { code: ReasonCode::NarrowerPool, sentence: narrower_pool },
@@ -231,9 +232,26 @@ fn single_failure(evidence: &VerdictEvidence) -> Option<String> {
     evidence.is_single().then(|| "only one operation failed".to_owned())
 }
 
+fn others_served(evidence: &VerdictEvidence) -> Option<String> {
+    let (times, others) = evidence.others_served?;
+    Some(format!(
+        "{} of the pool were given to {} while these requests failed, so it was not full for all: a container, a local address or a limit of its own may be behind it",
+        counted(times, "port"),
+        counted_others(others)
+    ))
+}
+
+/// `another process`, `4 other processes`.
+fn counted_others(others: u64) -> String {
+    if others == 1 { "another process".to_owned() } else { format!("{} other processes", grouped(others)) }
+}
+
 fn began_after(evidence: &VerdictEvidence) -> Option<String> {
-    let text = "the pool was already full when the capture began, so the trace cannot show who took the ports";
-    evidence.began_after.then(|| text.to_owned())
+    let full = match evidence.began_after? {
+        0 => "already full".to_owned(),
+        given => format!("nearly full ({} given a port before the first failure)", were(given, "bind")),
+    };
+    Some(format!("the pool was {full} when the capture began, so the trace cannot show who took the ports"))
 }
 
 fn unexplained_ports(evidence: &VerdictEvidence) -> Option<String> {
@@ -290,9 +308,11 @@ fn were(count: u64, noun: &str) -> String {
 }
 
 fn foreign_listing(evidence: &VerdictEvidence) -> Option<String> {
-    let listings = some(evidence.foreign_listings, "listing")?;
-    let verb = if evidence.foreign_listings == 1 { "contradicts" } else { "contradict" };
-    Some(format!("{listings} {verb} the trace and must be from another machine or time: not counted"))
+    let foreign = evidence.foreign_listings;
+    let listings = some(foreign.listings, "listing")?;
+    let verb = if foreign.listings == 1 { "contradicts" } else { "contradict" };
+    let from = if foreign.of_other_time == foreign.listings { "time" } else { "machine or time" };
+    Some(format!("{listings} {verb} the trace and must be from another {from}: not counted"))
 }
 
 fn wider_pool(evidence: &VerdictEvidence) -> Option<String> {

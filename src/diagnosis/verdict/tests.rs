@@ -1,5 +1,6 @@
 use super::*;
 use crate::diagnosis::evidence::{Listed, Nearly};
+use crate::diagnosis::foreign::Foreign;
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::machine::wire::Wire;
 use crate::pipeline::LogsRead;
@@ -16,14 +17,15 @@ fn clean() -> VerdictEvidence {
         pool_full_events: (0, 0),
         nearly: None,
         listed: None,
-        began_after: false,
+        began_after: None,
+        others_served: None,
         tcpip_records: 7,
         explained_percent: None,
         held_beyond: None,
         given_twice: 0,
         tells_compartments: false,
         no_closes: false,
-        foreign_listings: 0,
+        foreign_listings: Foreign::default(),
         refuted: None,
         narrower: None,
         wider: None,
@@ -127,7 +129,7 @@ fn a_pool_nearly_full_is_told_by_what_shows_it() {
 
 #[test]
 fn doubts_about_holders_do_not_touch_the_verdict() {
-    let doubts = VerdictEvidence { began_after: true, explained_percent: Some(12), tcpip_records: 0, ..clean() };
+    let doubts = VerdictEvidence { began_after: Some(0), explained_percent: Some(12), tcpip_records: 0, ..clean() };
     let want = vec!["bind_failures", "began_after", "unexplained_ports", "no_tcpip_events"];
     assert_eq!(verdict(doubts), (State::Exhausted, Some(Confidence::High), want));
     assert_eq!(verdict(VerdictEvidence { explained_percent: Some(70), ..clean() }).2, vec!["bind_failures"]);
@@ -268,9 +270,19 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
             "only one operation failed",
         ),
         (
-            VerdictEvidence { began_after: true, ..clean() },
+            VerdictEvidence { others_served: Some((290, 4)), ..clean() },
+            Code::OthersServed,
+            "290 ports of the pool were given to 4 other processes while these requests failed, so it was not full for all: a container, a local address or a limit of its own may be behind it",
+        ),
+        (
+            VerdictEvidence { began_after: Some(0), ..clean() },
             Code::BeganAfter,
             "the pool was already full when the capture began, so the trace cannot show who took the ports",
+        ),
+        (
+            VerdictEvidence { began_after: Some(84), ..clean() },
+            Code::BeganAfter,
+            "the pool was nearly full (84 binds were given a port before the first failure) when the capture began, so the trace cannot show who took the ports",
         ),
         (
             VerdictEvidence { explained_percent: Some(69), ..clean() },
@@ -308,7 +320,12 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
             "40 ports were given out while sockets seemed to hold them: the trace lacks closes, or a part of it is not understood",
         ),
         (
-            VerdictEvidence { foreign_listings: 1, ..clean() },
+            VerdictEvidence { foreign_listings: Foreign { listings: 2, of_other_time: 2 }, ..clean() },
+            Code::ForeignListing,
+            "2 listings contradict the trace and must be from another time: not counted",
+        ),
+        (
+            VerdictEvidence { foreign_listings: Foreign { listings: 1, of_other_time: 0 }, ..clean() },
             Code::ForeignListing,
             "1 listing contradicts the trace and must be from another machine or time: not counted",
         ),

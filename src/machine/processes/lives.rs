@@ -148,7 +148,8 @@ impl Lives {
                 (Some(new), Some(known)) => new != known,
                 _ => false,
             };
-            process.is_alive() && !other_object && !process.was_created_apart_from(event)
+            let is_other = other_object || process.has_other_image(event) || process.was_created_apart_from(event);
+            process.is_alive() && !is_other
         });
         match same {
             Some((id, _)) => id,

@@ -1,6 +1,7 @@
 //! One process: a PID with a life span, and how its name is known.
 
-use crate::event::{ProcessEvent, ProcessSource};
+use crate::event::{ProcessEvent, ProcessSource, base_name};
+use crate::machine::owner::is_kernel;
 use crate::machine::pool_key::Compartment;
 use crate::machine::tally::Tally;
 use crate::time::FileTime;
@@ -76,6 +77,17 @@ impl Process {
             (None, Some(told)) => told.since(self.first_seen) > SAME_MOMENT_100NS,
             (_, None) => false,
         }
+    }
+
+    /// Whether the event tells another image, from a source that has named it before: it is of another process with this PID.
+    pub(super) fn has_other_image(&self, event: &ProcessEvent) -> bool {
+        let known = self.image().filter(|(_, source)| *source == event.source && !is_kernel(self.pid));
+        let stem = |name: &str| base_name(name).to_lowercase().trim_end_matches(".exe").to_owned();
+        known.zip(event.image.as_deref()).is_some_and(|((known, _), told)| {
+            let (known, told) = (stem(known), stem(told));
+            // One of them may be cut.
+            !known.starts_with(&told) && !told.starts_with(&known)
+        })
     }
 
     /// Whether it may have run until the end of the trace, so that a list taken then can name it.

@@ -100,6 +100,18 @@ fn what_never_gets_a_pid_goes_to_the_header_or_to_nobody() {
 }
 
 #[test]
+fn a_rundown_with_another_image_is_of_another_process() {
+    let mut table = ProcessTable::default();
+    let named = |image| event(ProcessChange::Rundown, 700, image);
+    table.observe(&named("\\Device\\a\\agent.exe"), at(1));
+    table.observe(&named("\\Device\\a\\AGENT.exe"), at(2));
+    assert_eq!(table.processes().len(), 1);
+    table.observe(&named("\\Device\\b\\backup.exe"), at(3600));
+    assert_eq!(table.processes().len(), 2);
+    assert!(!table.processes()[0].lasts() && table.processes()[1].lasts());
+}
+
+#[test]
 fn an_address_is_free_again_after_its_process_ended() {
     let mut table = ProcessTable::default();
     let old = table.creator(100, 0xE1, at(1));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{Holding, PortOrder, Transport};
+use super::{Acquired, Holding, PortOrder, Transport};
 use crate::machine::moment::TransportShare;
 use crate::machine::owner::ProcessId;
 use crate::machine::pool_key::{Compartment, PoolKey};
@@ -32,7 +32,7 @@ impl Transport {
         let Some(pool) = pools.get(key.index()) else { return share };
         let mut ports: BTreeMap<u16, (Option<ProcessId>, bool)> = BTreeMap::new();
         let mut closed_there: BTreeSet<u16> = BTreeSet::new();
-        let mut waiting: BTreeSet<u16> = BTreeSet::new();
+        let mut waiting: BTreeMap<u16, Option<ProcessId>> = BTreeMap::new();
         let mut at_addresses: BTreeSet<(IpAddr, Option<ProcessId>, u16)> = BTreeSet::new();
         self.each(key, range, pools, |reference| {
             share.in_use += 1;
@@ -42,7 +42,8 @@ impl Transport {
                 // already.
                 let is_counted = pool.holds(port) || pool.time_wait.since(port).is_some();
                 if range.contains(port) && !is_counted {
-                    waiting.insert(port);
+                    let entry = waiting.entry(port).or_insert(process);
+                    *entry = (*entry).max(process);
                 }
                 return;
             }
@@ -69,8 +70,8 @@ impl Transport {
                 };
             }
         });
-        let only_waiting = waiting.iter().filter(|port| !ports.contains_key(port)).count();
-        share.time_wait = u32::try_from(only_waiting).unwrap_or(u32::MAX);
+        waiting.retain(|port, _| !ports.contains_key(port));
+        share.add_waiting(waiting.values().copied(), pool.time_wait.unnumbered());
         for (port, whose) in ports {
             share.add(whose, closed_there.contains(&port));
         }
@@ -114,7 +115,7 @@ impl Transport {
                     let other = if family == Family::Ipv4 { Family::Ipv6 } else { Family::Ipv4 };
                     let other = PoolKey { family: Some(other), ..key };
                     let holds = |key: PoolKey, port| pools.get(key.index()).is_some_and(|pool| pool.holds(port));
-                    for (reference, since) in &self.acquired {
+                    for (reference, Acquired { since, waits }) in &self.acquired {
                         let port = order.read(reference.port);
                         let owner = self.endpoints.get(&reference.acquirer);
                         if owner.map_or(Compartment::OWN, |owner| owner.compartment) != key.compartment {
@@ -127,9 +128,12 @@ impl Transport {
                             None => holds(key, port),
                         };
                         if is_here {
-                            let process = owner.map(|owner| owner.process);
-                            let (waits, is_closed_there) = (false, false);
-                            with(Reference { port, process, since: Some(*since), ip: None, waits, is_closed_there });
+                            let process = match waits {
+                                Some(waits) => waits.process,
+                                None => owner.map(|owner| owner.process),
+                            };
+                            let (since, waits) = (Some(*since), waits.is_some());
+                            with(Reference { port, process, since, ip: None, waits, is_closed_there: false });
                         }
                     }
                 }

@@ -64,3 +64,30 @@ fn connections_from_before_the_trace_count_until_they_close() {
     let now = share(&mut transport, &pools);
     assert_eq!((now.ports(), now.time_wait), (0, 2));
 }
+
+#[test]
+fn a_port_that_was_acquired_waits_when_its_connection_does() {
+    let (mut transport, mut processes) = (Transport::default(), ProcessTable::default());
+    observe(&mut transport, &mut processes, &endpoint(7, 900));
+    observe(&mut transport, &mut processes, &acquired(7, 50_000_u16.swap_bytes()));
+    let mut pools: [Pool; POOLS] = Default::default();
+    assert_eq!(share(&mut transport, &pools).ports(), 1);
+    observe(&mut transport, &mut processes, &TransportEvent::State { tcb: 7, state: TIME_WAIT });
+    // The address of the TCB is another connection's by then, which takes a port of its own.
+    observe(&mut transport, &mut processes, &endpoint(7, 901));
+    observe(&mut transport, &mut processes, &acquired(7, 50_001_u16.swap_bytes()));
+    let now = share(&mut transport, &pools);
+    let (first, second) = (processes.last_known(900), processes.last_known(901));
+    assert_eq!((now.ports(), now.time_wait), (1, 1));
+    assert_eq!(now.time_wait_of, first.map(|process| (process, 1)).into_iter().collect());
+    assert_eq!(now.by_process.keys().copied().collect::<Vec<_>>(), vec![(second, false)]);
+    // A closed socket whose number is not known may be the same one.
+    pools[TCP4.index()].hold(None, Owner::Unknown, 1, FileTime(1));
+    pools[TCP4.index()].release(None, Owner::Unknown, true, FileTime(2));
+    let now = share(&mut transport, &pools);
+    assert!(now.time_wait == 0 && now.time_wait_of.is_empty());
+    let released = PortReference { acquirer: 7, port: RawPort(50_000_u16.swap_bytes()) };
+    observe(&mut transport, &mut processes, &TransportEvent::Released(released));
+    let pools: [Pool; POOLS] = Default::default();
+    assert_eq!(share(&mut transport, &pools).time_wait, 0);
+}

@@ -59,17 +59,21 @@ impl Page<'_, '_> {
         if hidden > 0 {
             self.line(&format!("  ({hidden} more)"))?;
         }
+        if report.only_others_wait() {
+            self.line("  none of those in TIME_WAIT has a port of the pool")?;
+        }
         Ok(())
     }
 }
 
 pub(in crate::report) fn process(row: &ProcedureRow) -> String {
     match (&row.image, row.pid) {
+        // The name that a process list has for PID 0 is no program's.
+        (_, Some(0)) if row.time_wait > 0 => "(no longer owned)".to_owned(),
         (Some(image), None) if !row.services.is_empty() => {
             format!("{} ({})", shown(image), shown(&row.services.join(", ")))
         }
         (Some(image), _) => shown(image),
-        (None, Some(0)) if row.time_wait > 0 => "(no longer owned)".to_owned(),
         (None, Some(4)) => "(System)".to_owned(),
         (None, Some(_)) => "(name unknown)".to_owned(),
         (None, None) => "(owner not listed)".to_owned(),
