@@ -215,15 +215,17 @@ fn confirm(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
 }
 
 fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
-    let (label, filter) = match &situation.accused {
+    let of_process = |who: &Named<'_>| Some((who.label.clone(), format!("--pid {}", who.pid?)));
+    let of: Vec<Option<(String, String)>> = match &situation.accused {
         Accused::Holder(NamedHolder { who, .. }) | Accused::Sockets(who, _) | Accused::TimeWait(_, Some(who))
             if !who.is_kernel() =>
         {
-            let Some(pid) = who.pid else { return };
-            (who.label.clone(), format!("--pid {pid}"))
+            vec![of_process(who)]
         }
+        Accused::Alike(all) if all.len() == 2 => all.iter().map(|named| of_process(&named.who)).collect(),
         Accused::Image(named) => {
-            (shown(&named.image.image), format!("--process {}", quoted(&shown(&named.image.image))))
+            let filter = format!("--process {}", quoted(&shown(&named.image.image)));
+            vec![Some((shown(&named.image.image), filter))]
         }
         _ => return,
     };
@@ -234,7 +236,7 @@ fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>
         return;
     }
     let inputs: Vec<String> = inputs.into_iter().map(quoted).collect();
-    list.push(Recommendation {
+    list.extend(of.into_iter().flatten().map(|(label, filter)| Recommendation {
         commands: vec![format!("outofports events {} --provider Winsock-AFD {filter} -f csv", inputs.join(" "))],
         ..unchanging(
             RecommendationCode::Vendor,
@@ -243,7 +245,7 @@ fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>
             ),
             &[],
         )
-    });
+    }));
 }
 
 /// As a command prompt takes it for one word.

@@ -232,14 +232,14 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         images: &images,
         outages: &outages,
         speaking: pool,
-        suspect,
+        suspect: &suspect,
     };
     let (over_time, finely) = course.over_time(&sufferers);
     let listed_over_time = listed_over_time(&grounds, &pools, pool);
     let assurances = assurance::assurances(&grounds, &judgement, &evidence);
     let symptoms = Symptoms::gather(&grounds);
     let situation =
-        Situation::gather(&grounds, state, unexplained.as_deref(), (suspect, holders.as_slice(), images.as_slice()));
+        Situation::gather(&grounds, state, unexplained.as_deref(), (&suspect, holders.as_slice(), images.as_slice()));
     let recommendations = recommend(&situation, &symptoms);
     let known = known::known_causes(&grounds, &symptoms, advice::has_hns(&side));
     let alternatives = alternatives(&symptoms);

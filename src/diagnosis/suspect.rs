@@ -12,10 +12,12 @@ use crate::machine::pool_key::PoolKey;
 use crate::net::Family;
 
 /// Who is named first for the pool that speaks for the case.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Suspect {
     /// One process: index into the holders.
     Process(usize),
+    /// Two or more processes, none of which has many more ports than another: indexes into the holders, most ports first.
+    Processes(Vec<usize>),
     /// All processes of an image together: index into the images.
     Image(usize),
     /// The kernel, on behalf of a driver: index into the holders.
@@ -36,6 +38,7 @@ impl Suspect {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Process(_) => "process",
+            Self::Processes(_) => "processes",
             Self::Image(_) => "image",
             Self::Kernel(_) => "kernel",
             Self::TimeWait(_) => "time_wait",
@@ -108,6 +111,8 @@ pub(super) struct Candidates<'a> {
 
 /// Who holds so much of a pool is named before all others who hold less, and before what nothing explains.
 const LARGE_SHARE: f64 = 0.25;
+/// Who has this part of what the largest holder has (seven in ten) is named beside it: a few ports more make nobody the culprit.
+const ALIKE_SHARE: (u64, u64) = (7, 10);
 
 impl Candidates<'_> {
     /// Who is named for the pool that speaks for the case.
@@ -126,7 +131,7 @@ impl Candidates<'_> {
         let process = largest.filter(|(_, row)| row.share_of_pool >= LARGE_SHARE);
         match (process, image) {
             (Some((_, row)), Some((image, together))) if together.ports > row.holder.ports => Suspect::Image(image),
-            (Some((holder, row)), _) => named(holder, row),
+            (Some((holder, row)), _) => self.named(holder, row),
             (None, Some((image, _))) => Suspect::Image(image),
             (None, None) => self.without_large_holder(index, pool, largest),
         }
@@ -204,17 +209,40 @@ impl Candidates<'_> {
             return Suspect::Sockets(*seen);
         }
         match largest {
-            Some((holder, row)) if row.share_of_pool >= BLAMED_SHARE => named(holder, row),
+            Some((holder, row)) if row.share_of_pool >= BLAMED_SHARE => self.named(holder, row),
             _ if is_hidden => Suspect::NotShown,
-            Some((holder, row)) => named(holder, row),
+            Some((holder, row)) => self.named(holder, row),
             None => Suspect::Nobody,
         }
     }
+
+    /// A holder, and those who are not to be told from it by what they hold.
+    fn named(&self, first: usize, row: &HolderOutcome) -> Suspect {
+        if row.look == Look::Kernel {
+            return Suspect::Kernel(first);
+        }
+        let is_alike = |(index, other): &(usize, &HolderOutcome)| {
+            *index == first || (other.holder.pool == row.holder.pool && is_alike(row, other))
+        };
+        let alike: Vec<usize> = self.holders.iter().enumerate().filter(is_alike).map(|(index, _)| index).collect();
+        if alike.len() > 1 { Suspect::Processes(alike) } else { Suspect::Process(first) }
+    }
 }
 
-fn named(holder: usize, row: &HolderOutcome) -> Suspect {
-    match row.look {
-        Look::Kernel => Suspect::Kernel(holder),
-        _ => Suspect::Process(holder),
-    }
+/// Whether a holder has nearly as many ports as the first, and does the like with them as far as that is known. Who leaks is not
+/// excused by one who works.
+fn is_alike(first: &HolderOutcome, other: &HolderOutcome) -> bool {
+    let (most, ports) = (u64::from(first.holder.ports), u64::from(other.holder.ports));
+    let is_habit_alike = match (first.holder.pattern, other.holder.pattern) {
+        (None, pattern) => matches!(pattern, None | Some(Pattern::Leak)),
+        (Some(Pattern::Load), pattern) => matches!(pattern, None | Some(Pattern::Load | Pattern::Leak)),
+        (Some(Pattern::Reservation), _) => false,
+        (first, other) => first == other,
+    };
+    let is_of_its_own = |row: &HolderOutcome| matches!(row.look, Look::Kernel | Look::DnsPool);
+    is_habit_alike
+        && !is_of_its_own(first)
+        && !is_of_its_own(other)
+        && other.share_of_pool >= BLAMED_SHARE
+        && ports.saturating_mul(ALIKE_SHARE.1) >= most.saturating_mul(ALIKE_SHARE.0)
 }

@@ -31,6 +31,9 @@ const HINTS: usize = 3;
 /// Entries of event logs told one by one, the last ones.
 const LOGGED_SHOWN: usize = 3;
 
+/// Of several that hold much alike, so many are named; the table has all.
+const ALIKE_SHOWN: usize = 5;
+
 /// Fewer connects than this to one address are nothing to tell.
 const NOTABLE_CONNECTS: u64 = 100;
 
@@ -150,6 +153,7 @@ impl Report {
         let holder = |index: usize| self.holders.get(index).map(|holder| self.holder_sentences(holder, pool));
         let told = match self.verdict.suspect {
             Suspect::Process(index) | Suspect::Kernel(index) => holder(index),
+            Suspect::Processes(ref holders) => Some(self.alike_sentences(holders, pool)),
             Suspect::Image(index) => self.images.get(index).map(|image| image_sentences(image, pool)),
             Suspect::TimeWait(waiting) => Some(self.waiting_sentences(waiting, pool)),
             Suspect::Sockets(seen) => self.processes.get(seen.process).map(|row| {
@@ -214,6 +218,33 @@ impl Report {
         let all: u64 = row.destinations.iter().map(|one| one.connects).sum();
         let top = row.destinations.first().filter(|one| one.connects >= NOTABLE_CONNECTS && one.connects * 2 > all);
         told.extend(top.map(|one| format!("It connects most to {}: {}.", one.remote, counted(one.connects, "time"))));
+        told
+    }
+
+    /// Of several that hold much alike: that none stands out, and who they are.
+    fn alike_sentences(&self, holders: &[usize], pool: &PoolRow) -> Vec<String> {
+        let rows: Vec<&HolderRow> = holders.iter().filter_map(|index| self.holders.get(*index)).collect();
+        let ports = || rows.iter().map(|row| row.ports);
+        let (Some(least), Some(most)) = (ports().min(), ports().max()) else { return Vec::new() };
+        let of = rows.first().and_then(|row| self.pools.get(row.pool)).unwrap_or(pool);
+        let (low, high) = (percent_of(least, of.count), percent_of(most, of.count));
+        let each = if low == high { high } else { format!("{low} to {high}") };
+        let none = if rows.len() == 2 { "neither" } else { "none of them" };
+        let (count, all) = (grouped(rows.len() as u64), counted(of.count.into(), "port"));
+        let mut told = vec![format!("{count} processes held {each} of {all} each: {none} stands out.")];
+        if rows.len() == 2 {
+            told.extend(rows.iter().flat_map(|row| self.holder_sentences(row, pool)));
+            return told;
+        }
+        let mut names: Vec<String> =
+            rows.iter().filter_map(|row| self.processes.get(row.process)).map(who_in_full).collect();
+        let hidden = names.len().saturating_sub(ALIKE_SHOWN);
+        names.truncate(ALIKE_SHOWN);
+        let last = if hidden > 0 { Some(format!("{hidden} more")) } else { names.pop() };
+        let more = last.map(|last| format!(" and {last}")).unwrap_or_default();
+        let is_leak = rows.iter().all(|row| row.pattern == Some(Pattern::Leak));
+        let habit = if is_leak { " Each of them looks like a leak." } else { "" };
+        told.push(format!("They are {}{more}.{habit}", names.join(", ")));
         told
     }
 

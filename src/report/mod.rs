@@ -181,15 +181,18 @@ pub struct Verdict {
 struct SuspectRow {
     kind: &'static str,
     holder: Option<usize>,
+    holders: Option<Vec<usize>>,
     image: Option<usize>,
     time_wait: Option<Waiting>,
     sockets: Option<SocketsOnly>,
 }
 
 fn suspect_row<S: serde::Serializer>(suspect: &Suspect, serializer: S) -> Result<S::Ok, S::Error> {
-    let none = SuspectRow { kind: suspect.kind(), holder: None, image: None, time_wait: None, sockets: None };
+    let none =
+        SuspectRow { kind: suspect.kind(), holder: None, holders: None, image: None, time_wait: None, sockets: None };
     let row = match *suspect {
         Suspect::Process(holder) | Suspect::Kernel(holder) => SuspectRow { holder: Some(holder), ..none },
+        Suspect::Processes(ref holders) => SuspectRow { holders: Some(holders.clone()), ..none },
         Suspect::Image(image) => SuspectRow { image: Some(image), ..none },
         Suspect::TimeWait(waiting) => SuspectRow { time_wait: Some(waiting), ..none },
         Suspect::Sockets(sockets) => SuspectRow { sockets: Some(sockets), ..none },

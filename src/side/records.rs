@@ -226,9 +226,7 @@ fn headless(line: &str) -> Option<Heading> {
         [_, pid, protocol, _, _, _, _, _, ..] if is_protocol(protocol) && is_number(pid) => {
             vec![ProcessName, Pid, Protocol, LocalAddress, LocalPort, RemoteAddress, RemotePort, State]
         }
-        [process, protocol, local, _, _, ..]
-            if is_protocol(protocol) && has_port(local) && is_process(process) =>
-        {
+        [process, protocol, local, _, _, ..] if is_protocol(protocol) && has_port(local) && is_process(process) => {
             vec![ProcessName, Protocol, LocalAddress, RemoteAddress, State]
         }
         _ => return None,

@@ -26,6 +26,7 @@ pub(super) fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>)
             }
         }
         Accused::Holder(named) => list.extend(step_for_holder(situation, named)),
+        Accused::Alike(all) => list.extend(steps_for_two(situation, all)),
         Accused::Image(named) => list.extend(step_for_image(named)),
         Accused::Sockets(who, _) if who.is_given_again => {}
         Accused::Sockets(who, sockets) => {
@@ -58,6 +59,21 @@ fn step_for_holder(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option
         Some(Pattern::Leak) | None if is_over || named.holder.ports_later.is_some() => None,
         Some(Pattern::Leak) | None => Some(restart(who)),
     }
+}
+
+/// Of two that hold much alike, each has its step. Of more, nothing tells where to begin.
+fn steps_for_two(situation: &Situation<'_>, all: &[NamedHolder<'_>]) -> Vec<Recommendation> {
+    let [first, second] = all else { return Vec::new() };
+    let (first, second) = (step_for_holder(situation, first), step_for_holder(situation, second));
+    let is_after = first.as_ref().is_some_and(|step| step.changes_state);
+    let after = |step: Recommendation| match step.changes_state {
+        true if is_after => {
+            Recommendation { text: format!("if requests still fail after that, {}", step.text), ..step }
+        }
+        _ => step,
+    };
+    let second = second.map(after);
+    first.into_iter().chain(second).collect()
 }
 
 fn reduce_load(label: &str) -> Recommendation {

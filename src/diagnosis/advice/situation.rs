@@ -91,6 +91,8 @@ pub struct NamedImage<'a> {
 pub enum Accused<'a> {
     /// A process with ports of a pool, or the kernel.
     Holder(NamedHolder<'a>),
+    /// Two processes or more, none of which has many more ports than another.
+    Alike(Vec<NamedHolder<'a>>),
     /// All processes of an image.
     Image(NamedImage<'a>),
     /// Closed connections of a pool (its index), left by somebody or by nobody known.
@@ -166,7 +168,7 @@ pub(in crate::diagnosis) fn has_hns(side: &SideFacts) -> bool {
 /// Whom the steps are about. DNS Server's pool of sockets is no fault.
 fn accused<'a>(
     grounds: &Grounds<'a>,
-    suspect: Suspect,
+    suspect: &Suspect,
     holders: &'a [HolderOutcome],
     images: &'a [ImageOutcome],
 ) -> Accused<'a> {
@@ -174,10 +176,11 @@ fn accused<'a>(
     let named = |process: usize| Some(Named::of(rows.rows.get(process)?, rows.label_of(process)));
     let holder = |index: usize| {
         let outcome = holders.get(index).filter(|outcome| outcome.look != Look::DnsPool)?;
-        Some(Accused::Holder(NamedHolder { holder: &outcome.holder, who: named(outcome.process)? }))
+        Some(NamedHolder { holder: &outcome.holder, who: named(outcome.process)? })
     };
-    let found = match suspect {
-        Suspect::Process(index) | Suspect::Kernel(index) => holder(index),
+    let found = match *suspect {
+        Suspect::Process(index) | Suspect::Kernel(index) => holder(index).map(Accused::Holder),
+        Suspect::Processes(ref all) => Some(Accused::Alike(all.iter().filter_map(|index| holder(*index)).collect())),
         Suspect::Image(index) => images.get(index).map(|image| {
             let process = |holder: &usize| holders.get(*holder).map(|outcome| outcome.process);
             let members = image.holders.iter().filter_map(process).filter_map(named).collect();
@@ -196,7 +199,7 @@ impl<'a> Situation<'a> {
         grounds: &Grounds<'a>,
         state: State,
         unexplained: Option<&[UnexplainedRow]>,
-        (suspect, holders, images): (Suspect, &'a [HolderOutcome], &'a [ImageOutcome]),
+        (suspect, holders, images): (&Suspect, &'a [HolderOutcome], &'a [ImageOutcome]),
     ) -> Self {
         let Grounds { traces, side, conclusion, rows, .. } = *grounds;
         let is_reservation = |holder: &&Holder| holder.pattern == Some(Pattern::Reservation);
