@@ -120,17 +120,19 @@ impl Candidates<'_> {
         let Some((index, pool)) = pool.and_then(|index| Some((index, self.pools.get(index)?))) else {
             return Suspect::Nobody;
         };
-        let of_both = self.of_both_families(pool).filter(|(_, row)| row.share_of_pool >= LARGE_SHARE);
+        let of_both = self.of_both_families(pool).filter(|(_, row)| self.is_large(row));
         let own = self.largest(index);
-        let largest = own.filter(|(_, row)| of_both.is_none() || row.share_of_pool >= LARGE_SHARE).or(of_both);
+        let largest = own.filter(|(_, row)| of_both.is_none() || self.is_large(row)).or(of_both);
         if self.is_doubtful(pool) && largest.is_none_or(|(_, row)| row.holder.evidence > HolderEvidence::B) {
             return Suspect::NotShown;
         }
-        let image =
-            self.images.iter().enumerate().find(|(_, image)| image.pool == index && self.speaks_as_image(image));
-        let process = largest.filter(|(_, row)| row.share_of_pool >= LARGE_SHARE);
-        match (process, image) {
-            (Some((_, row)), Some((image, together))) if together.ports > row.holder.ports => Suspect::Image(image),
+        let process = largest.filter(|(_, row)| self.is_large(row));
+        match (process, self.image(index)) {
+            (Some((_, row)), Some((image, together)))
+                if together.ports > row.holder.ports && !is_plateau_beside(together, row) =>
+            {
+                Suspect::Image(image)
+            }
             (Some((holder, row)), _) => self.named(holder, row),
             (None, Some((image, _))) => Suspect::Image(image),
             (None, None) => self.without_large_holder(index, pool, largest),
@@ -138,23 +140,36 @@ impl Candidates<'_> {
     }
 
     /// The largest holder of a pool. One that grows into the failure goes before one that took its ports early and has not grown
-    /// since, if it has a quarter of the pool, or of what that one leaves.
+    /// since, if it has a quarter of the pool, or of what such ones leave.
     fn largest(&self, pool: usize) -> Option<(usize, &HolderOutcome)> {
         let of_pool = || self.holders.iter().enumerate().filter(|(_, row)| row.holder.pool == pool);
         let first = of_pool().next()?;
-        if first.1.holder.pattern != Some(Pattern::Steady) {
-            return Some(first);
-        }
-        let left = (1.0 - first.1.share_of_pool).max(0.0);
-        let grows = |(_, row): &(usize, &HolderOutcome)| {
-            let is_large = |whole: f64| row.share_of_pool >= LARGE_SHARE * whole;
-            match row.holder.pattern {
-                Some(Pattern::Leak) => is_large(left),
-                Some(Pattern::Load | Pattern::Churn | Pattern::Reservation) => is_large(1.0),
-                Some(Pattern::Steady) | None => false,
-            }
+        let grows = |(_, row): &(usize, &HolderOutcome)| match row.holder.pattern {
+            Some(Pattern::Leak | Pattern::Load | Pattern::Churn | Pattern::Reservation) => self.is_large(row),
+            Some(Pattern::Steady) | None => false,
         };
-        of_pool().find(grows).or(Some(first))
+        Some(first).filter(|(_, row)| !row.keeps_what_it_took()).or_else(|| of_pool().find(grows)).or(Some(first))
+    }
+
+    /// Whether somebody holds much: of the pool, or who leaks of what those leave who took their ports early.
+    fn is_large(&self, row: &HolderOutcome) -> bool {
+        let whole = if row.holder.pattern == Some(Pattern::Leak) { self.left(row.holder.pool) } else { 1.0 };
+        row.share_of_pool >= LARGE_SHARE * whole
+    }
+
+    /// The part of a pool that those leave who took their ports early and have not grown since.
+    fn left(&self, pool: usize) -> f64 {
+        let keep = self.holders.iter().filter(|row| row.holder.pool == pool && row.keeps_what_it_took());
+        (1.0 - keep.map(|row| row.share_of_pool).sum::<f64>()).max(0.0)
+    }
+
+    /// The largest image of a pool that speaks; of those that took their ports early, only where there is no other.
+    fn image(&self, pool: usize) -> Option<(usize, &ImageOutcome)> {
+        let of_pool = || {
+            let images = self.images.iter().enumerate();
+            images.filter(|(_, image)| image.pool == pool && self.speaks_as_image(image))
+        };
+        of_pool().find(|(_, image)| image.pattern != Some(Pattern::Steady)).or_else(|| of_pool().next())
     }
 
     /// The largest holder of the pool of IPv6 whose sockets may take the ports of this one too.
@@ -227,6 +242,11 @@ impl Candidates<'_> {
         let alike: Vec<usize> = self.holders.iter().enumerate().filter(is_alike).map(|(index, _)| index).collect();
         if alike.len() > 1 { Suspect::Processes(alike) } else { Suspect::Process(first) }
     }
+}
+
+/// Whether an image took its ports early and has not grown since, and this holder takes the rest.
+fn is_plateau_beside(image: &ImageOutcome, row: &HolderOutcome) -> bool {
+    image.pattern == Some(Pattern::Steady) && row.holder.pattern == Some(Pattern::Leak)
 }
 
 /// Whether a holder has nearly as many ports as the first, and does the like with them as far as that is known. Who leaks is not

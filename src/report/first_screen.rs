@@ -191,10 +191,23 @@ impl Report {
         let mut text = format!("{who} held {}{other}", part_of(holder.ports, of_other.unwrap_or(pool)));
         text.push_str(&match holder.pattern {
             Some(Pattern::Leak) if holder.obtained > 0 => format!(
-                ". It is a leak: it closed {} of the {} that it got",
-                if holder.released == 0 { "none".to_owned() } else { grouped(holder.released) },
-                counted(holder.obtained, "port")
+                ". It is a leak: it closed {} of the {} that it got{}",
+                none_or(holder.released),
+                counted(holder.obtained, "port"),
+                match holder.closed_older {
+                    0 => String::new(),
+                    older => format!("; it also closed {} older than the trace", counted(older, "socket")),
+                }
             ),
+            None if holder.gives_back_older => {
+                let (got, older) = (counted(holder.obtained, "port"), counted(holder.closed_older, "socket"));
+                let own = if holder.released == 0 {
+                    " and closed".to_owned()
+                } else {
+                    format!(", closed {} of them and", grouped(holder.released))
+                };
+                format!(". It got {got}{own} {older} older than the trace: whether it leaks does not show")
+            }
             pattern => pattern_clause(pattern, holder.time_wait),
         });
         text.push('.');
@@ -202,8 +215,7 @@ impl Report {
             text.push_str(" It has ended.");
         }
         if let Some(ports) = holder.ports_later {
-            let ports = if ports == 0 { "none".to_owned() } else { grouped(ports.into()) };
-            text.push_str(&format!(" In the last listing of the same file it has {ports}."));
+            text.push_str(&format!(" In the last listing of the same file it has {}.", none_or(ports.into())));
         }
         if of_other.is_some() {
             text.push_str(" Its sockets may serve IPv4 too.");
@@ -213,12 +225,38 @@ impl Report {
             text.push_str(&format!(" {waiting} of them are in CLOSE_WAIT: the other side closed, and it did not."));
         }
         let mut told = vec![text];
+        told.extend(self.plateau_beside(holder));
         let user = holder.used_by.first().and_then(|user| self.processes.get(user.process));
         told.extend(user.map(|user| format!("{} uses sockets that it created.", subject(user))));
         let all: u64 = row.destinations.iter().map(|one| one.connects).sum();
         let top = row.destinations.first().filter(|one| one.connects >= NOTABLE_CONNECTS && one.connects * 2 > all);
         told.extend(top.map(|one| format!("It connects most to {}: {}.", one.remote, counted(one.connects, "time"))));
         told
+    }
+
+    /// Beside a small leak, who holds more and is not named, since it took its ports early.
+    fn plateau_beside(&self, named: &HolderRow) -> Option<String> {
+        let pool = self.pools.get(named.pool)?;
+        if named.pattern != Some(Pattern::Leak) || named.ports.saturating_mul(4) >= pool.count {
+            return None;
+        }
+        let is_more = |pool: usize, ports: u32| pool == named.pool && ports > named.ports;
+        let keeps = |row: &&HolderRow| matches!(row.look, Look::Steady | Look::DnsPool);
+        let holder = self.holders.iter().filter(keeps).find(|row| is_more(row.pool, row.ports));
+        let images = self.images.iter().filter(|image| image.pattern == Some(Pattern::Steady));
+        let image = images.filter(|image| is_more(image.pool, image.ports)).max_by_key(|image| image.ports);
+        match (holder, image) {
+            (Some(row), image) if image.is_none_or(|image| image.ports <= row.ports) => {
+                let who = self.processes.get(row.process).map(who_in_full)?;
+                let why = match row.look {
+                    Look::DnsPool => ": DNS Server's pool of sockets, which is normal".to_owned(),
+                    _ => pattern_clause(row.pattern, row.time_wait),
+                };
+                Some(format!("{who} held {}{why}.", part_of(row.ports, pool)))
+            }
+            (_, Some(image)) => image_sentences(image, pool).into_iter().next(),
+            (_, None) => None,
+        }
     }
 
     /// Of several that hold much alike: that none stands out, and who they are.
@@ -453,6 +491,10 @@ impl Report {
             self.zone.name()
         ))
     }
+}
+
+fn none_or(count: u64) -> String {
+    if count == 0 { "none".to_owned() } else { grouped(count) }
 }
 
 /// Another cause, with its article.

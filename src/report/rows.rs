@@ -127,6 +127,8 @@ fn holder_row(outcome: &HolderOutcome) -> HolderRow {
         confidence: holder.confidence,
         pattern: holder.pattern,
         time_wait: holder.time_wait,
+        closed_older: holder.closed_older,
+        gives_back_older: holder.gives_back_older(),
         obtained: holder.turnover.0,
         released: holder.turnover.1,
         growth_per_minute: holder.per_minute.map(rounded),

@@ -55,7 +55,7 @@ fn step_for_holder(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option
         _ if who.is_given_again => None,
         Some(Pattern::Load) => Some(reduce_load(&who.label)),
         Some(Pattern::Leak) | None if who.is_gone() => Some(ended(who)),
-        None if share < RESTARTED_SHARE => None,
+        None if share < RESTARTED_SHARE || named.holder.gives_back_older() => None,
         Some(Pattern::Leak) | None if is_over || named.holder.ports_later.is_some() => None,
         Some(Pattern::Leak) | None => Some(restart(who)),
     }
@@ -66,11 +66,9 @@ fn steps_for_two(situation: &Situation<'_>, all: &[NamedHolder<'_>]) -> Vec<Reco
     let [first, second] = all else { return Vec::new() };
     let (first, second) = (step_for_holder(situation, first), step_for_holder(situation, second));
     let is_after = first.as_ref().is_some_and(|step| step.changes_state);
-    let after = |step: Recommendation| match step.changes_state {
-        true if is_after => {
-            Recommendation { text: format!("if requests still fail after that, {}", step.text), ..step }
-        }
-        _ => step,
+    let after = |step: Recommendation| {
+        let first = if is_after && step.changes_state { "if requests still fail after that, " } else { "" };
+        Recommendation { text: format!("{first}{}", step.text), ..step }
     };
     let second = second.map(after);
     first.into_iter().chain(second).collect()

@@ -20,6 +20,7 @@ fn holder(ports: u32, pattern: Option<Pattern>) -> Holder {
         ports,
         time_wait: 0,
         turnover: (0, 0),
+        closed_older: 0,
         ended: false,
         evidence: HolderEvidence::A,
         confidence: Confidence::High,

@@ -86,7 +86,7 @@ const WORDS: [Word; 30] = [
         Kind::Suspect,
         "process",
         "one process has the ports",
-        "One process holds more of the pool than any other, and a quarter of it or more, or of what a steady holder leaves. It is named with the evidence for it. Failing does not make a process the suspect.",
+        "One process holds more of the pool than any other, and a quarter of it or more; or it leaks, and has a quarter of what steady holders leave. It is named with the evidence for it. Failing does not make a process the suspect.",
     ),
     (
         Kind::Suspect,
