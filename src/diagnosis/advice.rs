@@ -215,20 +215,16 @@ fn confirm(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
 }
 
 fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
-    let of_process = |who: &Named<'_>| Some((who.label.clone(), format!("--pid {}", who.pid?)));
-    let of: Vec<Option<(String, String)>> = match &situation.accused {
-        Accused::Holder(NamedHolder { who, .. }) | Accused::Sockets(who, _) | Accused::TimeWait(_, Some(who))
-            if !who.is_kernel() =>
-        {
-            vec![of_process(who)]
+    let accused = std::iter::once(&situation.accused).chain(situation.others.iter().map(|(_, accused)| accused));
+    let mut of: Vec<(String, String)> = Vec::new();
+    for named in accused.flat_map(names_for_vendor) {
+        if !of.contains(&named) {
+            of.push(named);
         }
-        Accused::Alike(all) if all.len() == 2 => all.iter().map(|named| of_process(&named.who)).collect(),
-        Accused::Image(named) => {
-            let filter = format!("--process {}", quoted(&shown(&named.image.image)));
-            vec![Some((shown(&named.image.image), filter))]
-        }
-        _ => return,
-    };
+    }
+    if of.is_empty() {
+        return;
+    }
     let mut inputs: Vec<&str> = situation.inputs.iter().copied().filter(|input| *input != "-").collect();
     inputs.sort_unstable();
     inputs.dedup();
@@ -236,7 +232,7 @@ fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>
         return;
     }
     let inputs: Vec<String> = inputs.into_iter().map(quoted).collect();
-    list.extend(of.into_iter().flatten().map(|(label, filter)| Recommendation {
+    list.extend(of.into_iter().map(|(label, filter)| Recommendation {
         commands: vec![format!("outofports events {} --provider Winsock-AFD {filter} -f csv", inputs.join(" "))],
         ..unchanging(
             RecommendationCode::Vendor,
@@ -246,6 +242,24 @@ fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>
             &[],
         )
     }));
+}
+
+/// Whose vendor is asked, and the option that selects its events.
+fn names_for_vendor(accused: &Accused<'_>) -> Vec<(String, String)> {
+    let of_process = |who: &Named<'_>| Some((who.label.clone(), format!("--pid {}", who.pid?)));
+    match accused {
+        Accused::Holder(NamedHolder { who, .. }) | Accused::Sockets(who, _) | Accused::TimeWait(_, Some(who))
+            if !who.is_kernel() =>
+        {
+            of_process(who).into_iter().collect()
+        }
+        Accused::Alike(all) if all.len() == 2 => all.iter().filter_map(|named| of_process(&named.who)).collect(),
+        Accused::Image(named) => {
+            let filter = format!("--process {}", quoted(&shown(&named.image.image)));
+            vec![(shown(&named.image.image), filter)]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// As a command prompt takes it for one word.

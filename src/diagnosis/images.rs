@@ -73,7 +73,8 @@ pub(super) fn images(grounds: &Grounds<'_>, holders: &[HolderOutcome]) -> Vec<Im
         });
         let kept = of_others.fold(0_u32, |sum, (_, other)| sum.saturating_add(other.holder.ports));
         let count = finding.range.count;
-        let pattern = seen.pattern(When { count, left: count.saturating_sub(kept), moment: finding.moment, until });
+        let pattern =
+            seen.pattern(When { count, left: finding.usable().saturating_sub(kept), moment: finding.moment, until });
         let is_told =
             |pattern: &Pattern| !conclusion.no_habits && (*pattern != Pattern::Leak || finding.state.is_some());
         Some(ImageOutcome {

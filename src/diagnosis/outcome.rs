@@ -160,7 +160,7 @@ pub(super) fn holders(grounds: &Grounds<'_>) -> Vec<HolderOutcome> {
             share_of_pool: share(holder.ports, pool.range.count),
             look: look(holder, pattern, row, is_dns, minutes),
             users: users(grounds, holder.subject),
-            holder: Holder { confidence, pattern, ..holder.clone() },
+            holder: Holder { confidence, pattern, per_minute: holder.per_minute.filter(|_| !is_dns), ..holder.clone() },
         })
     };
     conclusion.holders.iter().filter_map(outcome).collect()

@@ -34,6 +34,11 @@ pub enum Suspect {
 }
 
 impl Suspect {
+    /// Whether nobody is named.
+    fn is_nobody(&self) -> bool {
+        matches!(self, Self::NotShown | Self::Nobody)
+    }
+
     /// As JSON names it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -114,6 +119,9 @@ const LARGE_SHARE: f64 = 0.25;
 /// Who has this part of what the largest holder has (seven in ten) is named beside it: a few ports more make nobody the culprit.
 const ALIKE_SHARE: (u64, u64) = (7, 10);
 
+/// Other pools that are told of.
+const OTHERS: usize = 3;
+
 impl Candidates<'_> {
     /// Who is named for the pool that speaks for the case.
     pub(super) fn suspect(&self, pool: Option<usize>) -> Suspect {
@@ -139,6 +147,28 @@ impl Candidates<'_> {
         }
     }
 
+    /// Who is named for other pools than the one that speaks: for those that were full too, and for those of another protocol that
+    /// were nearly full beside full ones.
+    pub(super) fn others(&self, speaking: Option<usize>) -> Vec<(usize, Suspect)> {
+        let is_full = |pool: &PoolOutcome| pool.finding.state == Some(State::Exhausted);
+        let full = || self.pools.iter().filter(|pool| is_full(pool));
+        let is_told = |(index, pool): &(usize, &PoolOutcome)| {
+            let is_of_its_own = |full: &PoolOutcome| full.finding.key.protocol != pool.finding.key.protocol;
+            let is_near = pool.finding.state == Some(State::Near) && full().count() > 0 && full().all(is_of_its_own);
+            let is_known = pool.finding.is_known() && pool.finding.local_address.is_none();
+            Some(*index) != speaking && is_known && (is_full(pool) || is_near)
+        };
+        if speaking.is_none() {
+            return Vec::new();
+        }
+        let own = self.suspect(speaking);
+        let told = self.pools.iter().enumerate().filter(is_told);
+        let named = told.map(|(index, _)| (index, self.suspect(Some(index))));
+        // The sockets of IPv6 that take the ports of IPv4 are told of once.
+        let is_other = |(_, suspect): &(usize, Suspect)| *suspect != own || suspect.is_nobody();
+        named.filter(is_other).take(OTHERS).collect()
+    }
+
     /// The largest holder of a pool. One that grows into the failure goes before one that took its ports early and has not grown
     /// since, if it has a quarter of the pool, or of what such ones leave.
     fn largest(&self, pool: usize) -> Option<(usize, &HolderOutcome)> {
@@ -157,10 +187,12 @@ impl Candidates<'_> {
         row.share_of_pool >= LARGE_SHARE * whole
     }
 
-    /// The part of a pool that those leave who took their ports early and have not grown since.
+    /// The part of what can be given out of a pool that those leave who took their ports early and have not grown since.
     fn left(&self, pool: usize) -> f64 {
         let keep = self.holders.iter().filter(|row| row.holder.pool == pool && row.keeps_what_it_took());
-        (1.0 - keep.map(|row| row.share_of_pool).sum::<f64>()).max(0.0)
+        let set_aside =
+            self.pools.get(pool).map_or(0.0, |pool| share(pool.finding.set_aside, pool.finding.range.count));
+        (1.0 - set_aside - keep.map(|row| row.share_of_pool).sum::<f64>()).max(0.0)
     }
 
     /// The largest image of a pool that speaks; of those that took their ports early, only where there is no other.
@@ -224,7 +256,7 @@ impl Candidates<'_> {
             return Suspect::Sockets(*seen);
         }
         match largest {
-            Some((holder, row)) if row.share_of_pool >= BLAMED_SHARE => self.named(holder, row),
+            // What is out of sight is more than the largest holder in sight has.
             _ if is_hidden => Suspect::NotShown,
             Some((holder, row)) => self.named(holder, row),
             None => Suspect::Nobody,

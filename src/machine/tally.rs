@@ -64,6 +64,9 @@ impl InPool {
     }
 }
 
+/// So many sockets older than the trace, closed one right after the other, are a large part of a small pool.
+const MANY_CLOSED: u64 = 64;
+
 /// What one process did with sockets, and what became of it.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
@@ -235,6 +238,7 @@ impl Tally {
             + self.sockets_created
             + self.ports_held_peak
             > 0
+            || self.closed_older.most_at_once().is_some_and(|most| most.sockets >= MANY_CLOSED)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::diagnosis::holders::{Holder, Pattern, excluded_in};
 use crate::diagnosis::images::ImageOutcome;
 use crate::diagnosis::naming::{Destination, ProcessRow};
 use crate::diagnosis::outcome::{HolderOutcome, Look};
-use crate::diagnosis::pools::PoolFinding;
+use crate::diagnosis::pools::{PoolFinding, speaking_pool};
 use crate::diagnosis::state::State;
 use crate::diagnosis::suspect::Suspect;
 use crate::diagnosis::system_events::is_full_outside;
@@ -118,6 +118,10 @@ pub struct Situation<'a> {
     pub pools: &'a [PoolFinding],
     /// Whom the steps are about.
     pub accused: Accused<'a>,
+    /// Whom they are about for other full pools: index of each.
+    pub others: Vec<(usize, Accused<'a>)>,
+    /// The pool that these steps are about, where there are several.
+    pub pool: Option<usize>,
     /// Who has reserved most of the ports of its pool, if anybody.
     pub reserved_by: Option<String>,
     /// Excluded ranges.
@@ -199,11 +203,15 @@ impl<'a> Situation<'a> {
         grounds: &Grounds<'a>,
         state: State,
         unexplained: Option<&[UnexplainedRow]>,
-        (suspect, holders, images): (&Suspect, &'a [HolderOutcome], &'a [ImageOutcome]),
+        (suspect, others, holders, images): (&Suspect, &[(usize, Suspect)], &'a [HolderOutcome], &'a [ImageOutcome]),
     ) -> Self {
         let Grounds { traces, side, conclusion, rows, .. } = *grounds;
         let is_reservation = |holder: &&Holder| holder.pattern == Some(Pattern::Reservation);
         let reserved = conclusion.holders.iter().find(is_reservation);
+        let is_full = |(pool, _): &&(usize, Suspect)| {
+            conclusion.pools.get(*pool).is_some_and(|pool| pool.state == Some(State::Exhausted))
+        };
+        let full: Vec<&(usize, Suspect)> = others.iter().filter(is_full).collect();
         Self {
             state,
             inputs: traces.iter().filter(|trace| trace.is_file).map(|trace| trace.input.as_str()).collect(),
@@ -211,6 +219,8 @@ impl<'a> Situation<'a> {
             bind_records: grounds.bind_records(),
             pools: &conclusion.pools,
             accused: accused(grounds, suspect, holders, images),
+            others: full.iter().map(|(pool, suspect)| (*pool, accused(grounds, suspect, holders, images))).collect(),
+            pool: speaking_pool(&conclusion.pools).filter(|_| !full.is_empty()),
             reserved_by: reserved.and_then(|holder| rows.label(holder.subject)),
             excluded: &side.excluded_ports,
             has_listing: !side.listings.is_empty(),

@@ -47,6 +47,8 @@ fn situation<'a>(pools: &'a [PoolFinding], accused: Accused<'a>) -> Situation<'a
         bind_records: 100,
         pools,
         accused,
+        others: Vec::new(),
+        pool: None,
         reserved_by: None,
         excluded: &[],
         has_listing: true,

@@ -81,7 +81,7 @@ pub(super) struct Later {
 pub(in crate::diagnosis) struct When {
     /// Ports of the pool.
     pub(in crate::diagnosis) count: u32,
-    /// Ports of it that are left by those who took theirs early and have not grown since.
+    /// Ports that it can give out and that are left by those who took theirs early and have not grown since.
     pub(in crate::diagnosis) left: u32,
     /// When holders were counted.
     pub(in crate::diagnosis) moment: Option<FileTime>,

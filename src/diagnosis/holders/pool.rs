@@ -134,7 +134,7 @@ impl Book<'_> {
         };
         let keeps = |(subject, seen): &(&Subject, &Seen)| self.keeps(**subject, seen, when, key);
         let kept = subjects.iter().filter(keeps).fold(0_u32, |sum, (_, seen)| sum.saturating_add(seen.ports()));
-        when.left = range.count.saturating_sub(kept);
+        when.left = usable.saturating_sub(kept);
         for (subject, seen) in subjects {
             let mut holder = self.holder(subject, &seen, holding_pool, when);
             if let Some(holder) = &mut holder {
@@ -306,7 +306,9 @@ impl Book<'_> {
         // The kernel and those who are not known have no habits.
         let pattern = seen.pattern(when).filter(|pattern| *pattern == Pattern::Reservation || !is_kernel_itself);
         let pattern = pattern.filter(|pattern| *pattern == Pattern::Reservation || !self.trust.no_habits);
-        let per_minute = when.moment.filter(|_| process.is_some() && !self.trust.no_habits);
+        // An average up to the last port says nothing of who has taken none lately.
+        let grows = pattern != Some(Pattern::Steady);
+        let per_minute = when.moment.filter(|_| process.is_some() && !self.trust.no_habits && grows);
         Some(Holder {
             subject,
             pool,
