@@ -24,8 +24,8 @@ use super::state::State;
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::words::shown;
 pub use capture::{CAPTURE_COMMANDS, LISTING_COMMANDS};
-pub(super) use situation::has_hns;
 pub use situation::{Accused, Named, NamedHolder, NamedImage, Situation};
+pub(super) use situation::{Found, has_hns};
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

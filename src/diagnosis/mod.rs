@@ -50,7 +50,7 @@ pub use procedure::ProcedureRow;
 pub use system_events::SystemEventRow;
 pub use unexplained::UnexplainedRow;
 
-use self::advice::{Recommendation, Situation, recommend};
+use self::advice::{Found, Recommendation, Situation, recommend};
 use self::afterwards::{FillingAgain, RoomMade, filling_again, room_made};
 use self::alternatives::{Alternative, Symptoms, alternatives};
 use self::counted::many_sockets;
@@ -251,12 +251,8 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let listed_over_time = listed_over_time(&grounds, &pools, pool);
     let assurances = assurance::assurances(&grounds, &judgement, &evidence);
     let symptoms = Symptoms::gather(&grounds);
-    let situation = Situation::gather(
-        &grounds,
-        state,
-        unexplained.as_deref(),
-        (&suspect, &others, holders.as_slice(), images.as_slice()),
-    );
+    let found = Found { suspect: &suspect, others: &others, holders: &holders, images: &images };
+    let situation = Situation::gather(&grounds, state, unexplained.as_deref(), found);
     let recommendations = recommend(&situation, &symptoms);
     let known = known::known_causes(&grounds, &symptoms, advice::has_hns(&side));
     let alternatives = alternatives(&symptoms);

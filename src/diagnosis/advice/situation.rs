@@ -103,6 +103,19 @@ pub enum Accused<'a> {
     Nobody,
 }
 
+/// Who was found to hold ports.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::diagnosis) struct Found<'s, 'a> {
+    /// Who is named for the pool that speaks.
+    pub(in crate::diagnosis) suspect: &'s Suspect,
+    /// Other pools, and who is named for each.
+    pub(in crate::diagnosis) others: &'s [(usize, Suspect)],
+    /// Holders, most ports first.
+    pub(in crate::diagnosis) holders: &'a [HolderOutcome],
+    /// Images, most ports first.
+    pub(in crate::diagnosis) images: &'a [ImageOutcome],
+}
+
 /// What recommendations are drawn from.
 #[derive(Debug)]
 pub struct Situation<'a> {
@@ -203,8 +216,9 @@ impl<'a> Situation<'a> {
         grounds: &Grounds<'a>,
         state: State,
         unexplained: Option<&[UnexplainedRow]>,
-        (suspect, others, holders, images): (&Suspect, &[(usize, Suspect)], &'a [HolderOutcome], &'a [ImageOutcome]),
+        found: Found<'_, 'a>,
     ) -> Self {
+        let Found { suspect, others, holders, images } = found;
         let Grounds { traces, side, conclusion, rows, .. } = *grounds;
         let is_reservation = |holder: &&Holder| holder.pattern == Some(Pattern::Reservation);
         let reserved = conclusion.holders.iter().find(is_reservation);
