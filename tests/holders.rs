@@ -197,6 +197,17 @@ fn a_victim_is_not_blamed_where_no_holder_is_in_sight() {
 }
 
 #[test]
+fn who_has_taken_no_port_lately_has_no_rate() {
+    let folder = scratch();
+    write_scenario("steady-alone", folder.path());
+    let report = run(["analyze".as_ref(), folder.path().as_os_str(), "-f".as_ref(), "json".as_ref()]).json();
+    let steady: Vec<&Value> =
+        report["holders"].as_array().unwrap().iter().filter(|row| row["pattern"] == "steady").collect();
+    assert!(!steady.is_empty());
+    assert!(steady.iter().all(|row| row["growth_per_minute"].is_null()), "{steady:?}");
+}
+
+#[test]
 fn the_kernel_is_no_application() {
     let system = text("kernel-holder");
     assert!(system.contains("kernel: drivers and services in it") && !system.contains("restart "), "{system}");

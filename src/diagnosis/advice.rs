@@ -24,8 +24,8 @@ use super::state::State;
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::words::shown;
 pub use capture::{CAPTURE_COMMANDS, LISTING_COMMANDS};
-pub(super) use situation::has_hns;
 pub use situation::{Accused, Named, NamedHolder, NamedImage, Situation};
+pub(super) use situation::{Found, has_hns};
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -221,18 +221,16 @@ fn confirm(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
 }
 
 fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
-    let (label, filter) = match &situation.accused {
-        Accused::Holder(NamedHolder { who, .. }) | Accused::Sockets(who, _) | Accused::TimeWait(_, Some(who))
-            if !who.is_kernel() =>
-        {
-            let Some(pid) = who.pid else { return };
-            (who.label.clone(), format!("--pid {pid}"))
+    let accused = std::iter::once(&situation.accused).chain(situation.others.iter().map(|(_, accused)| accused));
+    let mut of: Vec<(String, String)> = Vec::new();
+    for named in accused.flat_map(names_for_vendor) {
+        if !of.contains(&named) {
+            of.push(named);
         }
-        Accused::Image(named) => {
-            (shown(&named.image.image), format!("--process {}", quoted(&shown(&named.image.image))))
-        }
-        _ => return,
-    };
+    }
+    if of.is_empty() {
+        return;
+    }
     let mut inputs: Vec<&str> = situation.inputs.iter().copied().filter(|input| *input != "-").collect();
     inputs.sort_unstable();
     inputs.dedup();
@@ -240,7 +238,7 @@ fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>
         return;
     }
     let inputs: Vec<String> = inputs.into_iter().map(quoted).collect();
-    list.push(Recommendation {
+    list.extend(of.into_iter().map(|(label, filter)| Recommendation {
         commands: vec![format!("outofports events {} --provider Winsock-AFD {filter} -f csv", inputs.join(" "))],
         ..unchanging(
             RecommendationCode::Vendor,
@@ -249,7 +247,25 @@ fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>
             ),
             &[],
         )
-    });
+    }));
+}
+
+/// Whose vendor is asked, and the option that selects its events.
+fn names_for_vendor(accused: &Accused<'_>) -> Vec<(String, String)> {
+    let of_process = |who: &Named<'_>| Some((who.label.clone(), format!("--pid {}", who.pid?)));
+    match accused {
+        Accused::Holder(NamedHolder { who, .. }) | Accused::Sockets(who, _) | Accused::TimeWait(_, Some(who))
+            if !who.is_kernel() =>
+        {
+            of_process(who).into_iter().collect()
+        }
+        Accused::Alike(all) if all.len() == 2 => all.iter().filter_map(|named| of_process(&named.who)).collect(),
+        Accused::Image(named) => {
+            let filter = format!("--process {}", quoted(&shown(&named.image.image)));
+            vec![(shown(&named.image.image), filter)]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// As a command prompt takes it for one word.

@@ -74,6 +74,8 @@ pub struct Holder {
     pub time_wait: u32,
     /// Ports that it had obtained and given back until then, in all pools, as far as the trace shows.
     pub turnover: (u64, u64),
+    /// Sockets older than the trace that it had closed until then. No event tells whether these had ports.
+    pub closed_older: u64,
     /// It ended before the trace did.
     pub ended: bool,
     /// How that is known.
@@ -92,6 +94,13 @@ pub struct Holder {
     pub ports_later: Option<u32>,
     /// What was seen of it.
     pub(super) seen: Seen,
+}
+
+impl Holder {
+    /// Whether it closed so many sockets older than the trace that keeping the ports it got since is no habit.
+    pub fn gives_back_older(&self) -> bool {
+        self.seen.gives_back_older()
+    }
 }
 
 /// All pools and holders.

@@ -68,7 +68,13 @@ pub(super) fn images(grounds: &Grounds<'_>, holders: &[HolderOutcome]) -> Vec<Im
             |of: fn(&HolderOutcome) -> u32| outcomes().fold(0_u32, |sum, outcome| sum.saturating_add(of(outcome)));
         let ports = sum(|outcome| outcome.holder.ports).min(finding.range.count);
         let until = finding.outage.map(|outage| outage.first).or(finding.moment);
-        let pattern = seen.pattern(When { count: finding.range.count, moment: finding.moment, until });
+        let of_others = holders.iter().enumerate().filter(|(index, other)| {
+            other.holder.pool == pool && other.keeps_what_it_took() && !members.contains(index)
+        });
+        let kept = of_others.fold(0_u32, |sum, (_, other)| sum.saturating_add(other.holder.ports));
+        let count = finding.range.count;
+        let pattern =
+            seen.pattern(When { count, left: finding.usable().saturating_sub(kept), moment: finding.moment, until });
         let is_told =
             |pattern: &Pattern| !conclusion.no_habits && (*pattern != Pattern::Leak || finding.state.is_some());
         Some(ImageOutcome {

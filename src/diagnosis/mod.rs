@@ -11,6 +11,7 @@
 //! * [`codes`], [`state`]: the words in which it is told
 
 pub mod advice;
+pub mod afterwards;
 pub mod alternatives;
 mod assurance;
 pub mod codes;
@@ -49,7 +50,8 @@ pub use procedure::ProcedureRow;
 pub use system_events::SystemEventRow;
 pub use unexplained::UnexplainedRow;
 
-use self::advice::{Recommendation, Situation, recommend};
+use self::advice::{Found, Recommendation, Situation, recommend};
+use self::afterwards::{FillingAgain, RoomMade, filling_again, room_made};
 use self::alternatives::{Alternative, Symptoms, alternatives};
 use self::counted::many_sockets;
 use self::evidence::{VerdictEvidence, has_no_closes};
@@ -65,6 +67,7 @@ use self::outages::OutageOutcome;
 use self::outcome::{HolderOutcome, PoolOutcome};
 use self::over_time::{Course, OverTime};
 use self::pools::{PoolFinding, fill_by_event_log, speaking_pool};
+use self::state::State;
 use self::suspect::{Candidates, CountedBy, SocketsOnly, Suspect};
 use self::system_events::{pool_full_beside, system_events};
 use self::verdict::{Judgement, judge};
@@ -105,6 +108,12 @@ pub struct Diagnosis {
     pub pool: Option<usize>,
     /// Who is named for it.
     pub suspect: Suspect,
+    /// Other pools that were full, or nearly full beside a full one of another protocol: index, and who is named for each.
+    pub others: Vec<(usize, Suspect)>,
+    /// Who made room in it when its failures ended.
+    pub room_made: Option<RoomMade>,
+    /// Who fills it again since then.
+    pub filling_again: Option<FillingAgain>,
     /// First and last failure, bind or connect, UTC; without any, TCP/IP's first and last refusal.
     pub failure_span: (Option<FileTime>, Option<FileTime>),
     /// The traces.
@@ -227,6 +236,10 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         no_closes: evidence.no_closes,
     };
     let suspect = candidates.suspect(pool);
+    let others = candidates.others(pool);
+    let speaking = pool.and_then(|index| pools.get(index)).filter(|pool| pool.state == State::Exhausted);
+    let room_made = speaking.and_then(|pool| room_made(&grounds, &pool.finding));
+    let filling_again = speaking.and_then(|pool| filling_again(&grounds, pool, &timeline, &levels));
     let sufferers = outcome::sufferers(&rows);
     let course = Course {
         timelines: (&timeline, &fine),
@@ -235,14 +248,14 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         images: &images,
         outages: &outages,
         speaking: pool,
-        suspect,
+        suspect: &suspect,
     };
     let (over_time, finely) = course.over_time(&sufferers);
     let listed_over_time = listed_over_time(&grounds, &pools, pool);
     let assurances = assurance::assurances(&grounds, &judgement, &evidence);
     let symptoms = Symptoms::gather(&grounds);
-    let situation =
-        Situation::gather(&grounds, state, unexplained.as_deref(), (suspect, holders.as_slice(), images.as_slice()));
+    let found = Found { suspect: &suspect, others: &others, holders: &holders, images: &images };
+    let situation = Situation::gather(&grounds, state, unexplained.as_deref(), found);
     let recommendations = recommend(&situation, &symptoms);
     let known = known::known_causes(&grounds, &symptoms, advice::has_hns(&side));
     let alternatives = alternatives(&symptoms);
@@ -253,6 +266,9 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let notes = notes::notes(notes, &grounds);
     Diagnosis {
         suspect,
+        others,
+        room_made,
+        filling_again,
         failure_span: failure_span(&findings, &rows),
         victims: victims(&rows),
         sufferers,

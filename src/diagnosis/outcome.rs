@@ -51,6 +51,13 @@ pub struct HolderOutcome {
     pub users: Vec<(usize, u64)>,
 }
 
+impl HolderOutcome {
+    /// Whether it took its ports early and has not grown since, or holds them on purpose: others fill the pool.
+    pub(super) fn keeps_what_it_took(&self) -> bool {
+        matches!(self.look, Look::Steady | Look::DnsPool)
+    }
+}
+
 /// What a holder's use of ports looks like, in more detail than its pattern.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Look {
@@ -153,7 +160,7 @@ pub(super) fn holders(grounds: &Grounds<'_>) -> Vec<HolderOutcome> {
         let pool = conclusion.pools.get(holder.pool)?;
         let process = *rows.index.get(&holder.subject)?;
         let row = rows.rows.get(process)?;
-        let is_dns = is_dns_pool(row.image.as_deref().unwrap_or(""), pool, holder.ports);
+        let is_dns = is_dns_pool(row.image.as_deref().unwrap_or(""), pool.key, holder.ports);
         let pattern = holder.pattern.filter(|_| !is_dns);
         let is_doubtful = holder.evidence == HolderEvidence::A && conclusion.is_over_counted(holder.pool);
         let confidence = if is_doubtful { Confidence::Medium } else { holder.confidence };
@@ -162,7 +169,7 @@ pub(super) fn holders(grounds: &Grounds<'_>) -> Vec<HolderOutcome> {
             share_of_pool: share(holder.ports, pool.range.count),
             look: look(holder, pattern, row, is_dns, minutes),
             users: users(grounds, holder.subject),
-            holder: Holder { confidence, pattern, ..holder.clone() },
+            holder: Holder { confidence, pattern, per_minute: holder.per_minute.filter(|_| !is_dns), ..holder.clone() },
         })
     };
     conclusion.holders.iter().filter_map(outcome).collect()
@@ -193,7 +200,7 @@ fn look(holder: &Holder, pattern: Option<Pattern>, row: &ProcessRow, is_dns: boo
     let binds_per_minute = minutes.map(|minutes| row.binds_ok as f64 / minutes);
     match pattern {
         Some(Pattern::Leak) if holder.seen.is_judged_by_state() => Look::IdleSockets,
-        Some(Pattern::Leak) if released == 0 => Look::LeakWithoutClose,
+        Some(Pattern::Leak) if released == 0 && holder.closed_older == 0 => Look::LeakWithoutClose,
         Some(Pattern::Leak) if released.saturating_mul(10) > obtained => Look::LeakPartlyClosed,
         Some(Pattern::Leak) => Look::LeakHardlyClosed,
         Some(Pattern::Steady) => Look::Steady,

@@ -126,7 +126,7 @@ pub(super) struct Course<'a> {
     /// Index of the pool that speaks for the case.
     pub(super) speaking: Option<usize>,
     /// Who is named for it.
-    pub(super) suspect: Suspect,
+    pub(super) suspect: &'a Suspect,
 }
 
 impl Course<'_> {
@@ -190,7 +190,7 @@ impl Course<'_> {
         }
         let range = |step: &Step| step.range(finding.key).map_or((0, 0), |range| (range.least, range.most));
         let (least, most) = steps.iter().map(range).unzip();
-        let is_image = matches!(self.suspect, Suspect::Image(image) if self.images.get(image).is_some_and(|image| image.pool == index));
+        let is_image = matches!(self.suspect, Suspect::Image(image) if self.images.get(*image).is_some_and(|image| image.pool == index));
         let of_process = |row: usize| Some(HolderIndex::Process(row));
         let of_image = |row: usize| self.image_of(index, row).map(HolderIndex::Image).or(of_process(row));
         let by_process = self.series(timeline, finding, of_process);

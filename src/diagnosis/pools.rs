@@ -363,8 +363,8 @@ pub(super) fn share(ports: u32, count: u32) -> f64 {
 
 /// Whether this is DNS Server with its pool of UDP sockets (2,500 by default for each family, 10,000 at most), which it
 /// holds on purpose.
-pub fn is_dns_pool(image: &str, pool: &PoolFinding, ports: u32) -> bool {
-    image.eq_ignore_ascii_case("dns.exe") && pool.key.protocol == Some(Protocol::Udp) && ports <= DNS_POOL_MAX
+pub fn is_dns_pool(image: &str, pool: PoolKey, ports: u32) -> bool {
+    image.eq_ignore_ascii_case("dns.exe") && pool.protocol == Some(Protocol::Udp) && ports <= DNS_POOL_MAX
 }
 
 /// Most sockets that the DNS Server's socket pool can be set to. Source: `dnscmd /config /socketpoolsize`.

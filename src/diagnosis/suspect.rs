@@ -12,10 +12,12 @@ use crate::machine::pool_key::PoolKey;
 use crate::net::Family;
 
 /// Who is named first for the pool that speaks for the case.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Suspect {
     /// One process: index into the holders.
     Process(usize),
+    /// Two or more processes, none of which has many more ports than another: indexes into the holders, most ports first.
+    Processes(Vec<usize>),
     /// All processes of an image together: index into the images.
     Image(usize),
     /// The kernel, on behalf of a driver: index into the holders.
@@ -32,10 +34,16 @@ pub enum Suspect {
 }
 
 impl Suspect {
+    /// Whether nobody is named.
+    fn is_nobody(&self) -> bool {
+        matches!(self, Self::NotShown | Self::Nobody)
+    }
+
     /// As JSON names it.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Process(_) => "process",
+            Self::Processes(_) => "processes",
             Self::Image(_) => "image",
             Self::Kernel(_) => "kernel",
             Self::TimeWait(_) => "time_wait",
@@ -108,6 +116,11 @@ pub(super) struct Candidates<'a> {
 
 /// Who holds so much of a pool is named before all others who hold less, and before what nothing explains.
 const LARGE_SHARE: f64 = 0.25;
+/// Who has this part of what the largest holder has (seven in ten) is named beside it: a few ports more make nobody the culprit.
+const ALIKE_SHARE: (u64, u64) = (7, 10);
+
+/// Other pools that are told of.
+const OTHERS: usize = 3;
 
 impl Candidates<'_> {
     /// Who is named for the pool that speaks for the case.
@@ -118,41 +131,80 @@ impl Candidates<'_> {
         if pool.finding.others_served.is_some() {
             return Suspect::Nobody;
         }
-        let of_both = self.of_both_families(pool).filter(|(_, row)| row.share_of_pool >= LARGE_SHARE);
+        let of_both = self.of_both_families(pool).filter(|(_, row)| self.is_large(row));
         let own = self.largest(index);
-        let largest = own.filter(|(_, row)| of_both.is_none() || row.share_of_pool >= LARGE_SHARE).or(of_both);
+        let largest = own.filter(|(_, row)| of_both.is_none() || self.is_large(row)).or(of_both);
         if self.is_doubtful(pool) && largest.is_none_or(|(_, row)| row.holder.evidence > HolderEvidence::B) {
             return Suspect::NotShown;
         }
-        let image =
-            self.images.iter().enumerate().find(|(_, image)| image.pool == index && self.speaks_as_image(image));
-        let process = largest.filter(|(_, row)| row.share_of_pool >= LARGE_SHARE);
-        match (process, image) {
-            (Some((_, row)), Some((image, together))) if together.ports > row.holder.ports => Suspect::Image(image),
-            (Some((holder, row)), _) => named(holder, row),
+        let process = largest.filter(|(_, row)| self.is_large(row));
+        match (process, self.image(index)) {
+            (Some((_, row)), Some((image, together)))
+                if together.ports > row.holder.ports && !is_plateau_beside(together, row) =>
+            {
+                Suspect::Image(image)
+            }
+            (Some((holder, row)), _) => self.named(holder, row),
             (None, Some((image, _))) => Suspect::Image(image),
             (None, None) => self.without_large_holder(index, pool, largest),
         }
     }
 
+    /// Who is named for other pools than the one that speaks: for those that were full too, and for those of another protocol that
+    /// were nearly full beside full ones.
+    pub(super) fn others(&self, speaking: Option<usize>) -> Vec<(usize, Suspect)> {
+        let is_full = |pool: &PoolOutcome| pool.finding.state == Some(State::Exhausted);
+        let full = || self.pools.iter().filter(|pool| is_full(pool));
+        let is_told = |(index, pool): &(usize, &PoolOutcome)| {
+            let is_of_its_own = |full: &PoolOutcome| full.finding.key.protocol != pool.finding.key.protocol;
+            let is_near = pool.finding.state == Some(State::Near) && full().count() > 0 && full().all(is_of_its_own);
+            let is_known = pool.finding.is_known() && pool.finding.local_address.is_none();
+            Some(*index) != speaking && is_known && (is_full(pool) || is_near)
+        };
+        if speaking.is_none() {
+            return Vec::new();
+        }
+        let own = self.suspect(speaking);
+        let told = self.pools.iter().enumerate().filter(is_told);
+        let named = told.map(|(index, _)| (index, self.suspect(Some(index))));
+        // The sockets of IPv6 that take the ports of IPv4 are told of once.
+        let is_other = |(_, suspect): &(usize, Suspect)| *suspect != own || suspect.is_nobody();
+        named.filter(is_other).take(OTHERS).collect()
+    }
+
     /// The largest holder of a pool. One that grows into the failure goes before one that took its ports early and has not grown
-    /// since, if it has a quarter of the pool, or of what that one leaves.
+    /// since, if it has a quarter of the pool, or of what such ones leave.
     fn largest(&self, pool: usize) -> Option<(usize, &HolderOutcome)> {
         let of_pool = || self.holders.iter().enumerate().filter(|(_, row)| row.holder.pool == pool);
         let first = of_pool().next()?;
-        if first.1.holder.pattern != Some(Pattern::Steady) {
-            return Some(first);
-        }
-        let left = (1.0 - first.1.share_of_pool).max(0.0);
-        let grows = |(_, row): &(usize, &HolderOutcome)| {
-            let is_large = |whole: f64| row.share_of_pool >= LARGE_SHARE * whole;
-            match row.holder.pattern {
-                Some(Pattern::Leak) => is_large(left),
-                Some(Pattern::Load | Pattern::Churn | Pattern::Reservation) => is_large(1.0),
-                Some(Pattern::Steady) | None => false,
-            }
+        let grows = |(_, row): &(usize, &HolderOutcome)| match row.holder.pattern {
+            Some(Pattern::Leak | Pattern::Load | Pattern::Churn | Pattern::Reservation) => self.is_large(row),
+            Some(Pattern::Steady) | None => false,
         };
-        of_pool().find(grows).or(Some(first))
+        Some(first).filter(|(_, row)| !row.keeps_what_it_took()).or_else(|| of_pool().find(grows)).or(Some(first))
+    }
+
+    /// Whether somebody holds much: of the pool, or who leaks of what those leave who took their ports early.
+    fn is_large(&self, row: &HolderOutcome) -> bool {
+        let whole = if row.holder.pattern == Some(Pattern::Leak) { self.left(row.holder.pool) } else { 1.0 };
+        row.share_of_pool >= LARGE_SHARE * whole
+    }
+
+    /// The part of what can be given out of a pool that those leave who took their ports early and have not grown since.
+    fn left(&self, pool: usize) -> f64 {
+        let keep = self.holders.iter().filter(|row| row.holder.pool == pool && row.keeps_what_it_took());
+        let set_aside =
+            self.pools.get(pool).map_or(0.0, |pool| share(pool.finding.set_aside, pool.finding.range.count));
+        (1.0 - set_aside - keep.map(|row| row.share_of_pool).sum::<f64>()).max(0.0)
+    }
+
+    /// The largest image of a pool that speaks; of those that took their ports early, only where there is no other.
+    fn image(&self, pool: usize) -> Option<(usize, &ImageOutcome)> {
+        let of_pool = || {
+            let images = self.images.iter().enumerate();
+            images.filter(|(_, image)| image.pool == pool && self.speaks_as_image(image))
+        };
+        of_pool().find(|(_, image)| image.pattern != Some(Pattern::Steady)).or_else(|| of_pool().next())
     }
 
     /// The largest holder of the pool of IPv6 whose sockets may take the ports of this one too.
@@ -207,17 +259,45 @@ impl Candidates<'_> {
             return Suspect::Sockets(*seen);
         }
         match largest {
-            Some((holder, row)) if row.share_of_pool >= BLAMED_SHARE => named(holder, row),
+            // What is out of sight is more than the largest holder in sight has.
             _ if is_hidden => Suspect::NotShown,
-            Some((holder, row)) => named(holder, row),
+            Some((holder, row)) => self.named(holder, row),
             None => Suspect::Nobody,
         }
     }
+
+    /// A holder, and those who are not to be told from it by what they hold.
+    fn named(&self, first: usize, row: &HolderOutcome) -> Suspect {
+        if row.look == Look::Kernel {
+            return Suspect::Kernel(first);
+        }
+        let is_alike = |(index, other): &(usize, &HolderOutcome)| {
+            *index == first || (other.holder.pool == row.holder.pool && is_alike(row, other))
+        };
+        let alike: Vec<usize> = self.holders.iter().enumerate().filter(is_alike).map(|(index, _)| index).collect();
+        if alike.len() > 1 { Suspect::Processes(alike) } else { Suspect::Process(first) }
+    }
 }
 
-fn named(holder: usize, row: &HolderOutcome) -> Suspect {
-    match row.look {
-        Look::Kernel => Suspect::Kernel(holder),
-        _ => Suspect::Process(holder),
-    }
+/// Whether an image took its ports early and has not grown since, and this holder takes the rest.
+fn is_plateau_beside(image: &ImageOutcome, row: &HolderOutcome) -> bool {
+    image.pattern == Some(Pattern::Steady) && row.holder.pattern == Some(Pattern::Leak)
+}
+
+/// Whether a holder has nearly as many ports as the first, and does the like with them as far as that is known. Who leaks is not
+/// excused by one who works.
+fn is_alike(first: &HolderOutcome, other: &HolderOutcome) -> bool {
+    let (most, ports) = (u64::from(first.holder.ports), u64::from(other.holder.ports));
+    let is_habit_alike = match (first.holder.pattern, other.holder.pattern) {
+        (None, pattern) => matches!(pattern, None | Some(Pattern::Leak)),
+        (Some(Pattern::Load), pattern) => matches!(pattern, None | Some(Pattern::Load | Pattern::Leak)),
+        (Some(Pattern::Reservation), _) => false,
+        (first, other) => first == other,
+    };
+    let is_of_its_own = |row: &HolderOutcome| matches!(row.look, Look::Kernel | Look::DnsPool);
+    is_habit_alike
+        && !is_of_its_own(first)
+        && !is_of_its_own(other)
+        && other.share_of_pool >= BLAMED_SHARE
+        && ports.saturating_mul(ALIKE_SHARE.1) >= most.saturating_mul(ALIKE_SHARE.0)
 }

@@ -42,6 +42,8 @@ pub struct Held {
     pub obtained: u64,
     /// Ports of all pools given back so far.
     pub released: u64,
+    /// Sockets closed so far that are older than the trace.
+    pub closed_older: u64,
     /// How old the ports of all pools are and became.
     pub ages: Ages,
     /// How the number of ports of all pools grew.

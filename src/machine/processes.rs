@@ -253,7 +253,9 @@ impl ProcessTable {
         let held = |(owner, tally): (Owner, &Tally)| {
             let InPool { ports, unnumbered } = tally.in_pool(pool);
             let (obtained, released) = (tally.ports_obtained, tally.ports_released);
-            let held = Held { owner, ports, unnumbered, obtained, released, ages: tally.ages, growth: tally.growth };
+            let closed_older = tally.closed_older.sockets;
+            let (ages, growth) = (tally.ages, tally.growth);
+            let held = Held { owner, ports, unnumbered, obtained, released, closed_older, ages, growth };
             (ports > 0).then_some(held)
         };
         let mut all: Vec<(Owner, &Tally)> = self.holders().collect();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::ages::Ages;
+use super::closed_older::ClosedOlder;
 use super::growth::Growth;
 use super::hold::Hold;
 use super::pool_key::{POOLS, PoolKey};
@@ -63,6 +64,9 @@ impl InPool {
     }
 }
 
+/// So many sockets older than the trace, closed one right after the other, are a large part of a small pool.
+const MANY_CLOSED: u64 = 64;
+
 /// What one process did with sockets, and what became of it.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
@@ -92,6 +96,8 @@ pub struct Tally {
     pub ports_obtained: u64,
     /// Ports given back.
     pub ports_released: u64,
+    /// Sockets closed that are older than the trace.
+    pub closed_older: ClosedOlder,
     /// How old the ports are and became.
     pub ages: Ages,
     /// How the number of its ports grew.
@@ -217,6 +223,7 @@ impl Tally {
         }
         self.ports_obtained += other.ports_obtained;
         self.ports_released += other.ports_released;
+        self.closed_older.add(other.closed_older);
         self.ages.add(other.ages);
         self.growth.add(other.growth);
         self.owner_source.add(other.owner_source);
@@ -231,6 +238,7 @@ impl Tally {
             + self.sockets_created
             + self.ports_held_peak
             > 0
+            || self.closed_older.most_at_once().is_some_and(|most| most.sockets >= MANY_CLOSED)
     }
 }
 

@@ -1,16 +1,16 @@
 //! The first screen as sentences: directly under the headline who holds the ports, then what failed and since when, then who
 //! suffers most, what weakens that, and what others found behind the like.
 
-use super::wording::{other_clock, percent_of, sentence, subject, who_in_full};
-use super::{HolderRow, ImageRow, PoolRow, Report};
+mod holds;
+
+use super::wording::{other_clock, percent_of, sentence, sentence_inside, subject, who, who_in_full};
+use super::{PoolRow, Report};
 use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::codes::{AlternativeCode, ReasonCode};
 use crate::diagnosis::excluded::MostlyExcluded;
-use crate::diagnosis::holders::Pattern;
 use crate::diagnosis::known::Known;
-use crate::diagnosis::outcome::Look;
 use crate::diagnosis::state::State;
-use crate::diagnosis::suspect::{CountedBy, Suspect, Waiting};
+use crate::diagnosis::suspect::Suspect;
 use crate::machine::ranges::{DEFAULT_RANGE, RangeSource};
 use crate::net::Protocol;
 use crate::status::NtStatus;
@@ -45,16 +45,15 @@ impl Report {
         match self.verdict.state {
             State::Exhausted => {
                 told.extend(self.narrowed());
-                told.extend(self.who_holds());
-                told.extend(self.which_pool());
-                told.extend(self.what_failed());
-                told.extend(self.who_suffers());
+                told.extend(self.each_pool());
                 told.extend(self.either_or());
+                told.extend(self.what_failed());
+                told.extend(self.filling_again());
+                told.extend(self.who_suffers());
             }
             State::Near => {
                 told.extend(self.narrowed());
-                told.extend(self.who_holds());
-                told.extend(self.which_pool());
+                told.extend(self.each_pool());
                 told.extend(self.grounds());
                 told.extend(self.forecast());
                 told.extend(self.either_or());
@@ -91,7 +90,7 @@ impl Report {
     /// Whether a sentence of the answer says what this reason says.
     pub(super) fn is_told_by_answer(&self, code: ReasonCode) -> bool {
         match code {
-            ReasonCode::UnexplainedPorts => self.verdict.suspect == Suspect::NotShown,
+            ReasonCode::UnexplainedPorts => self.verdict.suspect == Suspect::NotShown && !self.is_doubtful(),
             ReasonCode::NarrowerPool => self.either_or().is_some(),
             ReasonCode::WiderPool => self.speaking_pool().is_some_and(|pool| pool.wider.is_some()),
             _ => false,
@@ -135,7 +134,33 @@ impl Report {
     fn narrowed(&self) -> Option<String> {
         let pool = self.speaking_pool().filter(|pool| pool.is_narrowed)?;
         let (count, default) = (counted(pool.count.into(), "port"), grouped(DEFAULT_RANGE.count.into()));
-        Some(format!("The pool was narrowed: it has only {count}, and {default} by default. Restore it first."))
+        let name = self.name_of_several(pool).map(|name| format!(" of {name}")).unwrap_or_default();
+        Some(format!("The pool{name} was narrowed: it has only {count}, and {default} by default. Restore it first."))
+    }
+
+    /// The name of a pool, where the first screen tells of several.
+    fn name_of_several(&self, pool: &PoolRow) -> Option<String> {
+        (!self.verdict.other_pools.is_empty()).then(|| pool.name())
+    }
+
+    /// Who holds the ports of each pool, and which that is; the one that speaks comes first.
+    fn each_pool(&self) -> Vec<String> {
+        let own = self.verdict.pool.map(|pool| (pool, &self.verdict.suspect));
+        let others = self.verdict.other_pools.iter().map(|other| (other.pool, &other.suspect));
+        let of_pool = |(number, (index, suspect)): (usize, (usize, &Suspect))| {
+            let Some(pool) = self.pools.get(index) else { return Vec::new() };
+            let mut told = self.who_holds(index, suspect);
+            if let Some((name, first)) = self.name_of_several(pool).zip(told.first_mut()) {
+                // What begins with a name stays as it is.
+                let is_word = ["The ", "No ", "Closed "].iter().any(|word| first.starts_with(word));
+                let rest = if is_word { sentence_inside(first) } else { first.clone() };
+                *first = format!("{name}: {rest}");
+            }
+            told.extend(self.room_made().filter(|_| number == 0));
+            told.extend(self.which_pool(pool));
+            told
+        };
+        own.into_iter().chain(others).enumerate().flat_map(of_pool).collect()
     }
 
     /// What the verdict is drawn from.
@@ -143,151 +168,37 @@ impl Report {
         self.verdict.reasons.iter().filter(|reason| !reason.code.is_doubt()).map(|reason| sentence(&reason.text))
     }
 
-    /// Who holds the ports, or that nothing shows it.
-    fn who_holds(&self) -> Vec<String> {
-        let Some(pool) = self.speaking_pool() else { return Vec::new() };
-        // Nobody holds what Windows gives to nobody, unless it is known who had it reserved.
-        let has_reserved = |holder: &HolderRow| holder.pattern == Some(Pattern::Reservation);
-        let is_reserved_by = match self.verdict.suspect {
-            Suspect::Process(index) | Suspect::Kernel(index) => self.holders.get(index).is_some_and(has_reserved),
-            _ => false,
-        };
-        if pool.set_aside.saturating_mul(2) >= pool.count && !is_reserved_by {
-            let part = part_of(pool.set_aside, pool);
-            return vec![format!(
-                "No process holds most of the pool: {part} are excluded or reserved, so Windows gives them to nobody."
-            )];
-        }
-        let holder = |index: usize| self.holders.get(index).map(|holder| self.holder_sentences(holder, pool));
-        let told = match self.verdict.suspect {
-            Suspect::Process(index) | Suspect::Kernel(index) => holder(index),
-            Suspect::Image(index) => self.images.get(index).map(|image| image_sentences(image, pool)),
-            Suspect::TimeWait(waiting) => Some(self.waiting_sentences(waiting, pool)),
-            Suspect::Sockets(seen) => self.processes.get(seen.process).map(|row| {
-                let by = match seen.counted_by {
-                    CountedBy::AfdHandles => "handles of sockets in a listing of handles",
-                    CountedBy::GroupedListing => "sockets in a listing that is grouped by process",
-                };
-                let (who, sockets) = (who_in_full(row), grouped(seen.sockets));
-                vec![format!("{who} has {sockets} {by}. It is the likely holder, but nothing shows which ports these sockets have.")]
-            }),
-            Suspect::NotShown => {
-                let inputs =
-                    if self.traces.is_empty() { "The listings do not show" } else { "The trace does not show" };
-                let explained = percent_of(pool.explained, pool.count);
-                Some(vec![format!("{inputs} who holds the ports: {explained} of the pool is explained.")])
-            }
-            Suspect::Nobody if !pool.failing_alone.is_empty() => Some(self.only_some_fail(pool)),
-            Suspect::Nobody if pool.state == State::Exhausted => {
-                let inputs = if self.traces.is_empty() { "The inputs do not show" } else { "The trace does not show" };
-                Some(vec![format!("{inputs} who holds the ports.")])
-            }
-            Suspect::Nobody => None,
-        };
-        let mut told = told.unwrap_or_default();
-        told.extend(self.also_waiting(pool));
-        told
+    /// Whether what sockets hold is not certain.
+    fn is_doubtful(&self) -> bool {
+        self.has(ReasonCode::NoCloseEvents) || self.has(ReasonCode::HeldBeyondPool)
     }
 
-    /// What a listing shows in TIME_WAIT beside who holds ports, where it is much of the pool: a quarter.
-    fn also_waiting(&self, pool: &PoolRow) -> Option<String> {
-        let is_much = u64::from(pool.listed_time_wait) * 4 >= u64::from(pool.count);
-        let is_beside = matches!(self.verdict.suspect, Suspect::Process(_) | Suspect::Kernel(_) | Suspect::Image(_));
-        // What a process left there counts for it already.
-        let is_counted = match self.verdict.suspect {
-            Suspect::Process(index) => self.holders.get(index).is_some_and(|holder| holder.time_wait > 0),
-            Suspect::Image(index) => self.images.get(index).is_some_and(|image| image.time_wait > 0),
-            _ => false,
-        };
-        let part = part_of(pool.listed_time_wait, pool);
-        (is_much && is_beside && !is_counted)
-            .then(|| format!("Closed connections, which have no owner, held {part} in TIME_WAIT, as a listing shows."))
+    fn has(&self, code: ReasonCode) -> bool {
+        self.verdict.reasons.iter().any(|reason| reason.code == code)
     }
 
-    /// That only some fail; among the doubts stands what others were given meanwhile.
-    fn only_some_fail(&self, pool: &PoolRow) -> Vec<String> {
-        let failing: Vec<String> =
-            pool.failing_alone.iter().filter_map(|index| self.processes.get(*index)).map(subject).collect();
-        let who = match failing.as_slice() {
-            [one] => one.clone(),
-            [one, two] => format!("{one} and {two}"),
-            all => format!("{} processes", all.len()),
-        };
-        vec![format!("Only {who} failed.")]
+    /// Who closed many older sockets when failures ended.
+    fn room_made(&self) -> Option<String> {
+        let made = self.verdict.room_made?;
+        let who = self.processes.get(made.process).map(who_in_full)?;
+        let (sockets, time) = (counted(made.sockets, "socket"), self.zone.second(made.time));
+        Some(format!(
+            "{who} closed {sockets} that are older than the trace at {time} {}; no request failed after that.",
+            self.zone.name()
+        ))
     }
 
-    fn holder_sentences(&self, holder: &HolderRow, pool: &PoolRow) -> Vec<String> {
-        let Some(row) = self.processes.get(holder.process) else { return Vec::new() };
-        // Sockets of IPv6 may be those that take the ports of IPv4.
-        let of_other = self.pools.get(holder.pool).filter(|_| Some(holder.pool) != self.verdict.pool);
-        let other = of_other.map(|other| format!(" of {}", other.name())).unwrap_or_default();
-        let who = match holder.look {
-            Look::Kernel => format!("The kernel ({}), which works for drivers,", who_in_full(row)),
-            _ => who_in_full(row),
-        };
-        let mut text = format!("{who} held {}{other}", part_of(holder.ports, of_other.unwrap_or(pool)));
-        text.push_str(&match holder.pattern {
-            Some(Pattern::Leak) if holder.obtained > 0 => format!(
-                ". It is a leak: it closed {} of the {} that it got",
-                if holder.released == 0 { "none".to_owned() } else { grouped(holder.released) },
-                counted(holder.obtained, "port")
-            ),
-            pattern => pattern_clause(pattern, holder.time_wait),
-        });
-        text.push('.');
-        if row.ended.is_some() {
-            text.push_str(" It has ended.");
-        }
-        if let Some((pid, runs_as)) = row.pid.zip(row.runs_as) {
-            text.push_str(&format!(
-                " The process list does not have PID {pid}; it has the same program as PID {runs_as}."
-            ));
-        }
-        if let Some(ports) = holder.ports_later {
-            let ports = if ports == 0 { "none".to_owned() } else { grouped(ports.into()) };
-            text.push_str(&format!(" In the last listing it has {ports}."));
-        }
-        if of_other.is_some() {
-            text.push_str(" Its sockets may serve IPv4 too.");
-        }
-        if holder.close_wait > 0 && holder.close_wait.saturating_mul(2) >= holder.ports {
-            let waiting = grouped(holder.close_wait.into());
-            text.push_str(&format!(" {waiting} of them are in CLOSE_WAIT: the other side closed, and it did not."));
-        }
-        let mut told = vec![text];
-        let user = holder.used_by.first().and_then(|user| self.processes.get(user.process));
-        told.extend(user.map(|user| format!("{} uses sockets that it created.", subject(user))));
-        let all: u64 = row.destinations.iter().map(|one| one.connects).sum();
-        let top = row.destinations.first().filter(|one| one.connects >= NOTABLE_CONNECTS && one.connects * 2 > all);
-        told.extend(top.map(|one| format!("It connects most to {}: {}.", one.remote, counted(one.connects, "time"))));
-        told
-    }
-
-    fn waiting_sentences(&self, waiting: Waiting, pool: &PoolRow) -> Vec<String> {
-        let how = if waiting.is_listed { "as a listing shows" } else { "by estimate" };
-        let mut told = vec![format!("Closed connections held {} in TIME_WAIT, {how}.", part_of(waiting.ports, pool))];
-        let maker = waiting.made_by.and_then(|index| self.processes.get(index));
-        told.push(match maker {
-            Some(row) => format!("{} left most of them.", who_in_full(row)),
-            None => "Nothing shows which process left them: a port in TIME_WAIT has no owner.".to_owned(),
-        });
-        let is_waiting = |state: &Option<String>| state.as_deref() == Some("TIME_WAIT");
-        let top = self.destinations.iter().find(|one| is_waiting(&one.state) && one.sockets >= NOTABLE_CONNECTS);
-        if let Some(one) = top.filter(|one| one.sockets * 2 > u64::from(waiting.ports)) {
-            let remote = match (one.remote, one.port) {
-                (Some(ip), Some(port)) => crate::net::SocketAddress { ip, port }.to_string(),
-                (Some(ip), None) => ip.to_string(),
-                (None, Some(port)) => format!("port {port}"),
-                (None, None) => return told,
-            };
-            told.push(format!("{} of them went to {remote}.", grouped(one.sockets)));
-        }
-        told
+    /// Who takes the ports again since the last failure.
+    fn filling_again(&self) -> Vec<String> {
+        let Some(again) = self.verdict.filling_again else { return Vec::new() };
+        let Some(who) = self.processes.get(again.process).map(who) else { return Vec::new() };
+        let (ports, more) = (counted(again.ports.into(), "port"), grouped(again.per_minute.round() as u64));
+        let held = format!("Since then {who} holds {ports}, and takes about {more} more a minute.");
+        std::iter::once(held).chain(self.forecast()).collect()
     }
 
     /// The pool that speaks, its range, and who says so.
-    fn which_pool(&self) -> Vec<String> {
-        let Some(pool) = self.speaking_pool() else { return Vec::new() };
+    fn which_pool(&self, pool: &PoolRow) -> Vec<String> {
         let source = match pool.source {
             RangeSource::DynamicPortFile => "from a listing",
             RangeSource::Option => "as given by --pool",
@@ -303,7 +214,7 @@ impl Report {
             "was nearly full"
         };
         let ports = counted(pool.count.into(), "port");
-        let is_part = pool.local_address.is_some() || pool.is_of_container();
+        let is_part = pool.local_address.is_some() || pool.is_of_container() || self.name_of_several(pool).is_some();
         let name = if is_part { format!(" of {}", pool.name()) } else { String::new() };
         let mut told = vec![format!("The pool {}–{}{name} ({ports}, {source}) {state}.", pool.start, pool.end())];
         told.extend(pool.refuted.zip(pool.wider).map(|(range, (low, high))| {
@@ -398,21 +309,29 @@ impl Report {
     /// Where the trace cannot tell a small pool from hidden holders: all ports given out lie close together, or their numbers
     /// are in no event (the legacy dialect) and no listing gives the range.
     fn either_or(&self) -> Option<String> {
-        let has = |code: ReasonCode| self.verdict.reasons.iter().any(|reason| reason.code == code);
         let index = self.verdict.pool?;
         let pool = self.pools.get(index)?;
         let hidden = self.unexplained.iter().flatten().find(|row| row.pool == index && row.ports > 0)?;
         let hidden = counted(hidden.ports.into(), "port");
         match pool.given {
-            Some((first, last)) if has(ReasonCode::NarrowerPool) => Some(format!(
-                "Either the pool has only {} ({first}–{last}, all that were given out), or {hidden} are out of sight: a dynamicport listing shows which.",
+            Some((first, last)) if self.has(ReasonCode::NarrowerPool) => Some(format!(
+                "Either the pool has only {} ({first}–{last}, all that were given out){}, or {hidden} are out of sight: a dynamicport listing shows which.",
                 counted(u64::from(last.saturating_sub(first)) + 1, "port"),
+                self.most_of(index, u32::from(last.saturating_sub(first)).saturating_add(1)).unwrap_or_default(),
             )),
-            None if has(ReasonCode::BeganAfter) && pool.source == RangeSource::Default => Some(format!(
+            None if self.has(ReasonCode::BeganAfter) && pool.source == RangeSource::Default => Some(format!(
                 "Either the pool is much smaller than the default, or {hidden} are out of sight: a dynamicport listing shows which.",
             )),
             _ => None,
         }
+    }
+
+    /// Who would have most of a pool, if it had only so many ports.
+    fn most_of(&self, pool: usize, count: u32) -> Option<String> {
+        let holder = self.holders.iter().find(|row| row.pool == pool)?;
+        let is_most = holder.ports.saturating_mul(2) >= count && self.verdict.suspect == Suspect::NotShown;
+        let row = self.processes.get(holder.process).filter(|_| is_most)?;
+        Some(format!(", of which {} held {}", who(row), grouped(holder.ports.into())))
     }
 
     /// What was looked at where nothing failed: binds, and how full the fullest pool was.
@@ -475,7 +394,6 @@ impl Report {
         ))
     }
 }
-
 /// Another cause, with its article.
 fn other_cause(other: &Alternative) -> String {
     let article = match other.code {
@@ -496,32 +414,4 @@ fn waiting(pool: &PoolRow) -> String {
 /// `15,871 of 16,384 ports (96.9 %)`.
 fn part_of(ports: u32, pool: &PoolRow) -> String {
     format!("{} of {} ({})", grouped(ports.into()), counted(pool.count.into(), "port"), percent_of(ports, pool.count))
-}
-
-/// What the use of ports looks like, as the end of a sentence.
-fn pattern_clause(pattern: Option<Pattern>, time_wait: u32) -> String {
-    match pattern {
-        Some(Pattern::Leak) => ". It looks like a leak".to_owned(),
-        Some(Pattern::Steady) => {
-            ". It took them early and has not grown since: this is steady use, not a leak".to_owned()
-        }
-        Some(Pattern::Load) => ". It gives them back: this is heavy load, not a leak".to_owned(),
-        Some(Pattern::Churn) => {
-            format!(". It is churn: {} of them are in TIME_WAIT after short connections", grouped(time_wait.into()))
-        }
-        Some(Pattern::Reservation) => ", reserved as a range".to_owned(),
-        None => String::new(),
-    }
-}
-
-fn image_sentences(image: &ImageRow, pool: &PoolRow) -> Vec<String> {
-    let services =
-        if image.services.is_empty() { String::new() } else { format!(" ({})", shown(&image.services.join(", "))) };
-    vec![format!(
-        "{} processes of {}{services} together held {}{}.",
-        grouped(image.processes),
-        shown(&image.image),
-        part_of(image.ports, pool),
-        pattern_clause(image.pattern, image.time_wait)
-    )]
 }

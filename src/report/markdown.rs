@@ -219,8 +219,8 @@ impl Page<'_> {
                 grouped(row.bind_failures),
                 percent(row.bind_failures, row.binds_completed()),
                 grouped(row.connect_failures),
-                row.first_failure.map(|time| self.report.zone.clock(time)).unwrap_or_default(),
-                row.last_failure.map(|time| self.report.zone.clock(time)).unwrap_or_default(),
+                row.first_failure.map(|time| self.report.failure_clock(time)).unwrap_or_default(),
+                row.last_failure.map(|time| self.report.failure_clock(time)).unwrap_or_default(),
                 known_by(row),
             ]);
         }

@@ -33,6 +33,7 @@ pub use crate::diagnosis::{
 
 use crate::case::SideInput;
 use crate::diagnosis::advice::Recommendation;
+use crate::diagnosis::afterwards::{FillingAgain, RoomMade};
 use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::state::{Confidence, State};
@@ -170,9 +171,27 @@ pub struct Verdict {
     #[serde(serialize_with = "suspect_row")]
     #[cfg_attr(test, schemars(with = "SuspectRow"))]
     pub suspect: Suspect,
+    /// Other pools that were full, or nearly full beside a full one of another protocol.
+    pub other_pools: Vec<OtherPool>,
+    /// Who closed many sockets older than the trace when the failures of that pool ended.
+    pub room_made: Option<RoomMade>,
+    /// Who takes more and more ports of it since its failures ended.
+    pub filling_again: Option<FillingAgain>,
     /// What speaks for the verdict beside the reasons.
     #[serde(skip)]
     pub assurances: Vec<Assurance>,
+}
+
+/// A pool beside the one that speaks, and who is named for it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct OtherPool {
+    /// Index into `pools`.
+    pub pool: usize,
+    /// Who is named for it.
+    #[serde(serialize_with = "suspect_row")]
+    #[cfg_attr(test, schemars(with = "SuspectRow"))]
+    pub suspect: Suspect,
 }
 
 /// A suspect, in the form of the document.
@@ -181,15 +200,18 @@ pub struct Verdict {
 struct SuspectRow {
     kind: &'static str,
     holder: Option<usize>,
+    holders: Option<Vec<usize>>,
     image: Option<usize>,
     time_wait: Option<Waiting>,
     sockets: Option<SocketsOnly>,
 }
 
 fn suspect_row<S: serde::Serializer>(suspect: &Suspect, serializer: S) -> Result<S::Ok, S::Error> {
-    let none = SuspectRow { kind: suspect.kind(), holder: None, image: None, time_wait: None, sockets: None };
+    let none =
+        SuspectRow { kind: suspect.kind(), holder: None, holders: None, image: None, time_wait: None, sockets: None };
     let row = match *suspect {
         Suspect::Process(holder) | Suspect::Kernel(holder) => SuspectRow { holder: Some(holder), ..none },
+        Suspect::Processes(ref holders) => SuspectRow { holders: Some(holders.clone()), ..none },
         Suspect::Image(image) => SuspectRow { image: Some(image), ..none },
         Suspect::TimeWait(waiting) => SuspectRow { time_wait: Some(waiting), ..none },
         Suspect::Sockets(sockets) => SuspectRow { sockets: Some(sockets), ..none },

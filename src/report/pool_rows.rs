@@ -161,6 +161,11 @@ pub struct HolderRow {
     pub pattern: Option<Pattern>,
     /// Of `ports`, those in TIME_WAIT.
     pub time_wait: u32,
+    /// Sockets older than the trace that it had closed until then; no event tells whether these had ports.
+    pub closed_older: u64,
+    /// Whether these are so many that nothing tells whether it leaks.
+    #[serde(skip)]
+    pub gives_back_older: bool,
     /// Ports of all pools that it had obtained until then.
     pub obtained: u64,
     /// Of these, those that it had given back.

@@ -80,6 +80,9 @@ impl Report {
             first_failure: _,
             last_failure: _,
             suspect: _,
+            other_pools: _,
+            room_made: _,
+            filling_again: _,
             assurances: _,
         } = verdict;
         for Reason { code: _, text } in reasons {

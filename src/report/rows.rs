@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use etl_parser::Guid;
 
 use super::{
-    AddressRow, CountedSpan, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, ImageRow,
+    AddressRow, CountedSpan, CoverageSummary, DynamicRow, ExcludedRow, FirstFailure, HolderRow, ImageRow, OtherPool,
     OutageHolderRow, OutageRow, PoolRow, RangeRow, Report, SCHEMA_VERSION, StepHolderRow, TimelineStep, Tool, TrendRow,
     UnknownVersionRow, UserRow, Verdict,
 };
@@ -38,6 +38,9 @@ impl Report {
                 first_failure,
                 last_failure,
                 suspect: diagnosis.suspect,
+                other_pools: diagnosis.others.into_iter().map(|(pool, suspect)| OtherPool { pool, suspect }).collect(),
+                room_made: diagnosis.room_made,
+                filling_again: diagnosis.filling_again,
                 assurances: diagnosis.assurances,
             },
             counted: counted_span(diagnosis.findings.window),
@@ -131,6 +134,8 @@ fn holder_row(outcome: &HolderOutcome) -> HolderRow {
         confidence: holder.confidence,
         pattern: holder.pattern,
         time_wait: holder.time_wait,
+        closed_older: holder.closed_older,
+        gives_back_older: holder.gives_back_older(),
         obtained: holder.turnover.0,
         released: holder.turnover.1,
         growth_per_minute: holder.per_minute.map(rounded),

@@ -113,6 +113,14 @@ impl Report {
         traces.min().or(self.verdict.first_failure).or(self.system_events.first().map(|event| event.time))
     }
 
+    /// When something failed: the time of day, and the date where failures are of different days.
+    pub fn failure_clock(&self, time: FileTime) -> String {
+        let zone = self.zone;
+        let days = [self.verdict.first_failure, self.verdict.last_failure].map(|time| time.map(|time| zone.date(time)));
+        let clock = zone.clock(time);
+        if days.first() == days.last() { clock } else { format!("{} {clock}", zone.date(time)) }
+    }
+
     /// What was counted, as a sentence, where that is not everything.
     pub fn counted_sentence(&self) -> Option<String> {
         let counted = self.counted?;

@@ -186,6 +186,15 @@ pub(crate) fn sentence_start(text: &str) -> String {
     }
 }
 
+/// The same sentence behind a colon.
+pub(super) fn sentence_inside(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}
+
 /// The name of a file, with the folder that it lies in where another file has the same name.
 pub(crate) fn file_name<'p>(path: &'p str, all: &[SideInput]) -> &'p str {
     let name = base_name(path);

@@ -48,6 +48,7 @@ pub(super) fn counts((binds, connects): (u64, u64), seen: &Seen) -> Option<Wrong
 pub(super) fn name_of(truth: &Screen) -> String {
     match truth.first {
         Named::Process(pid, image) => format!("{image} {pid}").trim_start().to_owned(),
+        Named::Several(pids) => format!("each of {pids:?}"),
         Named::Image(image) => image.to_owned(),
         Named::TimeWait => "TIME_WAIT".to_owned(),
         Named::Kernel => "the kernel".to_owned(),
@@ -72,6 +73,11 @@ fn named(truth: &Screen, seen: &Seen) -> Vec<String> {
         Named::Process(pid, image) => {
             let is_it = |first: &Mention| first.pid == Some(pid) && (image.is_empty() || first.image == image);
             first.is_some_and(|first| !first.suffers && is_it(first))
+        }
+        Named::Several(pids) => {
+            let told: Vec<u32> =
+                seen.mentions.iter().filter(|told| !told.suffers).filter_map(|told| told.pid).collect();
+            seen.screen.contains("stands out") && pids.iter().all(|pid| told.contains(pid))
         }
         Named::Image(image) => first.is_some_and(|first| !first.suffers && first.image == image && first.pid.is_none()),
         Named::TimeWait => seen.blamed().is_none() && seen.screen.contains("TIME_WAIT"),

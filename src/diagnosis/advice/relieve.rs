@@ -5,6 +5,7 @@ use super::situation::{Accused, Named, NamedHolder, NamedImage, Situation};
 use super::{BLAMED_SHARE, Recommendation, SEARCH_KERNEL_SHARE, memory_dump, unchanging};
 use crate::diagnosis::codes::RecommendationCode;
 use crate::diagnosis::holders::Pattern;
+use crate::diagnosis::pools::PoolFinding;
 
 /// Whose habits do not show, and who holds less than this part of a pool, is not restarted for it.
 const RESTARTED_SHARE: f64 = 0.25;
@@ -15,27 +16,47 @@ fn share_of(situation: &Situation<'_>, named: &NamedHolder<'_>) -> f64 {
     pool.map_or(0.0, |pool| f64::from(named.holder.ports) / f64::from(pool.range.count.max(1)))
 }
 
+/// The steps for each full pool: of several, each says which it is for.
 pub(super) fn relieve(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
-    match &situation.accused {
-        Accused::Holder(named) if named.who.is_kernel() => {
-            if named.who.pid.is_some() && share_of(situation, named) >= SEARCH_KERNEL_SHARE {
-                let commands = ["driverquery /v /fo csv > drivers.csv", "fltmc filters > filters.txt"];
-                let text = "find the driver: the kernel holds the ports for a driver (backup, antivirus, storage, tunnels), not for a program";
-                list.push(unchanging(RecommendationCode::FindDriver, text, &commands));
-                list.push(memory_dump(situation.has_listing));
+    let own = std::iter::once((situation.pool, &situation.accused));
+    for (pool, accused) in own.chain(situation.others.iter().map(|(pool, accused)| (Some(*pool), accused))) {
+        let name = pool.and_then(|index| situation.pools.get(index)).map(PoolFinding::name);
+        for step in steps_for(situation, accused) {
+            // Who has the ports of two pools is restarted once.
+            if list.iter().any(|known| known.code == step.code && known.commands == step.commands) {
+                continue;
             }
+            list.push(match &name {
+                Some(name) => Recommendation { text: format!("for {name}, {}", step.text), ..step },
+                None => step,
+            });
         }
-        Accused::Holder(named) => list.extend(step_for_holder(situation, named)),
-        Accused::Image(named) => list.extend(step_for_image(named)),
-        Accused::Sockets(who, _) if who.is_given_again => {}
+    }
+}
+
+fn steps_for(situation: &Situation<'_>, accused: &Accused<'_>) -> Vec<Recommendation> {
+    match accused {
+        Accused::Holder(named) if named.who.is_kernel() => {
+            if named.who.pid.is_none() || share_of(situation, named) < SEARCH_KERNEL_SHARE {
+                return Vec::new();
+            }
+            let commands = ["driverquery /v /fo csv > drivers.csv", "fltmc filters > filters.txt"];
+            let text = "find the driver: the kernel holds the ports for a driver (backup, antivirus, storage, tunnels), not for a program";
+            let find = unchanging(RecommendationCode::FindDriver, text, &commands);
+            vec![find, memory_dump(situation.has_listing)]
+        }
+        Accused::Holder(named) => step_for_holder(situation, named).into_iter().collect(),
+        Accused::Alike(all) => steps_for_two(situation, all),
+        Accused::Image(named) => step_for_image(named).into_iter().collect(),
+        Accused::Sockets(who, _) if who.is_given_again => Vec::new(),
         Accused::Sockets(who, sockets) => {
             // Handles are no ports yet.
             let sockets = crate::words::grouped(*sockets);
             let step = if who.is_gone() { ended(who) } else { restart(who) };
             let first = format!("once a listing of sockets confirms that its {sockets} sockets hold the ports, ");
-            list.push(Recommendation { text: format!("{first}{}", step.text), ..step });
+            vec![Recommendation { text: format!("{first}{}", step.text), ..step }]
         }
-        Accused::TimeWait(..) | Accused::Nobody => {}
+        Accused::TimeWait(..) | Accused::Nobody => Vec::new(),
     }
 }
 
@@ -54,10 +75,23 @@ fn step_for_holder(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option
         _ if who.is_given_again => None,
         Some(Pattern::Load) => Some(reduce_load(&who.label)),
         Some(Pattern::Leak) | None if who.is_gone() => Some(ended(who)),
-        None if share < RESTARTED_SHARE => None,
+        None if share < RESTARTED_SHARE || named.holder.gives_back_older() => None,
         Some(Pattern::Leak) | None if is_over || named.holder.ports_later.is_some() => None,
         Some(Pattern::Leak) | None => Some(restart(who)),
     }
+}
+
+/// Of two that hold much alike, each has its step. Of more, nothing tells where to begin.
+fn steps_for_two(situation: &Situation<'_>, all: &[NamedHolder<'_>]) -> Vec<Recommendation> {
+    let [first, second] = all else { return Vec::new() };
+    let (first, second) = (step_for_holder(situation, first), step_for_holder(situation, second));
+    let is_after = first.as_ref().is_some_and(|step| step.changes_state);
+    let after = |step: Recommendation| {
+        let first = if is_after && step.changes_state { "if requests still fail after that, " } else { "" };
+        Recommendation { text: format!("{first}{}", step.text), ..step }
+    };
+    let second = second.map(after);
+    first.into_iter().chain(second).collect()
 }
 
 fn reduce_load(label: &str) -> Recommendation {

@@ -6,7 +6,7 @@ use crate::diagnosis::holders::{Holder, Pattern, excluded_in};
 use crate::diagnosis::images::ImageOutcome;
 use crate::diagnosis::naming::{Destination, ProcessRow};
 use crate::diagnosis::outcome::{HolderOutcome, Look};
-use crate::diagnosis::pools::PoolFinding;
+use crate::diagnosis::pools::{PoolFinding, speaking_pool};
 use crate::diagnosis::state::State;
 use crate::diagnosis::suspect::Suspect;
 use crate::diagnosis::system_events::is_full_outside;
@@ -94,6 +94,8 @@ pub struct NamedImage<'a> {
 pub enum Accused<'a> {
     /// A process with ports of a pool, or the kernel.
     Holder(NamedHolder<'a>),
+    /// Two processes or more, none of which has many more ports than another.
+    Alike(Vec<NamedHolder<'a>>),
     /// All processes of an image.
     Image(NamedImage<'a>),
     /// Closed connections of a pool (its index), left by somebody or by nobody known.
@@ -102,6 +104,19 @@ pub enum Accused<'a> {
     Sockets(Named<'a>, u64),
     /// Nobody.
     Nobody,
+}
+
+/// Who was found to hold ports.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::diagnosis) struct Found<'s, 'a> {
+    /// Who is named for the pool that speaks.
+    pub(in crate::diagnosis) suspect: &'s Suspect,
+    /// Other pools, and who is named for each.
+    pub(in crate::diagnosis) others: &'s [(usize, Suspect)],
+    /// Holders, most ports first.
+    pub(in crate::diagnosis) holders: &'a [HolderOutcome],
+    /// Images, most ports first.
+    pub(in crate::diagnosis) images: &'a [ImageOutcome],
 }
 
 /// What recommendations are drawn from.
@@ -119,6 +134,10 @@ pub struct Situation<'a> {
     pub pools: &'a [PoolFinding],
     /// Whom the steps are about.
     pub accused: Accused<'a>,
+    /// Whom they are about for other full pools: index of each.
+    pub others: Vec<(usize, Accused<'a>)>,
+    /// The pool that these steps are about, where there are several.
+    pub pool: Option<usize>,
     /// Who has reserved most of the ports of its pool, if anybody.
     pub reserved_by: Option<String>,
     /// Excluded ranges.
@@ -179,7 +198,7 @@ pub(in crate::diagnosis) fn has_hns(side: &SideFacts) -> bool {
 /// Whom the steps are about. DNS Server's pool of sockets is no fault.
 fn accused<'a>(
     grounds: &Grounds<'a>,
-    suspect: Suspect,
+    suspect: &Suspect,
     holders: &'a [HolderOutcome],
     images: &'a [ImageOutcome],
 ) -> Accused<'a> {
@@ -187,10 +206,11 @@ fn accused<'a>(
     let named = |process: usize| Some(Named::of(rows.rows.get(process)?, rows.label_of(process)));
     let holder = |index: usize| {
         let outcome = holders.get(index).filter(|outcome| outcome.look != Look::DnsPool)?;
-        Some(Accused::Holder(NamedHolder { holder: &outcome.holder, who: named(outcome.process)? }))
+        Some(NamedHolder { holder: &outcome.holder, who: named(outcome.process)? })
     };
-    let found = match suspect {
-        Suspect::Process(index) | Suspect::Kernel(index) => holder(index),
+    let found = match *suspect {
+        Suspect::Process(index) | Suspect::Kernel(index) => holder(index).map(Accused::Holder),
+        Suspect::Processes(ref all) => Some(Accused::Alike(all.iter().filter_map(|index| holder(*index)).collect())),
         Suspect::Image(index) => images.get(index).map(|image| {
             let process = |holder: &usize| holders.get(*holder).map(|outcome| outcome.process);
             let members = image.holders.iter().filter_map(process).filter_map(named).collect();
@@ -209,11 +229,16 @@ impl<'a> Situation<'a> {
         grounds: &Grounds<'a>,
         state: State,
         unexplained: Option<&[UnexplainedRow]>,
-        (suspect, holders, images): (Suspect, &'a [HolderOutcome], &'a [ImageOutcome]),
+        found: Found<'_, 'a>,
     ) -> Self {
+        let Found { suspect, others, holders, images } = found;
         let Grounds { traces, side, conclusion, rows, .. } = *grounds;
         let is_reservation = |holder: &&Holder| holder.pattern == Some(Pattern::Reservation);
         let reserved = conclusion.holders.iter().find(is_reservation);
+        let is_full = |(pool, _): &&(usize, Suspect)| {
+            conclusion.pools.get(*pool).is_some_and(|pool| pool.state == Some(State::Exhausted))
+        };
+        let full: Vec<&(usize, Suspect)> = others.iter().filter(is_full).collect();
         Self {
             state,
             inputs: traces.iter().filter(|trace| trace.is_file).map(|trace| trace.input.as_str()).collect(),
@@ -221,6 +246,8 @@ impl<'a> Situation<'a> {
             bind_records: grounds.bind_records(),
             pools: &conclusion.pools,
             accused: accused(grounds, suspect, holders, images),
+            others: full.iter().map(|(pool, suspect)| (*pool, accused(grounds, suspect, holders, images))).collect(),
+            pool: speaking_pool(&conclusion.pools).filter(|_| !full.is_empty()),
             reserved_by: reserved.and_then(|holder| rows.label(holder.subject)),
             excluded: &side.excluded_ports,
             has_listing: !side.listings.is_empty(),

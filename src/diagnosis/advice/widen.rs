@@ -236,6 +236,8 @@ mod tests {
             bind_records: 1,
             pools: &[],
             accused: Accused::Nobody,
+            others: Vec::new(),
+            pool: None,
             reserved_by: None,
             excluded,
             has_listing: false,

@@ -28,8 +28,12 @@ pub enum Pattern {
 const HABIT_SHARE: u32 = 100;
 /// Nor below so many ports.
 const HABIT_PORTS: u32 = 16;
-/// Keeping ports is no leak below this share of a pool (one in four): many applications keep their connections.
+/// Keeping ports is no leak below this share (one in four) of what those leave who took theirs early: many applications keep
+/// their connections.
 const LEAK_SHARE: u32 = 4;
+
+/// Closes of older sockets count from this part of the ports obtained on (one in four).
+const OLDER_SHARE: u64 = 4;
 
 /// Less than this many minutes tell nothing about growth.
 const MEASURABLE_MINUTES: f64 = 0.05;
@@ -43,6 +47,8 @@ pub(in crate::diagnosis) struct Seen {
     /// Ports of all pools that it had obtained and given back until then.
     pub(super) obtained: u64,
     pub(super) released: u64,
+    /// Sockets older than the trace that it had closed until then.
+    pub(super) closed_older: u64,
     pub(super) ages: Ages,
     pub(super) growth: Growth,
     /// Ports that TCP/IP's events add: older than the trace, and acquired in it.
@@ -75,6 +81,8 @@ pub(super) struct Later {
 pub(in crate::diagnosis) struct When {
     /// Ports of the pool.
     pub(in crate::diagnosis) count: u32,
+    /// Ports that it can give out and that are left by those who took theirs early and have not grown since.
+    pub(in crate::diagnosis) left: u32,
     /// When holders were counted.
     pub(in crate::diagnosis) moment: Option<FileTime>,
     /// The first failure of that outage; without one, the moment. Until then holders could grow.
@@ -114,6 +122,7 @@ impl Seen {
         }
         self.obtained += other.obtained;
         self.released += other.released;
+        self.closed_older += other.closed_older;
         self.ages.add(other.ages);
         self.growth.add(other.growth);
         self.listed = match (self.listed, other.listed) {
@@ -153,7 +162,7 @@ impl Seen {
             let is_idle = u64::from(self.close_wait) * 10 >= u64::from(held) * 8;
             (is_idle && ports >= when.count / LEAK_SHARE).then_some(Pattern::Leak)
         } else {
-            self.habit(when).filter(|habit| *habit != Pattern::Leak || ports >= when.count / LEAK_SHARE)
+            self.habit(when).filter(|habit| *habit != Pattern::Leak || ports >= when.left / LEAK_SHARE)
         }
     }
 
@@ -201,7 +210,17 @@ impl Seen {
             let gave_back_later = later.lasts && later.held * 2 < self.ages.held();
             !gave_back_later && when.moment.is_some_and(|moment| is_rest_kept(&self.ages, self.growth.first, moment))
         };
+        if is_leak && self.gives_back_older() {
+            // It gives back what it had before: the trace may be too short to show that it gives these back too.
+            return None;
+        }
         Some(if is_leak { Pattern::Leak } else { Pattern::Load })
+    }
+
+    /// Whether it closed sockets that are older than the trace, as many as a fair part of the ports that it obtained. No event
+    /// tells whether these had ports of the pool.
+    pub(super) fn gives_back_older(&self) -> bool {
+        self.closed_older > 0 && self.closed_older.saturating_mul(OLDER_SHARE) >= self.obtained
     }
 
     /// Whether the ports held are as old as half of the time since the first, on average.

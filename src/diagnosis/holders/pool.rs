@@ -6,14 +6,16 @@ use super::habits::When;
 use super::{Book, Conclusion, Holder, HolderEvidence, Pattern, PoolOutage, Seen, Subject, has_bound};
 use crate::diagnosis::listings::{Usage, usage};
 use crate::diagnosis::pools::{
-    EXPLAINED_PERCENT, ListedPool, OthersServed, PoolFinding, SpeakingOutage, is_hardly_seen, is_near,
+    EXPLAINED_PERCENT, ListedPool, OthersServed, PoolFinding, SpeakingOutage, is_dns_pool, is_hardly_seen, is_near,
 };
 use crate::diagnosis::state::{Confidence, State};
+use crate::event::base_name;
 use crate::machine::moment::Moment;
 use crate::machine::outages::Outage;
 use crate::machine::owner::{Owner, is_kernel};
 use crate::machine::pool_key::PoolKey;
 use crate::machine::pools::Pool;
+use crate::machine::processes::Process;
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::machine::served::Served;
 use crate::net::{Family, Protocol};
@@ -149,11 +151,15 @@ impl Book<'_> {
         conclusion.pools.push(whole);
         conclusion.pools.extend(part);
         let holding_pool = conclusion.pools.len() - 1;
-        let when = When {
+        let mut when = When {
             count: range.count,
+            left: range.count,
             moment: moment.map(|moment| moment.time),
             until: outage.map(|outage| outage.first).or(moment.map(|moment| moment.time)),
         };
+        let keeps = |(subject, seen): &(&Subject, &Seen)| self.keeps(**subject, seen, when, key);
+        let kept = subjects.iter().filter(keeps).fold(0_u32, |sum, (_, seen)| sum.saturating_add(seen.ports()));
+        when.left = usable.saturating_sub(kept);
         for (subject, seen) in subjects {
             let mut holder = self.holder(subject, &seen, holding_pool, when);
             if let Some(holder) = &mut holder {
@@ -196,6 +202,22 @@ impl Book<'_> {
             |listing: &&SocketListing| listing.sockets.iter().any(|socket| socket.protocol == Protocol::Tcp);
         let mut of_tcp = self.side.listings.iter().filter(is_of_tcp).peekable();
         of_tcp.peek().is_some() && !of_tcp.any(has_bound)
+    }
+
+    /// Whether it took its ports early and has not grown since, or is DNS Server with its pool of sockets.
+    fn keeps(&self, subject: Subject, seen: &Seen, when: When, key: PoolKey) -> bool {
+        let Some(process) = self.process_of(subject).filter(|process| !is_kernel(process.pid)) else { return false };
+        let task = || self.side.tasks.iter().find(|task| task.pid == process.pid).map(|task| task.image.as_str());
+        let image = process.image().map(|(image, _)| base_name(image)).or_else(task);
+        let is_steady = || !self.trust.no_habits && seen.pattern(when) == Some(Pattern::Steady);
+        image.is_some_and(|image| is_dns_pool(image, key, seen.ports())) || is_steady()
+    }
+
+    fn process_of(&self, subject: Subject) -> Option<&Process> {
+        match subject {
+            Subject::Process(index) => self.findings.world.processes.processes().get(index),
+            _ => None,
+        }
     }
 
     /// The outage of a pool that speaks: the one that lasts to the end of the trace, else the one with most failures, of equals
@@ -334,10 +356,7 @@ impl Book<'_> {
             HolderEvidence::C | HolderEvidence::D if self.trust.lossy => Confidence::Low,
             HolderEvidence::C | HolderEvidence::D => Confidence::Medium,
         };
-        let process = match subject {
-            Subject::Process(index) => self.findings.world.processes.processes().get(index),
-            _ => None,
-        };
+        let process = self.process_of(subject);
         let is_kernel_itself = match subject {
             Subject::Process(_) => process.is_some_and(|process| is_kernel(process.pid)),
             Subject::Listed(pid) => is_kernel(pid),
@@ -347,13 +366,16 @@ impl Book<'_> {
         // The kernel and those who are not known have no habits.
         let pattern = seen.pattern(when).filter(|pattern| *pattern == Pattern::Reservation || !is_kernel_itself);
         let pattern = pattern.filter(|pattern| *pattern == Pattern::Reservation || !self.trust.no_habits);
-        let per_minute = when.moment.filter(|_| process.is_some() && !self.trust.no_habits);
+        // An average up to the last port says nothing of who has taken none lately.
+        let grows = pattern != Some(Pattern::Steady);
+        let per_minute = when.moment.filter(|_| process.is_some() && !self.trust.no_habits && grows);
         Some(Holder {
             subject,
             pool,
             ports,
             time_wait: seen.time_wait,
             turnover: (seen.obtained, seen.released),
+            closed_older: seen.closed_older,
             ended: process.is_some_and(|process| process.ended.is_some()),
             evidence,
             confidence,

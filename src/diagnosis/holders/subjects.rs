@@ -23,6 +23,7 @@ impl Book<'_> {
             seen.unnumbered = seen.unnumbered.saturating_add(held.unnumbered);
             seen.obtained += held.obtained;
             seen.released += held.released;
+            seen.closed_older += held.closed_older;
             seen.ages.add(held.ages);
             seen.growth.add(held.growth);
         }

@@ -279,7 +279,11 @@ impl<W: Witness> Life<'_, W> {
             owner
         });
         self.witness.ended(endpoint, meta.time);
-        processes.tally(owner).sockets_closed += 1;
+        let tally = processes.tally(owner);
+        tally.sockets_closed += 1;
+        if self.socket.is_untouched() {
+            tally.closed_older.close(meta.time);
+        }
         self.release(meta.time);
         self.socket.closed = Some(meta.time);
         true

@@ -61,6 +61,11 @@ impl Socket {
         self.held.as_ref().and_then(|(_, address)| *address)
     }
 
+    /// Nothing was seen of it yet: neither its creation nor that it was used.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.creator.is_none() && self.user.is_none() && self.held.is_none()
+    }
+
     /// Nothing more is to come of it, as far as it is known.
     pub(super) fn is_finished(&self) -> bool {
         self.closed.is_some()

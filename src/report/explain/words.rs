@@ -9,7 +9,7 @@ use crate::report::wording::OWNER_SOURCES;
 /// Kind, code, meaning, explanation.
 type Word = (Kind, &'static str, &'static str, &'static str);
 
-const WORDS: [Word; 29] = [
+const WORDS: [Word; 30] = [
     (
         Kind::Verdict,
         "exhausted",
@@ -86,7 +86,13 @@ const WORDS: [Word; 29] = [
         Kind::Suspect,
         "process",
         "one process has the ports",
-        "One process holds more of the pool than any other, and a quarter of it or more, or of what a steady holder leaves. It is named with the evidence for it. Failing does not make a process the suspect.",
+        "One process holds more of the pool than any other, and a quarter of it or more; or it leaks, and has a quarter of what steady holders leave. It is named with the evidence for it. Failing does not make a process the suspect.",
+    ),
+    (
+        Kind::Suspect,
+        "processes",
+        "two processes or more have the ports, and none stands out",
+        "The second has seven tenths or more of what the first has, and does the like with its ports as far as that is known. A few ports more do not make one of them the cause. Of two, each has its step; of more, look at each before anything is restarted.",
     ),
     (
         Kind::Suspect,

@@ -135,6 +135,10 @@ fn holder(report: &Report) -> Number {
     };
     let told = match report.verdict.suspect {
         Suspect::Process(index) | Suspect::Kernel(index) => process(index),
+        Suspect::Processes(ref holders) => holders.first().and_then(|index| process(*index)).map(|(cell, name)| {
+            let others = grouped(holders.len().saturating_sub(1) as u64);
+            (cell, format!("{name}; {others} more with nearly as many"))
+        }),
         Suspect::Image(index) => report.images.get(index).map(|image| {
             let share = Cell::share(image.ports, of(image.pool)).at(format!("/images/{index}/share_of_pool"));
             (share, format!("{} processes of {}", grouped(image.processes), shown(&image.image)))

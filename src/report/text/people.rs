@@ -44,8 +44,8 @@ impl Page<'_, '_> {
             if connects {
                 cells.push(grouped(row.connect_failures));
             }
-            cells.push(row.first_failure.map(|time| report.zone.clock(time)).unwrap_or_default());
-            cells.push(row.last_failure.map(|time| report.zone.clock(time)).unwrap_or_default());
+            cells.push(row.first_failure.map(|time| report.failure_clock(time)).unwrap_or_default());
+            cells.push(row.last_failure.map(|time| report.failure_clock(time)).unwrap_or_default());
             cells.push(known_by(row));
             table.row(cells);
         }

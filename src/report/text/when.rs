@@ -69,8 +69,8 @@ impl Page<'_, '_> {
             return Ok(());
         }
         for outage in outages.iter().take(OUTAGES_SHOWN) {
-            let zone = self.report.zone;
-            let (first, last) = (zone.clock(outage.first), zone.clock(outage.last));
+            let clock = |time| self.report.failure_clock(time);
+            let (first, last) = (clock(outage.first), clock(outage.last));
             let when = if first == last { format!("at {first}") } else { format!("{first} – {last}") };
             let pool =
                 self.report.pools.get(outage.pool).map(|pool| format!(" of {}", pool.name())).unwrap_or_default();
