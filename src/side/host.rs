@@ -138,8 +138,8 @@ fn script_heading(line: &str) -> Option<&str> {
     const MAX_LINE: usize = 80;
     const LABELS: [&str; 8] =
         ["server", "host", "machine", "computer", "node", "servername", "computername", "hostname"];
-    const VERBS: [&str; 9] =
-        ["collecting", "querying", "checking", "processing", "connecting", "gathering", "running", "output", "results"];
+    // A machine that is connected to, or checked, need not be the one that answers.
+    const VERBS: [&str; 4] = ["collecting", "gathering", "output", "results"];
     if line.len() > MAX_LINE {
         return None;
     }
@@ -150,16 +150,16 @@ fn script_heading(line: &str) -> Option<&str> {
     let inner = line.trim_matches(is_drawn);
     let is_decorated = line.chars().take(3).filter(|c| is_drawn(*c)).count() == 3;
     if let Some((label, name)) = inner.split_once([':', '=']).filter(|(_, name)| !name.is_empty()) {
-        // `Server:` alone is of nslookup.
-        let label = label.trim().to_ascii_lowercase();
-        let is_label = LABELS.contains(&label.as_str()) && (is_decorated || label.ends_with("name"));
+        // Undrawn, `Server:` is of nslookup, and `ComputerName :` of Test-NetConnection: the other side.
+        let is_label = is_decorated && LABELS.contains(&label.trim().to_ascii_lowercase().as_str());
         return is_label.then(|| name.trim());
     }
     let inner = inner.trim_end_matches([':', '.', '…']).trim();
     let last = inner.rsplit(' ').next().filter(|last| is_server_name(last))?;
     let mut words = inner.split(' ');
     let first = words.next()?.to_ascii_lowercase();
-    let is_alone = first.eq_ignore_ascii_case(last) && inner == last;
+    // A name without anything around it may be one of a list.
+    let is_alone = inner == last && line != last;
     let is_told = VERBS.contains(&first.as_str()) && words.count() <= 4;
     (is_alone || is_told).then_some(last)
 }
@@ -215,10 +215,9 @@ mod tests {
         for line in [
             "SRV01 | CHANGED | rc=0 >>",
             "SRV01:",
-            "SRV01",
             "### SRV01 ###",
             "===== server: SRV01 =====",
-            "ComputerName: SRV01",
+            "--- ComputerName: SRV01 ---",
             "--- SRV01 ---",
             "Collecting from SRV01...",
             "Output of netstat on SRV01:",
@@ -227,10 +226,13 @@ mod tests {
         }
         for line in [
             "Server:  dc01.contoso.com",
+            "ComputerName     : db01.contoso.com",
             "### before ###",
             "Active Connections",
             "=====",
             "netstat2",
+            "SRV01",
+            "Connecting to SRV01...",
             "Collecting netstat",
             "TCP port check: run1",
             "Pinging SRV01 with 32 bytes of data:",
