@@ -172,9 +172,10 @@ fn origins(told: &[Told], inputs: &[SideInput], traces: &[&str]) -> (Vec<Origin>
     (origins, of_trace)
 }
 
-/// A file with the addresses of all of its sockets.
+/// A file with the addresses of all of its sockets, but for those that a command has picked: they need not be all.
 fn file<'a>(path: &'a str, facts: &SideFacts) -> File<'a> {
-    File { path, addresses: facts.listings.iter().flat_map(SocketListing::own_addresses).collect() }
+    let whole = facts.listings.iter().filter(|listing| listing.picking().is_none());
+    File { path, addresses: whole.flat_map(SocketListing::own_addresses).collect() }
 }
 
 /// The machine that wrote all entries of a log.

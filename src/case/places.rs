@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::event::base_name;
+use crate::side::facts::are_of_different_machines;
 
 /// A file: its path, and the local addresses of its sockets.
 pub(super) struct File<'a> {
@@ -30,7 +31,7 @@ fn by_folder(files: &[File<'_>]) -> Option<Vec<Option<String>>> {
     }
     let is_apart = |at: usize| {
         let (before, rest) = groups.split_at_checked(at).unwrap_or_default();
-        rest.first().is_some_and(|(_, own)| before.iter().all(|(_, other)| own.is_disjoint(other)))
+        rest.first().is_some_and(|(_, own)| before.iter().all(|(_, other)| are_of_different_machines(own, other)))
     };
     let all_apart = groups.len() > 1 && (1..groups.len()).all(is_apart);
     all_apart.then(|| folders.iter().map(|folder| folder.as_deref().map(str::to_owned)).collect())
@@ -46,12 +47,13 @@ fn folders(files: &[File<'_>]) -> Vec<Option<String>> {
     paths.iter().map(|path| path.get(common).filter(|_| common + 1 < path.len()).cloned()).collect()
 }
 
-/// Where files that share addresses are of one machine: by a word that all names of one have, and those of others do not.
+/// Where files that share addresses, or may share some, are of one machine: by a word that all names of one have, and those of
+/// others do not.
 fn by_name(files: &[File<'_>]) -> Option<Vec<Option<String>>> {
     let mut machines: Vec<(BTreeSet<IpAddr>, Vec<usize>)> = Vec::new();
     for (number, file) in files.iter().enumerate().filter(|(_, file)| !file.addresses.is_empty()) {
         let (mut same, others): (Vec<_>, Vec<_>) =
-            machines.into_iter().partition(|(addresses, _)| !addresses.is_disjoint(&file.addresses));
+            machines.into_iter().partition(|(addresses, _)| !are_of_different_machines(addresses, &file.addresses));
         machines = others;
         let mut whole = (file.addresses.clone(), vec![number]);
         for (addresses, numbers) in &mut same {
@@ -116,6 +118,14 @@ mod tests {
         assert_eq!(of(&[("c/before/netstat.txt", &[1]), ("c/after/netstat.txt", &[1, 2])]), ["", ""]);
         assert_eq!(of(&[("c/netstat.txt", &[1]), ("c/tasklist.txt", &[])]), ["", ""]);
         assert!(of(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_listing_of_each_family_may_be_of_one_machine() {
+        let v6: IpAddr = "fe80::1".parse().unwrap();
+        let file = |path, ip: IpAddr| File { path, addresses: BTreeSet::from([ip]) };
+        let files = [file("tcp.txt", IpAddr::from([10, 0, 0, 1])), file("tcpv6.txt", v6)];
+        assert_eq!(places(&files), [None, None]);
     }
 
     #[test]

@@ -167,6 +167,13 @@ pub struct SocketListing {
     pub images: Vec<ListedOwner>,
 }
 
+/// Whether local addresses are of different machines: both have some of one family, and none in common. A listing of IPv4 and one
+/// of IPv6 may be of one.
+pub(crate) fn are_of_different_machines(one: &BTreeSet<IpAddr>, other: &BTreeSet<IpAddr>) -> bool {
+    let both_have = |is_of: fn(&IpAddr) -> bool| one.iter().any(is_of) && other.iter().any(is_of);
+    (both_have(IpAddr::is_ipv4) || both_have(IpAddr::is_ipv6)) && one.is_disjoint(other)
+}
+
 impl SocketListing {
     /// What its moment is one of: a file, or a sequence of files.
     pub fn moments(&self) -> SourceId {
@@ -178,8 +185,7 @@ impl SocketListing {
         if let (Some(one), Some(other)) = (&self.host, &before.host) {
             return !one.eq_ignore_ascii_case(other);
         }
-        let (ours, theirs) = (self.own_addresses(), before.own_addresses());
-        !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs)
+        are_of_different_machines(&self.own_addresses(), &before.own_addresses())
     }
 
     /// Adds the rows of another part of it.
