@@ -287,14 +287,15 @@ fn names_ports(title: &str) -> bool {
 
 /// Whether a title says in a language of Windows that ports are dynamic.
 fn is_dynamic(title: &str) -> bool {
-    const WORDS: [&str; 16] = [
+    const WORDS: [&str; 17] = [
         "dynam",
         "dinam",
         "dinám",
+        "dinàm",
         "dinâm",
         "dynaam",
+        "dünaam",
         "динам",
-        "динаміч",
         "δυναμ",
         "动态",
         "動態",
