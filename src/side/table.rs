@@ -113,7 +113,9 @@ impl Heading {
     /// Whether it is that of `netstat`, whose rows tell themselves.
     pub(super) fn is_of_netstat(&self) -> bool {
         let starts = self.columns.starts_with(&[Column::Protocol, Column::LocalAddress, Column::RemoteAddress]);
-        starts && !matches!(self.form, Form::Separated(b',' | b';'))
+        // A console has broken the heading, and the rows below it, in two.
+        let is_half = self.columns == [Column::Protocol, Column::LocalAddress];
+        (starts || is_half) && !matches!(self.form, Form::Separated(b',' | b';'))
     }
 
     /// Whether it is that of `tasklist /fo csv`, whose reader knows it in all languages.

@@ -216,6 +216,17 @@ fn a_number_is_a_pid_only_where_something_says_so() {
 }
 
 #[test]
+fn halves_of_netstat_are_no_table_of_their_own() {
+    for heading in
+        ["Proto  Adresse locale\n  Adresse distante  État  PID", "Proto  Lokale Adresse\n  Remoteadresse  Status  PID"]
+    {
+        let text = format!("  {heading}\n  TCP    0.0.0.0:49200\n  0.0.0.0:0   LISTENING   4\n");
+        let found = parse(&text);
+        assert!(found.tcp.is_empty() && found.udp.is_empty(), "{found:?}");
+    }
+}
+
+#[test]
 fn rows_without_a_heading_are_known_by_all_of_their_cells() {
     let row = |process: &str, local: &str| owners_of(&format!("{process},TCP,{local},10.0.0.5:443,ESTABLISHED\n"));
     for local in ["10.0.0.1:50000", "[fe80::1]:50000", "web01:50000"] {
