@@ -59,6 +59,15 @@ impl Subject {
     pub fn of(owner: Owner, processes: &ProcessTable) -> Self {
         processes.settled(owner).map_or(Self::Nobody, Self::Process)
     }
+
+    /// Its PID; `None` where it is no process, or one that is not known.
+    pub(super) fn pid(self, processes: &[Process]) -> Option<u32> {
+        match self {
+            Self::Listed(pid) => Some(pid),
+            Self::Process(index) => processes.get(index).map(|process| process.pid),
+            Self::Image(_) | Self::Nobody => None,
+        }
+    }
 }
 
 /// A process that holds ports of a pool.

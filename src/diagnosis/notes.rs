@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::grounds::Grounds;
-use super::holders::Subject;
 use super::listings::{series, usage};
 use super::system_events::{pool_full_beside, pool_full_events};
 use crate::case::facts::TraceFacts;
@@ -140,11 +139,6 @@ fn of_last_listings(grounds: &Grounds<'_>) -> Vec<String> {
     const NOTABLE_SHARE: u32 = 10;
     let Grounds { findings, side, conclusion, .. } = *grounds;
     let processes = findings.world.processes.processes();
-    let pid_of = |subject: &Subject| match *subject {
-        Subject::Listed(pid) => Some(pid),
-        Subject::Process(index) => processes.get(index).map(|process| process.pid),
-        Subject::Image(_) | Subject::Nobody => None,
-    };
     let mut notes = Vec::new();
     for file in series(&side.listings) {
         let Some(last) = file.listings.last() else { continue };
@@ -157,7 +151,7 @@ fn of_last_listings(grounds: &Grounds<'_>) -> Vec<String> {
                 continue;
             };
             let mut holders = conclusion.holders.iter().filter(|holder| holder.pool == index);
-            let is_told = holders.any(|holder| pid_of(&holder.subject) == Some(pid));
+            let is_told = holders.any(|holder| holder.subject.pid(processes) == Some(pid));
             if is_told || ports.saturating_mul(NOTABLE_SHARE) < pool.range.count {
                 continue;
             }

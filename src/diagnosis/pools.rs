@@ -187,11 +187,15 @@ impl PoolFinding {
         self.key.protocol == Some(Protocol::Tcp) && is_half
     }
 
+    /// The listing that shows most of it, where it hides no sockets.
+    fn whole_listing(&self) -> Option<ListedPool> {
+        self.listing.filter(|listing| listing.has_bound || self.key.protocol == Some(Protocol::Udp))
+    }
+
     /// Ports in use of a pool that was full, as a listing shows that hides nothing of it: fewer than half. It is of another moment,
     /// or what it cannot show has the rest.
     pub fn listed_with_room(&self) -> Option<u32> {
-        let is_whole = |listing: &ListedPool| listing.has_bound || self.key.protocol == Some(Protocol::Udp);
-        let used = self.listing.filter(is_whole).map(|listing| listing.used)?;
+        let used = self.whole_listing()?.used;
         let is_missing = self.unexplained().is_some_and(|ports| u64::from(ports) * 2 >= u64::from(self.range.count));
         is_missing.then_some(used)
     }
@@ -199,9 +203,7 @@ impl PoolFinding {
     /// Whether a listing that hides nothing is all that is known, and shows less than half of it in use: it is of a moment when
     /// the pool was not full.
     fn is_roomy(&self) -> bool {
-        let is_whole =
-            self.key.protocol == Some(Protocol::Udp) || self.listing.is_some_and(|listing| listing.has_bound);
-        is_whole && self.listing.is_some() && self.occupied_peak.1 < self.range.count / 2
+        self.whole_listing().is_some() && self.occupied_peak.1 < self.range.count / 2
     }
 
     /// Whether somebody made the pool smaller than the default, as far as the server or the user says.

@@ -273,6 +273,13 @@ pub struct ListedSocket {
     pub port_alone: Option<u16>,
 }
 
+impl ListedSocket {
+    /// Sockets that a listing counts, without an address or a port of each.
+    pub(super) fn counted(protocol: Protocol, state: Option<TcpState>, pid: Option<u32>, count: u32) -> Self {
+        Self { protocol, family: None, local: None, remote: None, state, pid, count, image: None, port_alone: None }
+    }
+}
+
 /// State of a TCP socket as a listing names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TcpState {

@@ -177,11 +177,8 @@ impl Reader {
                 return None;
             }
         }
-        if [Some(first), second]
-            .into_iter()
-            .flatten()
-            .any(|line| labelled(line.text).is_some_and(|(label, _)| is_use(label)))
-        {
+        let counts_use = |line: Line<'_>| labelled(line.text).is_some_and(|(label, _)| is_use(label));
+        if counts_use(first) || second.is_some_and(counts_use) {
             return None;
         }
         let count = second.and_then(|line| labelled_number(line.text));
@@ -280,9 +277,14 @@ const PORT_WORDS: [&str; 14] = [
     "พอร์ต",
 ];
 
-fn names_ports(title: &str) -> bool {
+/// Whether one of these words, or beginnings of words, stands in a title, in any case.
+fn has_any(title: &str, words: &[&str]) -> bool {
     let title = title.to_lowercase();
-    PORT_WORDS.iter().any(|word| title.contains(word))
+    words.iter().any(|word| title.contains(word))
+}
+
+fn names_ports(title: &str) -> bool {
+    has_any(title, &PORT_WORDS)
 }
 
 /// Whether a title says in a language of Windows that ports are dynamic.
@@ -306,8 +308,7 @@ fn is_dynamic(title: &str) -> bool {
         "ไดนามิก",
         "động",
     ];
-    let title = title.to_lowercase();
-    WORDS.iter().any(|word| title.contains(word))
+    has_any(title, &WORDS)
 }
 
 /// Whether a title says in a language of Windows that ports are excluded.
@@ -331,8 +332,7 @@ fn is_exclusion(title: &str) -> bool {
         "uteslut",
         "udelad",
     ];
-    let title = title.to_lowercase();
-    WORDS.iter().any(|word| title.contains(word))
+    has_any(title, &WORDS)
 }
 
 /// Whether a label counts ports by what they are used for: no range.
@@ -357,10 +357,7 @@ fn is_in_order(lines: Lines<'_>) -> bool {
 
 /// `UDP Statistics`, `TCP-Statistik`, and so on: numbers below it are no ports.
 fn is_statistics(title: &str) -> bool {
-    let title = title.to_lowercase();
-    ["statisti", "estad", "estat", "статист", "统计", "統計", "통계", "στατιστ", "istatisti"]
-        .iter()
-        .any(|word| title.contains(word))
+    has_any(title, &["statisti", "estad", "estat", "статист", "统计", "統計", "통계", "στατιστ", "istatisti"])
 }
 
 /// Columns of a rule of dashes; `None` for another line.

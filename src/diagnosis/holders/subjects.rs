@@ -139,14 +139,7 @@ impl Book<'_> {
         let by_pid = usage(last, key, range, key == self.vague_pool(key)).by_pid;
         let image = |listing: &SocketListing, pid| listing.owners.get(&pid)?.image.clone();
         for (subject, seen) in subjects.iter_mut().filter(|(_, seen)| seen.listed.is_some()) {
-            let pid = match *subject {
-                Subject::Listed(pid) => pid,
-                Subject::Process(index) => match self.findings.world.processes.processes().get(index) {
-                    Some(process) => process.pid,
-                    None => continue,
-                },
-                Subject::Image(_) | Subject::Nobody => continue,
-            };
+            let Some(pid) = subject.pid(self.findings.world.processes.processes()) else { continue };
             let is_other =
                 image(listing, pid).zip(image(last, pid)).is_some_and(|(one, two)| !is_same_image(&one, &two));
             let ports = by_pid.get(&Some(pid)).filter(|_| !is_other).map_or(0, |listed| listed.ports);

@@ -191,15 +191,8 @@ impl Row {
         let count = self.count;
         Some(if by(Property::Owner) || (by(Property::State) && meaning.len() == 1) {
             Sockets::Owned(ListedSocket {
-                protocol,
-                family: None,
-                local: None,
                 remote: address.zip(port).map(|(ip, port)| SocketAddress { ip, port }),
-                state,
-                pid,
-                count,
-                image: None,
-                port_alone: None,
+                ..ListedSocket::counted(protocol, state, pid, count)
             })
         } else if by(Property::RemotePort) || by(Property::RemoteAddress) {
             Sockets::Remote(RemoteCount { source: 0, protocol, address, port, state, count })

@@ -102,17 +102,7 @@ impl PidCounts {
         let (Some(pid), Some(count)) = (record.number::<u32>(Column::Pid), record.number::<u32>(Column::Count)) else {
             return false;
         };
-        self.sockets.push(ListedSocket {
-            protocol: Protocol::Tcp,
-            family: None,
-            local: None,
-            remote: None,
-            state: TcpState::where_untold(Some(pid)),
-            pid: Some(pid),
-            count,
-            image: None,
-            port_alone: None,
-        });
+        self.sockets.push(ListedSocket::counted(Protocol::Tcp, TcpState::where_untold(Some(pid)), Some(pid), count));
         true
     }
 
@@ -143,17 +133,7 @@ pub(super) fn list_port_use(found: &mut Found) {
         }
     }
     let listing = |count: &PortUse| {
-        let socket = ListedSocket {
-            protocol: Protocol::Tcp,
-            family: None,
-            local: None,
-            remote: None,
-            state: None,
-            pid: None,
-            count: count.in_use,
-            image: None,
-            port_alone: None,
-        };
+        let socket = ListedSocket::counted(Protocol::Tcp, None, None, count.in_use);
         SocketListing { taken: count.taken.clone(), sockets: vec![socket], ..SocketListing::default() }
     };
     found.tcp = fullest.into_iter().map(listing).collect();

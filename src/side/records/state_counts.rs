@@ -42,17 +42,9 @@ impl StateCounts {
             self.listing.owners.entry(pid).or_insert(owner);
         }
         let counts = counts.into_iter().filter(|(_, count)| *count > 0);
-        self.listing.sockets.extend(counts.map(|(state, count)| ListedSocket {
-            protocol: Protocol::Tcp,
-            family: None,
-            local: None,
-            remote: None,
-            state: Some(state),
-            pid: Some(pid),
-            count,
-            image: None,
-            port_alone: None,
-        }));
+        self.listing
+            .sockets
+            .extend(counts.map(|(state, count)| ListedSocket::counted(Protocol::Tcp, Some(state), Some(pid), count)));
         true
     }
 
