@@ -202,6 +202,28 @@ fn folders_without_an_address_in_common_are_of_different_machines() {
 }
 
 #[test]
+fn a_process_list_of_another_day_names_nobody() {
+    let heading = "  Proto  Local Address  Foreign Address  State  PID\r\n";
+    let row = |port: u16| format!("  TCP    10.1.0.5:{port}   10.0.0.40:1433   CLOSE_WAIT   7312\r\n");
+    let rows: String = (0..900).map(|port| row(50_000 + port)).collect();
+    let list = "\r\nImage Name                     PID Session Name        Session#    Mem Usage\r\n\
+        ========================= ======== ================ =========== ============\r\n\
+        OrderGateway.exe              7312 Services                   0     91,204 K\r\n";
+    for (day, image) in [("20261119", Value::Null), ("20261122", json!("OrderGateway.exe"))] {
+        let folder = scratch();
+        let ticket = folder.path().join("ticket 2026-11-20");
+        std::fs::create_dir(&ticket).unwrap();
+        std::fs::write(ticket.join("netstat_20261122_1403.txt"), heading.to_owned() + &rows).unwrap();
+        std::fs::write(ticket.join(format!("tasklist_{day}.txt")), list).unwrap();
+        std::fs::write(ticket.join("dynamicport.txt"), "Protocol tcp Dynamic Port Range\r\n").unwrap();
+        let report = json_of(&ticket);
+        assert_eq!(report["processes"][0]["image"], image, "{day}");
+        let says = report["side_inputs"].to_string().contains("the sockets are of 2026-11-22: a PID may be another");
+        assert_eq!(says, image.is_null(), "{}", report["side_inputs"]);
+    }
+}
+
+#[test]
 fn an_entry_that_two_exports_tell_counts_once() {
     let folder = scratch();
     let event = |computer: &str, second: u32| {

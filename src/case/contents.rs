@@ -9,6 +9,7 @@ use etl_parser::{EtlFile, Trace};
 
 use super::archive::{Archive, Member, Packing, rejoined, sniff, unpack};
 use super::collected::{self, Manifest};
+use super::days;
 use super::folder;
 use super::look::Look;
 use super::machines::{self, Told};
@@ -168,7 +169,10 @@ impl Contents {
         if progress.should_stop() {
             return Err(Stopped);
         }
-        let Opening { mut contents, told, .. } = opening;
+        let Opening { mut contents, mut told, .. } = opening;
+        if contents.traces.is_empty() {
+            days::settle(&mut told, &mut contents.side_inputs);
+        }
         machines::settle(&mut contents, told);
         sequences::settle(&mut contents);
         Ok(contents)

@@ -7,6 +7,7 @@ mod archive;
 pub mod boots;
 pub mod collected;
 mod contents;
+mod days;
 mod error;
 pub mod facts;
 pub(crate) mod folder;
@@ -19,6 +20,7 @@ mod places;
 mod sequences;
 mod server_names;
 mod side;
+mod stamps;
 mod stored;
 
 use std::path::{Path, PathBuf};
