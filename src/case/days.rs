@@ -26,7 +26,10 @@ pub(super) fn settle(told: &mut [Told], inputs: &mut [SideInput]) {
     for (told, other) in told.iter_mut().zip(&others) {
         let Some(other) = other else { continue };
         let SideFacts { tasks, absent, names, services, .. } = &mut told.facts;
-        (tasks.clear(), absent.clear(), names.clear(), services.clear());
+        tasks.clear();
+        absent.clear();
+        names.clear();
+        services.clear();
         if let Some(input) = inputs.get_mut(told.source) {
             input.leave_out(&format!(
                 "by its name it is of {}, and the sockets are of {}: a PID may be another process's by then; not used",

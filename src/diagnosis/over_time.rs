@@ -193,9 +193,21 @@ impl Course<'_> {
         let is_image = matches!(self.suspect, Suspect::Image(image) if self.images.get(*image).is_some_and(|image| image.pool == index));
         let of_process = |row: usize| Some(HolderIndex::Process(row));
         let of_image = |row: usize| self.image_of(index, row).map(HolderIndex::Image).or(of_process(row));
-        let by_process = self.series(timeline, finding, of_process);
-        let by_image = is_image.then(|| self.series(timeline, finding, of_image));
-        let by_holder = by_image.as_ref().unwrap_or(&by_process);
+        let processes = match ranked {
+            Some(ranked) => ranked.processes.iter().filter_map(HolderOverTimeRow::index).collect(),
+            None => self.largest(timeline, finding, of_process, MAX_PROCESSES),
+        };
+        let holders = match ranked {
+            Some(ranked) => ranked.holders.iter().filter_map(HolderOverTimeRow::index).collect(),
+            None if is_image => self.largest(timeline, finding, of_image, MAX_HOLDERS),
+            None => processes.get(..MAX_HOLDERS).unwrap_or(&processes).to_vec(),
+        };
+        let processes = self.series(timeline, finding, of_process, &processes);
+        let holders = if is_image {
+            self.series(timeline, finding, of_image, &holders)
+        } else {
+            self.series(timeline, finding, of_process, &holders)
+        };
         let mut told = PoolOverTimeRow {
             pool: index,
             held: levels.iter().map(|(held, ..)| *held).collect(),
@@ -209,15 +221,9 @@ impl Course<'_> {
             most,
             not_visible: Vec::new(),
             failures,
-            holders: match ranked {
-                Some(ranked) => same_holders(by_holder, &ranked.holders, steps.len()),
-                None => largest(by_holder, MAX_HOLDERS),
-            },
+            holders,
             others: Vec::new(),
-            processes: match ranked {
-                Some(ranked) => same_holders(&by_process, &ranked.processes, steps.len()),
-                None => largest(&by_process, MAX_PROCESSES),
-            },
+            processes,
         };
         told.others = told.others();
         told.not_visible = self.not_visible(timeline, finding, &told);
@@ -237,20 +243,63 @@ impl Course<'_> {
         timeline.steps.iter().zip(told.occupied()).enumerate().map(of_step).collect()
     }
 
-    /// Ports of each holder.
-    fn series(&self, timeline: &Steps, finding: &PoolFinding, of: impl Fn(usize) -> Option<HolderIndex>) -> Series {
-        let mut series = Series::new();
+    /// Those with most ports at one time, most first.
+    fn largest(
+        &self,
+        timeline: &Steps,
+        finding: &PoolFinding,
+        of: impl Fn(usize) -> Option<HolderIndex>,
+        count: usize,
+    ) -> Vec<HolderIndex> {
+        let mut most: BTreeMap<HolderIndex, u32> = BTreeMap::new();
+        for step in &timeline.steps {
+            for (holder, ports) in self.ports_of(step, finding, &of) {
+                let known = most.entry(holder).or_default();
+                *known = (*known).max(ports);
+            }
+        }
+        let mut all: Vec<(HolderIndex, u32)> = most.into_iter().collect();
+        all.sort_by_key(|(_, ports)| std::cmp::Reverse(*ports));
+        all.into_iter().take(count).map(|(holder, _)| holder).collect()
+    }
+
+    /// Ports of these holders in each step. Of all holders they would be very many.
+    fn series(
+        &self,
+        timeline: &Steps,
+        finding: &PoolFinding,
+        of: impl Fn(usize) -> Option<HolderIndex>,
+        holders: &[HolderIndex],
+    ) -> Vec<HolderOverTimeRow> {
+        let none = || vec![0_u32; timeline.steps.len()];
+        let mut rows: Vec<HolderOverTimeRow> = holders.iter().map(|holder| holder.row(none())).collect();
+        let places: BTreeMap<HolderIndex, usize> = holders.iter().copied().zip(0..).collect();
         for (number, step) in timeline.steps.iter().enumerate() {
-            for (owner, ports) in fullest(step, finding.key).into_iter().flat_map(Level::largest) {
-                if let Some(holder) = self.grounds.rows.of_owner(owner, self.grounds.findings).and_then(&of) {
-                    let of_holder = series.entry(holder).or_insert_with(|| vec![0; timeline.steps.len()]);
-                    if let Some(sum) = of_holder.get_mut(number) {
-                        *sum = sum.saturating_add(ports);
-                    }
+            for (holder, ports) in self.ports_of(step, finding, &of) {
+                let row = places.get(&holder).and_then(|place| rows.get_mut(*place));
+                if let Some(of_step) = row.and_then(|row| row.ports.get_mut(number)) {
+                    *of_step = ports;
                 }
             }
         }
-        series
+        rows
+    }
+
+    /// Ports of each holder in a step.
+    fn ports_of(
+        &self,
+        step: &Step,
+        finding: &PoolFinding,
+        of: impl Fn(usize) -> Option<HolderIndex>,
+    ) -> BTreeMap<HolderIndex, u32> {
+        let mut all: BTreeMap<HolderIndex, u32> = BTreeMap::new();
+        for (owner, ports) in fullest(step, finding.key).into_iter().flat_map(Level::largest) {
+            if let Some(holder) = self.grounds.rows.of_owner(owner, self.grounds.findings).and_then(&of) {
+                let sum = all.entry(holder).or_default();
+                *sum = sum.saturating_add(ports);
+            }
+        }
+        all
     }
 
     /// The image of a process that speaks for its processes in a pool.
@@ -282,30 +331,20 @@ impl Course<'_> {
     }
 }
 
-/// Ports of each holder in each step.
-type Series = BTreeMap<HolderIndex, Vec<u32>>;
-
-fn holder_row((holder, ports): (HolderIndex, Vec<u32>)) -> HolderOverTimeRow {
-    match holder {
-        HolderIndex::Process(process) => HolderOverTimeRow { process: Some(process), image: None, ports },
-        HolderIndex::Image(image) => HolderOverTimeRow { process: None, image: Some(image), ports },
+impl HolderIndex {
+    fn row(self, ports: Vec<u32>) -> HolderOverTimeRow {
+        let (process, image) = match self {
+            Self::Process(process) => (Some(process), None),
+            Self::Image(image) => (None, Some(image)),
+        };
+        HolderOverTimeRow { process, image, ports }
     }
 }
 
-/// Those with most ports at one time, most first.
-fn largest(series: &Series, count: usize) -> Vec<HolderOverTimeRow> {
-    let mut all: Vec<(&HolderIndex, &Vec<u32>)> = series.iter().collect();
-    all.sort_by_key(|(_, ports)| std::cmp::Reverse(ports.iter().copied().max()));
-    all.into_iter().take(count).map(|(holder, ports)| holder_row((*holder, ports.clone()))).collect()
-}
-
-/// The holders of other rows, in their order.
-fn same_holders(series: &Series, rows: &[HolderOverTimeRow], steps: usize) -> Vec<HolderOverTimeRow> {
-    let of = |row: &HolderOverTimeRow| {
-        let holder = row.image.map(HolderIndex::Image).or(row.process.map(HolderIndex::Process))?;
-        Some(holder_row((holder, series.get(&holder).cloned().unwrap_or_else(|| vec![0; steps]))))
-    };
-    rows.iter().filter_map(of).collect()
+impl HolderOverTimeRow {
+    fn index(&self) -> Option<HolderIndex> {
+        self.image.map(HolderIndex::Image).or(self.process.map(HolderIndex::Process))
+    }
 }
 
 /// Leaves out whoever held ports between the steps of the report alone: in both lists these are among the others.
