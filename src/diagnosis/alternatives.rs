@@ -8,7 +8,7 @@ use super::codes::AlternativeCode;
 use super::system_events::LogReach;
 use crate::time::FileTime;
 use crate::words::{counted, grouped};
-pub use symptoms::{OtherFailures, Symptoms};
+pub use symptoms::{OtherFailures, PortOwner, Symptoms};
 
 /// What is known about another cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -145,11 +145,15 @@ fn describe(failures: &OtherFailures, what: &str) -> String {
         };
         text.push_str(&format!(", {share}on port {port}"));
     }
+    if let Some((ports, first, last)) = failures.scattered {
+        text.push_str(&format!(", on {} from {first} to {last}", counted(ports, "port")));
+    }
     if let Some(by) = &failures.by {
         text.push_str(&format!(", by {by}"));
     }
-    if let Some(owner) = &failures.port_owner {
-        text.push_str(&format!(" (a listing shows that {owner} has the port)"));
+    if let Some(PortOwner { label, by }) = &failures.port_owner {
+        let ports = if failures.scattered.is_some() { "these ports" } else { "the port" };
+        text.push_str(&format!(" ({by} shows that {label} has {ports})"));
     }
     text
 }
@@ -176,12 +180,27 @@ mod tests {
             port: Some(8080),
             on_port: 214,
             by: Some("w3wp.exe (PID 7)".to_owned()),
-            port_owner: None,
+            ..OtherFailures::default()
         };
         let symptoms = Symptoms { bind_records: 900, in_use, ..Symptoms::default() };
         let want = "fixed-port conflict: 214 binds met a port in use, all on port 8080, by w3wp.exe (PID 7), counted separately";
         assert_eq!(standing(&symptoms, "fixed_port_conflict"), (Standing::Seen, want.to_owned()));
         assert_eq!(standing(&symptoms, "memory_shortage").0, Standing::RuledOut);
+    }
+
+    #[test]
+    fn a_conflict_over_many_ports_names_none_of_them() {
+        let port_owner = Some(PortOwner { label: "media.exe (PID 9)".to_owned(), by: "the trace" });
+        let in_use = OtherFailures {
+            count: 300,
+            scattered: Some((300, 49_152, 49_451)),
+            port_owner,
+            ..OtherFailures::default()
+        };
+        let symptoms = Symptoms { bind_records: 900, in_use, ..Symptoms::default() };
+        let want = "fixed-port conflict: 300 binds met a port in use, on 300 ports from 49152 to 49451 \
+            (the trace shows that media.exe (PID 9) has these ports), counted separately";
+        assert_eq!(standing(&symptoms, "fixed_port_conflict").1, want);
     }
 
     #[test]

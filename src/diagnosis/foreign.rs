@@ -12,7 +12,7 @@ use crate::machine::processes::Process;
 use crate::machine::ranges::RangeSource;
 use crate::net::{Family, Protocol};
 use crate::side::Kind;
-use crate::side::facts::{SideFacts, SocketListing, SourceId, TcpState};
+use crate::side::facts::{ExcludedPorts, SideFacts, SocketListing, SourceId, TcpState};
 use crate::side::tasklist::Task;
 use crate::words::grouped;
 
@@ -46,6 +46,10 @@ impl Agreement {
     fn is_other_holder(self) -> bool {
         self.same + self.other >= COMPARED_PORTS && self.other > self.same
     }
+
+    fn is_same_holder(self) -> bool {
+        self.same + self.other >= COMPARED_PORTS && self.same > self.other
+    }
 }
 
 /// Listings that contradict the trace.
@@ -73,7 +77,10 @@ pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
         of_list.for_each(|input| input.tell(&format!("{}: these rows are not counted", other_images(tasks))));
     }
     let mut foreign: BTreeMap<SourceId, (String, bool)> = BTreeMap::new();
-    for listing in &side.listings {
+    // A loop that began while the trace ran shows what became of the ports.
+    let agreeing: BTreeSet<SourceId> =
+        side.listings.iter().filter(|listing| trace.agrees(listing)).map(SocketListing::moments).collect();
+    for listing in side.listings.iter().filter(|listing| !agreeing.contains(&listing.moments())) {
         if let Some((why, images)) = trace.contradiction(listing) {
             let by_tasks = || tasks.is_same_machine() && agrees_with_tasks(listing, &side.tasks);
             let is_of_machine = !images.is_other_machine() && (images.is_same_machine() || by_tasks());
@@ -106,7 +113,33 @@ pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
             }
         }
     }
+    set_aside += set_exclusions_aside(findings, side, inputs);
     Foreign { listings: set_aside, of_other_time }
+}
+
+/// Takes excluded ranges out of the facts from which Windows gave out ports in the trace, with all others of their files. How many
+/// files these are.
+fn set_exclusions_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut [SideInput]) -> u64 {
+    let is_refuted = |ports: &ExcludedPorts| {
+        PoolKey::all().into_iter().any(|key| {
+            let is_of_pool = key.protocol == Some(ports.protocol)
+                && key.family.is_some_and(|family| ports.family.is_none_or(|told| told == family));
+            let excluded = ports.start..=ports.end;
+            let given = findings.world.ports.pools.get(key.index()).and_then(|pool| pool.given);
+            let is_given = given.is_some_and(|(first, last)| excluded.contains(&first) || excluded.contains(&last));
+            let held = findings.sockets.held().filter(|hold| hold.pool == key).filter_map(|hold| hold.port);
+            is_of_pool && is_given && held.filter(|port| excluded.contains(port)).nth(COMPARED_PORTS - 1).is_some()
+        })
+    };
+    let refuted: BTreeSet<SourceId> =
+        side.excluded_ports.iter().filter(|ports| is_refuted(ports)).map(|ports| ports.source).collect();
+    side.excluded_ports.retain(|ports| !refuted.contains(&ports.source));
+    for source in &refuted {
+        if let Some(input) = inputs.get_mut(*source) {
+            note(input, "the trace shows ports given out that it says are excluded");
+        }
+    }
+    refuted.len() as u64
 }
 
 /// Whether most processes of a listing are in a process list: by PID and image, or where it names no images, by PID alone.
@@ -211,13 +244,13 @@ impl<'a> Trace<'a> {
         agreement
     }
 
-    /// How a listing contradicts the trace, if it does; and how the images agree that it names.
-    fn contradiction(&self, listing: &SocketListing) -> Option<(String, Agreement)> {
-        let owners = listing.owners.iter().filter_map(|(pid, owner)| Some((*pid, owner.image.as_deref()?)));
-        let images = self.images(owners);
-        if images.is_other_machine() {
-            return Some((other_images(images), images));
-        }
+    /// Compares the images that a listing names.
+    fn images_of(&self, listing: &SocketListing) -> Agreement {
+        self.images(listing.owners.iter().filter_map(|(pid, owner)| Some((*pid, owner.image.as_deref()?))))
+    }
+
+    /// Compares whose the ports are that trace and listing know.
+    fn holders_of(&self, listing: &SocketListing) -> Agreement {
         let mut holders = Agreement::default();
         for socket in &listing.sockets {
             let (Some(local), Some(family), Some(pid)) = (socket.local, socket.family, socket.pid) else { continue };
@@ -228,6 +261,21 @@ impl<'a> Trace<'a> {
                 holders.count(self.is_holder(*known, pid, listing));
             }
         }
+        holders
+    }
+
+    /// Whether a listing gives ports to those who hold them by the trace.
+    fn agrees(&self, listing: &SocketListing) -> bool {
+        !self.images_of(listing).is_other_machine() && self.holders_of(listing).is_same_holder()
+    }
+
+    /// How a listing contradicts the trace, if it does; and how the images agree that it names.
+    fn contradiction(&self, listing: &SocketListing) -> Option<(String, Agreement)> {
+        let images = self.images_of(listing);
+        if images.is_other_machine() {
+            return Some((other_images(images), images));
+        }
+        let holders = self.holders_of(listing);
         holders.is_other_holder().then(|| {
             let (other, all) = (grouped(holders.other as u64), grouped((holders.same + holders.other) as u64));
             let text = format!("{other} of {all} ports that the trace also knows belong to other processes there");

@@ -404,8 +404,12 @@ impl Machine {
         let told = |pool: &&PoolFinding| {
             matches!(pool.range.source, RangeSource::DynamicPortFile | RangeSource::Live) && pool.wider().is_none()
         };
+        // Of pools that are full the range of another says nothing; a listing alone has no pool yet.
+        let is_full = |pool: &&PoolFinding| pool.state.is_some();
+        let of_pools = pools().filter(told).filter(|pool| is_full(pool) || !pools().any(|other| is_full(&other)));
         let listed = side.dynamic_ports.iter().map(|ports| (ports.start, ports.count));
-        let ranges = pools().filter(told).map(|pool| (pool.range.start, pool.range.count)).chain(listed);
+        let listed = listed.filter(|_| conclusion.pools.is_empty());
+        let ranges = of_pools.map(|pool| (pool.range.start, pool.range.count)).chain(listed);
         let port = symptoms.in_use.port;
         Self {
             build: symptoms.os_build,

@@ -12,7 +12,7 @@ use super::listings::images_without_pid;
 use crate::event::base_name;
 use crate::hash::FastMap;
 use crate::machine::Findings;
-use crate::machine::owner::{Owner, is_kernel};
+use crate::machine::owner::{Owner, SYSTEM, is_kernel};
 use crate::machine::processes::Process;
 use crate::machine::tally::OwnerSource;
 use crate::machine::tally::Tally;
@@ -91,7 +91,7 @@ pub struct ProcessRow {
     /// The image that a list shows under its PID, where that is another one: the PID may be another process's by now.
     #[serde(skip)]
     pub pid_is_now: Option<String>,
-    /// A process list was asked for its PID, and did not have it.
+    /// A process list does not have its PID: one that was asked for it, or one of all processes of the same machine.
     #[serde(skip)]
     pub is_absent: bool,
     /// A process list of the same machine does not have its PID, and has its image under this PID, which the trace does not know:
@@ -313,6 +313,17 @@ impl<'a> ListedNames<'a> {
         first.filter(|_| again.next().is_none())
     }
 
+    /// Whether a process list of the same machine, and of all processes, does not have a PID; `known` are PIDs that others show.
+    fn lacks(&self, pid: u32, known: &BTreeSet<u32>) -> bool {
+        // A list of all processes has System.
+        let is_whole = self.tasks.contains_key(&SYSTEM);
+        let is_listed = |pid: &&u32| !is_kernel(**pid) && self.tasks.contains_key(*pid);
+        is_whole
+            && !is_kernel(pid)
+            && !self.tasks.contains_key(&pid)
+            && known.iter().filter(is_listed).count() >= AGREEING_TASKS
+    }
+
     /// The row of a PID that lists alone know. Where they name it differently, its name is the one with most sockets, and what a
     /// process list says under the other name is not its.
     fn row_of(&self, pid: u32, notes: &mut Vec<String>) -> ProcessRow {
@@ -436,6 +447,8 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
     shown.extend(users.map(Subject::Process));
     let holds = |subject| holding.contains(&subject);
     let images = images_without_pid(&side.listings);
+    let in_listings = side.listings.iter().flat_map(|listing| &listing.sockets).filter_map(|socket| socket.pid);
+    let known: BTreeSet<u32> = last_of_pid.keys().copied().chain(in_listings).collect();
     let mut notes = Vec::new();
     let mut rows: Vec<(Subject, ProcessRow)> = Vec::new();
     for (index, process) in processes.iter().enumerate() {
@@ -449,6 +462,7 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
         if last_of_pid.get(&process.pid) == Some(&index) {
             listed.join(&mut row, process.pid, process.image_may_be_cut(), &mut notes);
             row.runs_as = listed.restarted_as(&row, &last_of_pid, processes);
+            row.is_absent |= row.ended.is_none() && listed.lacks(process.pid, &known);
         }
         let successor = last_of_pid.get(&process.pid).filter(|last| **last != index);
         let later = successor.and_then(|last| processes.get(*last)).and_then(Process::image).map(|(image, _)| image);
@@ -459,7 +473,9 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
     }
     for subject in &shown {
         if let Subject::Listed(pid) = *subject {
-            rows.push((*subject, listed.row_of(pid, &mut notes)));
+            let mut row = listed.row_of(pid, &mut notes);
+            row.is_absent |= listed.lacks(pid, &known);
+            rows.push((*subject, row));
         }
         if let Subject::Image(number) = *subject {
             let mut row = row_of(None, &Tally::default());

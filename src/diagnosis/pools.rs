@@ -163,6 +163,11 @@ impl PoolFinding {
         pool_name(self.key, self.compartment)
     }
 
+    /// Whether it is the pool of another network compartment than the machine's own.
+    pub fn is_of_container(&self) -> bool {
+        self.compartment.is_some_and(|number| number != PRIMARY)
+    }
+
     /// Whether the pool was full when the trace began, or nearly so, as far as it shows: hardly any bind (less than one for each
     /// hundred ports) was given a port before the first failure, a single failure is not followed by many more, others
     /// were not served meanwhile, and less than half of the pool is explained.

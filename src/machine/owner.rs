@@ -2,9 +2,12 @@
 
 use std::hash::{Hash, Hasher};
 
+/// PID of System.
+pub const SYSTEM: u32 = 4;
+
 /// Process ids that stand for the kernel: Idle and System.
 pub fn is_kernel(pid: u32) -> bool {
-    matches!(pid, 0 | 4)
+    matches!(pid, 0 | SYSTEM)
 }
 
 /// Number of a process in the table.

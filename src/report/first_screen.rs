@@ -208,6 +208,8 @@ impl Report {
         };
         let state = if !pool.failing_alone.is_empty() {
             "had ports for others"
+        } else if pool.state == State::Exhausted && self.is_said_by_log_alone() {
+            "was full, as the System log says"
         } else if pool.state == State::Exhausted {
             "was full"
         } else {
@@ -246,6 +248,7 @@ impl Report {
         }
         if told.is_empty() {
             told.extend(self.grounds());
+            told.extend(self.none_failed());
         }
         if let (Some(first), Some(last)) = (verdict.first_failure, verdict.last_failure) {
             let zone = self.zone;
@@ -271,6 +274,24 @@ impl Report {
         }
         told.extend(self.where_failed());
         told
+    }
+
+    /// Where an event log alone says that ports ran out: what the trace shows of it.
+    fn none_failed(&self) -> Option<String> {
+        let binds: u64 = self.processes.iter().map(|row| row.binds_ok).sum();
+        (binds > 0 && self.is_said_by_log_alone()).then(|| {
+            format!(
+                "No bind failed so in this trace: {} succeeded. The log may speak of another pool, such as a container's.",
+                counted(binds, "bind")
+            )
+        })
+    }
+
+    /// Whether nothing in the traces says that ports ran out, but an event log does.
+    fn is_said_by_log_alone(&self) -> bool {
+        let grounds = self.verdict.reasons.iter().filter(|reason| !reason.code.is_doubt());
+        let mut grounds = grounds.map(|reason| reason.code);
+        !self.traces.is_empty() && grounds.all(|code| code == ReasonCode::PoolFullEvents)
     }
 
     /// The trace of the first failure, or the only one.
@@ -309,7 +330,7 @@ impl Report {
     /// Where the trace cannot tell a small pool from hidden holders: all ports given out lie close together, or their numbers
     /// are in no event (the legacy dialect) and no listing gives the range.
     fn either_or(&self) -> Option<String> {
-        let index = self.verdict.pool?;
+        let index = self.verdict.pool.filter(|_| !self.is_said_by_log_alone())?;
         let pool = self.pools.get(index)?;
         let hidden = self.unexplained.iter().flatten().find(|row| row.pool == index && row.ports > 0)?;
         let hidden = counted(hidden.ports.into(), "port");

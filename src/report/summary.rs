@@ -1,6 +1,8 @@
 //! The sentences that every face of a report shares: headline, what happened, who holds the ports, how sure that is, what is
 //! next. As data, without width, colour or indent; what they say was decided by the diagnosis.
 
+use std::collections::BTreeMap;
+
 use super::wording::{percent, percent_of, sentence_start, server_zone, who};
 use super::{Assurance, PoolRow, Report, SystemEventRow};
 use crate::diagnosis::advice::Recommendation;
@@ -285,12 +287,30 @@ impl Report {
         let how_sure = HowSure {
             assurances: self.verdict.assurances.iter().map(assurance).collect(),
             events: in_span.into_iter().map(|row| event(row, self.zone)).collect(),
-            events_outside: (!outside.is_empty())
-                .then(|| format!("{} of event logs outside of {span}", entries(outside.len()))),
+            events_outside: (!outside.is_empty()).then(|| {
+                let last = self.last_of_each(&outside);
+                format!("{} of event logs outside of {span}: {last}", entries(outside.len()))
+            }),
             doubts: told,
             notes: self.coverage.notes.iter().filter(|note| !is_noted_above(note)).cloned().collect(),
         };
         (!how_sure.is_empty()).then_some(how_sure)
+    }
+
+    /// Entries by provider and id: how many, and the time of the last of each.
+    fn last_of_each(&self, entries: &[&SystemEventRow]) -> String {
+        let mut last: BTreeMap<(&str, u32), (usize, FileTime)> = BTreeMap::new();
+        for entry in entries {
+            let (count, time) = last.entry((&entry.provider, entry.id)).or_insert((0, entry.time));
+            *count += 1;
+            *time = (*time).max(entry.time);
+        }
+        let zone = self.zone;
+        let one = |((provider, id), (count, time)): ((&str, u32), (usize, FileTime))| {
+            let last = if count == 1 { "at".to_owned() } else { format!("{} times, last at", grouped(count as u64)) };
+            format!("{} {id} {last} {} {}", shown(provider), zone.date_and_time(time), zone.name())
+        };
+        last.into_iter().map(one).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -275,7 +275,7 @@ pub struct ListedSocket {
 
 impl ListedSocket {
     /// Sockets that a listing counts, without an address or a port of each.
-    pub(super) fn counted(protocol: Protocol, state: Option<TcpState>, pid: Option<u32>, count: u32) -> Self {
+    pub(crate) fn counted(protocol: Protocol, state: Option<TcpState>, pid: Option<u32>, count: u32) -> Self {
         Self { protocol, family: None, local: None, remote: None, state, pid, count, image: None, port_alone: None }
     }
 }

@@ -1,17 +1,21 @@
 //! Steps where it is not ports: each other cause that was seen has its own.
 
 use super::{Recommendation, unchanging};
-use crate::diagnosis::alternatives::Symptoms;
+use crate::diagnosis::alternatives::{PortOwner, Symptoms};
 use crate::diagnosis::codes::RecommendationCode;
+use crate::words::counted;
 
 /// Steps for what failed without a shortage of ports.
 pub(super) fn other_cause_steps(symptoms: &Symptoms) -> Vec<Recommendation> {
     let mut list = Vec::new();
     let port_of = |port: Option<u16>| port.map_or_else(|| "the port".to_owned(), |port| format!("port {port}"));
     if symptoms.in_use.count > 0 {
-        let port = port_of(symptoms.in_use.port);
+        let port = match symptoms.in_use.scattered {
+            Some((ports, first, last)) => format!("the {} from {first} to {last}", counted(ports, "port")),
+            None => port_of(symptoms.in_use.port),
+        };
         let whose = match &symptoms.in_use.port_owner {
-            Some(owner) => format!("a listing shows that it is {owner}"),
+            Some(PortOwner { label, by }) => format!("{by} shows that it is {label}"),
             None => "the listing names the process".to_owned(),
         };
         let text = format!(

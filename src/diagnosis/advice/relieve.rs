@@ -155,7 +155,7 @@ fn ended(named: &Named<'_>) -> Recommendation {
     }
     if named.is_absent && !named.ended && named.now_is.is_none() {
         let text = format!(
-            "see whether {label} is gone: a process list that was asked for it did not have it. Its ports came back when it ended, unless another process inherited its sockets or they stay under the dead PID; then only a restart of the server frees them"
+            "see whether {label} still runs: a process list does not have it, so it has ended, or was started after the list. Its ports came back when it ended, unless another process inherited its sockets or they stay under the dead PID; then only a restart of the server frees them"
         );
         return unchanging(
             RecommendationCode::HolderEnded,
@@ -179,14 +179,14 @@ fn restart(named: &Named<'_>) -> Recommendation {
     match restart_of(named) {
         Restart::Never(what, why) => {
             let hosted: Vec<String> = named.services.iter().map(|name| crate::words::shown(name)).collect();
-            let hosts = if hosted.is_empty() { String::new() } else { format!(", which hosts {}", hosted.join(", ")) };
-            let why = if what == *label { why.to_owned() } else { format!("of {what}, {why}") };
+            let hosts = if hosted.is_empty() { String::new() } else { format!(", which hosts {},", hosted.join(", ")) };
+            let why = if what == *label { why.to_owned() } else { format!("{what}: {why}") };
             let mut commands = Vec::new();
             if what.eq_ignore_ascii_case("Dnscache") {
                 commands.push("ipconfig /flushdns".to_owned());
             }
             let text = format!(
-                "plan a restart of the server. Leave {label}{hosts} running: {why}. Look first for what makes it hold ports: it works on behalf of other programs"
+                "plan a restart of the server. Leave {label}{hosts} running ({why}). Look first for what makes it hold ports: it may work on behalf of other programs"
             );
             changing(RecommendationCode::RestartServer, text, commands)
         }

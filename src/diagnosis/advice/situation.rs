@@ -33,7 +33,7 @@ pub struct Named<'a> {
     pub now_is: Option<&'a str>,
     /// It ended before the trace did.
     pub ended: bool,
-    /// A process list was asked for its PID, and did not have it.
+    /// A process list does not have its PID: one that was asked for it, or one of all processes.
     pub is_absent: bool,
     /// The PID under which a process list has its image, where the list does not have its own.
     pub runs_as: Option<u32>,

@@ -1,5 +1,6 @@
 use super::situation::{NamedHolder, NamedImage};
 use super::*;
+use crate::diagnosis::alternatives::{OtherFailures, PortOwner};
 use crate::diagnosis::holders::{Holder, HolderEvidence, Pattern, Seen, Subject};
 use crate::diagnosis::images::ImageOutcome;
 use crate::diagnosis::state::Confidence;
@@ -210,13 +211,24 @@ fn what_is_missing_is_asked_for_and_nothing_else() {
 }
 
 #[test]
+fn a_time_wait_that_is_short_already_is_not_shortened() {
+    for (told, is_short) in [((30, 30), true), ((120, 120), false), ((120, 240), false), ((0, 0), false)] {
+        let pools = [PoolFinding { time_wait_seconds: told, ..pool(DEFAULT) }];
+        let holder = holder(16_000, Some(Pattern::Churn));
+        let steps = steps(&situation(&pools, Accused::Holder(NamedHolder { holder: &holder, who: agent() })));
+        assert!(codes(&steps).contains(&"reuse_connections"));
+        assert_eq!(!codes(&steps).contains(&"shorten_time_wait"), is_short, "{told:?}");
+    }
+}
+
+#[test]
 fn what_failed_without_a_shortage_has_steps_of_its_own() {
-    let in_use = crate::diagnosis::alternatives::OtherFailures {
+    let in_use = OtherFailures {
         count: 3,
         port: Some(8080),
         on_port: 3,
-        by: None,
-        port_owner: Some("w3wp.exe (PID 9)".to_owned()),
+        port_owner: Some(PortOwner { label: "w3wp.exe (PID 9)".to_owned(), by: "a listing" }),
+        ..OtherFailures::default()
     };
     let symptoms = Symptoms { in_use, ..Symptoms::default() };
     let calm = Situation { state: State::NotSeen, ..situation(&[], Accused::Nobody) };

@@ -39,6 +39,13 @@ pub(super) fn time_wait_steps(situation: &Situation<'_>, list: &mut Vec<Recommen
         || "find the program that opens so many short connections, and have it keep and reuse them: each closed connection keeps its port in TIME_WAIT".to_owned(),
         |label| format!("have {label} keep and reuse connections: it closes them faster than TIME_WAIT ends"),
     );
+    // A trace that tells the length tells one, not two.
+    let told =
+        situation.pools.iter().map(|pool| pool.time_wait_seconds).find(|(short, long)| *short > 0 && short == long);
+    if told.is_some_and(|(seconds, _)| seconds <= SHORT_DELAY_SECONDS.into()) {
+        list.push(unchanging(RecommendationCode::ReuseConnections, &who, &[]));
+        return;
+    }
     let text = format!("{who}. Check too whether somebody lengthened TIME_WAIT");
     let query = format!("reg query {PARAMETERS} /v TcpTimedWaitDelay");
     list.push(unchanging(RecommendationCode::ReuseConnections, &text, &[&query]));

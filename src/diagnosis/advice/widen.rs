@@ -57,17 +57,27 @@ pub(super) fn restore(pool: &PoolFinding) -> Option<Recommendation> {
     Some(Recommendation {
         code: RecommendationCode::RestoreRange,
         text: format!(
-            "restore the pool of {} first: somebody narrowed it to {} ports; the default is {}–{} ({} ports). The change acts at once",
-            pool.key.name(),
+            "restore the pool of {} first: somebody narrowed it to {} ports; the default is {}–{} ({} ports). The change acts at once{}",
+            pool.name(),
             grouped(pool.range.count.into()),
             default.start,
             default.end(),
-            grouped(default.count.into())
+            grouped(default.count.into()),
+            where_to_set(pool)
         ),
         commands: vec![set_command(protocol, family, default.start, default.count)],
         changes_state: true,
         undo: is_settable(pool.range).then(|| set_command(protocol, family, pool.range.start, pool.range.count)),
     })
+}
+
+/// A container has pools of its own.
+fn where_to_set(pool: &PoolFinding) -> &'static str {
+    if pool.is_of_container() {
+        ". Give the command inside of the container: outside of it, it changes the pool of the server alone"
+    } else {
+        ""
+    }
 }
 
 fn set_command(protocol: Protocol, family: Family, start: u16, count: u32) -> String {
@@ -187,7 +197,7 @@ pub(super) fn widen(pool: &PoolFinding, situation: &Situation<'_>) -> Option<Rec
     let usual = if situation.has_hns { START_BESIDE_HNS } else { USUAL_START };
     let Some(wider) = wider_range(pool.range, situation.excluded, pool, usual) else {
         let text =
-            format!("the pool of {} cannot be widened: every longer range has excluded ports in it", pool.key.name());
+            format!("the pool of {} cannot be widened: every longer range has excluded ports in it", pool.name());
         return Some(unchanging(RecommendationCode::CannotWiden, &text, &[]));
     };
     let assumed = if matches!(pool.range.source, RangeSource::DynamicPortFile | RangeSource::Live) {
@@ -205,10 +215,11 @@ pub(super) fn widen(pool: &PoolFinding, situation: &Situation<'_>) -> Option<Rec
     Some(Recommendation {
         code: RecommendationCode::WidenPool,
         text: format!(
-            "buy time: widen the pool of {} from {} to {} ports{beside_hns}{assumed}",
-            pool.key.name(),
+            "buy time: widen the pool of {} from {} to {} ports{beside_hns}{assumed}{}",
+            pool.name(),
             grouped(pool.range.count.into()),
-            grouped(wider.count.into())
+            grouped(wider.count.into()),
+            where_to_set(pool)
         ),
         commands: vec![set_command(protocol, family, wider.start, wider.count)],
         changes_state: true,

@@ -1,6 +1,6 @@
 //! What other causes are looked for in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::case::facts::TraceFacts;
 use crate::diagnosis::grounds::Grounds;
@@ -9,6 +9,7 @@ use crate::diagnosis::naming::{ProcessRow, Rows};
 use crate::diagnosis::pools::PoolFinding;
 use crate::diagnosis::system_events::{LogReach, log_reach, tuple_reuse_events};
 use crate::machine::Findings;
+use crate::machine::owner::SYSTEM;
 use crate::machine::pool_key::PoolKey;
 use crate::machine::ranges::PoolRanges;
 use crate::machine::sockets::Operation;
@@ -21,14 +22,25 @@ use crate::words::shown;
 pub struct OtherFailures {
     /// How many.
     pub count: u64,
-    /// The port of most.
+    /// The port of most; `None` also where most are on ports of which none has half of them.
     pub port: Option<u16>,
     /// How many on that port.
     pub on_port: u64,
+    /// Where no port has half of them: how many ports there are, the lowest and the highest.
+    pub scattered: Option<(u64, u16, u16)>,
     /// Who had most, as people are told.
     pub by: Option<String>,
-    /// Who listens on that port or holds it, by a listing.
-    pub port_owner: Option<String>,
+    /// Who has that port, or all of the scattered ones.
+    pub port_owner: Option<PortOwner>,
+}
+
+/// Who has a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortOwner {
+    /// As people are told.
+    pub label: String,
+    /// Who says so: `a listing`, or `the trace`.
+    pub by: &'static str,
 }
 
 /// What alternatives are drawn from.
@@ -80,7 +92,7 @@ impl Symptoms {
         };
         Self {
             bind_records: grounds.bind_records(),
-            in_use: with_port_owner(of(&is_in_use), side, rows),
+            in_use: with_port_owner(of(&is_in_use), side, rows).or_holder(findings, rows),
             denied: of(&|status| status == NtStatus::ACCESS_DENIED),
             no_memory: of(&|status| status == NtStatus::INSUFFICIENT_RESOURCES),
             excluded,
@@ -134,10 +146,15 @@ fn other_failures(findings: &Findings, rows: &Rows, matches: &dyn Fn(NtStatus) -
     // Of equals the smallest.
     let top = ports.iter().rev().max_by_key(|(_, count)| **count);
     let owner = owners.iter().rev().max_by_key(|(_, count)| **count);
+    let (lowest, highest) = (ports.keys().next(), ports.keys().next_back());
+    let is_scattered = top.is_some_and(|(_, most)| most.saturating_mul(2) < count && ports.len() > 2);
+    let scattered = lowest.zip(highest).map(|(lowest, highest)| (ports.len() as u64, *lowest, *highest));
+    let top = top.filter(|_| !is_scattered);
     OtherFailures {
         count,
         port: top.map(|(port, _)| *port),
         on_port: top.map_or(0, |(_, count)| *count),
+        scattered: scattered.filter(|_| is_scattered),
         by: owner.and_then(|(subject, _)| rows.label(*subject)),
         port_owner: None,
     }
@@ -158,16 +175,36 @@ fn with_port_owner(failures: OtherFailures, side: &SideFacts, rows: &Rows) -> Ot
     let listed = listing.owners.get(&pid).and_then(|owner| owner.image.clone());
     let task = || side.tasks.iter().find(|task| task.pid == pid).map(|task| task.image.clone());
     let row = || rows.rows.iter().find(|row| row.pid == Some(pid)).and_then(|row| row.image.clone());
-    let port_owner = Some(match listed.or_else(task).or_else(row) {
+    let label = match listed.or_else(task).or_else(row) {
         _ if pid == SYSTEM => format!("System (PID {pid})"),
         Some(image) => format!("{} (PID {pid})", shown(&image)),
         None => format!("PID {pid}"),
-    });
-    OtherFailures { port_owner, ..failures }
+    };
+    OtherFailures { port_owner: Some(PortOwner { label, by: "a listing" }), ..failures }
 }
 
-/// PID of System.
-const SYSTEM: u32 = 4;
+impl OtherFailures {
+    /// Adds who has the port, or nearly all of scattered ports, where sockets of the trace hold them at its end.
+    fn or_holder(self, findings: &Findings, rows: &Rows) -> Self {
+        let (count, first, last) = match (self.port, self.scattered) {
+            _ if self.port_owner.is_some() => return self,
+            (Some(port), _) => (1, port, port),
+            (None, Some(scattered)) => scattered,
+            (None, None) => return self,
+        };
+        let mut ports: BTreeMap<Subject, BTreeSet<u16>> = BTreeMap::new();
+        for hold in findings.sockets.held() {
+            if let Some(port) = hold.port.filter(|port| (first..=last).contains(port)) {
+                ports.entry(Subject::of(hold.owner, &findings.world.processes)).or_default().insert(port);
+            }
+        }
+        let mut holders = ports.into_iter();
+        let (Some((subject, held)), None) = (holders.next(), holders.next()) else { return self };
+        let has_nearly_all = (held.len() as u64).saturating_mul(10) >= count.saturating_mul(9);
+        let label = rows.label(subject).filter(|_| has_nearly_all);
+        Self { port_owner: label.map(|label| PortOwner { label, by: "the trace" }), ..self }
+    }
+}
 
 /// STATUS_IO_TIMEOUT: a connect that nobody answered.
 const IO_TIMEOUT: NtStatus = NtStatus(0xC000_00B5);

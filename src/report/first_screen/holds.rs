@@ -144,6 +144,9 @@ impl Report {
                 " The process list does not have PID {pid}; it has the same program as PID {runs_as}."
             ));
         }
+        if let Some(pid) = row.pid.filter(|_| row.is_absent && row.ended.is_none() && row.runs_as.is_none()) {
+            text.push_str(&format!(" A process list does not have PID {pid}."));
+        }
         if let Some(ports) = holder.ports_later {
             text.push_str(&format!(" In the last listing it has {}.", none_or(ports.into())));
         }
