@@ -102,7 +102,8 @@ pub fn recommend(situation: &Situation<'_>, symptoms: &Symptoms) -> Vec<Recommen
         State::Exhausted | State::Near => {
             let full: Vec<&PoolFinding> = situation.pools.iter().filter(|pool| pool.state.is_some()).collect();
             // A pool that somebody made smaller than the default is first of all made as large again.
-            list.extend(full.iter().filter_map(|pool| restore(pool)));
+            let is_odd = |pool: &&&PoolFinding| pool.failed_once() && full.len() > 1;
+            list.extend(full.iter().filter(|pool| !is_odd(pool)).filter_map(|pool| restore(pool)));
             // Where most of the pool is reserved, no holder needs to be confirmed first.
             let (reserved, is_most) = reservations(situation);
             list.extend(reserved.clone().filter(|_| is_most));

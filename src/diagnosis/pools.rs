@@ -185,6 +185,13 @@ impl PoolFinding {
         is_single && is_many && is_hardly_seen(self.explained, self.range)
     }
 
+    /// Whether a single request failed, some before it were given ports, and little of the pool is seen to be used: beside another
+    /// pool whose requests fail again and again, that one was hardly full.
+    pub fn failed_once(&self) -> bool {
+        let is_single = self.failures.0 + self.failures.1 == 1;
+        is_single && self.given_before_failure >= SOME_GIVEN && is_hardly_seen(self.explained, self.range)
+    }
+
     /// Whether the listing that shows most of it is `netstat` without `-q`, which hides sockets that are only bound; where none
     /// shows any port of it, whether all are. Those of UDP are always shown.
     pub fn hides_bound(&self) -> bool {
@@ -280,6 +287,9 @@ impl PoolFinding {
 /// So many binds that were given a port show that a pool had some.
 const MANY_GIVEN_AROUND: u64 = 64;
 
+/// So many binds that were given a port before are more than chance.
+const SOME_GIVEN: u64 = 16;
+
 /// Whether less than half of a pool is seen to be used.
 pub(super) fn is_hardly_seen(explained: u32, range: PoolRange) -> bool {
     u64::from(explained) * 2 < u64::from(range.count)
@@ -320,6 +330,9 @@ pub(super) fn speaking_pool(pools: &[PoolFinding]) -> Option<usize> {
         indexed().filter_map(|(index, pool)| Some((index, pool, pool.outage?))).collect();
     let any_known = failing.iter().any(|(_, pool, _)| pool.is_known());
     failing.retain(|(_, pool, _)| pool.is_known() || !any_known);
+    if failing.iter().any(|(_, pool, outage)| !pool.failed_once() && outage.failures >= NEGLIGIBLE) {
+        failing.retain(|(_, pool, _)| !pool.failed_once());
+    }
     let worst = failing.iter().max_by_key(|(index, _, outage)| (outage.failures, std::cmp::Reverse(*index))).copied();
     if let Some((_, _, worst)) = worst {
         if failing.iter().any(|(_, _, outage)| outage.lasts) {

@@ -158,7 +158,8 @@ impl Candidates<'_> {
         let is_told = |(index, pool): &(usize, &PoolOutcome)| {
             let is_of_its_own = |full: &PoolOutcome| full.finding.key.protocol != pool.finding.key.protocol;
             let is_near = pool.finding.state == Some(State::Near) && full().count() > 0 && full().all(is_of_its_own);
-            let is_known = pool.finding.is_known() && pool.finding.local_address.is_none();
+            let is_known =
+                pool.finding.is_known() && pool.finding.local_address.is_none() && !pool.finding.failed_once();
             Some(*index) != speaking && is_known && (is_full(pool) || is_near)
         };
         if speaking.is_none() {

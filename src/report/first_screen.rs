@@ -208,6 +208,8 @@ impl Report {
         };
         let state = if !pool.failing_alone.is_empty() {
             "had ports for others"
+        } else if pool.failed_once {
+            "failed one request, and had ports before it"
         } else if pool.state == State::Exhausted && self.is_said_by_log_alone() {
             "was full, as the System log says"
         } else if pool.state == State::Exhausted {
@@ -246,6 +248,10 @@ impl Report {
             let count = counted(failures.connects, "connect");
             told.push(format!("{count} failed with STATUS_TOO_MANY_ADDRESSES ({status})."));
         }
+        let is_odd = |(index, pool): &(usize, &PoolRow)| pool.failed_once && Some(*index) != verdict.pool;
+        told.extend(self.pools.iter().enumerate().filter(is_odd).map(|(_, pool)| {
+            format!("One request of {} was among them: others before it had ports, and little of that pool is seen to be used.", pool.name())
+        }));
         if told.is_empty() {
             told.extend(self.grounds());
             told.extend(self.none_failed());

@@ -90,6 +90,9 @@ pub struct PoolRow {
     /// Whether somebody made it smaller than the default.
     #[serde(skip)]
     pub is_narrowed: bool,
+    /// Whether a single request failed, and little of it is seen to be used.
+    #[serde(skip)]
+    pub failed_once: bool,
     /// Ports in TIME_WAIT, as the listing shows that shows most of it in use.
     #[serde(skip)]
     pub listed_time_wait: u32,

@@ -244,6 +244,7 @@ fn pool(row: &mut PoolRow, names: &mut Pseudonyms) {
         wider: _,
         is_of_interest: _,
         is_narrowed: _,
+        failed_once: _,
         known_by: _,
         listed_time_wait: _,
         listed_with_room: _,

@@ -112,6 +112,7 @@ fn pool_row(pool: &PoolOutcome) -> PoolRow {
         refuted: finding.refuted.map(|told| RangeRow { start: told.start, count: told.count, source: told.source }),
         wider: finding.wider(),
         is_narrowed: finding.is_narrowed(),
+        failed_once: finding.failed_once(),
         is_of_interest: *is_of_interest,
         known_by: *known_by,
         listed_time_wait: finding.listed_time_wait,
