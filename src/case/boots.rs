@@ -6,10 +6,18 @@ use etl_parser::Trace;
 
 use crate::time::FileTime;
 
-/// The boot of the machine that each trace belongs to, numbered: boot times that differ by more than a minute are those of
-/// different boots. Less is a clock that was set.
+/// Boot times that differ by more are those of different boots. Less is a clock that was set.
+const SAME_BOOT_100NS: i64 = 60 * FileTime::SECOND;
+
+/// How many starts of machines these boot times are of.
+pub fn starts(boots: impl Iterator<Item = FileTime>) -> usize {
+    let mut boots: Vec<FileTime> = boots.collect();
+    boots.sort_unstable();
+    boots.chunk_by(|one, next| next.since(*one) <= SAME_BOOT_100NS).count()
+}
+
+/// The boot of the machine that each trace belongs to, numbered.
 pub fn boots(traces: &[Trace<'_>]) -> Vec<usize> {
-    const SAME_BOOT_100NS: i64 = 60 * FileTime::SECOND;
     let mut known: BTreeMap<i64, usize> = BTreeMap::new();
     traces
         .iter()

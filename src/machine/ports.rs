@@ -4,6 +4,7 @@ use super::counts::BoundedCounts;
 use super::hold::Hold;
 use super::holding::Change;
 use super::levels::{Level, LevelRange};
+use super::moment::Moment;
 use super::owner::{Owner, ProcessId};
 use super::pool_key::{Compartment, Compartments, POOLS, PoolKey};
 use super::pools::Pool;
@@ -338,13 +339,7 @@ impl Ports {
         }
     }
 
-    fn moment(
-        &mut self,
-        key: PoolKey,
-        now: FileTime,
-        at_failure: bool,
-        processes: &ProcessTable,
-    ) -> Option<super::moment::Moment> {
+    fn moment(&mut self, key: PoolKey, now: FileTime, at_failure: bool, processes: &ProcessTable) -> Option<Moment> {
         let range = self.range(key);
         let share = self.transport.share(key, range, &self.pools, self.is_by_address);
         let pool = self.pool(key)?;
@@ -356,9 +351,14 @@ impl Ports {
         self.count_connects();
         self.end_step(now, processes);
         for key in self.keys() {
-            if let Some(end) = self.moment(key, now, false, processes)
-                && let Some(pool) = self.pool(key)
-            {
+            let Some(end) = self.moment(key, now, false, processes) else { continue };
+            let is_full = self.is_full_at_end(key, now);
+            let range = self.ranges.of(key);
+            if let Some(pool) = self.pool(key) {
+                // A rundown that is told last shows who has had the ports all along.
+                if is_full && pool.wants_moment(range, end.trigger, true) {
+                    pool.keep(Moment { at_failure: true, ..end.clone() });
+                }
                 pool.keep_end(end);
             }
         }

@@ -5,6 +5,7 @@ mod holds;
 
 use super::wording::{other_clock, percent_of, sentence, sentence_inside, subject, who, who_in_full};
 use super::{PoolRow, Report};
+use crate::case::boots::starts;
 use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::codes::{AlternativeCode, ReasonCode};
 use crate::diagnosis::excluded::MostlyExcluded;
@@ -320,7 +321,14 @@ impl Report {
             format!("{path} ({})", counted(*failures, "failure"))
         };
         let names: Vec<String> = with.iter().map(name).collect();
-        Some(format!("Of {} traces, these have failures: {}.", self.traces.len(), names.join(", ")))
+        let boots = with.iter().filter_map(|(index, _)| self.traces.get(*index)?.boot_time);
+        let apart = match starts(boots) {
+            0 | 1 => String::new(),
+            several => format!(
+                " They are of {several} machines, or starts of one: who holds the ports is told of one of them, and counts are of all. Analyze each alone."
+            ),
+        };
+        Some(format!("Of {} traces, these have failures: {}.{apart}", self.traces.len(), names.join(", ")))
     }
 
     fn who_suffers(&self) -> Option<String> {
@@ -356,7 +364,9 @@ impl Report {
     /// Who would have most of a pool, if it had only so many ports.
     fn most_of(&self, pool: usize, count: u32) -> Option<String> {
         let holder = self.holders.iter().find(|row| row.pool == pool)?;
-        let is_most = holder.ports.saturating_mul(2) >= count && self.verdict.suspect == Suspect::NotShown;
+        let is_possible = holder.ports <= count;
+        let is_most =
+            is_possible && holder.ports.saturating_mul(2) >= count && self.verdict.suspect == Suspect::NotShown;
         let row = self.processes.get(holder.process).filter(|_| is_most)?;
         Some(format!(", of which {} held {}", who(row), grouped(holder.ports.into())))
     }
