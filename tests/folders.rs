@@ -224,6 +224,27 @@ fn a_process_list_of_another_day_names_nobody() {
 }
 
 #[test]
+fn a_process_that_started_after_the_listing_is_not_the_process_of_the_listing() {
+    let row = |port: u16| format!("  TCP    0.0.0.0:{port}          0.0.0.0:0              BOUND           7312\r\n");
+    let rows: String = (0..13_800).map(|port| row(49_152 + port)).collect();
+    let heading = "  Proto  Local Address          Foreign Address        State           PID\r\n";
+    let netstat = format!("Sun 11/22/2026 11:03:11.25\r\n\r\nActive Connections\r\n\r\n{heading}{rows}");
+    for (day, is_other) in [("11/22/2026 2:58:02 PM", true), ("11/20/2026 2:58:02 PM", false)] {
+        let folder = scratch();
+        std::fs::write(folder.path().join("netstat.txt"), &netstat).unwrap();
+        let list = format!("\"ProcessId\",\"Name\",\"CreationDate\"\n\"7312\",\"notepad.exe\",\"{day}\"\n");
+        std::fs::write(folder.path().join("processes.csv"), list).unwrap();
+        let report = json_of(folder.path());
+        let image = if is_other { Value::Null } else { json!("notepad.exe") };
+        assert_eq!(report["processes"][0]["image"], image, "{day}");
+        let codes = report["recommendations"].to_string();
+        assert_eq!(codes.contains("holder_ended"), is_other, "{codes}");
+        assert_eq!(codes.contains("now belongs to notepad.exe, another process: leave it alone"), is_other, "{codes}");
+        assert_eq!(report["side_inputs"].to_string().contains("after sockets had been listed"), is_other);
+    }
+}
+
+#[test]
 fn an_entry_that_two_exports_tell_counts_once() {
     let folder = scratch();
     let event = |computer: &str, second: u32| {

@@ -404,7 +404,11 @@ impl Machine {
         let told = |pool: &&PoolFinding| {
             matches!(pool.range.source, RangeSource::DynamicPortFile | RangeSource::Live) && pool.wider().is_none()
         };
+        // What ports in use contradict is the range of another time or machine.
+        let refuted: Vec<(u16, u32)> =
+            pools().filter_map(|pool| pool.refuted).map(|range| (range.start, range.count)).collect();
         let listed = side.dynamic_ports.iter().map(|ports| (ports.start, ports.count));
+        let listed = listed.filter(|range| !refuted.contains(range));
         let ranges = pools().filter(told).map(|pool| (pool.range.start, pool.range.count)).chain(listed);
         let port = symptoms.in_use.port;
         Self {

@@ -158,7 +158,7 @@ fn names_console(text: &str) -> bool {
 fn of_part(
     (text, lines): (&str, Lines<'_>),
     name: &str,
-    records: records::Found,
+    mut records: records::Found,
     decoded: &Decoded,
     part: &Part<'_>,
     machine: &Machine,
@@ -209,7 +209,8 @@ fn of_part(
     if !tasks.is_empty() || !absent.is_empty() {
         let told: Vec<String> =
             absent.iter().map(|pid| format!("it was asked for PID {pid}, which was not there")).collect();
-        add(Kind::Tasklist, SideFacts { tasks, absent, ..SideFacts::default() }, task_rows, &told);
+        let starts = std::mem::take(&mut records.starts);
+        add(Kind::Tasklist, SideFacts { tasks, absent, starts, ..SideFacts::default() }, task_rows, &told);
     }
     let of_machines = |listings: &[SocketListing]| {
         let is_other = |pair: &[SocketListing]| matches!(pair, [one, other] if other.is_of_other_machine(one));
@@ -263,8 +264,8 @@ fn of_part(
         add(Kind::Handles, SideFacts { afd_handles, ..SideFacts::default() }, rows, &[]);
     }
     if !records.handles.is_empty() || !records.names.is_empty() || !records.services.is_empty() {
-        let records::Found { handles, names, services, .. } = records;
-        let facts = SideFacts { handles, names, services, ..SideFacts::default() };
+        let records::Found { handles, names, services, starts, .. } = records;
+        let facts = SideFacts { handles, names, services, starts, ..SideFacts::default() };
         add(Kind::Processes, facts, records.process_rows, &std::mem::take(&mut told));
     }
     let ranges = if names_protocols { netsh::read(lines, name) } else { Default::default() };

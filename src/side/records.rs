@@ -24,8 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::{Column, Record};
 use super::facts::{
-    DynamicPorts, HandleCount, PortUse, ProcessName, RemoteCount, RowCount, ServiceProcess, SocketListing, SystemEvent,
-    Taken,
+    DynamicPorts, HandleCount, PortUse, ProcessName, ProcessStart, RemoteCount, RowCount, ServiceProcess,
+    SocketListing, SystemEvent, Taken,
 };
 use super::host::{Host, label};
 use super::lines::{Command, Line, Lines, is_ellipsis, is_socket_row};
@@ -54,6 +54,7 @@ pub(super) struct Found {
     pub(super) afd_handles: Vec<HandleCount>,
     pub(super) names: Vec<ProcessName>,
     pub(super) services: Vec<ServiceProcess>,
+    pub(super) starts: Vec<ProcessStart>,
     pub(super) tasks: Vec<Task>,
     pub(super) dynamic: Vec<DynamicPorts>,
     /// Entries of event logs whose time is certain.
@@ -375,7 +376,7 @@ impl Builder {
         if has(Column::ActionType) && has(Column::LocalPort) {
             return Some(Self::Connections);
         }
-        if has(Column::Count) && has(Column::Name) {
+        if Groups::are_columns(columns, &context.command) {
             return Some(Self::Groups(Box::new(Groups::new(columns))));
         }
         if has(Column::RangeStart) && has(Column::RangeCount) {

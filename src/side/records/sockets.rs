@@ -9,6 +9,7 @@ use crate::net::{Family, Protocol, SocketAddress};
 use crate::side::columns::{Column, Record, number};
 use crate::side::facts::{ListedOwner, ListedSocket, RowCount, SocketListing, Taken, TcpState};
 use crate::side::taken::taken_in;
+use crate::side::tasklist::split_services;
 
 /// Sockets of a table that is being read.
 #[derive(Debug, Clone)]
@@ -260,8 +261,7 @@ fn socket(record: &Record<'_>, protocol: Option<Protocol>, filter: &Filter) -> O
         Some(local) => Some(local.family()),
         None => record.get(Column::LocalAddress).and_then(family),
     };
-    let services = record.get(Column::Services).filter(|name| !name.to_ascii_lowercase().ends_with(".exe"));
-    let owner = ListedOwner { image, services: services.map(str::to_owned).into_iter().collect() };
+    let owner = ListedOwner { image, services: services_of(record) };
     let socket = ListedSocket { protocol, family, local, remote, state, pid, count: 1, image: None, port_alone };
     Some((socket, owner))
 }
@@ -338,6 +338,14 @@ fn image(record: &Record<'_>) -> (Option<String>, Option<u32>) {
         Some((image, Some(pid))) => (Some(image.to_owned()), Some(pid)),
         _ => (Some(name.to_owned()), None),
     }
+}
+
+/// The services that a row names. Some write the image there, or a sign for none.
+pub(super) fn services_of(record: &Record<'_>) -> Vec<String> {
+    let is_service = |name: &String| {
+        !matches!(name.as_str(), "-" | "N/A") && !name.to_ascii_lowercase().ends_with(".exe") && !name.contains('{')
+    };
+    split_services(record.get(Column::Services).unwrap_or_default()).filter(is_service).collect()
 }
 
 /// Whether a cell holds a state as these programs name it; sockets of UDP have none.
