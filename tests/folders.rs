@@ -184,6 +184,67 @@ fn files_of_one_loop_are_put_in_order_by_the_times_in_their_names() {
 }
 
 #[test]
+fn listings_of_several_days_are_moments_by_the_dates_above_them() {
+    let folder = scratch();
+    for (day, bound) in [(20, 9_000), (21, 11_000), (22, 13_000)] {
+        let text = loop_file(&[bound]).replace("Tue 03/10/2026  9:30:00.11", &format!("Fri 11/{day}/2026 12:00:01.25"));
+        std::fs::write(folder.path().join(format!("netstat-2026-11-{day}.txt")), text).unwrap();
+    }
+    let report = json_of(folder.path());
+    let trend = &report["trends"][0];
+    let numbers = ["samples", "first", "last"].map(|name| trend[name].as_u64().unwrap());
+    assert_eq!(numbers, [3, 9_000, 13_000], "{trend}");
+    assert!(report.to_string().contains("3 listings in the order of the times above them"), "{report}");
+}
+
+#[test]
+fn a_script_that_counts_ports_knows_how_many_there_are() {
+    let folder = scratch();
+    let count = |hour: u32, used: u32| {
+        format!(
+            "Computer DateTime            LocalAddress InUse  Max Percent\n\
+             -------- --------            ------------ -----  --- -------\n\
+             SRV01    22.11.2026 {hour}:03:11 10.20.0.5     {used} 5000    24.0\n\n\n"
+        )
+    };
+    std::fs::write(folder.path().join("EphemeralPortStats.log"), count(11, 1_200) + &count(12, 4_990)).unwrap();
+    let ran = run(["analyze".as_ref(), folder.path().as_os_str()]);
+    assert!(ran.stdout.contains("A listing shows 4,990 of 5,000 ports in use"), "{}", ran.stdout);
+}
+
+#[test]
+fn owners_that_a_listing_does_not_name_may_be_several() {
+    let folder = scratch();
+    let row = |port: u16| {
+        format!(
+            "10.20.0.5                           {port}     10.20.0.40                          1433       CloseWait  \n"
+        )
+    };
+    let rows: String = (0..13_800).map(|port| row(49_152 + port)).collect();
+    let heading = "LocalAddress                        LocalPort RemoteAddress                       RemotePort State      \n\
+        ------------                        --------- -------------                       ---------- -----      \n";
+    std::fs::write(folder.path().join("a.txt"), format!("PS C:\\> Get-NetTCPConnection\n\n{heading}{rows}")).unwrap();
+    let ran = run(["analyze".as_ref(), folder.path().as_os_str()]);
+    let screen = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(screen.contains("Processes that nothing identifies held 13,800 of 16,384 ports"), "{screen}");
+    assert!(screen.contains("the other side closed, and they did not."), "{screen}");
+}
+
+#[test]
+fn a_range_that_the_trace_refutes_is_no_known_cause() {
+    for (ports, is_refuted) in [("1025\r\nNumber of Ports : 3976", true), ("10000\r\nNumber of Ports : 4000", false)] {
+        let folder = scratch();
+        write_scenario("range-refuted-german", folder.path());
+        let text = format!(
+            "Protocol tcp Dynamic Port Range\r\n---------------------------------\r\nStart Port      : {ports}\r\n"
+        );
+        std::fs::write(folder.path().join("dynamicport.txt"), text).unwrap();
+        let report = json_of(folder.path());
+        assert_eq!(report["known"].to_string().contains("dp_too_small"), !is_refuted, "{}", report["known"]);
+    }
+}
+
+#[test]
 fn folders_without_an_address_in_common_are_of_different_machines() {
     let folder = scratch();
     let row = |host: u8, port: u16| format!("  TCP    10.{host}.0.5:{port}   10.0.0.40:1433   CLOSE_WAIT   7312\r\n");

@@ -14,6 +14,9 @@ const NUMBERED_RUN: usize = 4;
 /// So many lines with a blank one before them show that all were doubled; a mail may have a few others around them.
 const DOUBLED_SAMPLE: usize = 3;
 
+/// The mark that PowerShell puts before what it appends as UTF-8, and what it looks like in code pages 1252, 850, 437 and 1251.
+const BYTE_ORDER_MARKS: [&str; 5] = ["\u{feff}", "ï»¿", "´╗┐", "∩╗┐", "п»ї"];
+
 /// `-- More --` in any language is no longer than this.
 const MAX_PAUSE: usize = 40;
 
@@ -125,7 +128,7 @@ fn unwrapped(line: &str, numbered: Option<char>) -> &str {
     if let Some((_, last)) = line.rsplit_once('\r').filter(|(_, last)| !last.trim().is_empty()) {
         line = last;
     }
-    line = line.trim_start_matches('\u{feff}');
+    line = BYTE_ORDER_MARKS.iter().fold(line, |line, mark| line.trim_start_matches(mark));
     line = unquoted(line);
     if let Some(separator) = numbered
         && let Some((_, behind)) = numbered_line(line).filter(|(_, behind)| behind.starts_with(separator))
@@ -375,6 +378,7 @@ mod tests {
         assert_eq!(texts("1: a\n2:   b\n3: c\n10: d\n4: d\n"), ["1: a", "2:   b", "3: c", "10: d", "4: d"]);
         assert_eq!(texts("8: a\n9:   b\n10: c\n11: d\ne\n"), [" a", "   b", " c", " d", "e"]);
         assert_eq!(texts("  7\ta\n  8\tb\n  9\tc\n 10\td\n"), ["a", "b", "c", "d"]);
+        assert_eq!(texts("\u{feff}a\n´╗┐22.11.2026\nï»¿ b\n"), ["a", "22.11.2026", " b"]);
         assert_eq!(texts("```text\na\n```\n"), ["", "a", ""]);
         assert_eq!(texts("```  a b\n c```\n"), ["  a b", " c"]);
         assert_eq!(texts("14:03:11 a\n15:03:11 a\n16:03:11 a\n17:03:11 a\n").len(), 4);

@@ -132,6 +132,15 @@ pub(crate) fn is_later(one: &Taken, other: &Taken, seconds: u32) -> bool {
     apart.peek().is_some() && apart.all(|apart| apart > i64::from(seconds))
 }
 
+/// The day of a time, as year, month and day; `None` where the order of its numbers is not certain.
+pub(crate) fn date(taken: &Taken) -> Option<[u32; 3]> {
+    let all = days(taken.day.as_deref()?);
+    let (_, noon) = all.first().filter(|(_, noon)| all.iter().all(|(_, other)| other == noon))?;
+    let date = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::from_second(*noon).ok()?).date();
+    let number = |part: i8| u32::try_from(part).ok();
+    Some([u32::try_from(date.year()).ok()?, number(date.month())?, number(date.day())?])
+}
+
 /// In which order the numbers of a day are taken to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
@@ -480,6 +489,10 @@ mod tests {
             assert!(is_later(one, other), "{one} {other}");
             assert!(!is_later(other, one), "{other} {one}");
         }
+        let date = |text: &str| date(&taken_in(text).unwrap());
+        assert_eq!(date("Sun 11/22/2026 12:00:01.25"), Some([2026, 11, 22]));
+        assert_eq!(date("05.05.2026 12:00:01"), Some([2026, 5, 5]));
+        assert_eq!(date("04/05/2026 12:00:01"), None);
         for (one, other) in [
             ("11/22/2026 11:03:41", "11/22/2026 11:03:11"),
             ("04/05/2026 10:00:00", "2026-04-20 10:00:00"),

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::groups::Filter;
 use super::{Context, Found};
+use crate::event::base_name;
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::side::columns::{Column, Record, number};
 use crate::side::facts::{ListedOwner, ListedSocket, RowCount, SocketListing, Taken, TcpState};
@@ -334,10 +335,13 @@ fn image(record: &Record<'_>) -> (Option<String>, Option<u32>) {
     let is_image = |text: &&str| text.to_ascii_lowercase().ends_with(".exe");
     let name = record.get(Column::ProcessName).or_else(|| record.get(Column::Services).filter(is_image));
     let Some(name) = name.filter(|name| !matches!(*name, "-" | "N/A")) else { return (None, None) };
-    match name.rsplit_once(':').map(|(image, pid)| (image, number(pid))) {
-        Some((image, Some(pid))) => (Some(image.to_owned()), Some(pid)),
-        _ => (Some(name.to_owned()), None),
-    }
+    let (image, pid) = match name.rsplit_once(':').map(|(image, pid)| (image, number(pid))) {
+        Some((image, Some(pid))) => (image, Some(pid)),
+        _ => (name, None),
+    };
+    // TCPView says `<unknown>` of what it could not open.
+    let is_sign = image.starts_with('<') && image.ends_with('>');
+    (Some(base_name(image).to_owned()).filter(|_| !is_sign), pid)
 }
 
 /// The services that a row names. Some write the image there, or a sign for none.

@@ -75,3 +75,15 @@ fn lists_of_processes_tell_when_they_started() {
     let table = "\n  Id ProcessName StartTime\n  -- ----------- ---------\n7312 notepad     22.11.2026 14:58:02\n\n";
     assert_eq!(started(table), want("notepad"));
 }
+
+#[test]
+fn an_image_is_a_name_and_no_sign() {
+    let image = |name: &str| {
+        let text = format!(
+            "Process,PID,Protocol,Local Address,Local Port,Remote Address,Remote Port,State\n{name},7312,TCP,10.20.0.5,49152,10.20.0.40,443,CLOSE_WAIT\n"
+        );
+        parse(&text).tcp[0].owners.get(&7312).and_then(|owner| owner.image.clone())
+    };
+    assert_eq!(image("C:\\Apps\\Meter Sync\\MeterSync.Agent.exe").as_deref(), Some("MeterSync.Agent.exe"));
+    assert_eq!(image("<unknown>"), None);
+}
