@@ -306,6 +306,44 @@ fn a_process_that_started_after_the_listing_is_not_the_process_of_the_listing() 
 }
 
 #[test]
+fn a_process_list_of_hours_later_names_nobody_but_who_had_started() {
+    let listing = loop_file(&[13_000]).replace("Tue 03/10/2026  9:30:00.11", "Sun 11/22/2026 11:03:11.25");
+    let list = "\r\nImage Name                     PID Session Name        Session#    Mem Usage\r\n\
+        ========================= ======== ================ =========== ============\r\n\
+        notepad.exe                   7312 Services                   0     91,204 K\r\n";
+    let started =
+        |time: &str| format!("\n  Id ProcessName StartTime\n  -- ----------- ---------\n7312 notepad     {time}\n\n");
+    for (text, image) in [
+        (format!("Sun 11/22/2026 15:03:15.11\r\n{list}"), Value::Null),
+        (format!("Fri 11/20/2026 11:03:15.11\r\n{list}"), Value::Null),
+        (format!("Sun 11/22/2026 11:03:15.11\r\n{list}"), json!("notepad.exe")),
+        (list.to_owned(), json!("notepad.exe")),
+        (format!("Sun 11/22/2026 15:03:15.11\r\n{}", started("11/22/2026 9:00:00 AM")), json!("notepad")),
+        (format!("Fri 11/20/2026 15:03:15.11\r\n{}", started("11/19/2026 9:00:00 AM")), Value::Null),
+    ] {
+        let folder = scratch();
+        std::fs::write(folder.path().join("netstat.txt"), &listing).unwrap();
+        std::fs::write(folder.path().join("list.txt"), &text).unwrap();
+        let report = json_of(folder.path());
+        assert_eq!(report["processes"][0]["image"], image, "{text}");
+        let says = report["side_inputs"].to_string().contains("a PID may be another process's by then; not used");
+        assert_eq!(says, image.is_null(), "{}", report["side_inputs"]);
+    }
+}
+
+#[test]
+fn the_newest_listing_of_a_mail_may_stand_first() {
+    let folder = scratch();
+    let of = |bound: u16, heading: &str| loop_file(&[bound]).replace("Tue 03/10/2026  9:30:00.11", heading);
+    let mail =
+        of(13_800, "Sent: Sunday, November 22, 2026 2:03 PM") + "\r\n" + &of(5_000, "On Sat, Nov 21, 2026 at 2:03 PM");
+    std::fs::write(folder.path().join("mail.txt"), mail).unwrap();
+    let report = json_of(folder.path());
+    let trend = &report["trends"][0];
+    assert_eq!((&trend["first"], &trend["last"]), (&json!(5_000), &json!(13_800)), "{trend}");
+}
+
+#[test]
 fn an_entry_that_two_exports_tell_counts_once() {
     let folder = scratch();
     let event = |computer: &str, second: u32| {

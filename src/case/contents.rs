@@ -172,8 +172,8 @@ impl Contents {
         }
         let Opening { mut contents, mut told, .. } = opening;
         if contents.traces.is_empty() {
-            days::settle(&mut told, &mut contents.side_inputs);
             starts::settle(&mut told, &mut contents.side_inputs);
+            days::settle(&mut told, &mut contents.side_inputs);
         }
         machines::settle(&mut contents, told);
         sequences::settle(&mut contents);

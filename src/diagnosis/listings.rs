@@ -145,6 +145,10 @@ pub fn usage_at(
     address: Option<IpAddr>,
 ) -> Usage {
     let mut usage = Usage::default();
+    // A count of the ports of a larger range tells nothing of a smaller one.
+    if listing.of_ports.is_some_and(|ports| ports > range.count) {
+        return usage;
+    }
     let mut held: BTreeSet<u16> = BTreeSet::new();
     let mut waiting: BTreeSet<u16> = BTreeSet::new();
     let mut ports: BTreeSet<(Who, u16)> = BTreeSet::new();
@@ -232,9 +236,9 @@ pub fn usage_at(
     usage.held = usage.held.saturating_add(u32::try_from(held.len()).unwrap_or(u32::MAX));
     let only_waiting = waiting.difference(&held).count();
     usage.time_wait = usage.time_wait.saturating_add(u32::try_from(only_waiting).unwrap_or(u32::MAX));
-    if usage.unnumbered == usage.occupied() && untold > usage.occupied() {
+    if usage.held == 0 && usage.unnumbered == usage.time_wait && untold > usage.time_wait {
         // Most of what is listed may be of the pool, or of a server: how much of the pool is in use does not show.
-        (usage.held, usage.time_wait, usage.unnumbered) = (0, 0, 0);
+        (usage.time_wait, usage.unnumbered) = (0, 0);
     }
     usage
 }

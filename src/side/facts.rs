@@ -20,6 +20,8 @@ pub struct SideFacts {
     pub tasks: Vec<Task>,
     /// PIDs that a process list was asked for, and did not have.
     pub absent: Vec<u32>,
+    /// When process lists were taken, as lines above them say.
+    pub lists_taken: Vec<Taken>,
     /// Socket listings of `netstat` and PowerShell, in the order of the files; a loop file gives several, in its order.
     pub listings: Vec<SocketListing>,
     /// AFD handles for each process, of Sysinternals `handle -a afd`.
@@ -102,6 +104,7 @@ impl SideFacts {
         let Self {
             tasks,
             absent,
+            lists_taken,
             listings,
             afd_handles,
             handles,
@@ -136,6 +139,7 @@ impl SideFacts {
         self.computers.extend(computers);
         self.tasks.extend(tasks);
         self.absent.extend(absent);
+        self.lists_taken.extend(lists_taken);
         self.listings.extend(listings.into_iter().map(|listing| SocketListing { source, ..listing }));
         self.afd_handles.extend(afd_handles.into_iter().map(|handles| HandleCount { source, ..handles }));
         self.handles.extend(handles.into_iter().map(|handles| HandleCount { source, ..handles }));
@@ -167,6 +171,8 @@ pub struct SocketListing {
     pub asked: Option<String>,
     /// The machine, where the text names it.
     pub host: Option<String>,
+    /// How many ports there are, where a script counted those in use and says so.
+    pub of_ports: Option<u32>,
     /// Its rows.
     pub sockets: Vec<ListedSocket>,
     /// Names of processes, where the listing has them.

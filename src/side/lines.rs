@@ -316,9 +316,9 @@ impl Command {
         } else if let Some(command) = typed(line) {
             self.text.clear();
             self.push(command);
-        } else if starts_as_command(line) {
+        } else if let Some(command) = Some(line).filter(|line| starts_as_command(line)).or_else(|| stamped(line)) {
             self.text.clear();
-            self.push(line);
+            self.push(command);
         } else if is_banner(line) {
             // A program that names itself, where nothing tells how it was called.
             if self.text.is_empty() {
@@ -361,6 +361,26 @@ pub(super) fn starts_as_command(line: &str) -> bool {
     let is_get = word.eq_ignore_ascii_case("get") && !behind.starts_with('-');
     let is_sentence = behind.starts_with([':', ',', '.']) && !behind.to_ascii_lowercase().starts_with(".exe");
     is_known && !is_get && !is_sentence && line.len() < MAX_COMMAND
+}
+
+/// The command behind a date and a time: `[11/22/2026 14:03:11] netstat -ano`.
+pub(super) fn stamped(line: &str) -> Option<&str> {
+    const MAX_WORDS: usize = 5;
+    const MAX_LETTERS: usize = 3;
+    let is_digit = |c: char| c.is_ascii_digit();
+    // Days and halves of the day have few letters.
+    let is_part =
+        |word: &str| word.contains(is_digit) || word.chars().filter(|c| c.is_alphabetic()).count() <= MAX_LETTERS;
+    let (mut rest, mut has_time) = (line.trim_start(), false);
+    for _ in 0..MAX_WORDS {
+        let (word, behind) = rest.split_once(char::is_whitespace).filter(|(word, _)| is_part(word))?;
+        has_time |= word.contains(is_digit) && word.contains([':', '.']);
+        rest = behind.trim_start_matches(|c: char| !c.is_alphanumeric());
+        if has_time && starts_as_command(rest) {
+            return Some(rest);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -430,6 +450,17 @@ mod tests {
         assert_eq!(command.asked().as_deref(), Some("tasklist"));
         assert!(!command.see("Get-NetTCPConnection : The term is not recognized") || command.text().contains("term"));
         assert!(!command.see("Active Connections"));
+        for line in [
+            "[11/22/2026 14:03:11] netstat -anoq",
+            "Sun 11/22/2026  2:03:11 PM netstat -anoq",
+            "14:03:11 - netstat -anoq",
+        ] {
+            let mut command = Command::default();
+            assert!(command.see(line), "{line}");
+            assert_eq!(command.text(), "netstat -anoq");
+        }
+        assert!(!Command::default().see("11/22/2026 14:03:11"));
+        assert!(!Command::default().see("14:03:11 the netstat listing"));
     }
 
     #[test]

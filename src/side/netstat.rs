@@ -25,6 +25,9 @@ const MAX_SERVICES: usize = 256;
 /// A name that is not known to be that of a program stands under so many rows of its process, and under most of them.
 const MIN_NAMED: u32 = 2;
 
+/// Commands behind a pipe that sort lines, or pick some of them.
+const PICKING: [&str; 5] = ["sort", "findstr", "| find ", "|find ", "select-string"];
+
 /// Words that a state may have: "FIN WAIT 1".
 const MAX_STATE_WORDS: usize = 3;
 
@@ -82,6 +85,7 @@ pub(super) fn read(lines: Lines<'_>) -> Option<Netstat> {
             }
             Row::Socket(..) | Row::Cut => {
                 reader.end_half();
+                reader.below_image = false;
                 reader.half = Some((line.number, text.chars().take(MAX_HALF).collect()));
             }
             Row::Other => reader.other(line),
@@ -124,6 +128,10 @@ struct Reader {
     named: u64,
     /// The text ends without a line end behind a row.
     ends_within: bool,
+    /// The line above names an owner.
+    below_image: bool,
+    /// Lines that name owners do not stand below their rows any more: something has sorted or picked lines.
+    is_torn: bool,
 }
 
 impl Reader {
@@ -144,7 +152,12 @@ impl Reader {
     }
 
     fn end_listing(&mut self) {
+        let is_torn = std::mem::take(&mut self.is_torn);
         if let Some(mut listing) = self.current.take() {
+            if is_torn {
+                listing.images.clear();
+                listing.sockets.iter_mut().for_each(|socket| socket.image = None);
+            }
             forget_doubtful_names(&mut listing);
             listing.owners = owners(&listing);
             self.listings.push(listing);
@@ -156,7 +169,7 @@ impl Reader {
         if std::mem::take(&mut self.ended) {
             self.end_listing();
         }
-        self.after_blank = false;
+        (self.after_blank, self.below_image) = (false, false);
         self.components.clear();
         self.has_row = socket.pid != Some(0);
         self.expects_pid |= socket.pid.is_some();
@@ -270,6 +283,9 @@ impl Reader {
             return;
         }
         let components = std::mem::take(&mut self.components);
+        // Two owners side by side: a row has gone from between them.
+        self.is_torn |= std::mem::replace(&mut self.below_image, true) && is_program_name(image);
+        self.is_torn |= PICKING.iter().any(|word| self.command.names(word));
         if !std::mem::take(&mut self.has_row) {
             return;
         }
@@ -294,7 +310,11 @@ fn may_be_image(name: &str) -> bool {
 
 /// Whether a name is that of a program, whatever it stands under.
 fn is_program(owner: &ListedOwner) -> bool {
-    owner.image.as_ref().is_some_and(|image| image.to_ascii_lowercase().ends_with(".exe"))
+    owner.image.as_deref().is_some_and(is_program_name)
+}
+
+fn is_program_name(image: &str) -> bool {
+    image.to_ascii_lowercase().ends_with(".exe")
 }
 
 /// Takes back names without the ending of programs, which few processes have, but where they stand under most rows of a process:

@@ -185,7 +185,8 @@ fn english_month(day: &str) -> Option<u32> {
         "december",
     ];
     let words = day.split(|c: char| !c.is_alphabetic()).map(str::to_ascii_lowercase);
-    let known = words.filter_map(|word| MONTHS.iter().position(|month| *month == word)).next()?;
+    let is_month = |month: &&str, word: &str| word.len() >= 3 && month.starts_with(word);
+    let known = words.filter_map(|word| MONTHS.iter().position(|month| is_month(&month, &word))).next()?;
     u32::try_from(known + 1).ok()
 }
 
@@ -484,6 +485,7 @@ mod tests {
             ("11/22/2026 2:58:02 PM", "Sunday, November 22, 2026 11:03:11 AM"),
             ("2026-11-22T14:58:02+01:00", "11/22/2026 11:03:11"),
             ("11/23/2026 2:00:00 AM", "11/22/2026 11:03:11 PM"),
+            ("Sent: Sunday, November 22, 2026 2:03 PM", "On Sat, Nov 21, 2026 at 2:03 PM"),
             ("04/12/2026 10:00:00", "04/11/2026 11:00:00"),
         ] {
             assert!(is_later(one, other), "{one} {other}");

@@ -289,6 +289,24 @@ fn words_in_brackets_that_name_no_program_are_no_owner() {
 }
 
 #[test]
+fn owners_of_lines_that_were_sorted_or_picked_are_nobodys() {
+    let row = |port: u16| format!("  TCP    0.0.0.0:{port}   0.0.0.0:0   BOUND   7312\n");
+    let owners = |text: &str| parse(text).unwrap().listings[0].owners.len();
+    assert_eq!(owners(&(row(50_000) + " [sqlservr.exe]\n" + &row(50_001))), 1);
+    // One command has sorted the lines, another has left out rows, or says that it did.
+    assert_eq!(owners(&(row(50_000) + &row(50_001) + " [a.exe]\n [a.exe]\n [b.exe]\n")), 0);
+    assert_eq!(owners(&(row(50_000) + " [sqlservr.exe]\n [sqlservr.exe]\n" + &row(50_001))), 0);
+    for command in
+        ["netstat -anob | findstr \"7312 .exe\"", "netstat -anob | sort", "netstat -anob | Select-String 7312"]
+    {
+        let text = format!("C:\\>{command}\n\n{} [sqlservr.exe]\n{}", row(50_000), row(50_001));
+        assert_eq!(owners(&text), 0, "{command}");
+    }
+    // The end of a row that was not copied.
+    assert_eq!(owners(&(" [svchost.exe]\n".to_owned() + &row(50_000) + " [a.exe]\n")), 1);
+}
+
+#[test]
 fn a_number_below_a_row_without_pid_is_no_component() {
     let text = "  UDP  0.0.0.0:49206  *:*\n4\n iphlpsvc\n [svchost.exe]\n  UDP  0.0.0.0:49207  *:*\n";
     let netstat = parse(text).unwrap();

@@ -12,6 +12,9 @@ use crate::side::columns::{Column, Record, grouped_number, number};
 use crate::side::facts::{ListedOwner, ListedSocket, RemoteCount, RowCount, SocketListing, TcpState};
 use crate::side::lines::{Command, Line};
 
+/// The first port of the default range; `-lt` says that all are below it.
+const FIRST_DYNAMIC_PORT: u32 = 49_152;
+
 /// What was grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Property {
@@ -180,6 +183,11 @@ impl Groups {
             return;
         };
         let filter = Filter::of(command.text());
+        if filter.is_of_port {
+            total.add(count);
+            found.note("the command lists sockets by their local port: they are of a server, and no ports of a pool, not counted");
+            return;
+        }
         let mut listing = SocketListing::default();
         let (mut rows_read, last_line) = (count, rows.last().map_or(0, |row| row.line));
         for row in rows {
@@ -248,7 +256,8 @@ impl Row {
         Some(if by(Property::Owner) || (by(Property::State) && meaning.len() == 1) {
             Sockets::Owned(ListedSocket {
                 remote: address.zip(port).map(|(ip, port)| SocketAddress { ip, port }),
-                port_alone: self.ports.map(|(local, _)| local),
+                // Of a listener beside whom others are connected nothing follows.
+                port_alone: self.ports.filter(|(_, remote)| *remote != 0).map(|(local, _)| local),
                 ..ListedSocket::counted(protocol, state, pid, count)
             })
         } else if by(Property::RemotePort) || by(Property::RemoteAddress) {
@@ -419,6 +428,8 @@ fn listing_commands(lower: &str) -> usize {
 pub(super) struct Filter {
     pub(super) state: Option<TcpState>,
     pub(super) pid: Option<u32>,
+    /// The local port is one of those named, or below one that is no larger than the first of the default range.
+    is_of_port: bool,
 }
 
 impl Filter {
@@ -448,7 +459,20 @@ impl Filter {
                 }
             })
         };
+        let number_of = |text: &str| number::<u32>(text.trim_end_matches([',', ';']).split(',').next()?);
+        let is_below = |pair: &[&str]| {
+            let [sign, bound] = pair else { return false };
+            let is_less = ["-lt", "-le"].iter().any(|known| sign.eq_ignore_ascii_case(known));
+            is_less && number_of(bound).is_some_and(|bound| bound <= FIRST_DYNAMIC_PORT)
+        };
+        let is_port = |word: &str| {
+            let name = word.trim_start_matches("$_.").trim_start_matches("$PSItem.").trim_start_matches('-');
+            name.eq_ignore_ascii_case("localport")
+        };
+        let below =
+            words.iter().enumerate().any(|(at, word)| is_port(word) && words.get(at + 1..at + 3).is_some_and(is_below));
         Self {
+            is_of_port: below || value(&["localport"]).and_then(number_of).is_some(),
             state: value(&["state"]).filter(|word| is_state(word)).and_then(TcpState::from_word),
             pid: value(&["owningprocess"]).and_then(number),
         }

@@ -53,6 +53,7 @@ fn check_rest(found: &[Recognised], listing: &Listing, shown: &dyn Fn() -> Strin
             listings,
             tasks,
             absent,
+            lists_taken,
             afd_handles,
             handles,
             names,
@@ -74,6 +75,7 @@ fn check_rest(found: &[Recognised], listing: &Listing, shown: &dyn Fn() -> Strin
         let others = [
             tasks.len(),
             absent.len(),
+            lists_taken.len(),
             afd_handles.len(),
             handles.len(),
             names.len(),

@@ -87,3 +87,23 @@ fn an_image_is_a_name_and_no_sign() {
     assert_eq!(image("C:\\Apps\\Meter Sync\\MeterSync.Agent.exe").as_deref(), Some("MeterSync.Agent.exe"));
     assert_eq!(image("<unknown>"), None);
 }
+
+#[test]
+fn sockets_of_a_local_port_are_not_counted() {
+    let table = "\n\nCount Name\n----- ----\n14032 2840\n   85 4\n";
+    let listings = |command: &str| parse(&format!("PS C:\\> {command}{table}")).tcp.len();
+    for command in [
+        "Get-NetTCPConnection -LocalPort 1433 | group OwningProcess",
+        "Get-NetTCPConnection | Where-Object {$_.LocalPort -eq 443} | Group-Object OwningProcess -NoElement",
+        "Get-NetTCPConnection | ? LocalPort -lt 49152 | group OwningProcess",
+    ] {
+        assert_eq!(listings(command), 0, "{command}");
+    }
+    for command in [
+        "Get-NetTCPConnection | group OwningProcess",
+        "Get-NetTCPConnection -RemotePort 1433 | group OwningProcess",
+        "Get-NetTCPConnection | ? LocalPort -ge 49152 | group OwningProcess",
+    ] {
+        assert_eq!(listings(command), 1, "{command}");
+    }
+}
