@@ -184,6 +184,67 @@ fn files_of_one_loop_are_put_in_order_by_the_times_in_their_names() {
 }
 
 #[test]
+fn listings_of_several_days_are_moments_by_the_dates_above_them() {
+    let folder = scratch();
+    for (day, bound) in [(20, 9_000), (21, 11_000), (22, 13_000)] {
+        let text = loop_file(&[bound]).replace("Tue 03/10/2026  9:30:00.11", &format!("Fri 11/{day}/2026 12:00:01.25"));
+        std::fs::write(folder.path().join(format!("netstat-2026-11-{day}.txt")), text).unwrap();
+    }
+    let report = json_of(folder.path());
+    let trend = &report["trends"][0];
+    let numbers = ["samples", "first", "last"].map(|name| trend[name].as_u64().unwrap());
+    assert_eq!(numbers, [3, 9_000, 13_000], "{trend}");
+    assert!(report.to_string().contains("3 listings in the order of the times above them"), "{report}");
+}
+
+#[test]
+fn a_script_that_counts_ports_knows_how_many_there_are() {
+    let folder = scratch();
+    let count = |hour: u32, used: u32| {
+        format!(
+            "Computer DateTime            LocalAddress InUse  Max Percent\n\
+             -------- --------            ------------ -----  --- -------\n\
+             SRV01    22.11.2026 {hour}:03:11 10.20.0.5     {used} 5000    24.0\n\n\n"
+        )
+    };
+    std::fs::write(folder.path().join("EphemeralPortStats.log"), count(11, 1_200) + &count(12, 4_990)).unwrap();
+    let ran = run(["analyze".as_ref(), folder.path().as_os_str()]);
+    assert!(ran.stdout.contains("A listing shows 4,990 of 5,000 ports in use"), "{}", ran.stdout);
+}
+
+#[test]
+fn owners_that_a_listing_does_not_name_may_be_several() {
+    let folder = scratch();
+    let row = |port: u16| {
+        format!(
+            "10.20.0.5                           {port}     10.20.0.40                          1433       CloseWait  \n"
+        )
+    };
+    let rows: String = (0..13_800).map(|port| row(49_152 + port)).collect();
+    let heading = "LocalAddress                        LocalPort RemoteAddress                       RemotePort State      \n\
+        ------------                        --------- -------------                       ---------- -----      \n";
+    std::fs::write(folder.path().join("a.txt"), format!("PS C:\\> Get-NetTCPConnection\n\n{heading}{rows}")).unwrap();
+    let ran = run(["analyze".as_ref(), folder.path().as_os_str()]);
+    let screen = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(screen.contains("Processes that nothing identifies held 13,800 of 16,384 ports"), "{screen}");
+    assert!(screen.contains("the other side closed, and they did not."), "{screen}");
+}
+
+#[test]
+fn a_range_that_the_trace_refutes_is_no_known_cause() {
+    for (ports, is_refuted) in [("1025\r\nNumber of Ports : 3976", true), ("10000\r\nNumber of Ports : 4000", false)] {
+        let folder = scratch();
+        write_scenario("range-refuted-german", folder.path());
+        let text = format!(
+            "Protocol tcp Dynamic Port Range\r\n---------------------------------\r\nStart Port      : {ports}\r\n"
+        );
+        std::fs::write(folder.path().join("dynamicport.txt"), text).unwrap();
+        let report = json_of(folder.path());
+        assert_eq!(report["known"].to_string().contains("dp_too_small"), !is_refuted, "{}", report["known"]);
+    }
+}
+
+#[test]
 fn folders_without_an_address_in_common_are_of_different_machines() {
     let folder = scratch();
     let row = |host: u8, port: u16| format!("  TCP    10.{host}.0.5:{port}   10.0.0.40:1433   CLOSE_WAIT   7312\r\n");
@@ -221,6 +282,65 @@ fn a_process_list_of_another_day_names_nobody() {
         let says = report["side_inputs"].to_string().contains("the sockets are of 2026-11-22: a PID may be another");
         assert_eq!(says, image.is_null(), "{}", report["side_inputs"]);
     }
+}
+
+#[test]
+fn a_process_that_started_after_the_listing_is_not_the_process_of_the_listing() {
+    let row = |port: u16| format!("  TCP    0.0.0.0:{port}          0.0.0.0:0              BOUND           7312\r\n");
+    let rows: String = (0..13_800).map(|port| row(49_152 + port)).collect();
+    let heading = "  Proto  Local Address          Foreign Address        State           PID\r\n";
+    let netstat = format!("Sun 11/22/2026 11:03:11.25\r\n\r\nActive Connections\r\n\r\n{heading}{rows}");
+    for (day, is_other) in [("11/22/2026 2:58:02 PM", true), ("11/20/2026 2:58:02 PM", false)] {
+        let folder = scratch();
+        std::fs::write(folder.path().join("netstat.txt"), &netstat).unwrap();
+        let list = format!("\"ProcessId\",\"Name\",\"CreationDate\"\n\"7312\",\"notepad.exe\",\"{day}\"\n");
+        std::fs::write(folder.path().join("processes.csv"), list).unwrap();
+        let report = json_of(folder.path());
+        let image = if is_other { Value::Null } else { json!("notepad.exe") };
+        assert_eq!(report["processes"][0]["image"], image, "{day}");
+        let codes = report["recommendations"].to_string();
+        assert_eq!(codes.contains("holder_ended"), is_other, "{codes}");
+        assert_eq!(codes.contains("now belongs to notepad.exe, another process: leave it alone"), is_other, "{codes}");
+        assert_eq!(report["side_inputs"].to_string().contains("after sockets had been listed"), is_other);
+    }
+}
+
+#[test]
+fn a_process_list_of_hours_later_names_nobody_but_who_had_started() {
+    let listing = loop_file(&[13_000]).replace("Tue 03/10/2026  9:30:00.11", "Sun 11/22/2026 11:03:11.25");
+    let list = "\r\nImage Name                     PID Session Name        Session#    Mem Usage\r\n\
+        ========================= ======== ================ =========== ============\r\n\
+        notepad.exe                   7312 Services                   0     91,204 K\r\n";
+    let started =
+        |time: &str| format!("\n  Id ProcessName StartTime\n  -- ----------- ---------\n7312 notepad     {time}\n\n");
+    for (text, image) in [
+        (format!("Sun 11/22/2026 15:03:15.11\r\n{list}"), Value::Null),
+        (format!("Fri 11/20/2026 11:03:15.11\r\n{list}"), Value::Null),
+        (format!("Sun 11/22/2026 11:03:15.11\r\n{list}"), json!("notepad.exe")),
+        (list.to_owned(), json!("notepad.exe")),
+        (format!("Sun 11/22/2026 15:03:15.11\r\n{}", started("11/22/2026 9:00:00 AM")), json!("notepad")),
+        (format!("Fri 11/20/2026 15:03:15.11\r\n{}", started("11/19/2026 9:00:00 AM")), Value::Null),
+    ] {
+        let folder = scratch();
+        std::fs::write(folder.path().join("netstat.txt"), &listing).unwrap();
+        std::fs::write(folder.path().join("list.txt"), &text).unwrap();
+        let report = json_of(folder.path());
+        assert_eq!(report["processes"][0]["image"], image, "{text}");
+        let says = report["side_inputs"].to_string().contains("a PID may be another process's by then; not used");
+        assert_eq!(says, image.is_null(), "{}", report["side_inputs"]);
+    }
+}
+
+#[test]
+fn the_newest_listing_of_a_mail_may_stand_first() {
+    let folder = scratch();
+    let of = |bound: u16, heading: &str| loop_file(&[bound]).replace("Tue 03/10/2026  9:30:00.11", heading);
+    let mail =
+        of(13_800, "Sent: Sunday, November 22, 2026 2:03 PM") + "\r\n" + &of(5_000, "On Sat, Nov 21, 2026 at 2:03 PM");
+    std::fs::write(folder.path().join("mail.txt"), mail).unwrap();
+    let report = json_of(folder.path());
+    let trend = &report["trends"][0];
+    assert_eq!((&trend["first"], &trend["last"]), (&json!(5_000), &json!(13_800)), "{trend}");
 }
 
 #[test]

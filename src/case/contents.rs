@@ -16,6 +16,7 @@ use super::machines::{self, Told};
 use super::not_used::{NotUsed, Reason};
 use super::sequences;
 use super::side::{SideBytes, SideInput, Used, is_of_report};
+use super::starts;
 use super::stored::{Budget, Given, Place, Stored};
 use super::{Case, Input, InputKind, SideHash, label};
 use crate::event::base_name;
@@ -171,6 +172,7 @@ impl Contents {
         }
         let Opening { mut contents, mut told, .. } = opening;
         if contents.traces.is_empty() {
+            starts::settle(&mut told, &mut contents.side_inputs);
             days::settle(&mut told, &mut contents.side_inputs);
         }
         machines::settle(&mut contents, told);

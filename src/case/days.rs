@@ -1,14 +1,25 @@
-//! Process lists of another day than all sockets: by then a PID may be another process's.
+//! Process lists of another time than all sockets: by then a PID may be another process's.
 
 use std::collections::BTreeSet;
 
 use super::machines::Told;
 use super::side::SideInput;
-use super::stamps::{Day, day};
-use crate::side::facts::SideFacts;
+use super::stamps::{Day, day, stamp};
+use crate::side::facts::{ProcessStart, SideFacts, Taken};
+use crate::side::is_later;
+
+/// A list that is further from all sockets does not name who has them.
+const FAR_SECONDS: u32 = 3_600;
+
+/// Leaves out lists of another day than all sockets, by the names of files, and those that are an hour or more from all of them, by
+/// the times above them or in their names.
+pub(super) fn settle(told: &mut [Told], inputs: &mut [SideInput]) {
+    settle_days(told, inputs);
+    settle_times(told, inputs);
+}
 
 /// Leaves out lists whose names tell a day on which no listing of sockets was taken, where all of these tell theirs.
-pub(super) fn settle(told: &mut [Told], inputs: &mut [SideInput]) {
+fn settle_days(told: &mut [Told], inputs: &mut [SideInput]) {
     let paths: Vec<&str> = told.iter().filter_map(|told| inputs.get(told.source)).map(|input| &*input.path).collect();
     let common = common_folder(&paths);
     // What all lie in may be named after the day of a ticket.
@@ -40,6 +51,55 @@ pub(super) fn settle(told: &mut [Told], inputs: &mut [SideInput]) {
     }
 }
 
+/// Leaves out lists that were taken long before or after all sockets, where all tell their times.
+fn settle_times(told: &mut [Told], inputs: &mut [SideInput]) {
+    let of_path = |told: &Told| stamp(&inputs.get(told.source)?.path).map(|(_, stamp)| stamp.taken);
+    let listings = told.iter().flat_map(|told| told.facts.listings.iter().map(move |listing| (told, listing)));
+    let times = listings.map(|(told, listing)| listing.taken.clone().or_else(|| of_path(told)));
+    let Some(sockets) = times.collect::<Option<Vec<Taken>>>() else { return };
+    let Some(last) = sockets.last() else { return };
+    let lists: Vec<Vec<Taken>> = told
+        .iter()
+        .map(|told| match told.facts.lists_taken.as_slice() {
+            [] => of_path(told).into_iter().collect(),
+            all => all.to_vec(),
+        })
+        .collect();
+    for (told, lists) in told.iter_mut().zip(lists) {
+        let is_far = |list: &Taken, of: &Taken| is_later(list, of, FAR_SECONDS) || is_later(of, list, FAR_SECONDS);
+        let are_far = lists.iter().all(|list| sockets.iter().all(|of| is_far(list, of)));
+        let Some(first) = lists.first().filter(|_| are_far && names_processes(&told.facts)) else { continue };
+        let proven = proven(&told.facts.starts, first, &sockets);
+        forget(&mut told.facts, &proven);
+        let Some(input) = inputs.get_mut(told.source) else { continue };
+        let why = format!(
+            "it was taken at {}, and sockets were listed at {}: a PID may be another process's by then",
+            first.text, last.text
+        );
+        if proven.is_empty() {
+            input.leave_out(&format!("{why}; not used"));
+        } else {
+            input.tell(&format!("{why}; used for processes that had started before"));
+        }
+    }
+}
+
+/// PIDs of a later list whose processes had started when sockets were listed.
+fn proven(starts: &[ProcessStart], list: &Taken, sockets: &[Taken]) -> BTreeSet<u32> {
+    let is_before =
+        |start: &&ProcessStart| sockets.iter().all(|of| is_later(list, of, 0) && is_later(of, &start.started, 0));
+    starts.iter().filter(is_before).map(|start| start.pid).collect()
+}
+
+/// Takes what is told of processes out of facts, but for some PIDs.
+fn forget(facts: &mut SideFacts, kept: &BTreeSet<u32>) {
+    facts.tasks.retain(|task| kept.contains(&task.pid));
+    facts.names.retain(|name| kept.contains(&name.pid));
+    facts.handles.retain(|handles| kept.contains(&handles.pid));
+    facts.services.retain(|service| kept.contains(&service.pid));
+    facts.absent.clear();
+}
+
 /// How many bytes of the paths are folders that all of them lie in.
 fn common_folder(paths: &[&str]) -> usize {
     let first = paths.first().copied().unwrap_or_default();
@@ -50,6 +110,8 @@ fn common_folder(paths: &[&str]) -> usize {
 
 /// Whether a file tells of processes alone.
 fn names_processes(facts: &SideFacts) -> bool {
-    let names = !facts.tasks.is_empty() || !facts.names.is_empty() || !facts.services.is_empty();
-    names && facts.listings.is_empty()
+    let SideFacts { tasks, names, services, handles, .. } = facts;
+    let is_named = handles.iter().any(|handles| handles.image.is_some());
+    let tells = is_named || !tasks.is_empty() || !names.is_empty() || !services.is_empty();
+    tells && facts.listings.is_empty()
 }

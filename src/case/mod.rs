@@ -21,6 +21,7 @@ mod sequences;
 mod server_names;
 mod side;
 mod stamps;
+mod starts;
 mod stored;
 
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::contents::Contents;
 use super::stamps::{Stamp, stamp};
 use crate::event::base_name;
+use crate::side::date;
 use crate::side::facts::{SocketListing, SourceId, TcpState};
 use crate::words::{counted, shown};
 
@@ -36,7 +37,7 @@ pub(super) fn settle(contents: &mut Contents) {
             let has_bound =
                 of_file.iter().flat_map(|listing| &listing.sockets).any(|socket| socket.state == Some(TcpState::Bound));
             let question = Question::Kind(input.kind, has_bound);
-            files.entry(question).or_default().push((source, Stamp { date: None, taken }));
+            files.entry(question).or_default().push((source, Stamp { date: date(&taken), taken }));
         }
     }
     for (question, mut files) in files {
@@ -54,7 +55,8 @@ pub(super) fn settle(contents: &mut Contents) {
         // Several commands of one moment take some minutes.
         let is_close = |pair: &[(SourceId, Stamp)]| {
             let [(_, one), (_, other)] = pair else { return false };
-            other.taken.second_of_day.saturating_sub(one.taken.second_of_day) < SAME_MOMENT_SECONDS
+            one.taken.day == other.taken.day
+                && other.taken.second_of_day.saturating_sub(one.taken.second_of_day) < SAME_MOMENT_SECONDS
         };
         let is_of_names = matches!(question, Question::Name(_));
         let is_several = is_of_names || !files.windows(2).any(is_close);

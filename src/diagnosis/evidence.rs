@@ -12,6 +12,7 @@ use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::machine::wire::Wire;
 use crate::pipeline::LogsRead;
 use crate::providers::process::KERNEL_PROCESS;
+use crate::side::facts::PortUse;
 
 /// What shows that a pool was nearly full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +145,7 @@ impl VerdictEvidence {
         findings: &Findings,
         conclusion: &Conclusion,
         rows: &Rows,
-        events: &[SystemEventRow],
+        (events, counts): (&[SystemEventRow], &[PortUse]),
     ) -> Self {
         let mut evidence = read;
         for row in &rows.rows {
@@ -163,7 +164,7 @@ impl VerdictEvidence {
         evidence.tells_compartments = findings.world.ports.compartments.is_told;
         evidence.no_closes = has_no_closes(findings);
         evidence.pool_full_events = pool_full_events(events);
-        evidence.weigh_pools(&conclusion.pools);
+        evidence.weigh_pools(&conclusion.pools, counts);
         evidence
     }
 
@@ -198,13 +199,19 @@ impl VerdictEvidence {
         evidence
     }
 
-    fn weigh_pools(&mut self, pools: &[PoolFinding]) {
+    fn weigh_pools(&mut self, pools: &[PoolFinding], counts: &[PortUse]) {
         let near = pools.iter().filter(|pool| pool.state == Some(State::Near));
         self.nearly =
             near.map(nearly).max_by_key(|nearly| u64::from(nearly.used) * 10_000 / u64::from(nearly.usable.max(1)));
+        // A script that counts ports in use knows the range, where no listing tells it.
+        let of_count = |pool: &PoolFinding, used: u32| {
+            let known = counts.iter().filter(|count| pool.range.source == RangeSource::Default && count.in_use == used);
+            known.map(|count| count.max).max()
+        };
         let listed = pools.iter().filter_map(|pool| {
             let listing = pool.listing?;
-            Some(Listed { used: listing.used, usable: pool.usable(), pool: pool.name(), is_part: listing.is_part })
+            let usable = of_count(pool, listing.used).unwrap_or_else(|| pool.usable());
+            Some(Listed { used: listing.used, usable, pool: pool.name(), is_part: listing.is_part })
         });
         self.listed = listed.max_by_key(|listed| u64::from(listed.used) * 10_000 / u64::from(listed.usable.max(1)));
         let worst = speaking_pool(pools).and_then(|index| pools.get(index));

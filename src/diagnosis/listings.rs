@@ -11,6 +11,9 @@ use crate::side::facts::{ListedOwner, ListedSocket, SocketListing, SourceId, Tcp
 use crate::side::{days_between, instant, may_be_of_other_half};
 use crate::time::FileTime;
 
+#[cfg(test)]
+mod tests;
+
 /// Trends that are kept, those that change most.
 const MAX_TRENDS: usize = 50;
 
@@ -142,11 +145,15 @@ pub fn usage_at(
     address: Option<IpAddr>,
 ) -> Usage {
     let mut usage = Usage::default();
+    // A count of the ports of a larger range tells nothing of a smaller one.
+    if listing.of_ports.is_some_and(|ports| ports > range.count) {
+        return usage;
+    }
     let mut held: BTreeSet<u16> = BTreeSet::new();
     let mut waiting: BTreeSet<u16> = BTreeSet::new();
     let mut ports: BTreeSet<(Who, u16)> = BTreeSet::new();
     // Sockets of rows without addresses.
-    let mut grouped: BTreeMap<Who, u32> = BTreeMap::new();
+    let mut grouped: BTreeMap<Who, Grouped> = BTreeMap::new();
     let mut by_who: BTreeMap<Who, Listed> = BTreeMap::new();
     // PID 0 is no process: its sockets have no owner any more, in whatever state they still are.
     let is_owned = |socket: &ListedSocket| socket.pid != Some(0);
@@ -157,7 +164,9 @@ pub fn usage_at(
             continue;
         }
         let waits = socket.state == Some(TcpState::TimeWait);
-        match socket.local.map(|local| local.port).or(socket.port_alone) {
+        // Of several sockets the port of one tells where they are, and not how many ports they have.
+        let port_alone = socket.port_alone.filter(|_| socket.count == 1);
+        match socket.local.map(|local| local.port).or(port_alone) {
             Some(port) if !range.contains(port) => continue,
             Some(port) if waits => {
                 waiting.insert(port);
@@ -175,17 +184,19 @@ pub fn usage_at(
                 usage.unnumbered = usage.unnumbered.saturating_add(socket.count);
                 continue;
             }
-            // These rows do not tell the port. One that the process asked for is listed as bound, whatever became of the
-            // socket; those of listeners and of connections to them need not be of the pool.
-            None if socket.protocol == Protocol::Tcp && !matches!(socket.state, None | Some(TcpState::Bound)) => {}
+            None if socket.protocol == Protocol::Tcp && !matches!(socket.state, None | Some(TcpState::Bound)) => {
+                if is_owned(socket) && socket.state != Some(TcpState::Listen) {
+                    grouped.entry(Who::of(socket)).or_default().connected(socket, range);
+                }
+            }
             None if !is_owned(socket) => {
                 usage.held = usage.held.saturating_add(socket.count);
                 usage.unnumbered = usage.unnumbered.saturating_add(socket.count);
                 continue;
             }
             None => {
-                let sockets = grouped.entry(Who::of(socket)).or_default();
-                *sockets = sockets.saturating_add(socket.count);
+                let bound = &mut grouped.entry(Who::of(socket)).or_default().bound;
+                *bound = bound.saturating_add(socket.count);
             }
         }
         let listed = by_who.entry(Who::of(socket)).or_default();
@@ -200,7 +211,12 @@ pub fn usage_at(
     for (who, _) in ports {
         by_who.entry(who).or_default().ports += 1;
     }
-    for (who, sockets) in grouped {
+    let untold = grouped.values().fold(0_u32, |all, grouped| all.saturating_add(grouped.untold()));
+    for (who, grouped) in grouped {
+        let sockets = grouped.ports();
+        if sockets == 0 {
+            continue;
+        }
         usage.held = usage.held.saturating_add(sockets);
         usage.unnumbered = usage.unnumbered.saturating_add(sockets);
         let listed = by_who.entry(who).or_default();
@@ -220,7 +236,46 @@ pub fn usage_at(
     usage.held = usage.held.saturating_add(u32::try_from(held.len()).unwrap_or(u32::MAX));
     let only_waiting = waiting.difference(&held).count();
     usage.time_wait = usage.time_wait.saturating_add(u32::try_from(only_waiting).unwrap_or(u32::MAX));
+    if usage.held == 0 && usage.unnumbered == usage.time_wait && untold > usage.time_wait {
+        // Most of what is listed may be of the pool, or of a server: how much of the pool is in use does not show.
+        (usage.time_wait, usage.unnumbered) = (0, 0);
+    }
     usage
+}
+
+/// Sockets of one owner that a listing counts without the port of each.
+#[derive(Debug, Clone, Copy, Default)]
+struct Grouped {
+    /// Those that are bound, and those whose state is not told.
+    bound: u32,
+    /// Connected ones, in groups of which the first has a port of the pool.
+    in_pool: u32,
+    /// Connected ones, in groups of which no port is shown.
+    elsewhere: u32,
+}
+
+impl Grouped {
+    /// Adds connected sockets; those of a server, as the port of the first shows, are none of the pool.
+    fn connected(&mut self, socket: &ListedSocket, range: PoolRange) {
+        let sockets = match socket.port_alone {
+            Some(port) if range.contains(port) => &mut self.in_pool,
+            Some(_) => return,
+            None => &mut self.elsewhere,
+        };
+        *sockets = sockets.saturating_add(socket.count);
+    }
+
+    /// How many ports they have. One that the process asked for is listed as bound, too, whatever became of the socket: where
+    /// more are connected, that listing does not do so.
+    fn ports(self) -> u32 {
+        let is_apart = self.in_pool > self.bound;
+        self.bound.saturating_add(if is_apart { self.in_pool } else { 0 })
+    }
+
+    /// Connected sockets that are not bound ones, and need not be of the pool.
+    fn untold(self) -> u32 {
+        self.elsewhere.saturating_sub(self.ports())
+    }
 }
 
 /// How the sockets of one process in one state changed over the listings of a file.
@@ -399,192 +454,4 @@ fn by_kind(sockets: &[ListedSocket]) -> BTreeMap<TrendKind, u32> {
         *count = count.saturating_add(socket.count);
     }
     counts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::machine::ranges::DEFAULT_RANGE;
-    use crate::net::{Family, SocketAddress};
-    use crate::side::facts::Taken;
-
-    fn socket(port: u16, state: TcpState, pid: u32) -> ListedSocket {
-        ListedSocket {
-            protocol: Protocol::Tcp,
-            family: Some(Family::Ipv4),
-            local: Some(SocketAddress { ip: [0, 0, 0, 0].into(), port }),
-            remote: None,
-            state: Some(state),
-            pid: Some(pid),
-            count: 1,
-            image: None,
-            port_alone: None,
-        }
-    }
-
-    fn listing(sockets: Vec<ListedSocket>, second_of_day: Option<u32>) -> SocketListing {
-        let taken = second_of_day.map(|second_of_day| Taken { text: String::new(), day: None, second_of_day });
-        SocketListing { taken, sockets, ..SocketListing::default() }
-    }
-
-    const TCP4: PoolKey = PoolKey {
-        protocol: Some(Protocol::Tcp),
-        family: Some(Family::Ipv4),
-        compartment: crate::machine::pool_key::Compartment::OWN,
-    };
-
-    #[test]
-    fn a_port_counts_once_and_ports_outside_do_not() {
-        let sockets = vec![
-            socket(50_000, TcpState::Bound, 7),
-            socket(50_000, TcpState::Established, 7),
-            socket(50_001, TcpState::CloseWait, 7),
-            socket(50_002, TcpState::TimeWait, 0),
-            socket(50_001, TcpState::TimeWait, 0),
-            socket(443, TcpState::Established, 7),
-        ];
-        let usage = usage(&listing(sockets, None), TCP4, DEFAULT_RANGE, false);
-        assert_eq!((usage.held, usage.time_wait), (2, 1));
-        let want = Listed { ports: 2, bound: 1, close_wait: 1, established: 1 };
-        assert_eq!(usage.by_pid, BTreeMap::from([(Some(7), want)]));
-    }
-
-    #[test]
-    fn grouped_rows_count_bound_and_connected_sockets_once() {
-        let grouped = |state, count| ListedSocket { family: None, local: None, count, ..socket(0, state, 7312) };
-        let sockets = vec![
-            grouped(TcpState::Bound, 5143),
-            grouped(TcpState::Established, 5000),
-            grouped(TcpState::Listen, 9),
-            ListedSocket { pid: Some(0), ..grouped(TcpState::TimeWait, 211) },
-        ];
-        let listing = listing(sockets, None);
-        let none = usage(&listing, TCP4, DEFAULT_RANGE, false);
-        assert_eq!(none, Usage::default());
-        let mut huge = listing.clone();
-        huge.sockets = vec![grouped(TcpState::Bound, u32::MAX), grouped(TcpState::Bound, 7)];
-        assert_eq!(usage(&huge, TCP4, DEFAULT_RANGE, true).occupied(), u32::MAX);
-        let usage = usage(&listing, TCP4, DEFAULT_RANGE, true);
-        assert_eq!((usage.held, usage.time_wait, usage.by_pid[&Some(7312)].ports), (5143, 211, 5143));
-    }
-
-    #[test]
-    fn sockets_of_pid_0_are_nobodys_in_any_state() {
-        let sockets = vec![socket(50_000, TcpState::FinWait2, 0), socket(50_001, TcpState::Bound, 7)];
-        let usage = usage(&listing(sockets, None), TCP4, DEFAULT_RANGE, false);
-        assert_eq!((usage.held, usage.by_pid.keys().collect::<Vec<_>>()), (2, vec![&Some(7)]));
-    }
-
-    #[test]
-    fn trends_go_over_midnight() {
-        let sample = |count: u16, second| {
-            let sockets = (0..count).map(|n| socket(50_000 + n, TcpState::Bound, 7)).collect();
-            listing(sockets, Some(second))
-        };
-        let listings = [sample(10, 86_340), sample(70, 0), sample(40, 60)];
-        let trends = trends(&listings);
-        assert_eq!(trends.len(), 1);
-        assert_eq!((trends[0].first, trends[0].peak, trends[0].last, trends[0].samples), (10, 70, 40, 3));
-        assert_eq!(trends[0].per_minute, Some(15.0));
-        assert!(super::trends(&listings[..1]).is_empty(), "one listing has no trend");
-    }
-
-    #[test]
-    fn a_long_loop_of_ever_other_processes_has_trends_too() {
-        let listings: Vec<SocketListing> =
-            (0..20_000).map(|pid| listing(vec![socket(50_000, TcpState::Bound, pid)], Some(1))).collect();
-        let trends = trends(&listings);
-        assert_eq!(trends.len(), MAX_TRENDS);
-        assert_eq!((trends[0].pid, trends[0].first, trends[0].last, trends[0].peak), (Some(0), 1, 0, 1));
-        let same = vec![listing(vec![socket(50_000, TcpState::Bound, 7)], None); 3];
-        assert!(super::trends(&same).is_empty(), "few, and never another number");
-    }
-
-    #[test]
-    fn two_listings_are_moments_only_where_something_says_so() {
-        let sample = |count: u16, asked: Option<&str>| {
-            let sockets = (0..count).map(|n| socket(50_000 + n, TcpState::Bound, 7)).collect();
-            SocketListing { asked: asked.map(str::to_owned), ..listing(sockets, None) }
-        };
-        assert_eq!(trends(&[sample(1, None), sample(900, None)]), []);
-        assert_eq!(trends(&[sample(1, Some("netstat -anob")), sample(900, Some("netstat -anoq"))]), []);
-        let found = trends(&[sample(1, Some("netstat -ano")), sample(900, Some("netstat -ano"))]);
-        assert_eq!((found.len(), found[0].last, found[0].per_minute), (1, 900, None));
-        let counts = |listings: &[SocketListing]| -> Vec<usize> {
-            last_moments(listings).iter().map(|listing| listing.sockets.len()).collect()
-        };
-        assert_eq!(counts(&[sample(1, None), sample(9, None)]), [1, 9], "one moment");
-        assert_eq!(counts(&[sample(1, Some("a")), sample(2, Some("b")), sample(3, Some("a"))]), [2, 3]);
-        assert_eq!(
-            counts(&[listing(Vec::new(), Some(1)), sample(2, None), listing(Vec::new(), Some(2)), sample(4, None)]),
-            [0, 4]
-        );
-    }
-
-    #[test]
-    fn listings_of_two_machines_are_no_moments() {
-        let sample = |count: u16, ip: [u8; 4], host: Option<&str>| {
-            let mut listing = listing((0..count).map(|n| socket(50_000 + n, TcpState::Bound, 7)).collect(), None);
-            listing.sockets.iter_mut().for_each(|socket| socket.local.as_mut().unwrap().ip = ip.into());
-            SocketListing { asked: Some("netstat -ano".to_owned()), host: host.map(str::to_owned), ..listing }
-        };
-        let (one, other) = ([10, 20, 0, 5], [10, 20, 0, 6]);
-        let count = |listings: &[SocketListing]| trends(listings).len();
-        assert_eq!(count(&[sample(1, one, None), sample(900, one, None)]), 1);
-        assert_eq!(count(&[sample(1, one, None), sample(900, other, None)]), 0);
-        assert_eq!(count(&[sample(1, [0; 4], Some("SRV01")), sample(900, [0; 4], Some("SRV02"))]), 0);
-        assert_eq!(count(&[sample(1, one, Some("SRV01")), sample(900, other, Some("srv01"))]), 1);
-        assert_eq!(count(&[sample(1, [0; 4], None), sample(900, other, None)]), 1);
-    }
-
-    #[test]
-    fn a_time_that_goes_back_tells_no_rate() {
-        let sample = |count: u16, second, day: Option<&str>| {
-            let sockets = (0..count).map(|n| socket(50_000 + n, TcpState::Bound, 7)).collect();
-            let mut listing = listing(sockets, Some(second));
-            listing.taken.as_mut().unwrap().day = day.map(str::to_owned);
-            listing
-        };
-        let rate = |listings: &[SocketListing]| trends(listings)[0].per_minute;
-        // 11:53, 12:03, 1:03 in twelve hours.
-        let times = [42_791, 43_391, 3_791];
-        let day = Some("22/11/2026");
-        assert_eq!(rate(&[sample(10, times[0], day), sample(20, times[1], day), sample(400, times[2], day)]), None);
-        assert_eq!(rate(&[sample(10, times[0], None), sample(20, times[1], None), sample(400, times[2], None)]), None);
-        assert_eq!(rate(&[sample(10, 86_340, day), sample(70, 0, Some("23/11/2026"))]), Some(60.0));
-        // The next day, an hour later; and days of which nothing tells how many lie between them.
-        assert_eq!(rate(&[sample(10, 0, day), sample(1510, 3_600, Some("23/11/2026"))]), Some(1.0));
-        assert_eq!(rate(&[sample(10, 0, day), sample(1510, 3_600, Some("26/11/2026"))]), None);
-    }
-
-    #[test]
-    fn times_with_their_distance_from_utc_are_of_one_clock() {
-        let sample = |count: u16, text: &str, second| {
-            let sockets = (0..count).map(|n| socket(50_000 + n, TcpState::Bound, 7)).collect();
-            let mut listing = listing(sockets, Some(second));
-            listing.taken.as_mut().unwrap().text = text.to_owned();
-            listing
-        };
-        let rate = |listings: &[SocketListing]| trends(listings)[0].per_minute;
-        let first = sample(10, "2026-11-22T14:03:00Z", 50_580);
-        assert_eq!(rate(&[first.clone(), sample(1_010, "2026-11-22T15:13:00+01:00", 54_780)]), Some(100.0));
-        // The clock was set, or these are of two machines.
-        assert_eq!(rate(&[first, sample(1_010, "2026-11-22T15:01:00+02:00", 54_060)]), None);
-    }
-
-    #[test]
-    fn images_without_pid_are_told_apart() {
-        let owner = |image: &str| ListedOwner { image: Some(image.to_owned()), services: Vec::new() };
-        let mut one = listing(vec![socket(50_000, TcpState::Bound, 7); 3], None);
-        for (number, socket) in one.sockets.iter_mut().enumerate() {
-            (socket.pid, socket.image) = (None, [Some(1), Some(0), None][number]);
-            socket.local.as_mut().unwrap().port += u16::try_from(number).unwrap();
-        }
-        one.images = vec![owner("b.exe"), owner("a.exe")];
-        let usage = usage(&one, TCP4, DEFAULT_RANGE, false);
-        let ports: Vec<_> =
-            usage.by_image.iter().map(|(owner, listed)| (owner.image.as_deref().unwrap(), listed.ports)).collect();
-        assert_eq!((ports, usage.by_pid[&None].ports), (vec![("a.exe", 1), ("b.exe", 1)], 1));
-        assert_eq!(images_without_pid(&[one]), [&owner("a.exe"), &owner("b.exe")]);
-    }
 }

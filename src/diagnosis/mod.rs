@@ -194,7 +194,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let mut rows = naming::rows(&findings, &side, &conclusion);
     rows.set_rates(findings.span);
     rows.set_ages(traces_span.map(|(_, end)| end));
-    let mut evidence = VerdictEvidence::gather(read, &findings, &conclusion, &rows, &events);
+    let mut evidence = VerdictEvidence::gather(read, &findings, &conclusion, &rows, (&events, &side.port_use));
     evidence.foreign_listings = foreign_listings;
     evidence.wire = wire;
     let counted = counted_sockets(&side, &findings, &rows);

@@ -188,6 +188,8 @@ struct ListedNames<'a> {
     absent: BTreeSet<u32>,
     /// PIDs that are different images in different process lists, with two of these.
     given_again: BTreeMap<u32, [&'a str; 2]>,
+    /// The images of processes that have a PID since its sockets were listed.
+    successors: BTreeMap<u32, &'a str>,
     /// Image names of socket and handle listings.
     images: BTreeMap<u32, &'a str>,
     /// Those of listings of sockets one by one, in their order.
@@ -268,10 +270,17 @@ impl<'a> ListedNames<'a> {
         for service in &side.services {
             hosted.entry(service.pid).or_default().insert(&service.name);
         }
+        // Listings with a column of services say for each process what it hosts, and not whose a socket is.
+        let with_column = side.listings.iter().filter(|listing| listing.images.is_empty());
+        for (pid, owner) in with_column.flat_map(|listing| &listing.owners) {
+            let services = owner.services.iter().map(String::as_str).filter(|name| is_service(name));
+            hosted.entry(*pid).or_default().extend(services);
+        }
         let tasks: BTreeMap<u32, &Task> = side.tasks.iter().map(|task| (task.pid, task)).collect();
         Self {
             absent: side.absent.iter().copied().filter(|pid| !tasks.contains_key(pid)).collect(),
             given_again: given_again(&side.tasks),
+            successors: side.successors.iter().map(|name| (name.pid, name.image.as_str())).collect(),
             hosted,
             tasks,
             images,
@@ -349,6 +358,8 @@ impl<'a> ListedNames<'a> {
                 }
                 None => self.join(&mut row, pid, false, notes),
             }
+            let later = self.successors.get(&pid).filter(|later| row.image.as_deref() != Some(**later));
+            row.pid_is_now = row.pid_is_now.or_else(|| later.map(|later| base_name(later).to_owned()));
             return row;
         };
         notes.push(format!(
@@ -412,8 +423,7 @@ fn services(listings: &[SocketListing]) -> BTreeMap<u32, Vec<(&str, u64)>> {
         for socket in &listing.sockets {
             let (Some(pid), Some(image)) = (socket.pid, socket.image) else { continue };
             let owner = usize::try_from(image).ok().and_then(|image| listing.images.get(image));
-            let is_name = |name: &&String| !name.contains(['.', '\\', '/', ':']);
-            if let Some(service) = owner.and_then(|owner| owner.services.iter().find(is_name)) {
+            if let Some(service) = owner.and_then(|owner| owner.services.iter().find(|name| is_service(name))) {
                 *counts.entry((pid, service)).or_default() += u64::from(socket.count);
             }
         }
@@ -424,6 +434,11 @@ fn services(listings: &[SocketListing]) -> BTreeMap<u32, Vec<(&str, u64)>> {
     }
     services.values_mut().for_each(|of_pid| of_pid.sort_by_key(|(_, count)| Reverse(*count)));
     services
+}
+
+/// Whether a name is that of a service, and of no module.
+fn is_service(name: &str) -> bool {
+    !name.contains(['.', '\\', '/', ':'])
 }
 
 fn name(row: &mut ProcessRow, image: &str, source: &'static str) {

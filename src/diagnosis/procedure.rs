@@ -71,16 +71,8 @@ const MANY_AFD_HANDLES: u64 = 500;
 
 /// Processes that have many handles at all times: the procedure exempts System, lsass and database engines (it names those
 /// of Exchange and SQL Server).
-const EXEMPT: [&str; 8] = [
-    "system",
-    "lsass.exe",
-    "store.exe",
-    "microsoft.exchange.store.worker.exe",
-    "sqlservr.exe",
-    "oracle.exe",
-    "postgres.exe",
-    "mysqld.exe",
-];
+const EXEMPT: [&str; 8] =
+    ["system", "lsass", "store", "microsoft.exchange.store.worker", "sqlservr", "oracle", "postgres", "mysqld"];
 
 /// Sockets of one process in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -271,8 +263,9 @@ fn names<'a>(findings: &'a Findings, side: &'a SideFacts, listed: &BTreeMap<u32,
 
 fn remarks(pid: Option<u32>, image: Option<&str>, handles: Option<u64>, afd_handles: Option<u64>) -> Vec<Remark> {
     let mut remarks = Vec::new();
-    let is_exempt =
-        pid == Some(4) || image.is_some_and(|image| EXEMPT.iter().any(|name| image.eq_ignore_ascii_case(name)));
+    // PowerShell names processes without the ending.
+    let name = image.map(str::to_ascii_lowercase).unwrap_or_default();
+    let is_exempt = pid == Some(4) || EXEMPT.contains(&name.strip_suffix(".exe").unwrap_or(&name));
     let handles = handles.unwrap_or(0);
     match handles {
         _ if is_exempt && handles > MANY_HANDLES => remarks.push(Remark::HandlesExempt),
@@ -328,6 +321,7 @@ mod tests {
                 handles(7, "leaky.exe", 3_001),
                 handles(8, "huge.exe", 10_001),
                 handles(9, "sqlservr.exe", 90_000),
+                handles(744, "lsass", 3_123),
                 handles(10, "small.exe", 3_000),
             ],
             afd_handles: vec![handles(7, "leaky.exe", 501)],

@@ -77,7 +77,7 @@ fn who_with(row: &ProcessRow, detail: Option<String>) -> String {
         (None, Some(pid)) => {
             return detail.map_or_else(|| format!("PID {pid}"), |detail| format!("PID {pid} ({detail})"));
         }
-        (None, None) => return "a process that nothing identifies".to_owned(),
+        (None, None) => return "processes that nothing identifies".to_owned(),
     };
     match (row.pid, detail) {
         (Some(pid), Some(detail)) => format!("{name} (PID {pid}, {detail})"),

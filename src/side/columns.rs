@@ -34,6 +34,8 @@ pub(super) enum Column {
     RangeStart,
     RangeCount,
     DateTime,
+    /// When a process started.
+    Started,
     /// Which of several times that a script asked the row is of.
     Round,
     InUse,
@@ -59,7 +61,7 @@ pub(super) enum Column {
 }
 
 /// Names without blanks and signs, in small letters.
-const NAMES: [(Column, &[&str]); 31] = [
+const NAMES: [(Column, &[&str]); 32] = [
     (Column::Protocol, &["protocol", "proto", "toru", "prot", "transport", "transportprotocol"]),
     (
         Column::LocalAddress,
@@ -157,7 +159,17 @@ const NAMES: [(Column, &[&str]); 31] = [
     (Column::AppliedSetting, &["appliedsetting"]),
     (
         Column::Pid,
-        &["pid", "processid", "owningprocess", "owningpid", "ownerpid", "owningprocessid", "ownerprocess", "idprocess"],
+        &[
+            "pid",
+            "processid",
+            "owningprocess",
+            "owningpid",
+            "ownerpid",
+            "owningprocessid",
+            "ownerprocess",
+            "idprocess",
+            "besitzenderprozess",
+        ],
     ),
     (
         Column::ProcessName,
@@ -175,7 +187,7 @@ const NAMES: [(Column, &[&str]); 31] = [
     ),
     (Column::Name, &["name", "caption"]),
     (Column::Handles, &["handles", "handlecount"]),
-    (Column::Services, &["services", "service", "servicename"]),
+    (Column::Services, &["services", "service", "servicename", "servicenames", "svc", "svcs", "hostedservices"]),
     (Column::Modules, &["modules", "module"]),
     (
         Column::Count,
@@ -266,6 +278,7 @@ const NAMES: [(Column, &[&str]); 31] = [
             "날짜",
         ],
     ),
+    (Column::Started, &["starttime", "creationdate", "processstarttime", "processstart", "started", "startedat"]),
     (
         Column::Round,
         &[

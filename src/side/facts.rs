@@ -20,6 +20,8 @@ pub struct SideFacts {
     pub tasks: Vec<Task>,
     /// PIDs that a process list was asked for, and did not have.
     pub absent: Vec<u32>,
+    /// When process lists were taken, as lines above them say.
+    pub lists_taken: Vec<Taken>,
     /// Socket listings of `netstat` and PowerShell, in the order of the files; a loop file gives several, in its order.
     pub listings: Vec<SocketListing>,
     /// AFD handles for each process, of Sysinternals `handle -a afd`.
@@ -34,6 +36,10 @@ pub struct SideFacts {
     pub names: Vec<ProcessName>,
     /// Services by their processes, of lists of services.
     pub services: Vec<ServiceProcess>,
+    /// When processes started, of lists that tell it.
+    pub starts: Vec<ProcessStart>,
+    /// Processes that started after sockets had been listed under their PIDs: those are of others.
+    pub successors: Vec<ProcessName>,
     /// Sockets by what they are connected to, of listings that are grouped so.
     pub remotes: Vec<RemoteCount>,
     /// Ports in use at local addresses, as scripts count them.
@@ -98,6 +104,7 @@ impl SideFacts {
         let Self {
             tasks,
             absent,
+            lists_taken,
             listings,
             afd_handles,
             handles,
@@ -105,6 +112,8 @@ impl SideFacts {
             excluded_ports,
             names,
             services,
+            starts,
+            successors,
             remotes,
             port_use,
             system_events,
@@ -122,12 +131,15 @@ impl SideFacts {
         self.afd_logs.extend(afd_logs.into_iter().map(|log| AfdLog { source, ..log }));
         self.names.extend(names.into_iter().map(|name| ProcessName { source, ..name }));
         self.services.extend(services.into_iter().map(|service| ServiceProcess { source, ..service }));
+        self.starts.extend(starts);
+        self.successors.extend(successors.into_iter().map(|name| ProcessName { source, ..name }));
         self.remotes.extend(remotes.into_iter().map(|remote| RemoteCount { source, ..remote }));
         self.port_use.extend(port_use.into_iter().map(|ports| PortUse { source, ..ports }));
         self.log_spans.extend(log_spans);
         self.computers.extend(computers);
         self.tasks.extend(tasks);
         self.absent.extend(absent);
+        self.lists_taken.extend(lists_taken);
         self.listings.extend(listings.into_iter().map(|listing| SocketListing { source, ..listing }));
         self.afd_handles.extend(afd_handles.into_iter().map(|handles| HandleCount { source, ..handles }));
         self.handles.extend(handles.into_iter().map(|handles| HandleCount { source, ..handles }));
@@ -159,6 +171,8 @@ pub struct SocketListing {
     pub asked: Option<String>,
     /// The machine, where the text names it.
     pub host: Option<String>,
+    /// How many ports there are, where a script counted those in use and says so.
+    pub of_ports: Option<u32>,
     /// Its rows.
     pub sockets: Vec<ListedSocket>,
     /// Names of processes, where the listing has them.
@@ -269,7 +283,7 @@ pub struct ListedSocket {
     pub count: u32,
     /// Who owns it, in [`SocketListing::images`]; `None` where the listing does not say so row by row.
     pub image: Option<u32>,
-    /// Local port, where the address beside it is a name.
+    /// Local port, where the address beside it is a name; of several sockets that of the first, where the listing shows it.
     pub port_alone: Option<u16>,
 }
 
@@ -413,6 +427,17 @@ pub struct ProcessName {
     pub pid: u32,
     /// Image name as written, with or without `.exe`.
     pub image: String,
+}
+
+/// When a process started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessStart {
+    /// Process id.
+    pub pid: u32,
+    /// Image name as written.
+    pub image: String,
+    /// When: local time of the machine.
+    pub started: Taken,
 }
 
 /// A service, and the process that hosts it.

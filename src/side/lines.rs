@@ -14,6 +14,9 @@ const NUMBERED_RUN: usize = 4;
 /// So many lines with a blank one before them show that all were doubled; a mail may have a few others around them.
 const DOUBLED_SAMPLE: usize = 3;
 
+/// The mark that PowerShell puts before what it appends as UTF-8, and what it looks like in code pages 1252, 850, 437 and 1251.
+const BYTE_ORDER_MARKS: [&str; 5] = ["\u{feff}", "ï»¿", "´╗┐", "∩╗┐", "п»ї"];
+
 /// `-- More --` in any language is no longer than this.
 const MAX_PAUSE: usize = 40;
 
@@ -125,7 +128,7 @@ fn unwrapped(line: &str, numbered: Option<char>) -> &str {
     if let Some((_, last)) = line.rsplit_once('\r').filter(|(_, last)| !last.trim().is_empty()) {
         line = last;
     }
-    line = line.trim_start_matches('\u{feff}');
+    line = BYTE_ORDER_MARKS.iter().fold(line, |line, mark| line.trim_start_matches(mark));
     line = unquoted(line);
     if let Some(separator) = numbered
         && let Some((_, behind)) = numbered_line(line).filter(|(_, behind)| behind.starts_with(separator))
@@ -313,9 +316,9 @@ impl Command {
         } else if let Some(command) = typed(line) {
             self.text.clear();
             self.push(command);
-        } else if starts_as_command(line) {
+        } else if let Some(command) = Some(line).filter(|line| starts_as_command(line)).or_else(|| stamped(line)) {
             self.text.clear();
-            self.push(line);
+            self.push(command);
         } else if is_banner(line) {
             // A program that names itself, where nothing tells how it was called.
             if self.text.is_empty() {
@@ -360,6 +363,26 @@ pub(super) fn starts_as_command(line: &str) -> bool {
     is_known && !is_get && !is_sentence && line.len() < MAX_COMMAND
 }
 
+/// The command behind a date and a time: `[11/22/2026 14:03:11] netstat -ano`.
+pub(super) fn stamped(line: &str) -> Option<&str> {
+    const MAX_WORDS: usize = 5;
+    const MAX_LETTERS: usize = 3;
+    let is_digit = |c: char| c.is_ascii_digit();
+    // Days and halves of the day have few letters.
+    let is_part =
+        |word: &str| word.contains(is_digit) || word.chars().filter(|c| c.is_alphabetic()).count() <= MAX_LETTERS;
+    let (mut rest, mut has_time) = (line.trim_start(), false);
+    for _ in 0..MAX_WORDS {
+        let (word, behind) = rest.split_once(char::is_whitespace).filter(|(word, _)| is_part(word))?;
+        has_time |= word.contains(is_digit) && word.contains([':', '.']);
+        rest = behind.trim_start_matches(|c: char| !c.is_alphanumeric());
+        if has_time && starts_as_command(rest) {
+            return Some(rest);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,6 +398,7 @@ mod tests {
         assert_eq!(texts("1: a\n2:   b\n3: c\n10: d\n4: d\n"), ["1: a", "2:   b", "3: c", "10: d", "4: d"]);
         assert_eq!(texts("8: a\n9:   b\n10: c\n11: d\ne\n"), [" a", "   b", " c", " d", "e"]);
         assert_eq!(texts("  7\ta\n  8\tb\n  9\tc\n 10\td\n"), ["a", "b", "c", "d"]);
+        assert_eq!(texts("\u{feff}a\n´╗┐22.11.2026\nï»¿ b\n"), ["a", "22.11.2026", " b"]);
         assert_eq!(texts("```text\na\n```\n"), ["", "a", ""]);
         assert_eq!(texts("```  a b\n c```\n"), ["  a b", " c"]);
         assert_eq!(texts("14:03:11 a\n15:03:11 a\n16:03:11 a\n17:03:11 a\n").len(), 4);
@@ -426,6 +450,17 @@ mod tests {
         assert_eq!(command.asked().as_deref(), Some("tasklist"));
         assert!(!command.see("Get-NetTCPConnection : The term is not recognized") || command.text().contains("term"));
         assert!(!command.see("Active Connections"));
+        for line in [
+            "[11/22/2026 14:03:11] netstat -anoq",
+            "Sun 11/22/2026  2:03:11 PM netstat -anoq",
+            "14:03:11 - netstat -anoq",
+        ] {
+            let mut command = Command::default();
+            assert!(command.see(line), "{line}");
+            assert_eq!(command.text(), "netstat -anoq");
+        }
+        assert!(!Command::default().see("11/22/2026 14:03:11"));
+        assert!(!Command::default().see("14:03:11 the netstat listing"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Told by shape: a row is a protocol word, an address, another or `*:*`, a state for TCP, and a PID. All else is a heading,
 //! a line that names the owner of the row above, or the output of another command.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::columns::number;
@@ -21,6 +21,12 @@ const MAX_COMPONENTS: usize = 64;
 
 /// Services kept for one process. The largest `svchost.exe` hosts about 60.
 const MAX_SERVICES: usize = 256;
+
+/// A name that is not known to be that of a program stands under so many rows of its process, and under most of them.
+const MIN_NAMED: u32 = 2;
+
+/// Commands behind a pipe that sort lines, or pick some of them.
+const PICKING: [&str; 5] = ["sort", "findstr", "| find ", "|find ", "select-string"];
 
 /// Words that a state may have: "FIN WAIT 1".
 const MAX_STATE_WORDS: usize = 3;
@@ -79,6 +85,7 @@ pub(super) fn read(lines: Lines<'_>) -> Option<Netstat> {
             }
             Row::Socket(..) | Row::Cut => {
                 reader.end_half();
+                reader.below_image = false;
                 reader.half = Some((line.number, text.chars().take(MAX_HALF).collect()));
             }
             Row::Other => reader.other(line),
@@ -121,6 +128,10 @@ struct Reader {
     named: u64,
     /// The text ends without a line end behind a row.
     ends_within: bool,
+    /// The line above names an owner.
+    below_image: bool,
+    /// Lines that name owners do not stand below their rows any more: something has sorted or picked lines.
+    is_torn: bool,
 }
 
 impl Reader {
@@ -141,7 +152,16 @@ impl Reader {
     }
 
     fn end_listing(&mut self) {
-        self.listings.extend(self.current.take());
+        let is_torn = std::mem::take(&mut self.is_torn);
+        if let Some(mut listing) = self.current.take() {
+            if is_torn {
+                listing.images.clear();
+                listing.sockets.iter_mut().for_each(|socket| socket.image = None);
+            }
+            forget_doubtful_names(&mut listing);
+            listing.owners = owners(&listing);
+            self.listings.push(listing);
+        }
         self.images.clear();
     }
 
@@ -149,7 +169,7 @@ impl Reader {
         if std::mem::take(&mut self.ended) {
             self.end_listing();
         }
-        self.after_blank = false;
+        (self.after_blank, self.below_image) = (false, false);
         self.components.clear();
         self.has_row = socket.pid != Some(0);
         self.expects_pid |= socket.pid.is_some();
@@ -257,26 +277,21 @@ impl Reader {
         true
     }
 
-    /// The owner of the last row.
+    /// The owner of the last row; other words in brackets are none of the listing's.
     fn image(&mut self, image: &str) {
+        if !may_be_image(image) {
+            return;
+        }
         let components = std::mem::take(&mut self.components);
-        if !std::mem::take(&mut self.has_row) || !image.contains(char::is_alphanumeric) {
+        // Two owners side by side: a row has gone from between them.
+        self.is_torn |= std::mem::replace(&mut self.below_image, true) && is_program_name(image);
+        self.is_torn |= PICKING.iter().any(|word| self.command.names(word));
+        if !std::mem::take(&mut self.has_row) {
             return;
         }
         let Some(listing) = self.current.as_mut() else { return };
         let Some(socket) = listing.sockets.last_mut() else { return };
         let of_row = ListedOwner { image: Some(image.to_owned()), services: components };
-        if let Some(pid) = socket.pid {
-            let owner: &mut ListedOwner = listing.owners.entry(pid).or_default();
-            if owner.image.is_none() {
-                owner.image = Some(image.to_owned());
-            }
-            for component in &of_row.services {
-                if owner.services.len() < MAX_SERVICES && !owner.services.contains(component) {
-                    owner.services.push(component.clone());
-                }
-            }
-        }
         let next = u32::try_from(listing.images.len()).unwrap_or(u32::MAX);
         let known = self.images.entry(of_row).or_insert_with_key(|owner| {
             listing.images.push(owner.clone());
@@ -284,6 +299,74 @@ impl Reader {
         });
         socket.image = Some(*known);
     }
+}
+
+/// Whether words in brackets may be the name of a file, and say something.
+fn may_be_image(name: &str) -> bool {
+    const SAY_NOTHING: [&str; 6] = ["unknown", "redacted", "removed", "hidden", "none", "n/a"];
+    let has_sign = name.contains(|c: char| c.is_control() || r#":*?"<>|/\"#.contains(c));
+    name.contains(char::is_alphabetic) && !has_sign && !SAY_NOTHING.iter().any(|word| name.eq_ignore_ascii_case(word))
+}
+
+/// Whether a name is that of a program, whatever it stands under.
+fn is_program(owner: &ListedOwner) -> bool {
+    owner.image.as_deref().is_some_and(is_program_name)
+}
+
+fn is_program_name(image: &str) -> bool {
+    image.to_ascii_lowercase().ends_with(".exe")
+}
+
+/// Takes back names without the ending of programs, which few processes have, but where they stand under most rows of a process:
+/// one that stands under a row alone is a remark.
+fn forget_doubtful_names(listing: &mut SocketListing) {
+    if listing.images.iter().all(is_program) {
+        return;
+    }
+    let SocketListing { sockets, images, .. } = listing;
+    let image_of = |socket: &ListedSocket| {
+        let owner = images.get(usize::try_from(socket.image?).ok()?)?;
+        owner.image.as_deref().filter(|_| !is_program(owner))
+    };
+    let mut rows: HashMap<Option<u32>, u32> = HashMap::new();
+    let mut named: HashMap<(Option<u32>, &str), u32> = HashMap::new();
+    for socket in sockets.iter() {
+        *rows.entry(socket.pid).or_default() += 1;
+        if let Some(image) = image_of(socket) {
+            *named.entry((socket.pid, image)).or_default() += 1;
+        }
+    }
+    let is_doubtful = |socket: &ListedSocket| {
+        let Some(image) = image_of(socket) else { return false };
+        let count = named.get(&(socket.pid, image)).copied().unwrap_or(0);
+        // Without a PID the rows of a process are not known.
+        let of_process = if socket.pid.is_some() { rows.get(&socket.pid).copied().unwrap_or(0) } else { count };
+        count < MIN_NAMED || count <= of_process / 2
+    };
+    for socket in sockets.iter_mut() {
+        if is_doubtful(socket) {
+            socket.image = None;
+        }
+    }
+}
+
+/// The processes that rows name, each by the first name, with all services.
+fn owners(listing: &SocketListing) -> BTreeMap<u32, ListedOwner> {
+    let mut owners: BTreeMap<u32, ListedOwner> = BTreeMap::new();
+    for socket in &listing.sockets {
+        let of_row = socket.image.and_then(|image| listing.images.get(usize::try_from(image).ok()?));
+        let (Some(pid), Some(of_row)) = (socket.pid, of_row) else { continue };
+        let owner = owners.entry(pid).or_default();
+        if owner.image.is_none() {
+            owner.image.clone_from(&of_row.image);
+        }
+        for service in &of_row.services {
+            if owner.services.len() < MAX_SERVICES && !owner.services.contains(service) {
+                owner.services.push(service.clone());
+            }
+        }
+    }
+    owners
 }
 
 /// The rest of a row: words, and a PID at the end.

@@ -1,11 +1,12 @@
 //! Tells what a file is by what it holds.
 
-use super::facts::{RowCount, SideFacts, SocketListing};
+use super::facts::{RowCount, SideFacts, SocketListing, Taken};
 use super::lines::{Lines, is_prompt, is_socket_row};
 use super::machines::{Machine, Part, parts};
 use super::own_report::is_own_report;
 use super::parts::joined;
 use super::pasted::as_printed;
+use super::taken::is_later;
 use super::text::is_marked_or_utf16;
 use super::text::{Decoded, EncodingBy, NamedEncoding, decode_text_as, plain};
 use super::{decode_text, event_log, event_text, handles, netsh, netstat, records, tasklist};
@@ -158,7 +159,7 @@ fn names_console(text: &str) -> bool {
 fn of_part(
     (text, lines): (&str, Lines<'_>),
     name: &str,
-    records: records::Found,
+    mut records: records::Found,
     decoded: &Decoded,
     part: &Part<'_>,
     machine: &Machine,
@@ -209,7 +210,10 @@ fn of_part(
     if !tasks.is_empty() || !absent.is_empty() {
         let told: Vec<String> =
             absent.iter().map(|pid| format!("it was asked for PID {pid}, which was not there")).collect();
-        add(Kind::Tasklist, SideFacts { tasks, absent, ..SideFacts::default() }, task_rows, &told);
+        let starts = std::mem::take(&mut records.starts);
+        let lists_taken = all_known(tasklist::taken(lines).iter().chain(&records.lists));
+        let facts = SideFacts { tasks, absent, starts, lists_taken, ..SideFacts::default() };
+        add(Kind::Tasklist, facts, task_rows, &told);
     }
     let of_machines = |listings: &[SocketListing]| {
         let is_other = |pair: &[SocketListing]| matches!(pair, [one, other] if other.is_of_other_machine(one));
@@ -217,7 +221,7 @@ fn of_part(
         listings.windows(2).any(is_other).then(|| told.to_owned())
     };
     if let Some(mut netstat) = names_protocols.then(|| netstat::read(lines)).flatten() {
-        netstat.listings = joined(netstat.listings);
+        netstat.listings = joined(oldest_first(netstat.listings));
         let kind = if netstat.listings.len() > 1 { Kind::NetstatLoop } else { Kind::Netstat };
         let told = named(netstat.named).into_iter().chain(left_out(netstat.omissions));
         let cut = (netstat.cut > 0).then(|| {
@@ -263,8 +267,9 @@ fn of_part(
         add(Kind::Handles, SideFacts { afd_handles, ..SideFacts::default() }, rows, &[]);
     }
     if !records.handles.is_empty() || !records.names.is_empty() || !records.services.is_empty() {
-        let records::Found { handles, names, services, .. } = records;
-        let facts = SideFacts { handles, names, services, ..SideFacts::default() };
+        let lists_taken = all_known(records.lists.iter());
+        let records::Found { handles, names, services, starts, .. } = records;
+        let facts = SideFacts { handles, names, services, starts, lists_taken, ..SideFacts::default() };
         add(Kind::Processes, facts, records.process_rows, &std::mem::take(&mut told));
     }
     let ranges = if names_protocols { netsh::read(lines, name) } else { Default::default() };
@@ -287,6 +292,25 @@ fn of_part(
         found.push(Recognised { encoding, encoding_by, machine: machine.clone(), ..of_event_text(events) });
     }
     found
+}
+
+/// Times, where all are known.
+fn all_known<'t>(times: impl Iterator<Item = &'t Option<Taken>>) -> Vec<Taken> {
+    times.cloned().collect::<Option<Vec<Taken>>>().unwrap_or_default()
+}
+
+/// Listings in the order of their times, where each was taken hours before the one above it, as in the answers of a mail.
+fn oldest_first(mut listings: Vec<SocketListing>) -> Vec<SocketListing> {
+    // A clock that is set back goes an hour, at the end of summer.
+    const SECONDS_BACK: u32 = 4 * 3600;
+    let is_before = |pair: &[SocketListing]| {
+        let [one, other] = pair else { return false };
+        one.taken.as_ref().zip(other.taken.as_ref()).is_some_and(|(one, other)| is_later(one, other, SECONDS_BACK))
+    };
+    if listings.len() > 1 && listings.windows(2).all(is_before) {
+        listings.reverse();
+    }
+    listings
 }
 
 fn not_used(kind: Kind, note: String) -> Recognised {

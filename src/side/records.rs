@@ -24,11 +24,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::{Column, Record};
 use super::facts::{
-    DynamicPorts, HandleCount, PortUse, ProcessName, RemoteCount, RowCount, ServiceProcess, SocketListing, SystemEvent,
-    Taken,
+    DynamicPorts, HandleCount, PortUse, ProcessName, ProcessStart, RemoteCount, RowCount, ServiceProcess,
+    SocketListing, SystemEvent, Taken,
 };
 use super::host::{Host, label};
-use super::lines::{Command, Line, Lines, is_ellipsis, is_socket_row};
+use super::lines::{Command, Line, Lines, is_ellipsis, is_socket_row, stamped};
 use super::table::{Form, Heading, cells_at, cells_by_words, is_rule, quoted_row, split};
 use super::taken::Clock;
 use super::tasklist::Task;
@@ -54,6 +54,9 @@ pub(super) struct Found {
     pub(super) afd_handles: Vec<HandleCount>,
     pub(super) names: Vec<ProcessName>,
     pub(super) services: Vec<ServiceProcess>,
+    pub(super) starts: Vec<ProcessStart>,
+    /// When each list of processes was taken, where something above it says so.
+    pub(super) lists: Vec<Option<Taken>>,
     pub(super) tasks: Vec<Task>,
     pub(super) dynamic: Vec<DynamicPorts>,
     /// Entries of event logs whose time is certain.
@@ -126,9 +129,11 @@ impl Context {
             return;
         }
         self.group_before = None;
-        if self.command.see(line) {
+        let is_command = self.command.see(line);
+        if is_command {
             self.grouped = 0;
-        } else {
+        }
+        if !is_command || stamped(line).is_some() {
             self.clock.see(line);
         }
     }
@@ -375,7 +380,7 @@ impl Builder {
         if has(Column::ActionType) && has(Column::LocalPort) {
             return Some(Self::Connections);
         }
-        if has(Column::Count) && has(Column::Name) {
+        if Groups::are_columns(columns, &context.command) {
             return Some(Self::Groups(Box::new(Groups::new(columns))));
         }
         if has(Column::RangeStart) && has(Column::RangeCount) {
@@ -453,10 +458,16 @@ impl Builder {
         match self {
             Self::Sockets(sockets) => sockets.end(count, context, found),
             Self::Groups(groups) => groups.end(count, context, found),
-            Self::Processes(processes) => processes.end(count, found),
+            Self::Processes(processes) => {
+                found.lists.push(context.clock.clone().take());
+                processes.end(count, found);
+            }
             Self::StateCounts(counts) => counts.end(count, context, found),
             Self::AfdHandles(handles) => handles.end(count, found),
-            Self::Tasks(tasks) => tasks.end(count, found),
+            Self::Tasks(tasks) => {
+                found.lists.push(context.clock.clone().take());
+                tasks.end(count, found);
+            }
             Self::Settings(settings) => settings.end(count, found),
             Self::PortUse(uses) => uses.end(count, context, found),
             Self::Events(events) => events.end(count, found),

@@ -10,6 +10,9 @@ use crate::time::{FileTime, from_timestamp, to_timestamp};
 /// So many lines may stand between the date and the first row of its listing: a prompt, a title, the heading.
 const MAX_LINES_BEFORE: usize = 8;
 
+/// A day.
+const DAY_SECONDS: i64 = 86_400;
+
 /// A longer line is no date.
 const MAX_LINE_CHARACTERS: usize = 120;
 
@@ -31,13 +34,17 @@ impl Clock {
         let day = day_in(line);
         let has_date = day.is_some();
         let day = day.or_else(|| long_day_in(line));
-        let Some(second_of_day) = time_in(line, has_date) else {
+        // The date may stand in the line above, and the time alone in this one.
+        let is_below_date = self.date.as_deref().is_some_and(names_year) && !names_year(line);
+        let Some(second_of_day) = time_in(line, has_date, is_below_date) else {
             if day.is_some() {
                 self.date = Some(line.to_owned());
                 self.age = 0;
             }
             return false;
         };
+        // A time with full stops looks like a day without its year.
+        let day = day.filter(|_| !is_below_date);
         let date = self.date.take().filter(|_| day.is_none() && self.age <= MAX_LINES_BEFORE);
         let day = day.or_else(|| date.as_deref().and_then(|date| day_in(date).or_else(|| long_day_in(date))));
         let text = date.map_or_else(|| line.to_owned(), |date| format!("{date} {line}"));
@@ -60,9 +67,28 @@ impl Clock {
 /// What a cell says that holds a date and a time.
 pub(super) fn taken_in(text: &str) -> Option<Taken> {
     let text = text.trim();
+    if let Some(taken) = of_digits(text) {
+        return Some(taken);
+    }
     let day = day_in(text);
-    let second_of_day = time_in(text, day.is_some())?;
+    let second_of_day = time_in(text, day.is_some(), false)?;
     Some(Taken { text: text.to_owned(), day: day.or_else(|| long_day_in(text)), second_of_day })
+}
+
+/// `20261122140311.251234+060`, as WMI writes a time: that of the machine, and its minutes from UTC.
+fn of_digits(text: &str) -> Option<Taken> {
+    let (digits, rest) = text.split_once('.')?;
+    let (fraction, zone) = rest.split_at_checked(6)?;
+    let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_time = digits.len() == 14 && zone.len() == 4 && zone.starts_with(['+', '-']);
+    if !is_time || ![digits, fraction, zone.get(1..)?].into_iter().all(are_digits) {
+        return None;
+    }
+    let part = |from: usize, to: usize| digits.get(from..to);
+    let number = |from: usize, below: u32| part(from, from + 2)?.parse().ok().filter(|number| *number < below);
+    let (hour, minute, second): (u32, u32, u32) = (number(8, 24)?, number(10, 60)?, number(12, 60)?);
+    let day = format!("{}-{}-{}", part(0, 4)?, part(4, 6)?, part(6, 8)?);
+    Some(Taken { text: text.to_owned(), day: Some(day), second_of_day: hour * 3600 + minute * 60 + second })
 }
 
 /// When that was, where the text says how far its clock is from UTC: `2026-11-22T14:03:11+01:00`.
@@ -75,22 +101,93 @@ pub(crate) fn instant(taken: &Taken) -> Option<FileTime> {
 /// Whether a listing was taken on another day than that of an instant, wherever in the world, and whatever the order of day and
 /// month: in one that is two days away at least. `false` where it does not tell its day in numbers.
 pub(crate) fn is_of_other_day(taken: &Taken, other: FileTime) -> bool {
-    const DAY_SECONDS: i64 = 86_400;
     let Some(day) = &taken.day else { return false };
-    let numbers = numbers_in(day);
     let Some(other) = to_timestamp(other) else { return false };
-    let noon = |year: u32, month: u32, day: u32| {
+    let mut known = days(day).into_iter().peekable();
+    known.peek().is_some() && known.all(|(_, noon)| (noon - other.as_second()).abs() > 2 * DAY_SECONDS)
+}
+
+/// Whether a time is later than another by more than some seconds, whatever the order of day and month; `false` where that is not
+/// certain.
+pub(crate) fn is_later(one: &Taken, other: &Taken, seconds: u32) -> bool {
+    let is_utc = |taken: &Taken| taken.text.split_whitespace().any(|word| word.ends_with('Z'));
+    if is_utc(one) != is_utc(other) || may_be_of_other_half(one, other) {
+        return false;
+    }
+    let (Some(day), Some(other_day)) = (&one.day, &other.day) else { return false };
+    // Days that are written alike have their numbers in one order.
+    let separator = |day: &str| day.chars().find(|c| !c.is_ascii_digit());
+    let are_alike = separator(day) == separator(other_day);
+    let (days, others) = (days(day), days(other_day));
+    let pairs = days.iter().flat_map(|one| others.iter().map(move |other| (one, other)));
+    let mut apart = pairs
+        .filter(|((order, _), (other, _))| !are_alike || order == other)
+        .map(|((_, noon), (_, other_noon))| {
+            noon - other_noon + i64::from(one.second_of_day) - i64::from(other.second_of_day)
+        })
+        .peekable();
+    if day == other_day {
+        return one.second_of_day.saturating_sub(other.second_of_day) > seconds;
+    }
+    apart.peek().is_some() && apart.all(|apart| apart > i64::from(seconds))
+}
+
+/// The day of a time, as year, month and day; `None` where the order of its numbers is not certain.
+pub(crate) fn date(taken: &Taken) -> Option<[u32; 3]> {
+    let all = days(taken.day.as_deref()?);
+    let (_, noon) = all.first().filter(|(_, noon)| all.iter().all(|(_, other)| other == noon))?;
+    let date = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::from_second(*noon).ok()?).date();
+    let number = |part: i8| u32::try_from(part).ok();
+    Some([u32::try_from(date.year()).ok()?, number(date.month())?, number(date.day())?])
+}
+
+/// In which order the numbers of a day are taken to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    YearFirst,
+    MonthFirst,
+    DayFirst,
+}
+
+/// Noon of the days that a text may mean, by UTC in seconds, each with the order of its numbers; none where it does not tell the day
+/// in numbers and English words.
+fn days(day: &str) -> Vec<(Order, i64)> {
+    let noon = |order: Order, year: u32, month: u32, day: u32| {
         let (year, month, day) = (i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
         let date = jiff::civil::Date::new(year, month, day).ok()?;
-        jiff::tz::Offset::UTC.to_timestamp(date.at(12, 0, 0, 0)).ok()
+        Some((order, jiff::tz::Offset::UTC.to_timestamp(date.at(12, 0, 0, 0)).ok()?.as_second()))
     };
-    let days: Vec<_> = match numbers.as_slice() {
-        [year, month, day] if YEARS.contains(year) => vec![noon(*year, *month, *day)],
-        [one, two, year] if YEARS.contains(year) => vec![noon(*year, *one, *two), noon(*year, *two, *one)],
-        _ => return false,
+    let all = match (numbers_in(day).as_slice(), english_month(day)) {
+        ([year, month, day], None) if YEARS.contains(year) => vec![noon(Order::YearFirst, *year, *month, *day)],
+        ([one, two, year], None) if YEARS.contains(year) => {
+            vec![noon(Order::MonthFirst, *year, *one, *two), noon(Order::DayFirst, *year, *two, *one)]
+        }
+        ([day, year], Some(month)) if YEARS.contains(year) => vec![noon(Order::MonthFirst, *year, month, *day)],
+        _ => Vec::new(),
     };
-    let mut known = days.into_iter().flatten().peekable();
-    known.peek().is_some() && known.all(|noon| (noon.as_second() - other.as_second()).abs() > 2 * DAY_SECONDS)
+    all.into_iter().flatten().collect()
+}
+
+/// The month that a day names in English.
+fn english_month(day: &str) -> Option<u32> {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let words = day.split(|c: char| !c.is_alphabetic()).map(str::to_ascii_lowercase);
+    let is_month = |month: &&str, word: &str| word.len() >= 3 && month.starts_with(word);
+    let known = words.filter_map(|word| MONTHS.iter().position(|month| is_month(&month, &word))).next()?;
+    u32::try_from(known + 1).ok()
 }
 
 /// The day that a line names, as written.
@@ -105,7 +202,7 @@ const YEARS: std::ops::RangeInclusive<u32> = 1990..=2099;
 
 /// `Sunday, November 22, 2026`, `2026. 11. 22.`, without the time: a year, a day, at most a month, and words in any language.
 fn long_day_in(line: &str) -> Option<String> {
-    let is_of_day = |word: &&str| clock(word).is_none() && half_of_day(word).is_none();
+    let is_of_day = |word: &&str| clock(word, false).is_none() && half_of_day(word).is_none();
     let words: Vec<&str> = line.split_whitespace().filter(is_of_day).collect();
     let numbers = numbers_in(&words.join(" "));
     let years = numbers.iter().filter(|number| YEARS.contains(number)).count();
@@ -124,7 +221,7 @@ fn numbers_in(day: &str) -> Vec<u32> {
 pub(crate) fn may_be_of_other_half(one: &Taken, other: &Taken) -> bool {
     const ONE_IN_THE_AFTERNOON: u32 = 13 * 3600;
     let behind = |taken: &Taken| -> Vec<String> {
-        let words = taken.text.split_whitespace().skip_while(|word| clock(word).is_none()).skip(1);
+        let words = taken.text.split_whitespace().skip_while(|word| clock(word, false).is_none()).skip(1);
         let is_unknown = |word: &&str| word.contains(char::is_alphabetic) && half_of_day(word).is_none();
         words.filter(is_unknown).map(str::to_owned).collect()
     };
@@ -184,8 +281,13 @@ fn is_date(word: &str) -> bool {
     })
 }
 
+/// Whether a year stands in a date of a line.
+fn names_year(line: &str) -> bool {
+    line.split_whitespace().any(|word| is_date(word) && numbers_in(word).iter().any(|number| YEARS.contains(number)))
+}
+
 /// The first time of day in a line. Without seconds it counts only beside a date, AM or PM, or alone.
-fn time_in(line: &str, has_date: bool) -> Option<u32> {
+fn time_in(line: &str, has_date: bool, is_below_date: bool) -> Option<u32> {
     let mut words = line.split(|c: char| c.is_whitespace() || c == 'T').filter(|word| !word.is_empty()).peekable();
     let alone = line.split_whitespace().nth(1).is_none();
     // In front of the time stand words of other scripts; `Sa` is a day, too.
@@ -194,7 +296,8 @@ fn time_in(line: &str, has_date: bool) -> Option<u32> {
     while let Some(whole) = words.next() {
         let last = before.replace(whole);
         let word = whole.trim_start_matches(|c: char| c.is_alphabetic() && !c.is_ascii());
-        let Some((hour, rest, has_seconds)) = clock(word) else { continue };
+        let is_behind_date = last.is_some_and(names_year) || (is_below_date && alone);
+        let Some((hour, rest, has_seconds)) = clock(word, is_behind_date) else { continue };
         let half = words.peek().copied().and_then(half_of_day).or_else(|| last.and_then(in_front));
         if has_seconds || has_date || alone || half.is_some() {
             let half = half.or_else(|| in_front(whole));
@@ -251,7 +354,8 @@ fn half_in_front(word: &str) -> Option<bool> {
 }
 
 /// `14:03:11.25`, `9:03:11,25`, `14:03`; also `14.03.11,25`. The hour, the seconds behind it, and whether any were named.
-fn clock(word: &str) -> Option<(u32, u32, bool)> {
+/// Behind a date `14.03.11` is one, too.
+fn clock(word: &str, is_behind_date: bool) -> Option<(u32, u32, bool)> {
     let word = word.trim_matches(|c: char| !c.is_ascii_digit());
     let word = word.split(['+', 'Z', '-']).next().unwrap_or(word);
     let number = |text: &str, lengths: std::ops::RangeInclusive<usize>, below: u32| {
@@ -264,7 +368,7 @@ fn clock(word: &str) -> Option<(u32, u32, bool)> {
         None => (word, None),
     };
     if fraction.is_some_and(|fraction| !fraction.bytes().all(|byte| byte.is_ascii_digit()))
-        || (dotted && fraction.is_none())
+        || (dotted && fraction.is_none() && !is_behind_date)
     {
         return None;
     }
@@ -310,6 +414,9 @@ mod tests {
             "2026-11-22 14:03:11.25",
             "22/11/2026 14:03:11.25",
             "22.11.2026 14.03.11,25",
+            "22.11.2026 14.03.11",
+            "22-11-2026 14.03.11",
+            "su 22/11/2026 14.03.11",
             "Tuesday, November 22, 2026 2:03:11 PM",
             "2026-11-22T14:03:11.2512345+01:00",
             "2026/11/22 14:03:11.25",
@@ -339,6 +446,7 @@ mod tests {
             assert_eq!(taken_in(line).unwrap().day.as_deref(), Some(day), "{line}");
         }
         assert_eq!(second("2026년 11월 22일 일요일 오전 11:53:11"), Some(11 * 3600 + 53 * 60 + 11));
+        assert_eq!(taken_in("20261122140311.251234+060").map(|taken| taken.second_of_day), Some(afternoon));
         assert_eq!(second("12:00 AM"), Some(0));
         assert_eq!(second("12:30 PM"), Some(45_000));
         assert_eq!(second("14:03"), Some(14 * 3600 + 180));
@@ -364,6 +472,37 @@ mod tests {
             ("22.11.2026", "2026-11-23", None),
         ] {
             assert_eq!(days_between(one, other), days, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_later_where_that_is_certain() {
+        let is_later = |one: &str, other: &str| is_later(&taken_in(one).unwrap(), &taken_in(other).unwrap(), 60);
+        for (one, other) in [
+            ("11/22/2026 2:58:02 PM", "Sun 11/22/2026 11:03:11.25"),
+            ("22.11.2026 14:58:02", "22.11.2026 11:03:11,25"),
+            ("20261122145802.123456+060", "Sun 11/22/2026 11:03:11.25"),
+            ("11/22/2026 2:58:02 PM", "Sunday, November 22, 2026 11:03:11 AM"),
+            ("2026-11-22T14:58:02+01:00", "11/22/2026 11:03:11"),
+            ("11/23/2026 2:00:00 AM", "11/22/2026 11:03:11 PM"),
+            ("Sent: Sunday, November 22, 2026 2:03 PM", "On Sat, Nov 21, 2026 at 2:03 PM"),
+            ("04/12/2026 10:00:00", "04/11/2026 11:00:00"),
+        ] {
+            assert!(is_later(one, other), "{one} {other}");
+            assert!(!is_later(other, one), "{other} {one}");
+        }
+        let date = |text: &str| date(&taken_in(text).unwrap());
+        assert_eq!(date("Sun 11/22/2026 12:00:01.25"), Some([2026, 11, 22]));
+        assert_eq!(date("05.05.2026 12:00:01"), Some([2026, 5, 5]));
+        assert_eq!(date("04/05/2026 12:00:01"), None);
+        for (one, other) in [
+            ("11/22/2026 11:03:41", "11/22/2026 11:03:11"),
+            ("04/05/2026 10:00:00", "2026-04-20 10:00:00"),
+            ("2026-11-22T14:58:02Z", "11/22/2026 11:03:11"),
+            ("14:58:02", "11:03:11"),
+            ("22 novembre 2026 14:58:02", "11/21/2026 11:03:11"),
+        ] {
+            assert!(!is_later(one, other), "{one} {other}");
         }
     }
 
@@ -394,6 +533,10 @@ mod tests {
         let taken = clock.take().unwrap();
         assert_eq!((taken.text.as_str(), taken.second_of_day), ("Tue 11/22/2026 02:03 PM", 14 * 3600 + 180));
         assert_eq!(clock.take(), None, "one time for one listing");
+        clock.see("22.11.2026");
+        assert!(clock.see("9.03.11"));
+        let taken = clock.take().unwrap();
+        assert_eq!((taken.day.as_deref(), taken.second_of_day), (Some("22.11.2026"), 9 * 3600 + 191));
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::columns::{Column, number};
-use super::facts::RowCount;
+use super::facts::{RowCount, Taken};
 use super::lines::{Lines, is_ellipsis, is_prompt, is_socket_row};
 use super::table::{cells_at, rule};
+use super::taken::Clock;
 
 /// One process of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +65,20 @@ pub(super) fn read(lines: Lines<'_>) -> Option<(Vec<Task>, RowCount)> {
         }
     }
     Some((last, count))
+}
+
+/// When each table in `text` was taken, where a time stands above it.
+pub(super) fn taken(lines: Lines<'_>) -> Vec<Option<Taken>> {
+    let mut clock = Clock::default();
+    let mut taken = Vec::new();
+    for line in lines.filter(|line| !line.is_blank() && !is_socket_row(line.text)) {
+        if columns(line.text).is_some() {
+            taken.push(clock.take());
+        } else {
+            clock.see(line.trimmed());
+        }
+    }
+    taken
 }
 
 /// PIDs that a command asked for by name, and that are not there: `tasklist /fi "pid eq 7312"`, `Get-Process -Id 7312`.

@@ -42,7 +42,7 @@ impl Remark {
             Self::HandlesOver3000 => "more than 3,000 handles",
             Self::HandlesOver10000 => "more than 10,000 handles",
             Self::HandlesExempt => "many handles, usual here",
-            Self::ManyAfdHandles => "hundreds of sockets",
+            Self::ManyAfdHandles => "more than 500 sockets",
         }
     }
 }

@@ -394,7 +394,7 @@ pub(super) static CAUSES: &[Cause] = &[
     Cause {
         code: "sandbox_blocks",
         signs: Signs { machine: &[Sign::ManyReservations(100)], ..ANY },
-        text: "others found hundreds of ranges that Windows Sandbox had left reserved after it was closed",
+        text: "so many reserved ranges may be left over from Windows Sandbox, which leaves hundreds after it was closed",
         fix: "a restart of the machine",
         trust: User,
         sources: &["https://github.com/microsoft/Windows-Sandbox/issues/61"],

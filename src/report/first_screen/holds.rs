@@ -155,7 +155,8 @@ impl Report {
         }
         if holder.close_wait > 0 && holder.close_wait.saturating_mul(2) >= holder.ports {
             let waiting = grouped(holder.close_wait.into());
-            text.push_str(&format!(" {waiting} of them are in CLOSE_WAIT: the other side closed, and it did not."));
+            let who = if row.pid.is_none() && row.image.is_none() { "they" } else { "it" };
+            text.push_str(&format!(" {waiting} of them are in CLOSE_WAIT: the other side closed, and {who} did not."));
         }
         let mut told = vec![text];
         told.extend(self.plateau_beside(holder));

@@ -251,6 +251,62 @@ fn each_row_has_its_owner_without_o() {
 }
 
 #[test]
+fn words_in_brackets_that_name_no_program_are_no_owner() {
+    let row = |port: u16, below: &str| format!("  TCP    0.0.0.0:{port}   0.0.0.0:0   BOUND   7312\n{below}");
+    let hidden = " Can not obtain ownership information\n";
+    for remark in [
+        "[14:03:11]",
+        " [redacted]",
+        " [1]",
+        " [More lines omitted ...]",
+        "[truncated 300 lines]",
+        " [10.20.0.5]",
+        " [Unknown]",
+        " [OK]",
+        "[user1@SRV01]",
+        " [gekürzt]",
+        "[image: image001.png]",
+        "[image001.png]",
+        "[cid:image001.png@01D9]",
+        "[cid:setup.exe]",
+        "[EXTERNAL]",
+    ] {
+        let remark = format!("{remark}\n");
+        let listing =
+            parse(&(row(50_000, hidden) + &row(50_001, &remark) + &row(50_002, hidden))).unwrap().listings.remove(0);
+        assert!(listing.owners.is_empty(), "{remark}");
+        assert!(listing.sockets.iter().all(|socket| socket.image.is_none()), "{remark}");
+        // What stands under the remark is the owner.
+        let listing = parse(&row(50_000, &format!("{remark} [a.exe]\n"))).unwrap().listings.remove(0);
+        let image = listing.owners.get(&7312).and_then(|owner| owner.image.as_deref());
+        let may_be_name = may_be_image(remark.trim().trim_matches(['[', ']']));
+        assert_eq!(image, (!may_be_name).then_some("a.exe"), "{remark}");
+    }
+    // A few processes of the system have no ending.
+    let named = row(50_000, " [vmmem]\n") + &row(50_001, " [vmmem]\n") + &row(50_002, hidden);
+    let listing = parse(&named).unwrap().listings.remove(0);
+    assert_eq!(listing.owners[&7312].image.as_deref(), Some("vmmem"));
+}
+
+#[test]
+fn owners_of_lines_that_were_sorted_or_picked_are_nobodys() {
+    let row = |port: u16| format!("  TCP    0.0.0.0:{port}   0.0.0.0:0   BOUND   7312\n");
+    let owners = |text: &str| parse(text).unwrap().listings[0].owners.len();
+    assert_eq!(owners(&(row(50_000) + " [sqlservr.exe]\n" + &row(50_001))), 1);
+    // One command has sorted the lines, another has left out rows, or says that it did.
+    assert_eq!(owners(&(row(50_000) + &row(50_001) + " [a.exe]\n [a.exe]\n [b.exe]\n")), 0);
+    assert_eq!(owners(&(row(50_000) + " [sqlservr.exe]\n [sqlservr.exe]\n" + &row(50_001))), 0);
+    for command in
+        ["netstat -anob | findstr \"7312 .exe\"", "netstat -anob | sort", "netstat -anob | Select-String 7312"]
+    {
+        let text = format!("C:\\>{command}\n\n{} [sqlservr.exe]\n{}", row(50_000), row(50_001));
+        assert_eq!(owners(&text), 0, "{command}");
+    }
+    // The end of a row that was not copied.
+    assert_eq!(owners(&(" [svchost.exe]\n".to_owned() + &row(50_000) + " [a.exe]\n")), 1);
+}
+
+#[test]
 fn a_number_below_a_row_without_pid_is_no_component() {
     let text = "  UDP  0.0.0.0:49206  *:*\n4\n iphlpsvc\n [svchost.exe]\n  UDP  0.0.0.0:49207  *:*\n";
     let netstat = parse(text).unwrap();

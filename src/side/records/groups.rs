@@ -10,7 +10,10 @@ use super::{Context, Found};
 use crate::net::{Protocol, SocketAddress};
 use crate::side::columns::{Column, Record, grouped_number, number};
 use crate::side::facts::{ListedOwner, ListedSocket, RemoteCount, RowCount, SocketListing, TcpState};
-use crate::side::lines::Line;
+use crate::side::lines::{Command, Line};
+
+/// The first port of the default range; `-lt` says that all are below it.
+const FIRST_DYNAMIC_PORT: u32 = 49_152;
 
 /// What was grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,7 @@ struct Row {
     count: u32,
     values: Vec<String>,
     image: Option<String>,
+    services: Vec<String>,
     /// Ports of the first grouped socket, where they are shown whole.
     ports: Option<(u16, u16)>,
     addresses: Option<(IpAddr, IpAddr)>,
@@ -44,25 +48,72 @@ pub(super) struct Groups {
     has_images: bool,
     /// A column of the names of processes is there.
     names_images: bool,
+    /// What was grouped by, where each has a column of its own.
+    columns: Vec<Property>,
     /// The text ends in the last row.
     is_open: bool,
 }
 
 impl Groups {
     pub(super) fn new(columns: &[Column]) -> Self {
-        Self { names_images: columns.contains(&Column::ProcessName), ..Self::default() }
+        let has = |column| columns.contains(&column);
+        let own: &[Property] = match (has(Column::Name), has(Column::State)) {
+            (true, _) => &[],
+            (false, true) => &[Property::State, Property::Owner],
+            (false, false) => &[Property::Owner],
+        };
+        Self { names_images: has(Column::ProcessName), columns: own.to_vec(), ..Self::default() }
+    }
+
+    /// Whether columns are those of a table of groups. Where a script has given the process a column of its own, a state beside it or
+    /// the command says that sockets are counted.
+    pub(super) fn are_columns(columns: &[Column], command: &Command) -> bool {
+        let has = |column| columns.contains(&column);
+        let counts_sockets = has(Column::State) || listing_commands(&command.text().to_ascii_lowercase()) == 1;
+        let is_of_process = has(Column::Pid) && counts_sockets && !has(Column::LocalPort) && !has(Column::LocalAddress);
+        has(Column::Count) && (has(Column::Name) || is_of_process)
     }
 
     pub(super) fn row(&mut self, record: &Record<'_>, line: u64) -> bool {
-        let (Some(count), Some(name)) = (record.get(Column::Count).and_then(count), record.get(Column::Name)) else {
-            return false;
-        };
+        let Some(count) = record.get(Column::Count).and_then(count) else { return false };
+        let image = record.get(Column::ProcessName).filter(|image| !image.contains('{'));
+        let services = super::sockets::services_of(record);
+        if !self.columns.is_empty() {
+            return self.columns_row(record, count, image, services, line);
+        }
+        let Some(name) = record.get(Column::Name) else { return false };
         // Of a name that was cut nothing is known.
         if name.ends_with("...") || name.ends_with('…') || name.contains('{') {
             return false;
         }
-        let image = record.get(Column::ProcessName).filter(|image| !image.contains('{'));
-        self.push(count, name, image, record.get(Column::Group).unwrap_or(""), line)
+        self.push(count, name, image, record.get(Column::Group).unwrap_or(""), line);
+        if let Some(row) = self.rows.last_mut() {
+            row.services = services;
+        }
+        true
+    }
+
+    /// A row whose values have columns of their own.
+    fn columns_row(
+        &mut self,
+        record: &Record<'_>,
+        count: u32,
+        image: Option<&str>,
+        services: Vec<String>,
+        line: u64,
+    ) -> bool {
+        let Some(pid) = record.get(Column::Pid).filter(|pid| number::<u32>(pid).is_some()) else { return false };
+        let state = record.get(Column::State);
+        // Another state than those of sockets is another program's.
+        if state.is_some_and(|state| !is_state(state)) {
+            return false;
+        }
+        let is_of = |property: &Property| *property == Property::State;
+        let values = self.columns.iter().map(|property| if is_of(property) { state.unwrap_or_default() } else { pid });
+        let values = values.map(str::to_owned).collect();
+        let image = image.map(str::to_owned);
+        self.rows.push(Row { count, values, image, services, ports: None, addresses: None, line });
+        true
     }
 
     /// `5143 Bound, 7312 EAConnect {MSFT_NetTCPConnection (InstanceID = "...` with fewer blanks than there were.
@@ -80,7 +131,11 @@ impl Groups {
         }
         let image = words.collect::<Vec<_>>().join(" ");
         let image = Some(image.as_str()).filter(|image| !image.is_empty() && self.names_images);
-        !values.is_empty() && self.push(count, &values.join(", "), image, members, line.number)
+        if values.is_empty() || !self.columns.is_empty() {
+            return false;
+        }
+        self.push(count, &values.join(", "), image, members, line.number);
+        true
     }
 
     /// The text ends without a line end behind the last row, whose process id may be cut.
@@ -88,7 +143,7 @@ impl Groups {
         self.is_open = true;
     }
 
-    fn push(&mut self, count: u32, name: &str, image: Option<&str>, members: &str, line: u64) -> bool {
+    fn push(&mut self, count: u32, name: &str, image: Option<&str>, members: &str, line: u64) {
         self.names_tcp |= members.contains("MSFT_NetTCPConnection");
         self.names_udp |= members.contains("MSFT_NetUDPEndpoint");
         self.has_images |= image.is_some();
@@ -97,8 +152,8 @@ impl Groups {
         let ports = identity.and_then(|[_, local, _, remote]| number(local).zip(number(remote)));
         let addresses =
             identity.and_then(|[local, _, remote, _]| super::sockets::ip(local).zip(super::sockets::ip(remote)));
-        self.rows.push(Row { count, values, image: image.map(str::to_owned), ports, addresses, line });
-        true
+        let image = image.map(str::to_owned);
+        self.rows.push(Row { count, values, image, services: Vec::new(), ports, addresses, line });
     }
 
     pub(super) fn end(&mut self, count: RowCount, context: &mut Context, found: &mut Found) {
@@ -115,7 +170,10 @@ impl Groups {
         let is_udp = self.names_udp || (command.names("netudpendpoint") && !command.names("nettcpconnection"));
         let protocol = if is_udp { Protocol::Udp } else { Protocol::Tcp };
         let total = if is_udp { &mut found.udp_rows } else { &mut found.socket_rows };
-        let meaning = meaning(&rows, asked, self.has_images);
+        let meaning = match self.columns.as_slice() {
+            [] => meaning(&rows, asked, self.has_images),
+            columns => Some(columns.to_vec()),
+        };
         let Some(meaning) = meaning else {
             for row in &rows {
                 total.missed(row.line);
@@ -125,13 +183,19 @@ impl Groups {
             return;
         };
         let filter = Filter::of(command.text());
+        if filter.is_of_port {
+            total.add(count);
+            found.note("the command lists sockets by their local port: they are of a server, and no ports of a pool, not counted");
+            return;
+        }
         let mut listing = SocketListing::default();
         let (mut rows_read, last_line) = (count, rows.last().map_or(0, |row| row.line));
         for row in rows {
             match row.sockets(&meaning, protocol, &filter) {
                 Some(Sockets::Owned(socket)) => {
-                    if let (Some(pid), Some(image)) = (socket.pid, row.image) {
-                        listing.owners.entry(pid).or_insert(ListedOwner { image: Some(image), services: Vec::new() });
+                    let owner = ListedOwner { image: row.image, services: row.services };
+                    if let Some(pid) = socket.pid.filter(|_| owner != ListedOwner::default()) {
+                        listing.owners.entry(pid).or_insert(owner);
                     }
                     listing.sockets.push(socket);
                 }
@@ -192,6 +256,8 @@ impl Row {
         Some(if by(Property::Owner) || (by(Property::State) && meaning.len() == 1) {
             Sockets::Owned(ListedSocket {
                 remote: address.zip(port).map(|(ip, port)| SocketAddress { ip, port }),
+                // Of a listener beside whom others are connected nothing follows.
+                port_alone: self.ports.filter(|(_, remote)| *remote != 0).map(|(local, _)| local),
                 ..ListedSocket::counted(protocol, state, pid, count)
             })
         } else if by(Property::RemotePort) || by(Property::RemoteAddress) {
@@ -362,6 +428,8 @@ fn listing_commands(lower: &str) -> usize {
 pub(super) struct Filter {
     pub(super) state: Option<TcpState>,
     pub(super) pid: Option<u32>,
+    /// The local port is one of those named, or below one that is no larger than the first of the default range.
+    is_of_port: bool,
 }
 
 impl Filter {
@@ -391,7 +459,20 @@ impl Filter {
                 }
             })
         };
+        let number_of = |text: &str| number::<u32>(text.trim_end_matches([',', ';']).split(',').next()?);
+        let is_below = |pair: &[&str]| {
+            let [sign, bound] = pair else { return false };
+            let is_less = ["-lt", "-le"].iter().any(|known| sign.eq_ignore_ascii_case(known));
+            is_less && number_of(bound).is_some_and(|bound| bound <= FIRST_DYNAMIC_PORT)
+        };
+        let is_port = |word: &str| {
+            let name = word.trim_start_matches("$_.").trim_start_matches("$PSItem.").trim_start_matches('-');
+            name.eq_ignore_ascii_case("localport")
+        };
+        let below =
+            words.iter().enumerate().any(|(at, word)| is_port(word) && words.get(at + 1..at + 3).is_some_and(is_below));
         Self {
+            is_of_port: below || value(&["localport"]).and_then(number_of).is_some(),
             state: value(&["state"]).filter(|word| is_state(word)).and_then(TcpState::from_word),
             pid: value(&["owningprocess"]).and_then(number),
         }

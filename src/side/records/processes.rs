@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Found;
 use crate::side::columns::{Column, Record, grouped_number};
-use crate::side::facts::{HandleCount, ProcessName, RowCount, ServiceProcess};
+use crate::side::facts::{HandleCount, ProcessName, ProcessStart, RowCount, ServiceProcess};
 use crate::side::handles::is_afd;
+use crate::side::taken::taken_in;
 use crate::side::tasklist::{Task, forget_placeholder, is_module, split_services};
 
 /// Processes with their names, and how many handles each has.
@@ -14,6 +15,7 @@ pub(super) struct Processes {
     handles: Vec<HandleCount>,
     names: Vec<ProcessName>,
     services: Vec<ServiceProcess>,
+    starts: Vec<ProcessStart>,
     /// The name is that of the process, whatever it looks like.
     is_named: bool,
     /// A column counts something of each process, and does not say what.
@@ -35,6 +37,7 @@ impl Processes {
         let count = record.get(Column::Handles).map(grouped_number);
         let is_system = |name: &str| matches!((pid, name), (0, "System Idle Process") | (4, "System"));
         let is_image = |name: &str| self.is_named || is_system(name) || name.to_ascii_lowercase().ends_with(".exe");
+        let start = image.as_deref().and_then(|image| start(record, pid, image));
         match (image, count) {
             (_, Some(None)) => return false,
             (image, Some(Some(count))) => self.handles.push(HandleCount { source: 0, pid, image, count }),
@@ -49,6 +52,7 @@ impl Processes {
                 None => return false,
             },
         }
+        self.starts.extend(start);
         true
     }
 
@@ -65,7 +69,14 @@ impl Processes {
         found.handles.append(&mut self.handles);
         found.names.append(&mut self.names);
         found.services.append(&mut self.services);
+        found.starts.append(&mut self.starts);
     }
+}
+
+/// When the process of a row started, where a column says so.
+fn start(record: &Record<'_>, pid: u32, image: &str) -> Option<ProcessStart> {
+    let started = taken_in(record.get(Column::Started)?)?;
+    Some(ProcessStart { pid, image: image.to_owned(), started })
 }
 
 /// The name of a service, as `sc queryex` and `Win32_Service` tell it: both name states in English.
@@ -107,6 +118,7 @@ impl AfdHandles {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tasks {
     tasks: Vec<Task>,
+    starts: Vec<ProcessStart>,
     modules: bool,
 }
 
@@ -117,6 +129,7 @@ impl Tasks {
         let services = record.get(Column::Services).unwrap_or("");
         self.modules |= record.has(Column::Modules) || split_services(services).any(|name| is_module(&name));
         let services = if self.modules { Vec::new() } else { split_services(services).collect() };
+        self.starts.extend(start(record, pid, image));
         self.tasks.push(Task { image: image.to_owned(), pid, services });
         true
     }
@@ -131,5 +144,6 @@ impl Tasks {
         forget_placeholder(&mut self.tasks);
         found.task_rows.add(count);
         found.tasks.append(&mut self.tasks);
+        found.starts.append(&mut self.starts);
     }
 }

@@ -134,7 +134,8 @@ pub(super) fn list_port_use(found: &mut Found) {
     }
     let listing = |count: &PortUse| {
         let socket = ListedSocket::counted(Protocol::Tcp, None, None, count.in_use);
-        SocketListing { taken: count.taken.clone(), sockets: vec![socket], ..SocketListing::default() }
+        let of_ports = Some(count.max);
+        SocketListing { taken: count.taken.clone(), of_ports, sockets: vec![socket], ..SocketListing::default() }
     };
     found.tcp = fullest.into_iter().map(listing).collect();
 }

@@ -5,10 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::groups::Filter;
 use super::{Context, Found};
+use crate::event::base_name;
 use crate::net::{Family, Protocol, SocketAddress};
 use crate::side::columns::{Column, Record, number};
 use crate::side::facts::{ListedOwner, ListedSocket, RowCount, SocketListing, Taken, TcpState};
 use crate::side::taken::taken_in;
+use crate::side::tasklist::split_services;
 
 /// Sockets of a table that is being read.
 #[derive(Debug, Clone)]
@@ -260,8 +262,7 @@ fn socket(record: &Record<'_>, protocol: Option<Protocol>, filter: &Filter) -> O
         Some(local) => Some(local.family()),
         None => record.get(Column::LocalAddress).and_then(family),
     };
-    let services = record.get(Column::Services).filter(|name| !name.to_ascii_lowercase().ends_with(".exe"));
-    let owner = ListedOwner { image, services: services.map(str::to_owned).into_iter().collect() };
+    let owner = ListedOwner { image, services: services_of(record) };
     let socket = ListedSocket { protocol, family, local, remote, state, pid, count: 1, image: None, port_alone };
     Some((socket, owner))
 }
@@ -334,10 +335,21 @@ fn image(record: &Record<'_>) -> (Option<String>, Option<u32>) {
     let is_image = |text: &&str| text.to_ascii_lowercase().ends_with(".exe");
     let name = record.get(Column::ProcessName).or_else(|| record.get(Column::Services).filter(is_image));
     let Some(name) = name.filter(|name| !matches!(*name, "-" | "N/A")) else { return (None, None) };
-    match name.rsplit_once(':').map(|(image, pid)| (image, number(pid))) {
-        Some((image, Some(pid))) => (Some(image.to_owned()), Some(pid)),
-        _ => (Some(name.to_owned()), None),
-    }
+    let (image, pid) = match name.rsplit_once(':').map(|(image, pid)| (image, number(pid))) {
+        Some((image, Some(pid))) => (image, Some(pid)),
+        _ => (name, None),
+    };
+    // TCPView says `<unknown>` of what it could not open.
+    let is_sign = image.starts_with('<') && image.ends_with('>');
+    (Some(base_name(image).to_owned()).filter(|_| !is_sign), pid)
+}
+
+/// The services that a row names. Some write the image there, or a sign for none.
+pub(super) fn services_of(record: &Record<'_>) -> Vec<String> {
+    let is_service = |name: &String| {
+        !matches!(name.as_str(), "-" | "N/A") && !name.to_ascii_lowercase().ends_with(".exe") && !name.contains('{')
+    };
+    split_services(record.get(Column::Services).unwrap_or_default()).filter(is_service).collect()
 }
 
 /// Whether a cell holds a state as these programs name it; sockets of UDP have none.

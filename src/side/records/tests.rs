@@ -1,3 +1,4 @@
+mod groups;
 mod moments;
 
 use std::net::IpAddr;
