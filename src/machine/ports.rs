@@ -261,7 +261,7 @@ impl Ports {
     /// Whether the last outage of a pool goes on at the end.
     pub fn lasts(&self, key: PoolKey, end: FileTime) -> bool {
         let taken = self.transport.taken(key);
-        self.get(key).is_some_and(|pool| pool.outages.lasts(end, pool.binds_ok + taken))
+        self.get(key).is_some_and(|pool| pool.outages.lasts(end, pool.binds_ok + taken) && !pool.has_emptied_at_end)
     }
 
     /// Whether the last outage of a pool goes on at the end, and nothing tells of a port that was free since its last failure.
@@ -359,6 +359,7 @@ impl Ports {
             if let Some(end) = self.moment(key, now, false, processes)
                 && let Some(pool) = self.pool(key)
             {
+                pool.has_emptied_at_end = pool.has_emptied(now);
                 pool.keep_end(end);
             }
         }
