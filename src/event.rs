@@ -124,6 +124,8 @@ pub enum TransportEvent {
         pid: u32,
         /// Family of its local address.
         family: Option<Family>,
+        /// Its local port, where it has one by then.
+        local_port: Option<u16>,
         /// Network compartment, where the event tells.
         compartment: Option<u32>,
     },

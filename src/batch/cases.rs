@@ -139,7 +139,12 @@ fn suspect_image(report: &Report) -> Option<String> {
         Suspect::Process(holder) => of_process(report.holders.get(holder)?.process),
         Suspect::Image(image) => Some(report.images.get(image)?.image.clone()),
         Suspect::Sockets(sockets) => of_process(sockets.process),
-        Suspect::Kernel(_) | Suspect::Processes(_) | Suspect::TimeWait(_) | Suspect::NotShown | Suspect::Nobody => None,
+        Suspect::Kernel(_)
+        | Suspect::Processes(_)
+        | Suspect::Images(_)
+        | Suspect::TimeWait(_)
+        | Suspect::NotShown
+        | Suspect::Nobody => None,
     }
 }
 

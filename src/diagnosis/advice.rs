@@ -118,7 +118,7 @@ pub fn recommend(situation: &Situation<'_>, symptoms: &Symptoms) -> Vec<Recommen
             if situation.is_capture_due() || (is_out_of_sight && situation.state == State::Exhausted) {
                 list.push(capture_step(situation));
             }
-            let is_lasting = !situation.pools.iter().any(PoolFinding::had_ports_around);
+            let is_lasting = !situation.pools.iter().any(PoolFinding::had_ports_around) && !situation.is_room_made;
             if is_out_of_sight && is_lasting && situation.state == State::Exhausted {
                 list.push(memory_dump(situation.has_listing));
             }
@@ -254,6 +254,11 @@ fn evidence_for_vendor(situation: &Situation<'_>, list: &mut Vec<Recommendation>
 /// Whose vendor is asked, and the option that selects its events.
 fn names_for_vendor(accused: &Accused<'_>) -> Vec<(String, String)> {
     let of_process = |who: &Named<'_>| Some((who.label.clone(), format!("--pid {}", who.pid?)));
+    let of_image = |named: &NamedImage<'_>| {
+        let image = shown(&named.image.image);
+        let filter = format!("--process {}", quoted(&image));
+        (image, filter)
+    };
     match accused {
         Accused::Holder(NamedHolder { who, .. }) | Accused::Sockets(who, _) | Accused::TimeWait(_, Some(who))
             if !who.is_kernel() =>
@@ -261,10 +266,8 @@ fn names_for_vendor(accused: &Accused<'_>) -> Vec<(String, String)> {
             of_process(who).into_iter().collect()
         }
         Accused::Alike(all) if all.len() == 2 => all.iter().filter_map(|named| of_process(&named.who)).collect(),
-        Accused::Image(named) => {
-            let filter = format!("--process {}", quoted(&shown(&named.image.image)));
-            vec![(shown(&named.image.image), filter)]
-        }
+        Accused::Image(named) => vec![of_image(named)],
+        Accused::AlikeImages(all) if all.len() == 2 => all.iter().map(of_image).collect(),
         _ => Vec::new(),
     }
 }

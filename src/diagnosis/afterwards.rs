@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::forecast::StepLevel;
+use super::forecast::{StepLevel, grows_from};
 use super::grounds::Grounds;
 use super::holders::Subject;
 use super::outcome::PoolOutcome;
@@ -23,6 +23,16 @@ pub struct RoomMade {
     pub time: FileTime,
 }
 
+/// A process that closed many sockets older than the trace, where nothing shows who has most of a full pool: it may have more such
+/// sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClosesOlder {
+    /// Index into the processes.
+    pub process: usize,
+    /// Sockets closed in the trace. No event tells whether these had ports.
+    pub sockets: u64,
+}
+
 /// A process that takes more and more ports of a pool that was full before.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -31,7 +41,7 @@ pub struct FillingAgain {
     pub process: usize,
     /// Ports of the pool that it held at the end.
     pub ports: u32,
-    /// More of them for each minute of the later half of the trace, with one decimal; above 0.
+    /// More of them for each minute of the later half of the trace, or since it began to fill again, with one decimal; above 0.
     pub per_minute: f64,
 }
 
@@ -59,6 +69,21 @@ pub(super) fn room_made(grounds: &Grounds<'_>, pool: &PoolFinding) -> Option<Roo
     processes.filter_map(of_process).max_by_key(|made| (made.sockets, std::cmp::Reverse(made.process)))
 }
 
+/// Who closed most sockets older than the trace, where a full pool is not explained, and these are many.
+pub(super) fn closes_older(grounds: &Grounds<'_>, pool: &PoolFinding) -> Option<ClosesOlder> {
+    if pool.is_explained() || !grounds.side.listings.is_empty() {
+        return None;
+    }
+    let processes = grounds.findings.world.processes.processes().iter().enumerate();
+    let of_process = |(index, process): (usize, &crate::machine::processes::Process)| {
+        let sockets = process.tally.closed_older.sockets;
+        let is_many = sockets.saturating_mul(MANY_SHARE) >= u64::from(pool.range.count) && !is_kernel(process.pid);
+        let row = *grounds.rows.index.get(&Subject::Process(index)).filter(|_| is_many)?;
+        Some(ClosesOlder { process: row, sockets })
+    };
+    processes.filter_map(of_process).max_by_key(|closes| (closes.sockets, std::cmp::Reverse(closes.process)))
+}
+
 /// Who takes most of what a pool, which was full before, fills with at the end.
 pub(super) fn filling_again(
     grounds: &Grounds<'_>,
@@ -68,7 +93,7 @@ pub(super) fn filling_again(
 ) -> Option<FillingAgain> {
     let forecast = pool.forecast.filter(|_| pool.finding.outage.is_some_and(|outage| !outage.lasts))?;
     let last = levels.len().checked_sub(1)?;
-    let half = last / 2;
+    let half = grows_from(&pool.finding, timeline);
     let held = |step: usize, process: usize| {
         let of_step = levels.get(step).map(|level| level.by_holder.as_slice()).unwrap_or_default();
         of_step.iter().find(|(row, _)| *row == process).map_or(0, |(_, ports)| *ports)

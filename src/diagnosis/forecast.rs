@@ -35,7 +35,8 @@ const MIN_STEPS: usize = 6;
 
 const MINUTE_100NS: f64 = (60 * FileTime::SECOND) as f64;
 
-/// When a pool will be full that still has ports at the end, by how it grew in both quarters of the later half of the trace.
+/// When a pool will be full that still has ports at the end, by how it grew in both halves of the later half of the trace, or of
+/// the time since it began to fill again.
 pub(super) fn forecast(pool: &PoolFinding, timeline: &Steps, end: Option<FileTime>) -> Option<Forecast> {
     let steps = &timeline.steps;
     let is_full = pool.outage.is_some_and(|outage| outage.lasts);
@@ -48,7 +49,11 @@ pub(super) fn forecast(pool: &PoolFinding, timeline: &Steps, end: Option<FileTim
         return None;
     }
     let last = steps.len() - 1;
-    let (half, quarter) = (last / 2, last - last / 4);
+    let half = grows_from(pool, timeline);
+    let quarter = last - (last - half) / 2;
+    if last - half < MIN_STEPS / 2 {
+        return None;
+    }
     // Until TIME_WAIT has lasted once, its ports seem to grow, since those of before the trace are not seen.
     let sees_waiting = timeline.seconds().saturating_mul(i64::try_from(half).ok()?) >= pool.time_wait_seconds.1;
     let occupied =
@@ -67,6 +72,20 @@ pub(super) fn forecast(pool: &PoolFinding, timeline: &Steps, end: Option<FileTim
         usable: pool.usable(),
     };
     growth.forecast(end?)
+}
+
+/// The step after the last failure in which least of a pool was in use at the end: from then on it fills again.
+fn lowest_since_failures(pool: &PoolFinding, timeline: &Steps) -> Option<usize> {
+    let (_, failed) = pool.failure_span?;
+    let in_use = |step: &Step| level(step, pool.key).map_or(0, |level| level.occupied);
+    let steps = timeline.steps.iter().enumerate().filter(|(index, _)| timeline.start_of(*index) > failed);
+    steps.min_by_key(|(index, step)| (in_use(step), std::cmp::Reverse(*index))).map(|(index, _)| index)
+}
+
+/// Where growth of a pool is looked at from: the middle, or where it began to fill again after its last failure.
+pub(super) fn grows_from(pool: &PoolFinding, timeline: &Steps) -> usize {
+    let half = timeline.steps.len().saturating_sub(1) / 2;
+    lowest_since_failures(pool, timeline).map_or(half, |lowest| lowest.max(half))
 }
 
 /// How a pool grew.

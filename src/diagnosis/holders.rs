@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use self::habits::Pattern;
+pub use self::habits::{AtRest, Pattern};
 pub(super) use self::habits::{Seen, When};
 pub use self::set_aside::excluded_in;
 pub(super) use self::set_aside::ports_of;
@@ -81,10 +81,13 @@ pub struct Holder {
     pub ports: u32,
     /// Of these, in TIME_WAIT.
     pub time_wait: u32,
-    /// Ports that it had obtained and given back until then, in all pools, as far as the trace shows.
+    /// Ports of the pool that it had obtained and given back until then, as far as the trace shows. What only its end closed, it
+    /// had kept.
     pub turnover: (u64, u64),
     /// Sockets older than the trace that it had closed until then. No event tells whether these had ports.
     pub closed_older: u64,
+    /// Its ports in TIME_WAIT are there because it ended.
+    pub waits_since_its_end: bool,
     /// It ended before the trace did.
     pub ended: bool,
     /// How that is known.
@@ -93,6 +96,8 @@ pub struct Holder {
     pub confidence: Confidence,
     /// What it looks like.
     pub pattern: Option<Pattern>,
+    /// That it did not grow into the failure, where it has no pattern.
+    pub at_rest: Option<AtRest>,
     /// More or fewer ports held for each minute, from the first port on.
     pub per_minute: Option<f64>,
     /// States of its sockets, where a listing tells.

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::grounds::Grounds;
-use super::holders::{Pattern, Seen, When};
+use super::holders::{Pattern, Seen, Subject, When};
 use super::naming::ProcessRow;
 use super::outcome::{HolderOutcome, Look};
 use super::pools::share;
+use crate::machine::pool_key::PoolKey;
+use crate::machine::processes::Process;
+use crate::time::FileTime;
 
 /// Processes of one image that hold ports of a pool; of svchost.exe those with the same services.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +44,33 @@ pub(super) fn name_of(row: &ProcessRow) -> Option<Name> {
     Some((image, services))
 }
 
+/// Processes of an image come and go where those that ended gave back so many times the ports that others hold.
+const COME_AND_GO: u64 = 2;
+
+/// The processes of each image that have ended.
+struct Ended<'a>(BTreeMap<Name, Vec<&'a Process>>);
+
+impl<'a> Ended<'a> {
+    fn gather(grounds: &Grounds<'a>) -> Self {
+        let mut ended: BTreeMap<Name, Vec<&Process>> = BTreeMap::new();
+        let processes = grounds.findings.world.processes.processes().iter().enumerate();
+        for (index, process) in processes.filter(|(_, process)| process.ended.is_some()) {
+            let row = grounds.rows.index.get(&Subject::Process(index)).and_then(|row| grounds.rows.rows.get(*row));
+            if let Some(name) = row.and_then(name_of) {
+                ended.entry(name).or_default().push(process);
+            }
+        }
+        Self(ended)
+    }
+
+    /// Ports of a pool that those of an image had given back which ended before this moment.
+    fn gave_back(&self, name: &Name, pool: PoolKey, moment: Option<FileTime>) -> u64 {
+        let Some((all, moment)) = self.0.get(name).zip(moment) else { return 0 };
+        let before = all.iter().filter(|process| process.ended.is_some_and(|ended| ended < moment));
+        before.map(|process| process.tally.in_pool(pool).released).sum()
+    }
+}
+
 /// The images of which two or more processes hold ports of a pool, most ports first.
 pub(super) fn images(grounds: &Grounds<'_>, holders: &[HolderOutcome]) -> Vec<ImageOutcome> {
     let Grounds { conclusion, rows, .. } = *grounds;
@@ -58,6 +88,7 @@ pub(super) fn images(grounds: &Grounds<'_>, holders: &[HolderOutcome]) -> Vec<Im
             *failures.entry(name).or_default() += row.bind_failures;
         }
     }
+    let ended = Ended::gather(grounds);
     let image = |((pool, name), members): ((usize, Name), Vec<usize>)| {
         let finding = conclusion.pools.get(pool)?;
         let outcomes = || members.iter().filter_map(|index| holders.get(*index));
@@ -75,6 +106,13 @@ pub(super) fn images(grounds: &Grounds<'_>, holders: &[HolderOutcome]) -> Vec<Im
         let count = finding.range.count;
         let pattern =
             seen.pattern(When { count, left: finding.usable().saturating_sub(kept), moment: finding.moment, until });
+        // Processes that come and go, and leave nothing behind, work: they leak nothing that a restart would give back.
+        let seen_until = finding.outage.map(|outage| outage.last).or(finding.moment);
+        let gave_back = ended.gave_back(&name, finding.key, seen_until);
+        let pattern = match pattern {
+            Some(Pattern::Leak) if gave_back >= u64::from(ports).saturating_mul(COME_AND_GO) => Some(Pattern::Load),
+            pattern => pattern,
+        };
         let is_told =
             |pattern: &Pattern| !conclusion.no_habits && (*pattern != Pattern::Leak || finding.state.is_some());
         Some(ImageOutcome {

@@ -14,6 +14,7 @@ pub mod advice;
 pub mod afterwards;
 pub mod alternatives;
 mod assurance;
+pub mod began;
 pub mod codes;
 mod counted;
 mod destinations;
@@ -51,7 +52,7 @@ pub use system_events::SystemEventRow;
 pub use unexplained::UnexplainedRow;
 
 use self::advice::{Found, Recommendation, Situation, recommend};
-use self::afterwards::{FillingAgain, RoomMade, filling_again, room_made};
+use self::afterwards::{ClosesOlder, FillingAgain, RoomMade, closes_older, filling_again, room_made};
 use self::alternatives::{Alternative, Symptoms, alternatives};
 use self::counted::many_sockets;
 use self::evidence::{VerdictEvidence, has_no_closes};
@@ -112,6 +113,8 @@ pub struct Diagnosis {
     pub others: Vec<(usize, Suspect)>,
     /// Who made room in it when its failures ended.
     pub room_made: Option<RoomMade>,
+    /// Who closed many older sockets, where nothing shows who has most of it, and nobody is known to have made room.
+    pub closes_older: Option<ClosesOlder>,
     /// Who fills it again since then.
     pub filling_again: Option<FillingAgain>,
     /// First and last failure, bind or connect, UTC; without any, TCP/IP's first and last refusal.
@@ -224,7 +227,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let pool = speaking_pool(&conclusion.pools);
     let forecast = |pool: &PoolFinding| forecast::forecast(pool, &timeline, findings.span.map(|(_, end)| end));
     let pools = outcome::pools((&conclusion, &rows), state, &evidence, unexplained.as_deref(), forecast, &timeline);
-    let holders = outcome::holders(&grounds);
+    let holders = outcome::holders(&grounds, &fine);
     let images = images::images(&grounds, &holders);
     let outages = outages::outages(&conclusion, &rows);
     let levels = forecast::levels(&timeline, levels_pool(pool, &conclusion.pools), &findings, &rows);
@@ -239,6 +242,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let others = candidates.others(pool);
     let speaking = pool.and_then(|index| pools.get(index)).filter(|pool| pool.state == State::Exhausted);
     let room_made = speaking.and_then(|pool| room_made(&grounds, &pool.finding));
+    let closes_older = speaking.filter(|_| room_made.is_none()).and_then(|pool| closes_older(&grounds, &pool.finding));
     let filling_again = speaking.and_then(|pool| filling_again(&grounds, pool, &timeline, &levels));
     let sufferers = outcome::sufferers(&rows);
     let course = Course {
@@ -254,7 +258,13 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let listed_over_time = listed_over_time(&grounds, &pools, pool);
     let assurances = assurance::assurances(&grounds, &judgement, &evidence);
     let symptoms = Symptoms::gather(&grounds);
-    let found = Found { suspect: &suspect, others: &others, holders: &holders, images: &images };
+    let found = Found {
+        suspect: &suspect,
+        others: &others,
+        holders: &holders,
+        images: &images,
+        is_room_made: room_made.is_some(),
+    };
     let situation = Situation::gather(&grounds, state, unexplained.as_deref(), found);
     let recommendations = recommend(&situation, &symptoms);
     let known = known::known_causes(&grounds, &symptoms, advice::has_hns(&side));
@@ -268,6 +278,7 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
         suspect,
         others,
         room_made,
+        closes_older,
         filling_again,
         failure_span: failure_span(&findings, &rows),
         victims: victims(&rows),

@@ -123,7 +123,7 @@ fn of_side(grounds: &Grounds<'_>) -> Vec<String> {
     for (index, pool) in conclusion.pools.iter().enumerate() {
         if conclusion.is_over_counted(index) {
             let name = pool.name();
-            let why = if has_traces {
+            let why = if has_traces && pool.listing.is_some() {
                 "a listing is from another time than the trace"
             } else {
                 "some ports count for several of them, which share them or have them at different local addresses, or are not of the pool"

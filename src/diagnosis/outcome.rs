@@ -1,10 +1,11 @@
 //! Pools and holders as the case ends up seeing them, and which of them speak for it.
 
+use super::began::began;
 use super::codes::PossibleCause;
 use super::evidence::VerdictEvidence;
 use super::forecast::{Forecast, level};
 use super::grounds::Grounds;
-use super::holders::{Conclusion, Holder, HolderEvidence, Pattern, Subject};
+use super::holders::{AtRest, Conclusion, Holder, HolderEvidence, Pattern, Subject};
 use super::naming::{ProcessRow, Rows};
 use super::pools::{PoolFinding, is_dns_pool, share};
 use super::state::{Confidence, State};
@@ -46,6 +47,8 @@ pub struct HolderOutcome {
     pub share_of_pool: f64,
     /// What it looks like.
     pub look: Look,
+    /// When it began to grow, where it had hardly any ports for long before.
+    pub began: Option<FileTime>,
     /// Who else used sockets that it created (brokers, inherited and duplicated handles): index into the process rows, and
     /// binds and connects, most first.
     pub users: Vec<(usize, u64)>,
@@ -54,7 +57,13 @@ pub struct HolderOutcome {
 impl HolderOutcome {
     /// Whether it took its ports early and has not grown since, or holds them on purpose: others fill the pool.
     pub(super) fn keeps_what_it_took(&self) -> bool {
-        matches!(self.look, Look::Steady | Look::DnsPool)
+        matches!(self.look, Look::Steady | Look::DnsPool) || self.holder.at_rest == Some(AtRest::TakenEarly)
+    }
+
+    /// Whether nearly all of its ports are older than the trace, so that it did not grow into the failure. Whether it leaked
+    /// them before, nothing tells.
+    pub(super) fn is_older(&self) -> bool {
+        self.holder.at_rest == Some(AtRest::Older)
     }
 }
 
@@ -103,7 +112,9 @@ pub(super) fn pools(
         State::Exhausted | State::Near => judge(&evidence.without_failures()).state,
     };
     let state = |pool: &PoolFinding| pool.state.unwrap_or(otherwise);
-    let matters = |pool: &PoolFinding| matches!(state(pool), State::Exhausted | State::Near);
+    let matters = |pool: &PoolFinding| {
+        matches!(state(pool), State::Exhausted | State::Near) && !pool.is_vague_beside(&conclusion.pools)
+    };
     let any_matters = conclusion.pools.iter().any(matters);
     let taken_from = |row: &&UnexplainedRow| row.possible.contains(&PossibleCause::DualStack);
     let takes_both = |pool: &PoolFinding| {
@@ -152,8 +163,8 @@ fn left_at_end(pool: &PoolFinding, timeline: &Steps) -> Option<u32> {
     Some(pool.range.count.saturating_sub(in_use))
 }
 
-/// The holders of the case that have a row, most ports first.
-pub(super) fn holders(grounds: &Grounds<'_>) -> Vec<HolderOutcome> {
+/// The holders of the case that have a row, most ports first; `fine` are the steps of the timeline.
+pub(super) fn holders(grounds: &Grounds<'_>, fine: &Steps) -> Vec<HolderOutcome> {
     let Grounds { conclusion, rows, .. } = *grounds;
     let minutes = minutes(grounds);
     let outcome = |holder: &Holder| {
@@ -164,12 +175,15 @@ pub(super) fn holders(grounds: &Grounds<'_>) -> Vec<HolderOutcome> {
         let pattern = holder.pattern.filter(|_| !is_dns);
         let is_doubtful = holder.evidence == HolderEvidence::A && conclusion.is_over_counted(holder.pool);
         let confidence = if is_doubtful { Confidence::Medium } else { holder.confidence };
+        let began = began(grounds, holder, pool, fine);
+        let per_minute = began.map(|began| began.per_minute).or(holder.per_minute).filter(|_| !is_dns);
         Some(HolderOutcome {
             process,
             share_of_pool: share(holder.ports, pool.range.count),
             look: look(holder, pattern, row, is_dns, minutes),
             users: users(grounds, holder.subject),
-            holder: Holder { confidence, pattern, per_minute: holder.per_minute.filter(|_| !is_dns), ..holder.clone() },
+            began: began.map(|began| began.at),
+            holder: Holder { confidence, pattern, per_minute, ..holder.clone() },
         })
     };
     conclusion.holders.iter().filter_map(outcome).collect()
@@ -224,10 +238,11 @@ fn minutes(grounds: &Grounds<'_>) -> Option<f64> {
     (minutes > 0.0).then_some(minutes)
 }
 
-/// Indexes of the processes with bind or connect failures, most bind failures first, then most connect failures.
+/// Indexes of the processes with bind or connect failures, most of both together first; of equals, most bind failures.
 pub(super) fn sufferers(rows: &Rows) -> Vec<usize> {
-    let failures =
-        |index: &usize| rows.rows.get(*index).map_or((0, 0), |row| (row.bind_failures, row.connect_failures));
+    let failures = |index: &usize| {
+        rows.rows.get(*index).map_or((0, 0), |row| (row.bind_failures + row.connect_failures, row.bind_failures))
+    };
     let mut sufferers: Vec<usize> = (0..rows.rows.len()).filter(|index| failures(index) != (0, 0)).collect();
     sufferers.sort_by_key(|index| std::cmp::Reverse(failures(index)));
     sufferers

@@ -190,7 +190,12 @@ impl Course<'_> {
         }
         let range = |step: &Step| step.range(finding.key).map_or((0, 0), |range| (range.least, range.most));
         let (least, most) = steps.iter().map(range).unzip();
-        let is_image = matches!(self.suspect, Suspect::Image(image) if self.images.get(*image).is_some_and(|image| image.pool == index));
+        let is_here = |image: &usize| self.images.get(*image).is_some_and(|image| image.pool == index);
+        let is_image = match self.suspect {
+            Suspect::Image(image) => is_here(image),
+            Suspect::Images(images) => images.iter().all(is_here),
+            _ => false,
+        };
         let of_process = |row: usize| Some(HolderIndex::Process(row));
         let of_image = |row: usize| self.image_of(index, row).map(HolderIndex::Image).or(of_process(row));
         let processes = match ranked {

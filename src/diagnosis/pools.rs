@@ -266,6 +266,16 @@ impl PoolFinding {
         self.key.protocol.is_some() && self.key.family.is_some()
     }
 
+    /// Whether it is one whose protocol or family is not known, beside a full one that it may be: its failures are that one's.
+    pub(super) fn is_vague_beside(&self, others: &[Self]) -> bool {
+        let is_it = |other: &Self| {
+            let fits = self.key.protocol.is_none_or(|protocol| other.key.protocol == Some(protocol))
+                && self.key.family.is_none_or(|family| other.key.family == Some(family));
+            other.is_known() && other.state == Some(State::Exhausted) && fits
+        };
+        !self.is_known() && self.explained == 0 && others.iter().any(is_it)
+    }
+
     /// Ports that are known to be in use, where some lie outside of the range: the pool is not what it is taken to be.
     pub fn wider(&self) -> Option<(u16, u16)> {
         self.refuted.and(self.known)

@@ -20,6 +20,8 @@ pub enum Suspect {
     Processes(Vec<usize>),
     /// All processes of an image together: index into the images.
     Image(usize),
+    /// Two or more images, none of which has many more ports than another: indexes into the images, most ports first.
+    Images(Vec<usize>),
     /// The kernel, on behalf of a driver: index into the holders.
     Kernel(usize),
     /// Closed connections, whose ports wait in TIME_WAIT.
@@ -45,6 +47,7 @@ impl Suspect {
             Self::Process(_) => "process",
             Self::Processes(_) => "processes",
             Self::Image(_) => "image",
+            Self::Images(_) => "images",
             Self::Kernel(_) => "kernel",
             Self::TimeWait(_) => "time_wait",
             Self::Sockets(_) => "sockets",
@@ -142,10 +145,10 @@ impl Candidates<'_> {
             (Some((_, row)), Some((image, together)))
                 if together.ports > row.holder.ports && !is_plateau_beside(together, row) =>
             {
-                Suspect::Image(image)
+                self.named_image(image, together)
             }
             (Some((holder, row)), _) => self.named(holder, row),
-            (None, Some((image, _))) => Suspect::Image(image),
+            (None, Some((image, together))) => self.named_image(image, together),
             (None, None) => self.without_large_holder(index, pool, largest),
         }
     }
@@ -174,15 +177,22 @@ impl Candidates<'_> {
     }
 
     /// The largest holder of a pool. One that grows into the failure goes before one that took its ports early and has not grown
-    /// since, if it has a quarter of the pool, or of what such ones leave.
+    /// since, if it has a quarter of the pool, or of what such ones leave; before one whose ports are older than the trace, if it
+    /// has a quarter of the pool.
     fn largest(&self, pool: usize) -> Option<(usize, &HolderOutcome)> {
         let of_pool = || self.holders.iter().enumerate().filter(|(_, row)| row.holder.pool == pool);
-        let first = of_pool().next()?;
+        let (index, first) = of_pool().next()?;
+        if !first.keeps_what_it_took() && !first.is_older() {
+            return Some((index, first));
+        }
         let grows = |(_, row): &(usize, &HolderOutcome)| match row.holder.pattern {
-            Some(Pattern::Leak | Pattern::Load | Pattern::Churn | Pattern::Reservation) => self.is_large(row),
+            Some(Pattern::Leak) if first.is_older() => row.share_of_pool >= LARGE_SHARE,
+            Some(Pattern::Leak | Pattern::Load | Pattern::Churn | Pattern::Reservation) => {
+                !first.is_older() && self.is_large(row)
+            }
             Some(Pattern::Steady) | None => false,
         };
-        Some(first).filter(|(_, row)| !row.keeps_what_it_took()).or_else(|| of_pool().find(grows)).or(Some(first))
+        of_pool().find(grows).or(Some((index, first)))
     }
 
     /// Whether somebody holds much: of the pool, or who leaks of what those leave who took their ports early.
@@ -267,13 +277,26 @@ impl Candidates<'_> {
         }
     }
 
-    /// A holder, and those who are not to be told from it by what they hold.
+    /// An image, and those that are not to be told from it by what they hold together.
+    fn named_image(&self, first: usize, together: &ImageOutcome) -> Suspect {
+        let is_alike = |(index, other): &(usize, &ImageOutcome)| {
+            let (most, ports) = (together.ports, other.ports);
+            let is_much = other.pool == together.pool && other.share_of_pool >= BLAMED_SHARE;
+            let habits = (together.pattern, other.pattern);
+            *index == first || (is_much && is_nearly_as_much(most, ports) && is_habit_alike(habits))
+        };
+        let alike: Vec<usize> = self.images.iter().enumerate().filter(is_alike).map(|(index, _)| index).collect();
+        if alike.len() > 1 { Suspect::Images(alike) } else { Suspect::Image(first) }
+    }
+
+    /// A holder, and those who are not to be told from it by what they hold. Where it has hardly anything, these are all.
     fn named(&self, first: usize, row: &HolderOutcome) -> Suspect {
         if row.look == Look::Kernel {
             return Suspect::Kernel(first);
         }
         let is_alike = |(index, other): &(usize, &HolderOutcome)| {
-            *index == first || (other.holder.pool == row.holder.pool && is_alike(row, other))
+            let is_small = row.share_of_pool < BLAMED_SHARE && !is_of_its_own(row) && !is_of_its_own(other);
+            *index == first || (other.holder.pool == row.holder.pool && (is_small || is_alike(row, other)))
         };
         let alike: Vec<usize> = self.holders.iter().enumerate().filter(is_alike).map(|(index, _)| index).collect();
         if alike.len() > 1 { Suspect::Processes(alike) } else { Suspect::Process(first) }
@@ -288,17 +311,28 @@ fn is_plateau_beside(image: &ImageOutcome, row: &HolderOutcome) -> bool {
 /// Whether a holder has nearly as many ports as the first, and does the like with them as far as that is known. Who leaks is not
 /// excused by one who works.
 fn is_alike(first: &HolderOutcome, other: &HolderOutcome) -> bool {
-    let (most, ports) = (u64::from(first.holder.ports), u64::from(other.holder.ports));
-    let is_habit_alike = match (first.holder.pattern, other.holder.pattern) {
+    is_habit_alike((first.holder.pattern, other.holder.pattern))
+        && !is_of_its_own(first)
+        && !is_of_its_own(other)
+        && other.share_of_pool >= BLAMED_SHARE
+        && is_nearly_as_much(first.holder.ports, other.holder.ports)
+}
+
+/// Whether it is the kernel, or DNS Server's pool of sockets.
+fn is_of_its_own(row: &HolderOutcome) -> bool {
+    matches!(row.look, Look::Kernel | Look::DnsPool)
+}
+
+fn is_nearly_as_much(most: u32, ports: u32) -> bool {
+    u64::from(ports).saturating_mul(ALIKE_SHARE.1) >= u64::from(most).saturating_mul(ALIKE_SHARE.0)
+}
+
+/// Whether another does the like with its ports as the first, as far as that is known.
+fn is_habit_alike(patterns: (Option<Pattern>, Option<Pattern>)) -> bool {
+    match patterns {
         (None, pattern) => matches!(pattern, None | Some(Pattern::Leak)),
         (Some(Pattern::Load), pattern) => matches!(pattern, None | Some(Pattern::Load | Pattern::Leak)),
         (Some(Pattern::Reservation), _) => false,
         (first, other) => first == other,
-    };
-    let is_of_its_own = |row: &HolderOutcome| matches!(row.look, Look::Kernel | Look::DnsPool);
-    is_habit_alike
-        && !is_of_its_own(first)
-        && !is_of_its_own(other)
-        && other.share_of_pool >= BLAMED_SHARE
-        && ports.saturating_mul(ALIKE_SHARE.1) >= most.saturating_mul(ALIKE_SHARE.0)
+    }
 }

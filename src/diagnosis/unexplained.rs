@@ -29,7 +29,7 @@ pub(super) fn unexplained(grounds: &Grounds<'_>, began_after: bool) -> Option<Ve
         .iter()
         .enumerate()
         .filter_map(|(index, pool)| {
-            let ports = pool.unexplained()?;
+            let ports = pool.unexplained().filter(|_| !pool.is_vague_beside(&conclusion.pools))?;
             let mut possible = Vec::new();
             if ports > 0 {
                 let transport = &findings.world.ports.transport;

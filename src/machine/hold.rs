@@ -38,9 +38,9 @@ pub struct Held {
     pub ports: u32,
     /// Of these, ports whose number is not told.
     pub unnumbered: u32,
-    /// Ports of all pools obtained so far.
+    /// Ports of it obtained so far.
     pub obtained: u64,
-    /// Ports of all pools given back so far.
+    /// Ports of it given back so far.
     pub released: u64,
     /// Sockets closed so far that are older than the trace.
     pub closed_older: u64,

@@ -1,7 +1,7 @@
 //! Reasons about events: who owns which socket, which operations failed, and what that amounts to.
 
 pub mod ages;
-pub mod closed_older;
+pub mod closes;
 pub mod counts;
 pub mod growth;
 pub mod hold;

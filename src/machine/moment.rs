@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::ages::Ages;
 use super::hold::Held;
 use super::owner::{Owner, ProcessId};
 use crate::time::FileTime;
@@ -14,6 +15,10 @@ pub struct TransportPorts {
     pub ports: u32,
     /// Of these, ports of connections in CLOSE_WAIT: the other side has closed, and the process has not.
     pub close_wait: u32,
+    /// How old those are that were taken in the trace.
+    pub ages: Ages,
+    /// When the first of these was taken.
+    pub first: Option<FileTime>,
 }
 
 /// What TCP/IP's events add to a pool at one moment: ports that no socket holds that the trace saw binding.
@@ -26,10 +31,16 @@ pub struct TransportShare {
     pub by_address: BTreeMap<(IpAddr, Option<ProcessId>), u32>,
     /// All of `by_process`.
     ports: u32,
+    /// Of these, ports outside of those that binds were given.
+    pub not_given: u32,
+    /// First and last of all of `by_process`.
+    pub span: Option<(u16, u16)>,
     /// Distinct ports of connections in TIME_WAIT; those that something holds, and those of closed sockets, are not in it.
     pub time_wait: u32,
     /// Of these, whose they were, as far as the trace tells.
     pub time_wait_of: BTreeMap<ProcessId, u32>,
+    /// Ports that sockets hold whose connections are in CLOSE_WAIT, for each process.
+    pub close_wait_of: BTreeMap<ProcessId, u32>,
     /// All port references, before those of known sockets were taken away.
     pub in_use: u32,
     /// Ports taken again since a socket gave them back: they are not in TIME_WAIT any more.
@@ -56,12 +67,27 @@ impl TransportShare {
         self.time_wait = all.saturating_sub(counted);
     }
 
-    /// One more port of a process.
-    pub(super) fn add(&mut self, whose: (Option<ProcessId>, bool), is_closed_there: bool) {
+    /// One more port of a process, taken then; `None`: before the trace. `given`: those that binds were given.
+    pub(super) fn add(
+        &mut self,
+        port: u16,
+        whose: (Option<ProcessId>, bool),
+        since: Option<FileTime>,
+        is_closed_there: bool,
+        given: Option<(u16, u16)>,
+    ) {
         let seen = self.by_process.entry(whose).or_default();
         seen.ports = seen.ports.saturating_add(1);
         seen.close_wait = seen.close_wait.saturating_add(u32::from(is_closed_there));
+        if let Some(since) = since {
+            seen.ages.hold(since);
+            seen.first = Some(seen.first.map_or(since, |first| first.min(since)));
+        }
         self.ports = self.ports.saturating_add(1);
+        let is_given = given.is_some_and(|(first, last)| (first..=last).contains(&port));
+        self.not_given = self.not_given.saturating_add(u32::from(!is_given));
+        let (first, last) = self.span.unwrap_or((port, port));
+        self.span = Some((first.min(port), last.max(port)));
     }
 }
 

@@ -51,8 +51,12 @@ pub struct Pool {
     pub served: Served,
     /// Gives since the last failure.
     gives_in_a_row: u32,
+    /// Ports held or in TIME_WAIT at the last failure.
+    occupied_at_failure: u32,
     /// A port came back since the last failure.
     released_since_failure: bool,
+    /// It had room at the end, since most of what was in use at the last failure had come back.
+    pub(super) has_emptied_at_end: bool,
     /// The end of the trace.
     pub end: Option<Moment>,
 }
@@ -149,8 +153,16 @@ impl Pool {
         self.given_at_failure = self.binds_ok;
         self.gives_in_a_row = 0;
         self.released_since_failure = false;
+        self.occupied_at_failure = self.held.saturating_add(self.time_wait.waiting().0);
         self.given_twice_at_failure = self.given_twice;
         self.outages.failed(time, self.binds_ok + taken);
+    }
+
+    /// Whether fewer than half of the ports that were in use at the last failure, as far as sockets show, still are: it has room,
+    /// also where nobody has asked for a port since.
+    pub(super) fn has_emptied(&mut self, now: FileTime) -> bool {
+        let in_use = self.held.saturating_add(self.time_wait.counts(now).0);
+        u64::from(in_use) * 2 < u64::from(self.occupied_at_failure)
     }
 
     /// Whether nothing tells of a port that was free since the last failure: none was given out, and none came back. `taken`

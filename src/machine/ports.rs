@@ -262,7 +262,7 @@ impl Ports {
     /// Whether the last outage of a pool goes on at the end.
     pub fn lasts(&self, key: PoolKey, end: FileTime) -> bool {
         let taken = self.transport.taken(key);
-        self.get(key).is_some_and(|pool| pool.outages.lasts(end, pool.binds_ok + taken))
+        self.get(key).is_some_and(|pool| pool.outages.lasts(end, pool.binds_ok + taken) && !pool.has_emptied_at_end)
     }
 
     /// Whether the last outage of a pool goes on at the end, and nothing tells of a port that was free since its last failure.
@@ -352,6 +352,9 @@ impl Ports {
         self.end_step(now, processes);
         for key in self.keys() {
             let Some(end) = self.moment(key, now, false, processes) else { continue };
+            if let Some(pool) = self.pool(key) {
+                pool.has_emptied_at_end = pool.has_emptied(now);
+            }
             let is_full = self.is_full_at_end(key, now);
             let range = self.ranges.of(key);
             if let Some(pool) = self.pool(key) {

@@ -251,8 +251,7 @@ impl ProcessTable {
     /// Ports of a pool that are held now, for each owner that has any, by owner.
     pub fn held_in(&self, pool: PoolKey) -> Vec<Held> {
         let held = |(owner, tally): (Owner, &Tally)| {
-            let InPool { ports, unnumbered } = tally.in_pool(pool);
-            let (obtained, released) = (tally.ports_obtained, tally.ports_released);
+            let InPool { ports, unnumbered, obtained, released } = tally.in_pool(pool);
             let closed_older = tally.closed_older.sockets;
             let (ages, growth) = (tally.ages, tally.growth);
             let held = Held { owner, ports, unnumbered, obtained, released, closed_older, ages, growth };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::ages::Ages;
-use super::closed_older::ClosedOlder;
+use super::closes::Closes;
 use super::growth::Growth;
 use super::hold::Hold;
 use super::pool_key::{POOLS, PoolKey};
@@ -55,12 +55,18 @@ pub struct InPool {
     pub ports: u32,
     /// Of these, ports whose number is not told.
     pub unnumbered: u32,
+    /// Ports obtained so far.
+    pub obtained: u64,
+    /// Ports given back so far.
+    pub released: u64,
 }
 
 impl InPool {
     fn add(&mut self, other: Self) {
         self.ports = self.ports.saturating_add(other.ports);
         self.unnumbered = self.unnumbered.saturating_add(other.unnumbered);
+        self.obtained += other.obtained;
+        self.released += other.released;
     }
 }
 
@@ -96,8 +102,10 @@ pub struct Tally {
     pub ports_obtained: u64,
     /// Ports given back.
     pub ports_released: u64,
+    /// Sockets that gave a port back.
+    pub closed: Closes,
     /// Sockets closed that are older than the trace.
-    pub closed_older: ClosedOlder,
+    pub closed_older: Closes,
     /// How old the ports are and became.
     pub ages: Ages,
     /// How the number of its ports grew.
@@ -156,8 +164,9 @@ impl Tally {
 
     /// A port of this pool is its owner's too.
     pub fn take(&mut self, pool: PoolKey, port: Option<u16>, counts: bool) {
+        let held = self.slot(pool);
+        held.obtained += 1;
         if counts {
-            let held = self.slot(pool);
             held.ports = held.ports.saturating_add(1);
             held.unnumbered = held.unnumbered.saturating_add(u32::from(port.is_none()));
         }
@@ -168,13 +177,15 @@ impl Tally {
         self.ages.release(hold.since, now);
         self.ports_held = self.ports_held.saturating_sub(1);
         self.ports_released += 1;
+        self.closed.close(now);
         self.give_back(hold.pool, hold.port, counts);
     }
 
     /// A port of this pool is its owner's no more.
     pub fn give_back(&mut self, pool: PoolKey, port: Option<u16>, counts: bool) {
+        let held = self.slot(pool);
+        held.released += 1;
         if counts {
-            let held = self.slot(pool);
             held.ports = held.ports.saturating_sub(1);
             held.unnumbered = held.unnumbered.saturating_sub(u32::from(port.is_none()));
         }
@@ -223,6 +234,7 @@ impl Tally {
         }
         self.ports_obtained += other.ports_obtained;
         self.ports_released += other.ports_released;
+        self.closed.add(other.closed);
         self.closed_older.add(other.closed_older);
         self.ages.add(other.ages);
         self.growth.add(other.growth);

@@ -67,6 +67,8 @@ struct Endpoint {
     process: ProcessId,
     family: Option<Family>,
     compartment: Compartment,
+    /// The local port of a connection, where it is told.
+    local_port: Option<u16>,
 }
 
 /// A port that an endpoint or TCB has taken.
@@ -75,6 +77,8 @@ struct Acquired {
     since: FileTime,
     /// Its connection is in TIME_WAIT: whose it was.
     waits: Option<Waits>,
+    /// Its connection is in CLOSE_WAIT.
+    is_closed_there: bool,
 }
 
 /// The address of a TCB may be another connection's by the time that its port has waited.
@@ -121,6 +125,8 @@ pub struct Transport {
     /// Connections that were there before the trace, by TCB.
     existing: FastMap<u64, Holding>,
     udp: FastMap<u64, Holding>,
+    /// Connections of the trace in CLOSE_WAIT, by TCB: whose, and the local port.
+    closed_there: FastMap<u64, (ProcessId, PoolKey, u16)>,
     /// References and holdings for each pool, roughly: TCP ports whose family is not known count for both.
     in_use: Vec<u32>,
     /// Ports acquired so far, over both families: TCP, UDP.
@@ -170,13 +176,14 @@ impl Transport {
                 let process = processes.running(pid, time);
                 let compartment = told.unwrap_or_else(|| processes.compartment(Owner::Process(process)));
                 processes.set_compartment(process, compartment);
-                self.follow(endpoint, Endpoint { process, family, compartment });
+                self.follow(endpoint, Endpoint { process, family, compartment, local_port: None });
                 self.last_endpoint = Some(endpoint);
             }
-            TransportEvent::Connection { tcb, pid, family, .. } => {
+            TransportEvent::Connection { tcb, pid, family, local_port, .. } => {
                 let process = processes.running(pid, time);
                 let compartment = told.unwrap_or_else(|| processes.compartment(Owner::Process(process)));
-                self.follow(tcb, Endpoint { process, family, compartment });
+                self.closed_there.remove(&tcb);
+                self.follow(tcb, Endpoint { process, family, compartment, local_port });
             }
             TransportEvent::Acquired(reference) => self.acquire(reference, time),
             TransportEvent::Released(reference) => self.release(reference),
@@ -326,7 +333,9 @@ impl Transport {
 
     fn acquire(&mut self, reference: PortReference, time: FileTime) {
         self.taken.0 += 1;
-        if self.has_room() && self.acquired.insert(reference, Acquired { since: time, waits: None }).is_none() {
+        if self.has_room()
+            && self.acquired.insert(reference, Acquired { since: time, waits: None, is_closed_there: false }).is_none()
+        {
             *self.references.entry(reference.port).or_default() += 1;
             self.count_reference(reference.acquirer, true);
         }
@@ -343,6 +352,7 @@ impl Transport {
             }
             self.count_reference(reference.acquirer, false);
             if self.acquired.range(all_of(reference.acquirer)).next().is_none() {
+                self.closed_there.remove(&reference.acquirer);
                 self.endpoints.remove(&reference.acquirer);
             }
         }
@@ -400,6 +410,7 @@ impl Transport {
     }
 
     fn change_state(&mut self, tcb: u64, state: u32) {
+        self.closed_there.remove(&tcb);
         match state {
             CLOSED => {
                 self.end_existing(tcb);
@@ -418,6 +429,15 @@ impl Transport {
             CLOSE_WAIT => {
                 if let Some(holding) = self.existing.get_mut(&tcb) {
                     holding.is_closed_there = true;
+                }
+                for (_, acquired) in self.acquired.range_mut(all_of(tcb)) {
+                    acquired.is_closed_there = true;
+                }
+                let known = self.endpoints.get(&tcb);
+                if let Some((known, port)) = known.and_then(|known| Some((known, known.local_port?))) {
+                    let key =
+                        PoolKey { protocol: Some(Protocol::Tcp), family: known.family, compartment: known.compartment };
+                    self.closed_there.insert(tcb, (known.process, key, port));
                 }
             }
             _ => {}
@@ -456,6 +476,7 @@ impl Transport {
     /// The machine was started again: nothing is held any more.
     pub fn restart(&mut self) {
         self.endpoints.clear();
+        self.closed_there.clear();
         self.acquired.clear();
         self.references.clear();
         self.existing.clear();

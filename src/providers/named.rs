@@ -112,7 +112,8 @@ fn transport(event: EventId, fields: &dyn NamedFields) -> Option<Option<Transpor
     let port = || Some(PortReference { acquirer: fields.number("PortAcquirer")?, port: fields.port("PortNumber")? });
     let connection = |pid: u32| {
         let (tcb, family, compartment) = (fields.number("Tcb")?, family("LocalAddress")?, fields.word("Compartment"));
-        Some(TransportEvent::Connection { tcb, pid, family, compartment })
+        let local_port = fields.address("LocalAddress")?.map(|local| local.port).filter(|port| *port > 0);
+        Some(TransportEvent::Connection { tcb, pid, family, local_port, compartment })
     };
     Some(match event.id {
         1001 | 1013 | 1391 => {

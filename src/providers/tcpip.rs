@@ -123,11 +123,17 @@ fn created(endpoint: u64, fields: &mut Fields<'_>) -> Read {
     Some((status == NtStatus::SUCCESS && endpoint != 0).then_some(event))
 }
 
+/// The port of an address, where it has one.
+fn port(address: Option<SocketAddress>) -> Option<u16> {
+    address.map(|address| address.port).filter(|port| *port > 0)
+}
+
 /// 1002: Tcb, LocalAddress, and more. The header's process is the one that connects.
 fn request_connect(header_pid: Option<u32>, fields: &mut Fields<'_>) -> Read {
     let tcb = fields.pointer()?;
     let local = sockaddr(fields)?;
-    Some(header_pid.map(|pid| TransportEvent::Connection { tcb, pid, family: family(local), compartment: None }))
+    let (family, local_port) = (family(local), port(local));
+    Some(header_pid.map(|pid| TransportEvent::Connection { tcb, pid, family, local_port, compartment: None }))
 }
 
 /// 1033 and 1050: LocalAddress, RemoteAddress, Status, ProcessId, Compartment, Tcb.
@@ -160,8 +166,9 @@ impl ConnectResult {
 
 fn connect_complete(fields: &mut Fields<'_>) -> Read {
     let result = connect_result(fields)?;
-    let ConnectResult { status, pid, compartment, tcb, .. } = result;
-    let event = TransportEvent::Connection { tcb, pid, family: result.family(), compartment: Some(compartment) };
+    let ConnectResult { status, pid, compartment, tcb, local, .. } = result;
+    let (family, local_port, compartment) = (result.family(), port(local), Some(compartment));
+    let event = TransportEvent::Connection { tcb, pid, family, local_port, compartment };
     Some((status == NtStatus::SUCCESS && pid != 0 && tcb != 0).then_some(event))
 }
 

@@ -4,7 +4,7 @@
 mod holds;
 
 use super::wording::{other_clock, percent_of, sentence, sentence_inside, subject, who, who_in_full};
-use super::{PoolRow, Report};
+use super::{PoolRow, ProcessRow, Report};
 use crate::case::boots::starts;
 use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::codes::{AlternativeCode, ReasonCode};
@@ -32,6 +32,9 @@ const HINTS: usize = 3;
 
 /// Entries of event logs told one by one, the last ones.
 const LOGGED_SHOWN: usize = 3;
+
+/// Of several that suffered most, so many are named.
+const MOST_SHOWN: usize = 2;
 
 /// Fewer sockets than this in TIME_WAIT are nothing to tell.
 const NOTABLE_WAITING: u32 = 100;
@@ -157,7 +160,7 @@ impl Report {
                 let rest = if is_word { sentence_inside(first) } else { first.clone() };
                 *first = format!("{name}: {rest}");
             }
-            told.extend(self.room_made().filter(|_| number == 0));
+            told.extend(self.room_made().or_else(|| self.closes_older()).filter(|_| number == 0));
             told.extend(self.which_pool(pool));
             told
         };
@@ -186,6 +189,16 @@ impl Report {
         Some(format!(
             "{who} closed {sockets} that are older than the trace at {time} {}; no request failed after that.",
             self.zone.name()
+        ))
+    }
+
+    /// Who closed many older sockets, where nothing shows who has most of the pool.
+    fn closes_older(&self) -> Option<String> {
+        let closes = self.verdict.closes_older?;
+        let who = self.processes.get(closes.process).map(who_in_full)?;
+        let sockets = counted(closes.sockets, "socket");
+        Some(format!(
+            "{who} closed {sockets} that are older than the trace: it may have more of them, which the trace does not show."
         ))
     }
 
@@ -270,7 +283,7 @@ impl Report {
                 format!("It failed at {} {zone}{other}.", exact(first))
             } else {
                 let span = duration_text(last.since(first));
-                let outages = self.outages.iter().filter(|outage| Some(outage.pool) == self.verdict.pool).count();
+                let outages = self.outages_apart();
                 let outages = if outages > 1 { format!(", {outages} outages") } else { String::new() };
                 format!(
                     "First failure at {} {zone}{other}, last at {} {zone} ({span}{outages}).",
@@ -299,6 +312,19 @@ impl Report {
         let grounds = self.verdict.reasons.iter().filter(|reason| !reason.code.is_doubt());
         let mut grounds = grounds.map(|reason| reason.code);
         !self.traces.is_empty() && grounds.all(|code| code == ReasonCode::PoolFullEvents)
+    }
+
+    /// Outages of all pools, those at the same time counted once.
+    fn outages_apart(&self) -> usize {
+        let mut spans: Vec<(FileTime, FileTime)> =
+            self.outages.iter().map(|outage| (outage.first, outage.last)).collect();
+        spans.sort_unstable();
+        let (mut apart, mut until) = (0, None);
+        for (first, last) in spans {
+            apart += usize::from(until.is_none_or(|until| first > until));
+            until = until.max(Some(last));
+        }
+        apart
     }
 
     /// The trace of the first failure, or the only one.
@@ -332,13 +358,25 @@ impl Report {
     }
 
     fn who_suffers(&self) -> Option<String> {
-        let worst = self.sufferers.first().and_then(|index| self.processes.get(*index))?;
-        let count = if worst.bind_failures > 0 {
-            counted(worst.bind_failures, "failed bind")
-        } else {
-            counted(worst.connect_failures, "failed connect")
+        let sufferers = || self.sufferers.iter().filter_map(|index| self.processes.get(*index));
+        let worst = sufferers().next()?;
+        let failures = |row: &ProcessRow| row.bind_failures + row.connect_failures;
+        let alike: Vec<&ProcessRow> = sufferers().take_while(|row| failures(row) == failures(worst)).collect();
+        if alike.len() > MOST_SHOWN {
+            let (number, count) = (grouped(alike.len() as u64), counted(failures(worst), "time"));
+            let others = if alike.len() < self.sufferers.len() { ", and others less" } else { ": none suffered most" };
+            return Some(format!("{number} processes failed {count} each{others}."));
+        }
+        let count = match (worst.bind_failures, worst.connect_failures) {
+            _ if alike.len() > 1 => format!("{} each", counted(failures(worst), "failure")),
+            (binds, 0) => counted(binds, "failed bind"),
+            (0, connects) => counted(connects, "failed connect"),
+            (binds, connects) => {
+                format!("{} and {}", counted(binds, "failed bind"), counted(connects, "failed connect"))
+            }
         };
-        Some(format!("{} suffered most: {count}.", subject(worst)))
+        let names: Vec<String> = alike.into_iter().map(subject).collect();
+        Some(format!("{} suffered most: {count}.", names.join(" and ")))
     }
 
     /// Where the trace cannot tell a small pool from hidden holders: all ports given out lie close together, or their numbers

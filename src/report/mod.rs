@@ -33,7 +33,7 @@ pub use crate::diagnosis::{
 
 use crate::case::SideInput;
 use crate::diagnosis::advice::Recommendation;
-use crate::diagnosis::afterwards::{FillingAgain, RoomMade};
+use crate::diagnosis::afterwards::{ClosesOlder, FillingAgain, RoomMade};
 use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::state::{Confidence, State};
@@ -175,6 +175,9 @@ pub struct Verdict {
     pub other_pools: Vec<OtherPool>,
     /// Who closed many sockets older than the trace when the failures of that pool ended.
     pub room_made: Option<RoomMade>,
+    /// Who closed many sockets older than the trace, where nothing shows who has most of that pool.
+    #[serde(skip)]
+    pub closes_older: Option<ClosesOlder>,
     /// Who takes more and more ports of it since its failures ended.
     pub filling_again: Option<FillingAgain>,
     /// What speaks for the verdict beside the reasons.
@@ -202,17 +205,26 @@ struct SuspectRow {
     holder: Option<usize>,
     holders: Option<Vec<usize>>,
     image: Option<usize>,
+    images: Option<Vec<usize>>,
     time_wait: Option<Waiting>,
     sockets: Option<SocketsOnly>,
 }
 
 fn suspect_row<S: serde::Serializer>(suspect: &Suspect, serializer: S) -> Result<S::Ok, S::Error> {
-    let none =
-        SuspectRow { kind: suspect.kind(), holder: None, holders: None, image: None, time_wait: None, sockets: None };
+    let none = SuspectRow {
+        kind: suspect.kind(),
+        holder: None,
+        holders: None,
+        image: None,
+        images: None,
+        time_wait: None,
+        sockets: None,
+    };
     let row = match *suspect {
         Suspect::Process(holder) | Suspect::Kernel(holder) => SuspectRow { holder: Some(holder), ..none },
         Suspect::Processes(ref holders) => SuspectRow { holders: Some(holders.clone()), ..none },
         Suspect::Image(image) => SuspectRow { image: Some(image), ..none },
+        Suspect::Images(ref images) => SuspectRow { images: Some(images.clone()), ..none },
         Suspect::TimeWait(waiting) => SuspectRow { time_wait: Some(waiting), ..none },
         Suspect::Sockets(sockets) => SuspectRow { sockets: Some(sockets), ..none },
         Suspect::NotShown | Suspect::Nobody => none,

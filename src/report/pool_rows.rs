@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::diagnosis::forecast::Forecast;
-use crate::diagnosis::holders::{HolderEvidence, Pattern};
+use crate::diagnosis::holders::{AtRest, HolderEvidence, Pattern};
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::pools::pool_name;
 use crate::diagnosis::state::{Confidence, State};
@@ -169,11 +169,11 @@ pub struct HolderRow {
     /// Whether these are so many that nothing tells whether it leaks.
     #[serde(skip)]
     pub gives_back_older: bool,
-    /// Ports of all pools that it had obtained until then.
+    /// Ports of the pool that it had obtained until then.
     pub obtained: u64,
-    /// Of these, those that it had given back.
+    /// Of these, those that it had given back; what only its end closed is not among them.
     pub released: u64,
-    /// Ports held for each minute since its first, with one decimal.
+    /// Ports held for each minute since its first, or since it began to grow, with one decimal.
     pub growth_per_minute: Option<f64>,
     /// It ended before the trace did.
     pub ended: bool,
@@ -184,6 +184,15 @@ pub struct HolderRow {
     /// What its use of ports looks like in more detail.
     #[serde(skip)]
     pub look: Look,
+    /// When it began to grow, where it had hardly any ports for long before.
+    #[serde(skip)]
+    pub began: Option<FileTime>,
+    /// Its ports in TIME_WAIT are there because it ended.
+    #[serde(skip)]
+    pub waits_since_its_end: bool,
+    /// That it did not grow into the failure, where it has no pattern.
+    #[serde(skip)]
+    pub at_rest: Option<AtRest>,
     /// Ports that a later listing of the same file shows, where these are fewer than half.
     #[serde(skip)]
     pub ports_later: Option<u32>,

@@ -82,6 +82,7 @@ impl Report {
             suspect: _,
             other_pools: _,
             room_made: _,
+            closes_older: _,
             filling_again: _,
             assurances: _,
         } = verdict;

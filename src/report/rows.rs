@@ -40,6 +40,7 @@ impl Report {
                 suspect: diagnosis.suspect,
                 other_pools: diagnosis.others.into_iter().map(|(pool, suspect)| OtherPool { pool, suspect }).collect(),
                 room_made: diagnosis.room_made,
+                closes_older: diagnosis.closes_older,
                 filling_again: diagnosis.filling_again,
                 assurances: diagnosis.assurances,
             },
@@ -125,7 +126,7 @@ fn pool_row(pool: &PoolOutcome) -> PoolRow {
 }
 
 fn holder_row(outcome: &HolderOutcome) -> HolderRow {
-    let HolderOutcome { holder, process, share_of_pool, look, users } = outcome;
+    let HolderOutcome { holder, process, share_of_pool, look, began, users } = outcome;
     HolderRow {
         process: *process,
         ports: holder.ports,
@@ -143,6 +144,9 @@ fn holder_row(outcome: &HolderOutcome) -> HolderRow {
         ended: holder.ended,
         close_wait: holder.close_wait.max(holder.listed.map_or(0, |listed| listed.close_wait)),
         look: *look,
+        began: *began,
+        waits_since_its_end: holder.waits_since_its_end,
+        at_rest: holder.at_rest,
         ports_later: holder.ports_later,
         used_by: users
             .iter()

@@ -98,7 +98,9 @@ impl Report {
             Some(Confidence::Low) => "confidence: low",
             None => "",
         };
-        let is_hit = |pool: &&PoolRow| pool.state == state && matches!(state, State::Exhausted | State::Near);
+        let is_hit = |pool: &&PoolRow| {
+            pool.state == state && pool.is_of_interest && matches!(state, State::Exhausted | State::Near)
+        };
         let pools: Vec<String> = self.pools.iter().filter(is_hit).map(PoolRow::name).collect();
         Headline { state, answer, pools: pools.join(" and "), confidence }
     }
@@ -231,6 +233,12 @@ impl Report {
                     who(owner),
                     users.join(", ")
                 ));
+            }
+        }
+        for holder in self.holders.iter().filter(|holder| holder.pool == index) {
+            if let Some((began, row)) = holder.began.zip(self.processes.get(holder.process)) {
+                let (time, zone) = (self.zone.second(began), self.zone.name());
+                told.push(format!("{} began to grow at {time} {zone}: its rate is that since then", who(row)));
             }
         }
         if pool.set_aside > 0 {

@@ -136,7 +136,7 @@ pub(crate) fn is_later(one: &Taken, other: &Taken, seconds: u32) -> bool {
 pub(crate) fn date(taken: &Taken) -> Option<[u32; 3]> {
     let all = days(taken.day.as_deref()?);
     let (_, noon) = all.first().filter(|(_, noon)| all.iter().all(|(_, other)| other == noon))?;
-    let date = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::from_second(*noon).ok()?).date();
+    let date = jiff::tz::Offset::UTC.to_datetime(Timestamp::from_second(*noon).ok()?).date();
     let number = |part: i8| u32::try_from(part).ok();
     Some([u32::try_from(date.year()).ok()?, number(date.month())?, number(date.day())?])
 }

@@ -46,13 +46,21 @@ fn steps_for(situation: &Situation<'_>, accused: &Accused<'_>) -> Vec<Recommenda
             vec![find, memory_dump(situation.has_listing)]
         }
         Accused::Holder(named) => step_for_holder(situation, named).into_iter().collect(),
-        Accused::Alike(all) => steps_for_two(situation, all),
+        Accused::Alike(all) => match all.as_slice() {
+            [first, second] => one_after_the_other([first, second].map(|named| step_for_holder(situation, named))),
+            // Of more, nothing tells where to begin.
+            _ => Vec::new(),
+        },
+        Accused::AlikeImages(all) => match all.as_slice() {
+            [first, second] => one_after_the_other([first, second].map(step_for_image)),
+            _ => Vec::new(),
+        },
         Accused::Image(named) => step_for_image(named).into_iter().collect(),
         Accused::Sockets(who, _) if who.is_given_again => Vec::new(),
         Accused::Sockets(who, sockets) => {
             // Handles are no ports yet.
             let sockets = crate::words::grouped(*sockets);
-            let step = if who.is_gone() { ended(who) } else { restart(who) };
+            let step = if who.is_gone() { ended(who, false) } else { restart(who) };
             let first = format!("once a listing of sockets confirms that its {sockets} sockets hold the ports, ");
             vec![Recommendation { text: format!("{first}{}", step.text), ..step }]
         }
@@ -74,17 +82,15 @@ fn step_for_holder(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option
         // Whoever has the PID now need not be who had the ports.
         _ if who.is_given_again => None,
         Some(Pattern::Load) => Some(reduce_load(&who.label)),
-        Some(Pattern::Leak) | None if who.is_gone() => Some(ended(who)),
+        Some(Pattern::Leak) | None if who.is_gone() => Some(ended(who, named.holder.waits_since_its_end)),
         None if share < RESTARTED_SHARE || named.holder.gives_back_older() => None,
         Some(Pattern::Leak) | None if is_over || named.holder.ports_later.is_some() => None,
         Some(Pattern::Leak) | None => Some(restart(who)),
     }
 }
 
-/// Of two that hold much alike, each has its step. Of more, nothing tells where to begin.
-fn steps_for_two(situation: &Situation<'_>, all: &[NamedHolder<'_>]) -> Vec<Recommendation> {
-    let [first, second] = all else { return Vec::new() };
-    let (first, second) = (step_for_holder(situation, first), step_for_holder(situation, second));
+/// Of two that hold much alike, each has its step.
+fn one_after_the_other([first, second]: [Option<Recommendation>; 2]) -> Vec<Recommendation> {
     let is_after = first.as_ref().is_some_and(|step| step.changes_state);
     let after = |step: Recommendation| {
         let first = if is_after && step.changes_state { "if requests still fail after that, " } else { "" };
@@ -137,8 +143,8 @@ fn step_for_image(named: &NamedImage<'_>) -> Option<Recommendation> {
     }
 }
 
-/// Who has ended is not restarted, and whoever has its PID now has nothing to do with it.
-fn ended(named: &Named<'_>) -> Recommendation {
+/// Who has ended is not restarted, and whoever has its PID now has nothing to do with it. Its connections may wait in TIME_WAIT.
+fn ended(named: &Named<'_>, waits: bool) -> Recommendation {
     let (label, pid) = (&named.label, named.pid.unwrap_or(0));
     let now = named.now_is.map_or_else(String::new, |image| {
         format!(" PID {pid} now belongs to {}, another process: leave it alone.", crate::words::shown(image))
@@ -163,8 +169,28 @@ fn ended(named: &Named<'_>) -> Recommendation {
             &[&format!("tasklist /svc /fi \"pid eq {pid}\""), "netstat -anoq > netstat.txt"],
         );
     }
+    let comes_back = if waits {
+        "Its ports come back as TIME_WAIT ends, within some minutes"
+    } else {
+        "Its ports came back when it ended, unless another process inherited its sockets or they stay under the dead PID; then only a restart of the server frees them"
+    };
+    if let Some((times, last)) = named.started_again {
+        let again = if times > 1 {
+            format!("started again {}, last as PID {last}, which", crate::words::counted(times as u64, "time"))
+        } else {
+            format!("started again as PID {last}, which")
+        };
+        let text = format!(
+            "watch PID {last}: {label} has ended, and the trace shows its program {again} may take the ports again. {comes_back}"
+        );
+        return unchanging(
+            RecommendationCode::HolderEnded,
+            &text,
+            &[&format!("tasklist /svc /fi \"pid eq {last}\""), "netstat -anoq > netstat.txt"],
+        );
+    }
     let text = format!(
-        "see whether {label} starts again: it has ended.{now} A service or a scheduled task may start it. Its ports came back when it ended, unless another process inherited its sockets or they stay under the dead PID; then only a restart of the server frees them"
+        "see whether {label} starts again: it has ended.{now} A service or a scheduled task may start it. {comes_back}"
     );
     let list = format!("tasklist /svc /fi \"pid eq {pid}\"");
     unchanging(RecommendationCode::HolderEnded, &text, &[&list, "schtasks /query /v /fo csv > tasks.csv"])

@@ -3,7 +3,7 @@
 use super::widen::has_hns_blocks;
 use crate::diagnosis::grounds::Grounds;
 use crate::diagnosis::holders::{Holder, Pattern, excluded_in};
-use crate::diagnosis::images::ImageOutcome;
+use crate::diagnosis::images::{ImageOutcome, name_of};
 use crate::diagnosis::naming::{Destination, ProcessRow};
 use crate::diagnosis::outcome::{HolderOutcome, Look};
 use crate::diagnosis::pools::{PoolFinding, speaking_pool};
@@ -33,6 +33,8 @@ pub struct Named<'a> {
     pub now_is: Option<&'a str>,
     /// It ended before the trace did.
     pub ended: bool,
+    /// The trace shows that its program was started again after that: how often, and the PID of the last one.
+    pub started_again: Option<(usize, u32)>,
     /// A process list does not have its PID: one that was asked for it, or one of all processes.
     pub is_absent: bool,
     /// The PID under which a process list has its image, where the list does not have its own.
@@ -53,6 +55,7 @@ impl<'a> Named<'a> {
             service: row.socket_service.as_deref(),
             now_is: row.pid_is_now.as_deref(),
             ended: row.ended.is_some(),
+            started_again: None,
             is_absent: row.is_absent,
             runs_as: row.runs_as,
             is_given_again: row.is_given_again,
@@ -98,6 +101,8 @@ pub enum Accused<'a> {
     Alike(Vec<NamedHolder<'a>>),
     /// All processes of an image.
     Image(NamedImage<'a>),
+    /// Two images or more, none of which has many more ports than another.
+    AlikeImages(Vec<NamedImage<'a>>),
     /// Closed connections of a pool (its index), left by somebody or by nobody known.
     TimeWait(usize, Option<Named<'a>>),
     /// A process with so many sockets, of which nothing tells the ports.
@@ -117,6 +122,8 @@ pub(in crate::diagnosis) struct Found<'s, 'a> {
     pub(in crate::diagnosis) holders: &'a [HolderOutcome],
     /// Images, most ports first.
     pub(in crate::diagnosis) images: &'a [ImageOutcome],
+    /// Somebody made room as the failures of the pool that speaks ended.
+    pub(in crate::diagnosis) is_room_made: bool,
 }
 
 /// What recommendations are drawn from.
@@ -156,6 +163,8 @@ pub struct Situation<'a> {
     pub has_hns: bool,
     /// Windows build, where a trace tells.
     pub os_build: Option<u32>,
+    /// Somebody made room as the failures of the pool that speaks ended: who had its ports is likely to be known.
+    pub is_room_made: bool,
     /// An event log says that a pool was full, at another time than that of the traces.
     pub logged_before: bool,
     /// Ports of a full pool that nothing explains, as a part of it from 0 to 1.
@@ -195,6 +204,17 @@ pub(in crate::diagnosis) fn has_hns(side: &SideFacts) -> bool {
     has_hns_blocks(&side.excluded_ports) || side.tasks.iter().any(is_hns)
 }
 
+/// How often the program of a process that has ended was started after that, and the PID of the last of these that still runs.
+fn started_again(row: &ProcessRow, rows: &[ProcessRow]) -> Option<(usize, u32)> {
+    let (ended, name) = row.ended.zip(name_of(row))?;
+    let is_later = |other: &&ProcessRow| {
+        other.started.is_some_and(|started| started >= ended) && name_of(other).as_ref() == Some(&name)
+    };
+    let later = || rows.iter().filter(is_later);
+    let runs = later().filter(|other| other.ended.is_none()).max_by_key(|other| other.started)?;
+    Some((later().count(), runs.pid?))
+}
+
 /// Whom the steps are about. DNS Server's pool of sockets is no fault.
 fn accused<'a>(
     grounds: &Grounds<'a>,
@@ -203,19 +223,25 @@ fn accused<'a>(
     images: &'a [ImageOutcome],
 ) -> Accused<'a> {
     let rows = grounds.rows;
-    let named = |process: usize| Some(Named::of(rows.rows.get(process)?, rows.label_of(process)));
+    let named = |process: usize| {
+        let row = rows.rows.get(process)?;
+        Some(Named { started_again: started_again(row, &rows.rows), ..Named::of(row, rows.label_of(process)) })
+    };
     let holder = |index: usize| {
         let outcome = holders.get(index).filter(|outcome| outcome.look != Look::DnsPool)?;
         Some(NamedHolder { holder: &outcome.holder, who: named(outcome.process)? })
     };
+    let image = |index: usize| {
+        let image = images.get(index)?;
+        let process = |holder: &usize| holders.get(*holder).map(|outcome| outcome.process);
+        let members = image.holders.iter().filter_map(process).filter_map(named).collect();
+        Some(NamedImage { image, members })
+    };
     let found = match *suspect {
         Suspect::Process(index) | Suspect::Kernel(index) => holder(index).map(Accused::Holder),
         Suspect::Processes(ref all) => Some(Accused::Alike(all.iter().filter_map(|index| holder(*index)).collect())),
-        Suspect::Image(index) => images.get(index).map(|image| {
-            let process = |holder: &usize| holders.get(*holder).map(|outcome| outcome.process);
-            let members = image.holders.iter().filter_map(process).filter_map(named).collect();
-            Accused::Image(NamedImage { image, members })
-        }),
+        Suspect::Image(index) => image(index).map(Accused::Image),
+        Suspect::Images(ref all) => Some(Accused::AlikeImages(all.iter().filter_map(|index| image(*index)).collect())),
         Suspect::TimeWait(waiting) => Some(Accused::TimeWait(waiting.pool, waiting.made_by.and_then(named))),
         Suspect::Sockets(sockets) => named(sockets.process).map(|who| Accused::Sockets(who, sockets.sockets)),
         Suspect::NotShown | Suspect::Nobody => None,
@@ -231,7 +257,7 @@ impl<'a> Situation<'a> {
         unexplained: Option<&[UnexplainedRow]>,
         found: Found<'_, 'a>,
     ) -> Self {
-        let Found { suspect, others, holders, images } = found;
+        let Found { suspect, others, holders, images, is_room_made } = found;
         let Grounds { traces, side, conclusion, rows, .. } = *grounds;
         let is_reservation = |holder: &&Holder| holder.pattern == Some(Pattern::Reservation);
         let reserved = conclusion.holders.iter().find(is_reservation);
@@ -258,6 +284,7 @@ impl<'a> Situation<'a> {
             has_event_log: grounds.has_event_log(),
             has_hns: has_hns(side),
             os_build: grounds.speaking().find_map(|trace| trace.summary.os_build),
+            is_room_made,
             logged_before: is_full_outside(grounds.events),
             unexplained_share: largest_share(conclusion, unexplained),
         }

@@ -20,8 +20,13 @@ const SHORT_DELAY_BUILD: u32 = 9600;
 const SHORT_DELAY_SECONDS: u32 = 30;
 
 pub(super) fn time_wait_steps(situation: &Situation<'_>, list: &mut Vec<Recommendation>) {
+    // What a process left as it ended comes back by itself, and no connection of it was short.
+    let left_by_end = match &situation.accused {
+        Accused::Holder(named) if named.holder.waits_since_its_end => named.holder.time_wait,
+        _ => 0,
+    };
     let waits = |pool: &&PoolFinding| {
-        let waiting = pool.time_wait.0.max(pool.listed_time_wait);
+        let waiting = pool.time_wait.0.max(pool.listed_time_wait).saturating_sub(left_by_end);
         let is_full = pool.state.is_some() && pool.key.protocol == Some(Protocol::Tcp);
         is_full && waiting.saturating_mul(WORTH_SHARE) >= pool.range.count
     };

@@ -257,6 +257,7 @@ mod tests {
             has_excluded: true,
             has_event_log: false,
             has_hns: has_hns_blocks(excluded),
+            is_room_made: false,
             os_build: Some(20348),
             logged_before: false,
             unexplained_share: 0.0,

@@ -35,8 +35,24 @@ const LEAK_SHARE: u32 = 4;
 /// Closes of older sockets count from this part of the ports obtained on (one in four).
 const OLDER_SHARE: u64 = 4;
 
+/// Ports were taken early from this mean age on, as a part of the time since the first of them (three quarters): those of steady
+/// growth are half as old.
+const EARLY_AGE: (i128, i128) = (3, 4);
+
+/// So large a part (eight in ten) is nearly all.
+const NEARLY_ALL: (u64, u64) = (8, 10);
+
 /// Less than this many minutes tell nothing about growth.
 const MEASURABLE_MINUTES: f64 = 0.05;
+
+/// That a process did not grow into a failure, where the trace does not show how it came to have its ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtRest {
+    /// Nearly all of its ports are older than the trace, or were taken early in it.
+    Older,
+    /// It took nearly all of its ports early in the trace.
+    TakenEarly,
+}
 
 /// What was seen of one process in one pool, or of several together.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -44,7 +60,7 @@ pub(in crate::diagnosis) struct Seen {
     /// Ports of sockets that the trace saw binding, and of these, those whose number it does not tell.
     pub(super) bound: u32,
     pub(super) unnumbered: u32,
-    /// Ports of all pools that it had obtained and given back until then.
+    /// Ports of the pool that it had obtained and given back until then.
     pub(super) obtained: u64,
     pub(super) released: u64,
     /// Sockets older than the trace that it had closed until then.
@@ -54,6 +70,9 @@ pub(in crate::diagnosis) struct Seen {
     /// Ports that TCP/IP's events add: older than the trace, and acquired in it.
     pub(super) older: u32,
     pub(super) acquired: u32,
+    /// How old the latter are, and when the first of them was acquired.
+    pub(super) acquired_ages: Ages,
+    pub(super) acquired_first: Option<FileTime>,
     /// Of both, ports of connections in CLOSE_WAIT.
     pub(super) close_wait: u32,
     pub(super) time_wait: u32,
@@ -67,13 +86,15 @@ pub(in crate::diagnosis) struct Seen {
 /// What became of its ports until the end of the trace.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Later {
-    /// Ports of all pools that it obtained and gave back.
+    /// Ports of the pool that it obtained and gave back.
     pub(super) obtained: u64,
     pub(super) released: u64,
     /// Those that it still held.
     pub(super) held: u64,
     /// It was still running then.
     pub(super) lasts: bool,
+    /// Sockets with a port that its end closed, at one moment.
+    pub(super) closed_at_end: u64,
 }
 
 /// The moment and the pool that a habit is asked for.
@@ -125,6 +146,8 @@ impl Seen {
         self.closed_older += other.closed_older;
         self.ages.add(other.ages);
         self.growth.add(other.growth);
+        self.acquired_ages.add(other.acquired_ages);
+        self.acquired_first = self.acquired_first.into_iter().chain(other.acquired_first).min();
         self.listed = match (self.listed, other.listed) {
             (Some(mut one), Some(two)) => {
                 one.add(&two);
@@ -140,6 +163,7 @@ impl Seen {
         self.later.released += other.later.released;
         self.later.held += other.later.held;
         self.later.lasts |= other.later.lasts;
+        self.later.closed_at_end += other.later.closed_at_end;
     }
 
     /// Ports of the last listing, where these are fewer than half of what the listing at hand shows.
@@ -155,6 +179,10 @@ impl Seen {
             Some(Pattern::Reservation)
         } else if ports < HABIT_PORTS.max(when.count / HABIT_SHARE) {
             None
+        } else if self.waits_since_its_end() {
+            // Until then it had kept them, or nearly all.
+            let (obtained, released) = self.turnover();
+            (obtained > 0 && released * 10 <= obtained && ports >= when.left / LEAK_SHARE).then_some(Pattern::Leak)
         } else if self.time_wait > held {
             Some(Pattern::Churn)
         } else if self.is_mostly_older() {
@@ -164,6 +192,40 @@ impl Seen {
         } else {
             self.habit(when).filter(|habit| *habit != Pattern::Leak || ports >= when.left / LEAK_SHARE)
         }
+    }
+
+    /// Whether nearly all that it holds is older than the trace, or TCP/IP's events show that it was taken early.
+    pub(in crate::diagnosis) fn at_rest(&self, until: Option<FileTime>) -> Option<AtRest> {
+        let early = if self.is_acquired_early(until?) { self.acquired } else { 0 };
+        let unseen = self.held().saturating_sub(self.in_trace());
+        let is_nearly_all =
+            |ports: u32| u64::from(ports) * NEARLY_ALL.1 >= u64::from(self.held()) * NEARLY_ALL.0 && ports > 0;
+        if is_nearly_all(early) {
+            Some(AtRest::TakenEarly)
+        } else {
+            is_nearly_all(self.older.saturating_add(unseen).saturating_add(early)).then_some(AtRest::Older)
+        }
+    }
+
+    fn is_acquired_early(&self, until: FileTime) -> bool {
+        let (Some(first), Some(age)) = (self.acquired_first, self.acquired_ages.of_held(until)) else { return false };
+        age.saturating_mul(EARLY_AGE.1) >= i128::from(until.since(first)).saturating_mul(EARLY_AGE.0)
+    }
+
+    /// Whether it has ports in TIME_WAIT because it ended: nearly all of these were closed then, at one moment. Short connections
+    /// are closed one by one.
+    pub(super) fn waits_since_its_end(&self) -> bool {
+        let closed = self.later.closed_at_end;
+        self.time_wait > self.held() && closed * NEARLY_ALL.1 >= u64::from(self.time_wait) * NEARLY_ALL.0
+    }
+
+    /// Ports of the pool that it had obtained and given back until then; those in TIME_WAIT since its end it had kept.
+    pub(super) fn turnover(&self) -> (u64, u64) {
+        if self.waits_since_its_end() {
+            let Later { obtained, released, closed_at_end, .. } = self.later;
+            return (obtained, released.saturating_sub(closed_at_end));
+        }
+        (self.obtained, self.released)
     }
 
     /// Most of its ports are those of connections that were there before the trace.
@@ -179,6 +241,11 @@ impl Seen {
     /// Whether the state of its sockets tells whether it leaks, and not what it did in the trace.
     pub(in crate::diagnosis) fn is_judged_by_state(&self) -> bool {
         self.is_mostly_older() || self.is_mostly_listed()
+    }
+
+    /// When it obtained its first port.
+    pub(in crate::diagnosis) fn first_port(&self) -> Option<FileTime> {
+        self.growth.first
     }
 
     /// More or fewer ports held for each minute, from the first port on until this moment.
@@ -207,7 +274,7 @@ impl Seen {
         let is_leak = if self.released * 10 <= self.obtained {
             !(later.lasts && later.released * 2 > later.obtained)
         } else {
-            let gave_back_later = later.lasts && later.held * 2 < self.ages.held();
+            let gave_back_later = later.lasts && later.held * 2 < u64::from(self.bound);
             !gave_back_later && when.moment.is_some_and(|moment| is_rest_kept(&self.ages, self.growth.first, moment))
         };
         if is_leak && self.gives_back_older() {

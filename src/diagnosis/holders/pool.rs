@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::habits::When;
-use super::{Book, Conclusion, Holder, HolderEvidence, Pattern, PoolOutage, Seen, Subject, has_bound};
+use super::{AtRest, Book, Conclusion, Holder, HolderEvidence, Pattern, PoolOutage, Seen, Subject, has_bound};
 use crate::diagnosis::listings::{Usage, usage};
 use crate::diagnosis::pools::{
     EXPLAINED_PERCENT, ListedPool, OthersServed, PoolFinding, SpeakingOutage, is_dns_pool, is_hardly_seen, is_near,
@@ -29,6 +29,33 @@ fn is_of_later(outage: Option<SpeakingOutage>, moment: Option<&Moment>, range: P
     is_shown && outage.is_some_and(|outage| !outage.lasts)
 }
 
+/// The moment of an outage that tells who held the ports. One that lasts to the end may have gone on while they changed hands: then
+/// that is the end, where as much is seen.
+fn moment_of<'m>(outage: &'m Outage, end: Option<&'m Moment>) -> Option<&'m Moment> {
+    let kept = outage.moment.as_ref();
+    let largest = |moment: &Moment| {
+        let owners = moment.owners.iter().map(|held| (held.ports, std::cmp::Reverse(held.owner)));
+        owners.max().map_or((0, None), |(ports, owner)| (ports, Some(owner)))
+    };
+    let has_changed_hands = |end: &Moment, kept: &Moment| {
+        let (now, before) = (largest(end), largest(kept));
+        now.1 != before.1 || now.0.abs_diff(before.0).saturating_mul(10) >= before.0.max(1)
+    };
+    match (kept, end) {
+        (Some(kept), Some(end)) if end.visible() >= kept.visible() && has_changed_hands(end, kept) => Some(end),
+        _ => kept,
+    }
+}
+
+/// Ports that the trace shows beside a listing that hides sockets which are only bound: of those who hold more than it shows.
+fn not_listed(listing: Option<&SocketListing>, subjects: &BTreeMap<Subject, Seen>) -> u32 {
+    if listing.is_none_or(has_bound) {
+        return 0;
+    }
+    let hidden = |seen: &Seen| seen.in_trace().saturating_sub(seen.listed.map_or(0, |listed| listed.ports));
+    subjects.values().fold(0, |sum: u32, seen| sum.saturating_add(hidden(seen)))
+}
+
 /// Holders of an outage that are told.
 const OUTAGE_HOLDERS: usize = 5;
 
@@ -38,7 +65,7 @@ const OTHERS_TIMES: u64 = 16;
 const OTHERS_TURNS: u64 = 8;
 
 /// So many ports in use beyond those that binds were given show that the pool is larger than these.
-const MANY_OTHERS: usize = 16;
+const MANY_OTHERS: u32 = 16;
 
 impl Book<'_> {
     pub(super) fn pool(&self, key: PoolKey, conclusion: &mut Conclusion) {
@@ -58,7 +85,7 @@ impl Book<'_> {
         let is_exhausted = pool.bind_failures + pool.connect_failures + refusals.binds + refusals.connects > 0 || weak;
         let (outage, speaking) = self.speaking_outage(key, pool);
         let moment = match outage {
-            Some(outage) => outage.moment.as_ref(),
+            Some(outage) => moment_of(outage, pool.end.as_ref().filter(|_| self.is_full_at_end(key))),
             None => pool.peak.as_ref(),
         };
         let visible = moment.map_or(0, Moment::visible);
@@ -67,8 +94,11 @@ impl Book<'_> {
         }
         // At a failure no port was free, so that those that were not given again did wait.
         let waits = is_exhausted || !pool.time_wait.is_refuted();
-        let mut subjects =
-            if waits { self.subjects(moment) } else { self.subjects(moment.map(Moment::without_estimate).as_ref()) };
+        let mut subjects = if waits {
+            self.subjects(key, moment)
+        } else {
+            self.subjects(key, moment.map(Moment::without_estimate).as_ref())
+        };
         self.add_reserved(key, range, &mut subjects);
         if !is_of_later(speaking, moment, range) {
             self.add_listed(listing, &usage, &mut subjects);
@@ -85,7 +115,9 @@ impl Book<'_> {
             None => (0, 0),
         };
         let in_trace = visible.saturating_add(time_wait.0);
-        let explained = in_trace.max(usage.occupied()).saturating_add(idle).min(range.count);
+        let beside = if key.protocol == Some(Protocol::Tcp) { not_listed(listing, &subjects) } else { 0 };
+        let listed = usage.occupied().saturating_add(beside);
+        let explained = in_trace.max(listed).saturating_add(idle).min(range.count);
         let end = pool.end.as_ref().map_or(0, Moment::visible);
         let most = |in_time_wait: u32| in_time_wait.max(in_trace).max(usage.occupied()).max(end);
         let estimate = if waits { pool.occupied_peak } else { (pool.held_peak, pool.held_peak) };
@@ -98,7 +130,7 @@ impl Book<'_> {
         } else {
             None
         };
-        let (known, others_known) = self.known_ports(key, range, pool, listing);
+        let (known, others_known) = self.known_ports(key, range, pool, listing, moment);
         let finding = PoolFinding {
             key,
             local_address: None,
@@ -206,11 +238,19 @@ impl Book<'_> {
 
     /// Whether it took its ports early and has not grown since, or is DNS Server with its pool of sockets.
     fn keeps(&self, subject: Subject, seen: &Seen, when: When, key: PoolKey) -> bool {
+        if self.at_rest(seen, when) == Some(AtRest::TakenEarly) {
+            return true;
+        }
         let Some(process) = self.process_of(subject).filter(|process| !is_kernel(process.pid)) else { return false };
         let task = || self.side.tasks.iter().find(|task| task.pid == process.pid).map(|task| task.image.as_str());
         let image = process.image().map(|(image, _)| base_name(image)).or_else(task);
         let is_steady = || !self.trust.no_habits && seen.pattern(when) == Some(Pattern::Steady);
         image.is_some_and(|image| is_dns_pool(image, key, seen.ports())) || is_steady()
+    }
+
+    /// Where something was lost, what it took may be among that.
+    fn at_rest(&self, seen: &Seen, when: When) -> Option<AtRest> {
+        seen.at_rest(when.until.filter(|_| !self.trust.lossy && !self.trust.no_habits))
     }
 
     fn process_of(&self, subject: Subject) -> Option<&Process> {
@@ -221,11 +261,11 @@ impl Book<'_> {
     }
 
     /// The outage of a pool that speaks: the one that lasts to the end of the trace, else the one with most failures, of equals
-    /// the first.
+    /// the last.
     fn speaking_outage<'p>(&self, key: PoolKey, pool: &'p Pool) -> (Option<&'p Outage>, Option<SpeakingOutage>) {
         let lasts = self.lasts(key);
         let all = pool.outages.all();
-        let worst = || all.iter().rev().max_by_key(|outage| outage.failures);
+        let worst = || all.iter().max_by_key(|outage| outage.failures);
         let outage = if lasts { all.last() } else { worst() };
         let speaking = |outage: &Outage| SpeakingOutage {
             first: outage.first,
@@ -249,7 +289,8 @@ impl Book<'_> {
         let all = pool.outages.all();
         let (lasts, is_full) = (self.lasts(key), self.is_full_at_end(key));
         for (number, outage) in all.iter().enumerate() {
-            let subjects = self.subjects(outage.moment.as_ref());
+            let end = pool.end.as_ref().filter(|_| is_full && number + 1 == all.len());
+            let subjects = self.subjects(key, moment_of(outage, end));
             let mut holders: Vec<(Subject, u32)> = subjects
                 .into_iter()
                 .map(|(subject, seen)| (subject, seen.ports()))
@@ -276,12 +317,16 @@ impl Book<'_> {
         range: PoolRange,
         pool: &Pool,
         listing: Option<&SocketListing>,
+        moment: Option<&Moment>,
     ) -> (Option<(u16, u16)>, bool) {
         let mut others: BTreeSet<u16> = BTreeSet::new();
         let is_other = |port: u16| pool.given.is_none_or(|(first, last)| !(first..=last).contains(&port));
         if let Some(seen) = self.findings.world.ports.transport.seen(key) {
             others.extend(seen.ports().filter(|port| range.contains(*port) && is_other(*port)));
         }
+        let below = moment.filter(|moment| moment.transport.not_given > 0).and_then(|moment| moment.transport.span);
+        others.extend(below.into_iter().flat_map(|(first, last)| [first, last]).filter(|port| is_other(*port)));
+        let not_given = moment.map_or(0, |moment| moment.transport.not_given);
         for socket in listing.map(|listing| listing.sockets.as_slice()).unwrap_or_default() {
             let port = socket.local.filter(|_| Some(socket.protocol) == key.protocol && socket.family == key.family);
             others.extend(port.map(|local| local.port).filter(|port| range.contains(*port) && is_other(*port)));
@@ -291,7 +336,7 @@ impl Book<'_> {
             (Some((first, last)), Some((start, end))) => Some((first.min(start), last.max(end))),
             (given, others) => given.or(others),
         };
-        (known, others.len() >= MANY_OTHERS)
+        (known, u32::try_from(others.len()).is_ok_and(|others| others.max(not_given) >= MANY_OTHERS))
     }
 
     /// TCP/IP does not tell the family of a port that it gave twice: it is that of the TCP pool with most in use.
@@ -374,12 +419,14 @@ impl Book<'_> {
             pool,
             ports,
             time_wait: seen.time_wait,
-            turnover: (seen.obtained, seen.released),
+            turnover: seen.turnover(),
+            waits_since_its_end: seen.waits_since_its_end(),
             closed_older: seen.closed_older,
             ended: process.is_some_and(|process| process.ended.is_some()),
             evidence,
             confidence,
             pattern,
+            at_rest: self.at_rest(seen, when).filter(|_| pattern.is_none()),
             per_minute: per_minute.and_then(|moment| seen.per_minute(moment)),
             listed: seen.listed,
             close_wait: seen.close_wait,

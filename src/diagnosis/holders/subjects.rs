@@ -10,10 +10,21 @@ use crate::machine::pool_key::PoolKey;
 use crate::machine::processes::Process;
 use crate::machine::ranges::PoolRange;
 use crate::side::facts::SocketListing;
+use crate::time::FileTime;
+
+/// What is closed within this time of the end of a process was closed by its end.
+const AT_END_100NS: i64 = 5 * FileTime::SECOND;
+
+/// Sockets with a port that a process closed one right after the other as it ended: none of its own doing.
+fn closed_at_end(process: &Process) -> u64 {
+    let most = process.ended.zip(process.tally.closed.most_at_once());
+    let at_end = most.filter(|(ended, most)| ended.since(most.last).saturating_abs() <= AT_END_100NS);
+    at_end.map_or(0, |(_, most)| most.sockets)
+}
 
 impl Book<'_> {
     /// What the trace shows of a pool at a moment.
-    pub(super) fn subjects(&self, moment: Option<&Moment>) -> BTreeMap<Subject, Seen> {
+    pub(super) fn subjects(&self, key: PoolKey, moment: Option<&Moment>) -> BTreeMap<Subject, Seen> {
         let processes = &self.findings.world.processes;
         let mut subjects: BTreeMap<Subject, Seen> = BTreeMap::new();
         let Some(moment) = moment else { return subjects };
@@ -35,22 +46,34 @@ impl Book<'_> {
             let seen = subjects.entry(Subject::Process(processes.index(*process))).or_default();
             seen.time_wait = seen.time_wait.saturating_add(*ports);
         }
+        for (process, ports) in &moment.transport.close_wait_of {
+            let seen = subjects.entry(Subject::Process(processes.index(*process))).or_default();
+            seen.close_wait = seen.close_wait.saturating_add(*ports);
+        }
         for ((process, older), ports) in &moment.transport.by_process {
             let subject = process.map_or(Subject::Nobody, |process| Subject::Process(processes.index(process)));
             let seen = subjects.entry(subject).or_default();
             let sum = if *older { &mut seen.older } else { &mut seen.acquired };
             *sum = sum.saturating_add(ports.ports);
             seen.close_wait = seen.close_wait.saturating_add(ports.close_wait);
+            seen.acquired_ages.add(ports.ages);
+            seen.acquired_first = seen.acquired_first.into_iter().chain(ports.first).min();
         }
         for (subject, seen) in &mut subjects {
             let Subject::Process(index) = subject else { continue };
             let Some(process) = processes.processes().get(*index) else { continue };
             let tally = &process.tally;
+            if seen.obtained == 0 {
+                // Without a port of its own at that moment, its sockets are not among the owners.
+                seen.closed_older = tally.closed_older.sockets;
+            }
+            let in_pool = tally.in_pool(key);
             seen.later = Later {
-                obtained: tally.ports_obtained,
-                released: tally.ports_released,
-                held: tally.ports_held,
+                obtained: in_pool.obtained,
+                released: in_pool.released,
+                held: in_pool.ports.into(),
                 lasts: process.lasts(),
+                closed_at_end: closed_at_end(process),
             };
         }
         subjects

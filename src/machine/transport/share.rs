@@ -32,6 +32,7 @@ impl Transport {
         let Some(pool) = pools.get(key.index()) else { return share };
         let mut ports: BTreeMap<u16, (Option<ProcessId>, bool)> = BTreeMap::new();
         let mut closed_there: BTreeSet<u16> = BTreeSet::new();
+        let mut taken: BTreeMap<u16, FileTime> = BTreeMap::new();
         let mut waiting: BTreeMap<u16, Option<ProcessId>> = BTreeMap::new();
         let mut at_addresses: BTreeSet<(IpAddr, Option<ProcessId>, u16)> = BTreeSet::new();
         self.each(key, range, pools, |reference| {
@@ -58,6 +59,10 @@ impl Transport {
                 if reference.is_closed_there {
                     closed_there.insert(port);
                 }
+                if let Some(since) = since {
+                    let entry = taken.entry(port).or_insert(since);
+                    *entry = (*entry).min(since);
+                }
                 if let Some(ip) = ip.filter(|_| by_address) {
                     at_addresses.insert((ip, process, port));
                 }
@@ -73,7 +78,14 @@ impl Transport {
         waiting.retain(|port, _| !ports.contains_key(port));
         share.add_waiting(waiting.values().copied(), pool.time_wait.unnumbered());
         for (port, whose) in ports {
-            share.add(whose, closed_there.contains(&port));
+            let since = taken.get(&port).copied().filter(|_| !whose.1);
+            share.add(port, whose, since, closed_there.contains(&port), pool.given);
+        }
+        let here = self.closed_there.values().filter(|(_, pool, _)| *pool == key);
+        let of_sockets: BTreeSet<(ProcessId, u16)> =
+            here.filter(|(_, _, port)| pool.holds(*port)).map(|(process, _, port)| (*process, *port)).collect();
+        for (process, _) in of_sockets {
+            *share.close_wait_of.entry(process).or_default() += 1;
         }
         for (ip, process, _) in at_addresses {
             *share.by_address.entry((ip, process)).or_default() += 1;
@@ -115,7 +127,7 @@ impl Transport {
                     let other = if family == Family::Ipv4 { Family::Ipv6 } else { Family::Ipv4 };
                     let other = PoolKey { family: Some(other), ..key };
                     let holds = |key: PoolKey, port| pools.get(key.index()).is_some_and(|pool| pool.holds(port));
-                    for (reference, Acquired { since, waits }) in &self.acquired {
+                    for (reference, Acquired { since, waits, is_closed_there }) in &self.acquired {
                         let port = order.read(reference.port);
                         let owner = self.endpoints.get(&reference.acquirer);
                         if owner.map_or(Compartment::OWN, |owner| owner.compartment) != key.compartment {
@@ -133,7 +145,14 @@ impl Transport {
                                 None => owner.map(|owner| owner.process),
                             };
                             let (since, waits) = (Some(*since), waits.is_some());
-                            with(Reference { port, process, since, ip: None, waits, is_closed_there: false });
+                            with(Reference {
+                                port,
+                                process,
+                                since,
+                                ip: None,
+                                waits,
+                                is_closed_there: *is_closed_there,
+                            });
                         }
                     }
                 }

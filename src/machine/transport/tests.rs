@@ -57,7 +57,7 @@ fn connections_from_before_the_trace_count_until_they_close() {
     let pools: [Pool; POOLS] = Default::default();
     let share_now = share(&mut transport, &pools);
     let seen = share_now.by_process.get(&(processes.last_known(77), true)).copied();
-    assert_eq!(seen, Some(TransportPorts { ports: 2, close_wait: 1 }));
+    assert_eq!(seen, Some(TransportPorts { ports: 2, close_wait: 1, ..TransportPorts::default() }));
     assert_eq!(share_now.time_wait, 1);
     observe(&mut transport, &mut processes, &TransportEvent::State { tcb: 1, state: CLOSED });
     observe(&mut transport, &mut processes, &TransportEvent::State { tcb: 2, state: TIME_WAIT });
@@ -90,4 +90,20 @@ fn a_port_that_was_acquired_waits_when_its_connection_does() {
     observe(&mut transport, &mut processes, &TransportEvent::Released(released));
     let pools: [Pool; POOLS] = Default::default();
     assert_eq!(share(&mut transport, &pools).time_wait, 0);
+}
+
+#[test]
+fn ports_of_sockets_are_told_whose_connections_the_other_side_has_closed() {
+    let (mut transport, mut processes) = (Transport::default(), ProcessTable::default());
+    let mut pools: [Pool; POOLS] = Default::default();
+    for (tcb, port) in [(1, 50_000), (2, 50_001), (3, 50_002)] {
+        let family = Some(Family::Ipv4);
+        let event = TransportEvent::Connection { tcb, pid: 900, family, local_port: Some(port), compartment: None };
+        observe(&mut transport, &mut processes, &event);
+        pools[TCP4.index()].hold(Some(port), Owner::Unknown, tcb, FileTime(1));
+        observe(&mut transport, &mut processes, &TransportEvent::State { tcb, state: CLOSE_WAIT });
+    }
+    observe(&mut transport, &mut processes, &TransportEvent::State { tcb: 3, state: CLOSED });
+    let of: Vec<u32> = share(&mut transport, &pools).close_wait_of.into_values().collect();
+    assert_eq!(of, [2], "a connection that was closed on both sides is none");
 }

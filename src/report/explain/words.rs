@@ -9,7 +9,7 @@ use crate::report::wording::OWNER_SOURCES;
 /// Kind, code, meaning, explanation.
 type Word = (Kind, &'static str, &'static str, &'static str);
 
-const WORDS: [Word; 30] = [
+const WORDS: [Word; 31] = [
     (
         Kind::Verdict,
         "exhausted",
@@ -99,6 +99,12 @@ const WORDS: [Word; 30] = [
         "image",
         "all processes of one image together have the ports",
         "The processes of one image hold a quarter or more of the pool together, and none of them does alone. Find what starts so many of them.",
+    ),
+    (
+        Kind::Suspect,
+        "images",
+        "two images or more have the ports together, and none stands out",
+        "The processes of each image hold much of the pool together. The second has seven tenths or more of what the first has, and does the like with its ports as far as that is known. Of two, each has its step; of more, look at each before anything is restarted.",
     ),
     (
         Kind::Suspect,

@@ -2,12 +2,12 @@
 
 use super::{NOTABLE_CONNECTS, part_of};
 use crate::diagnosis::codes::ReasonCode;
-use crate::diagnosis::holders::Pattern;
+use crate::diagnosis::holders::{AtRest, Pattern};
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::state::State;
 use crate::diagnosis::suspect::{CountedBy, Suspect, Waiting};
 use crate::report::wording::{percent_of, subject, who_in_full};
-use crate::report::{HolderRow, ImageRow, PoolRow, Report};
+use crate::report::{HolderRow, ImageRow, PoolRow, ProcessRow, Report};
 use crate::words::{counted, grouped, shown};
 
 /// Of several that hold much alike, so many are named; the table has all.
@@ -41,6 +41,7 @@ impl Report {
             Suspect::Process(index) | Suspect::Kernel(index) => holder(index),
             Suspect::Processes(ref holders) => Some(self.alike_sentences(holders, index)),
             Suspect::Image(index) => self.images.get(index).map(|image| image_sentences(image, pool)),
+            Suspect::Images(ref images) => Some(self.alike_images(images, pool)),
             Suspect::TimeWait(waiting) => Some(self.waiting_sentences(waiting, pool)),
             Suspect::Sockets(seen) => self.processes.get(seen.process).map(|row| {
                 let by = match seen.counted_by {
@@ -79,10 +80,12 @@ impl Report {
         let is_much = u64::from(pool.listed_time_wait) * 4 >= u64::from(pool.count);
         // What a process left there counts for it already.
         let has_waiting = |index: usize| self.holders.get(index).is_some_and(|holder| holder.time_wait > 0);
+        let image_has_waiting = |index: usize| self.images.get(index).is_some_and(|image| image.time_wait > 0);
         let (is_beside, is_counted) = match *suspect {
             Suspect::Process(index) | Suspect::Kernel(index) => (true, has_waiting(index)),
             Suspect::Processes(ref indexes) => (true, indexes.iter().any(|index| has_waiting(*index))),
-            Suspect::Image(index) => (true, self.images.get(index).is_some_and(|image| image.time_wait > 0)),
+            Suspect::Image(index) => (true, image_has_waiting(index)),
+            Suspect::Images(ref indexes) => (true, indexes.iter().any(|index| image_has_waiting(*index))),
             _ => (false, false),
         };
         let part = part_of(pool.listed_time_wait, pool);
@@ -109,10 +112,7 @@ impl Report {
         // Sockets of IPv6 may be those that take the ports of IPv4.
         let is_of_other = holder.pool != index;
         let other = if is_of_other { format!(" of {}", pool.name()) } else { String::new() };
-        let who = match holder.look {
-            Look::Kernel => format!("The kernel ({}), which works for drivers,", who_in_full(row)),
-            _ => who_in_full(row),
-        };
+        let who = holder_name(holder, row);
         let mut text = format!("{who} held {}{other}", part_of(holder.ports, pool));
         text.push_str(&match holder.pattern {
             Some(Pattern::Leak) if holder.obtained > 0 => format!(
@@ -124,6 +124,7 @@ impl Report {
                     older => format!("; it also closed {} older than the trace", counted(older, "socket")),
                 }
             ),
+            None if holder.gives_back_older && holder.obtained == 0 => closed_older_clause(holder),
             None if holder.gives_back_older => {
                 let (got, older) = (counted(holder.obtained, "port"), counted(holder.closed_older, "socket"));
                 let own = if holder.released == 0 {
@@ -138,6 +139,12 @@ impl Report {
         text.push('.');
         if row.ended.is_some() {
             text.push_str(" It has ended.");
+        }
+        if holder.waits_since_its_end {
+            let waiting = grouped(holder.time_wait.into());
+            text.push_str(&format!(
+                " {waiting} of them were in TIME_WAIT since then: its end closed all at one moment."
+            ));
         }
         if let Some((pid, runs_as)) = row.pid.zip(row.runs_as) {
             text.push_str(&format!(
@@ -168,22 +175,28 @@ impl Report {
         told
     }
 
-    /// Beside a small leak, who holds more and is not named, since it took its ports early.
+    /// Beside a leak, who holds more and is not named, since it did not grow; of those whose pattern says so, beside a small one.
     fn plateau_beside(&self, named: &HolderRow) -> Option<String> {
         let pool = self.pools.get(named.pool)?;
-        if named.pattern != Some(Pattern::Leak) || named.ports.saturating_mul(4) >= pool.count {
+        if named.pattern != Some(Pattern::Leak) {
             return None;
         }
+        let is_small = named.ports.saturating_mul(4) < pool.count;
         let is_more = |pool: usize, ports: u32| pool == named.pool && ports > named.ports;
-        let keeps = |row: &&HolderRow| matches!(row.look, Look::Steady | Look::DnsPool);
+        let keeps =
+            |row: &&HolderRow| (is_small && matches!(row.look, Look::Steady | Look::DnsPool)) || row.at_rest.is_some();
         let holder = self.holders.iter().filter(keeps).find(|row| is_more(row.pool, row.ports));
-        let images = self.images.iter().filter(|image| image.pattern == Some(Pattern::Steady));
+        let images = self.images.iter().filter(|image| is_small && image.pattern == Some(Pattern::Steady));
         let image = images.filter(|image| is_more(image.pool, image.ports)).max_by_key(|image| image.ports);
         match (holder, image) {
             (Some(row), image) if image.is_none_or(|image| image.ports <= row.ports) => {
-                let who = self.processes.get(row.process).map(who_in_full)?;
-                let why = match row.look {
-                    Look::DnsPool => ": DNS Server's pool of sockets, which is normal".to_owned(),
+                let who = self.processes.get(row.process).map(|process| holder_name(row, process))?;
+                let why = match (row.look, row.at_rest) {
+                    (Look::DnsPool, _) => ": DNS Server's pool of sockets, which is normal".to_owned(),
+                    (_, Some(AtRest::Older)) => {
+                        format!(", hardly any of them taken in the trace{}", closed_older_clause(row))
+                    }
+                    (_, Some(AtRest::TakenEarly)) => ". It took them early and has not grown since".to_owned(),
                     _ => pattern_clause(row.pattern, row.time_wait),
                 };
                 Some(format!("{who} held {}{why}.", part_of(row.ports, pool)))
@@ -196,27 +209,29 @@ impl Report {
     /// Of several that hold much alike: that none stands out, and who they are.
     fn alike_sentences(&self, holders: &[usize], index: usize) -> Vec<String> {
         let rows: Vec<&HolderRow> = holders.iter().filter_map(|index| self.holders.get(*index)).collect();
-        let ports = || rows.iter().map(|row| row.ports);
-        let (Some(least), Some(most)) = (ports().min(), ports().max()) else { return Vec::new() };
         let Some(of) = rows.first().and_then(|row| self.pools.get(row.pool)) else { return Vec::new() };
-        let (low, high) = (percent_of(least, of.count), percent_of(most, of.count));
-        let each = if low == high { high } else { format!("{low} to {high}") };
-        let none = if rows.len() == 2 { "neither" } else { "none of them" };
-        let (count, all) = (grouped(rows.len() as u64), counted(of.count.into(), "port"));
-        let mut told = vec![format!("{count} processes held {each} of {all} each: {none} stands out.")];
+        let mut told = vec![none_stands_out("processes", rows.iter().map(|row| row.ports), of)];
         if rows.len() == 2 {
             told.extend(rows.iter().flat_map(|row| self.holder_sentences(row, index)));
             return told;
         }
-        let mut names: Vec<String> =
-            rows.iter().filter_map(|row| self.processes.get(row.process)).map(who_in_full).collect();
-        let hidden = names.len().saturating_sub(ALIKE_SHOWN);
-        names.truncate(ALIKE_SHOWN);
-        let last = if hidden > 0 { Some(format!("{hidden} more")) } else { names.pop() };
-        let more = last.map(|last| format!(" and {last}")).unwrap_or_default();
+        let names = rows.iter().filter_map(|row| self.processes.get(row.process)).map(who_in_full).collect();
         let is_leak = rows.iter().all(|row| row.pattern == Some(Pattern::Leak));
-        let habit = if is_leak { " Each of them looks like a leak." } else { "" };
-        told.push(format!("They are {}{more}.{habit}", names.join(", ")));
+        told.push(they_are(names, is_leak));
+        told
+    }
+
+    /// The same of images.
+    fn alike_images(&self, images: &[usize], pool: &PoolRow) -> Vec<String> {
+        let rows: Vec<&ImageRow> = images.iter().filter_map(|index| self.images.get(*index)).collect();
+        let mut told = vec![none_stands_out("programs", rows.iter().map(|row| row.ports), pool)];
+        if rows.len() == 2 {
+            told.extend(rows.iter().flat_map(|row| image_sentences(row, pool)));
+            return told;
+        }
+        let name = |row: &&ImageRow| format!("{} ({} processes)", shown(&row.image), grouped(row.processes));
+        let is_leak = rows.iter().all(|row| row.pattern == Some(Pattern::Leak));
+        told.push(they_are(rows.iter().map(name).collect(), is_leak));
         told
     }
 
@@ -240,6 +255,43 @@ impl Report {
             told.push(format!("{} of them went to {remote}.", grouped(one.sockets)));
         }
         told
+    }
+}
+
+/// How much each of several holds, and that none of them stands out.
+fn none_stands_out(what: &str, ports: impl Iterator<Item = u32> + Clone, of: &PoolRow) -> String {
+    let (least, most) = (ports.clone().min().unwrap_or(0), ports.clone().max().unwrap_or(0));
+    let (low, high) = (percent_of(least, of.count), percent_of(most, of.count));
+    let each = if low == high { high } else { format!("{low} to {high}") };
+    let number = ports.count();
+    let none = if number == 2 { "neither" } else { "none of them" };
+    let (count, all) = (grouped(number as u64), counted(of.count.into(), "port"));
+    format!("{count} {what} held {each} of {all} each: {none} stands out.")
+}
+
+/// Who several are, the first ones by name.
+fn they_are(mut names: Vec<String>, is_leak: bool) -> String {
+    let hidden = names.len().saturating_sub(ALIKE_SHOWN);
+    names.truncate(ALIKE_SHOWN);
+    let last = if hidden > 0 { Some(format!("{hidden} more")) } else { names.pop() };
+    let more = last.map(|last| format!(" and {last}")).unwrap_or_default();
+    let habit = if is_leak { " Each of them looks like a leak." } else { "" };
+    format!("They are {}{more}.{habit}", names.join(", "))
+}
+
+/// A holder as the subject of a sentence.
+fn holder_name(holder: &HolderRow, row: &ProcessRow) -> String {
+    match holder.look {
+        Look::Kernel => format!("The kernel ({}), which works for drivers,", who_in_full(row)),
+        _ => who_in_full(row),
+    }
+}
+
+/// That a holder closed sockets older than the trace, as the end of a sentence; empty where it closed none.
+fn closed_older_clause(holder: &HolderRow) -> String {
+    match holder.closed_older {
+        0 => String::new(),
+        older => format!(". It closed {} older than the trace", counted(older, "socket")),
     }
 }
 

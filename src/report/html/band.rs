@@ -133,15 +133,22 @@ fn holder(report: &Report) -> Number {
         let name = report.processes.get(holder.process).map(crate::report::wording::who)?;
         Some((Cell::share(holder.ports, of(holder.pool)).at(format!("/holders/{index}/share_of_pool")), name))
     };
+    let image = |index: usize| {
+        report.images.get(index).map(|image| {
+            let share = Cell::share(image.ports, of(image.pool)).at(format!("/images/{index}/share_of_pool"));
+            (share, format!("{} processes of {}", grouped(image.processes), shown(&image.image)))
+        })
+    };
     let told = match report.verdict.suspect {
         Suspect::Process(index) | Suspect::Kernel(index) => process(index),
         Suspect::Processes(ref holders) => holders.first().and_then(|index| process(*index)).map(|(cell, name)| {
             let others = grouped(holders.len().saturating_sub(1) as u64);
             (cell, format!("{name}; {others} more with nearly as many"))
         }),
-        Suspect::Image(index) => report.images.get(index).map(|image| {
-            let share = Cell::share(image.ports, of(image.pool)).at(format!("/images/{index}/share_of_pool"));
-            (share, format!("{} processes of {}", grouped(image.processes), shown(&image.image)))
+        Suspect::Image(index) => image(index),
+        Suspect::Images(ref images) => images.first().and_then(|index| image(*index)).map(|(cell, name)| {
+            let others = grouped(images.len().saturating_sub(1) as u64);
+            (cell, format!("{name}; {others} more programs with nearly as many"))
         }),
         Suspect::TimeWait(waiting) => {
             let share = percent_of(waiting.ports, of(waiting.pool));

@@ -231,7 +231,8 @@ fn holds(report: &Report, of_pool: &PoolHolders) -> Holds {
         explanation: sentence_start(&of_pool.explanation),
         images: tables::images(report, of_pool),
         processes: tables::holders(report, of_pool),
-        is_folded: matches!(report.verdict.suspect, Suspect::Image(_)) && report.verdict.pool == Some(of_pool.pool),
+        is_folded: matches!(report.verdict.suspect, Suspect::Image(_) | Suspect::Images(_))
+            && report.verdict.pool == Some(of_pool.pool),
         rest: of_pool.rest.iter().map(|text| sentence_start(text)).collect(),
     }
 }

@@ -1,10 +1,11 @@
-//! Sockets closed that nothing was seen of before: they are older than the trace, and may have had ports.
+//! Sockets closed, and how many of them one right after the other: those that nothing was seen of before, which are older than the
+//! trace, and those that gave a port back.
 
 use crate::time::FileTime;
 
-/// Sockets closed that are older than the trace.
+/// Sockets closed by one process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ClosedOlder {
+pub struct Closes {
     /// All of them.
     pub sockets: u64,
     /// Those of the moment at hand.
@@ -27,7 +28,7 @@ pub struct Burst {
 /// What is closed later than this after another socket is closed for itself.
 const APART_100NS: i64 = FileTime::SECOND;
 
-impl ClosedOlder {
+impl Closes {
     /// One more is closed.
     pub(super) fn close(&mut self, now: FileTime) {
         self.sockets += 1;
@@ -66,7 +67,7 @@ mod tests {
     #[test]
     fn most_at_once_is_told_with_its_time() {
         let at = |second: i64| FileTime(second * FileTime::SECOND);
-        let mut closed = ClosedOlder::default();
+        let mut closed = Closes::default();
         assert_eq!(closed.most_at_once(), None);
         [0, 5, 20, 20, 21, 60].into_iter().for_each(|second| closed.close(at(second)));
         assert_eq!(closed.sockets, 6);
