@@ -129,6 +129,11 @@ pub fn recommend(situation: &Situation<'_>, symptoms: &Symptoms) -> Vec<Recommen
         }
     }
     begin_in_the_folder(&mut list);
+    if situation.os_build.is_some_and(|build| build < capture::BOUND_BUILD) {
+        for command in list.iter_mut().flat_map(|step| &mut step.commands) {
+            *command = capture::without_bound(command);
+        }
+    }
     list
 }
 

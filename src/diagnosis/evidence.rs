@@ -80,7 +80,7 @@ pub struct VerdictEvidence {
     /// The range of a pool that known ports refute: first and last port known, and the range.
     pub refuted: Option<(u16, u16, PoolRange)>,
     /// The part of a full pool in which all ports lie that were given out, nearly all of them in use.
-    pub narrower: Option<(u16, u16)>,
+    pub narrower: Option<((u16, u16), RangeSource)>,
     /// Smallest and largest port given out of a pool, some of them outside of its range.
     pub wider: Option<(u16, u16)>,
     /// AFD events of any kind.
@@ -227,7 +227,7 @@ impl VerdictEvidence {
         self.others_served = served.map(|served| (served.times, served.others as u64));
         let is_counted = |pool: &&PoolFinding| pool.refuted.is_none() && pool.others_served.is_none();
         self.explained_percent = worst.filter(is_counted).map(PoolFinding::explained_percent);
-        self.narrower = worst.and_then(PoolFinding::narrower);
+        self.narrower = worst.and_then(|pool| Some((pool.narrower()?, pool.range.source)));
         self.began_after = worst.filter(|pool| pool.was_full_before()).map(|pool| pool.given_before_failure);
     }
 

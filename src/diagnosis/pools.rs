@@ -288,9 +288,17 @@ impl PoolFinding {
         let span = u32::from(last - first) + 1;
         let is_part = span * 2 < self.range.count && self.range.contains(first) && self.range.contains(last);
         let is_used = u64::from(self.explained) * 10 >= u64::from(span) * 9;
-        let is_default = self.range.source == RangeSource::Default && !self.others_known;
+        let is_unsure = match self.range.source {
+            RangeSource::Default => true,
+            // Somebody may have widened the default before the listing was taken.
+            RangeSource::DynamicPortFile => {
+                let is_default = DEFAULT_RANGE.contains(first) && DEFAULT_RANGE.contains(last);
+                is_default && span * 10 >= DEFAULT_RANGE.count * 9
+            }
+            _ => false,
+        };
         let is_full = self.state == Some(State::Exhausted) && self.others_served.is_none();
-        (is_full && is_default && is_part && is_used).then_some((first, last))
+        (is_full && is_unsure && !self.others_known && is_part && is_used).then_some((first, last))
     }
 }
 

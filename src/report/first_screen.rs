@@ -387,11 +387,20 @@ impl Report {
         let hidden = self.unexplained.iter().flatten().find(|row| row.pool == index && row.ports > 0)?;
         let hidden = counted(hidden.ports.into(), "port");
         match pool.given {
-            Some((first, last)) if self.has(ReasonCode::NarrowerPool) => Some(format!(
-                "Either the pool has only {} ({first}–{last}, all that were given out){}, or {hidden} are out of sight: a dynamicport listing shows which.",
-                counted(u64::from(last.saturating_sub(first)) + 1, "port"),
-                self.most_of(index, u32::from(last.saturating_sub(first)).saturating_add(1)).unwrap_or_default(),
-            )),
+            Some((first, last)) if self.has(ReasonCode::NarrowerPool) => {
+                let ports = u32::from(last.saturating_sub(first)).saturating_add(1);
+                let (count, most) = (counted(ports.into(), "port"), self.most_of(index, ports).unwrap_or_default());
+                let given = format!("{first}–{last}, all that were given out");
+                Some(if pool.source == RangeSource::DynamicPortFile {
+                    format!(
+                        "Either the pool had only {count} ({given}) and was widened before it was listed, or {hidden} are out of sight."
+                    )
+                } else {
+                    format!(
+                        "Either the pool has only {count} ({given}){most}, or {hidden} are out of sight: a dynamicport listing shows which."
+                    )
+                })
+            }
             None if self.has(ReasonCode::BeganAfter) && pool.source == RangeSource::Default => Some(format!(
                 "Either the pool is much smaller than the default, or {hidden} are out of sight: a dynamicport listing shows which.",
             )),

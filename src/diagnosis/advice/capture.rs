@@ -22,6 +22,14 @@ pub(super) const LIST_SOCKETS: &str = "netstat -anoq > netstat.txt";
 /// The same with the program and the service of each socket. It may take minutes: last, where somebody can wait.
 pub(super) const LIST_SOCKETS_BY_NAME: &str = "netstat -anobq > netstat-b.txt";
 
+/// From this build on (Windows 8.1, Server 2012 R2) netstat knows `-q`; an older one refuses the command.
+pub(super) const BOUND_BUILD: u32 = 9600;
+
+/// A command as an older netstat takes it, which cannot show sockets that are only bound.
+pub(super) fn without_bound(command: &str) -> String {
+    command.replace("netstat -anoq", "netstat -ano").replace("netstat -anobq", "netstat -anob")
+}
+
 /// The range of the pool that most programs use.
 pub(super) const LIST_RANGE: &str = "netsh int ipv4 show dynamicport tcp > dynamicport-ipv4.txt";
 

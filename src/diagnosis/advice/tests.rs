@@ -225,6 +225,17 @@ fn a_time_wait_that_is_short_already_is_not_shortened() {
 }
 
 #[test]
+fn an_old_netstat_is_not_asked_for_bound_sockets() {
+    let pools = [pool(DEFAULT)];
+    for (build, shown) in [(7601, false), (9200, false), (9600, true), (20_348, true)] {
+        let lacking = Situation { has_listing: false, os_build: Some(build), ..situation(&pools, Accused::Nobody) };
+        let commands: Vec<String> = steps(&lacking).into_iter().flat_map(|step| step.commands).collect();
+        assert!(commands.iter().any(|command| command.starts_with("netstat -ano")), "{commands:?}");
+        assert_eq!(commands.iter().any(|command| command.contains("q > netstat")), shown, "{build}: {commands:?}");
+    }
+}
+
+#[test]
 fn what_failed_without_a_shortage_has_steps_of_its_own() {
     let in_use = OtherFailures {
         count: 3,

@@ -260,8 +260,13 @@ fn unexplained_ports(evidence: &VerdictEvidence) -> Option<String> {
 }
 
 fn narrower_pool(evidence: &VerdictEvidence) -> Option<String> {
-    let (first, last) = evidence.narrower?;
+    let ((first, last), source) = evidence.narrower?;
     let count = u32::from(last.saturating_sub(first)) + 1;
+    if source == RangeSource::DynamicPortFile {
+        return Some(format!(
+            "all ports that were given out lie in {first} to {last}, and nearly all of these are in use: the listing may be from after somebody widened the range; then give --pool {first}:{count}"
+        ));
+    }
     Some(format!(
         "all ports that were given out lie in {first} to {last}, and nearly all of these are in use, so the pool may be no larger: give a dynamicport listing, or --pool {first}:{count}"
     ))

@@ -290,7 +290,7 @@ fn cases() -> Vec<(VerdictEvidence, ReasonCode, &'static str)> {
             "only 69 % of the full pool is explained, so a holder is missing here",
         ),
         (
-            VerdictEvidence { narrower: Some((50_000, 50_254)), ..clean() },
+            VerdictEvidence { narrower: Some(((50_000, 50_254), RangeSource::Default)), ..clean() },
             Code::NarrowerPool,
             "all ports that were given out lie in 50000 to 50254, and nearly all of these are in use, so the pool may be no larger: give a dynamicport listing, or --pool 50000:255",
         ),
