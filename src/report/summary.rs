@@ -285,8 +285,11 @@ impl Report {
         let how_sure = HowSure {
             assurances: self.verdict.assurances.iter().map(assurance).collect(),
             events: in_span.into_iter().map(|row| event(row, self.zone)).collect(),
-            events_outside: (!outside.is_empty())
-                .then(|| format!("{} of event logs outside of {span}", entries(outside.len()))),
+            events_outside: outside.iter().max_by_key(|row| row.time).map(|last| {
+                let all = format!("{} of event logs outside of {span}", entries(outside.len()));
+                let which = if outside.len() == 1 { "" } else { "the last in " };
+                format!("{all}, {which}{}", event(last, self.zone))
+            }),
             doubts: told,
             notes: self.coverage.notes.iter().filter(|note| !is_noted_above(note)).cloned().collect(),
         };
