@@ -344,6 +344,41 @@ fn the_newest_listing_of_a_mail_may_stand_first() {
 }
 
 #[test]
+fn a_process_list_that_is_older_than_the_trace_tells_of_nobodys_end() {
+    for (time, is_older) in [("Mon 03/09/2026 10:00:00.25", true), ("Tue 03/10/2026 10:00:00.25", false)] {
+        let folder = scratch();
+        write_scenario("range-refuted-german", folder.path());
+        let list = format!(
+            "{time}\r\n\r\nImage Name                     PID Services\r\n========================= ======== ====================\r\n\
+             notepad.exe                   7312 N/A\r\n"
+        );
+        std::fs::write(folder.path().join("tasklist.txt"), list).unwrap();
+        let report = json_of(folder.path());
+        let codes = report["recommendations"].to_string();
+        assert_eq!(codes.contains("now belongs to notepad.exe"), !is_older, "{codes}");
+        assert_eq!(report["side_inputs"].to_string().contains("before the trace began"), is_older);
+    }
+}
+
+#[test]
+fn a_name_that_a_process_list_has_cut_is_the_whole_one_of_netstat() {
+    let folder = scratch();
+    let row = |port: u16| {
+        format!("  TCP    0.0.0.0:{port}   0.0.0.0:0   BOUND   7312\r\n [Contoso.MeterSync.Agent.Service.exe]\r\n")
+    };
+    let rows: String = (0..13_800).map(|port| row(49_152 + port)).collect();
+    let heading = "\r\n  Proto  Local Address  Foreign Address  State  PID\r\n";
+    std::fs::write(folder.path().join("netstat.txt"), heading.to_owned() + &rows).unwrap();
+    let list = "\r\nImage Name                     PID Services\r\n========================= ======== ====================\r\n\
+        Contoso.MeterSync.Agent.S     7312 MeterSync\r\n";
+    std::fs::write(folder.path().join("tasklist.txt"), list).unwrap();
+    let report = json_of(folder.path());
+    assert_eq!(report["processes"][0]["image"], "Contoso.MeterSync.Agent.Service.exe");
+    assert_eq!(report["processes"][0]["services"], json!(["MeterSync"]));
+    assert_eq!(report["procedure"][0]["image"], "Contoso.MeterSync.Agent.Service.exe");
+}
+
+#[test]
 fn an_entry_that_two_exports_tell_counts_once() {
     let folder = scratch();
     let event = |computer: &str, second: u32| {

@@ -53,16 +53,18 @@ fn settle_days(told: &mut [Told], inputs: &mut [SideInput]) {
 
 /// Leaves out lists that were taken long before or after all sockets, where all tell their times.
 fn settle_times(told: &mut [Told], inputs: &mut [SideInput]) {
-    let of_path = |told: &Told| stamp(&inputs.get(told.source)?.path).map(|(_, stamp)| stamp.taken);
-    let listings = told.iter().flat_map(|told| told.facts.listings.iter().map(move |listing| (told, listing)));
-    let times = listings.map(|(told, listing)| listing.taken.clone().or_else(|| of_path(told)));
+    let of_paths = times_of_paths(told, inputs);
+    let listings =
+        told.iter().zip(&of_paths).flat_map(|(told, path)| told.facts.listings.iter().map(move |of| (of, path)));
+    let times = listings.map(|(listing, path)| listing.taken.clone().or_else(|| path.clone()));
     let Some(sockets) = times.collect::<Option<Vec<Taken>>>() else { return };
     let Some(last) = sockets.last() else { return };
     let lists: Vec<Vec<Taken>> = told
         .iter()
-        .map(|told| match told.facts.lists_taken.as_slice() {
-            [] => of_path(told).into_iter().collect(),
-            all => all.to_vec(),
+        .zip(of_paths)
+        .map(|(told, path)| match told.facts.lists_taken.as_slice() {
+            [] => path.into_iter().collect(),
+            all => all.iter().map(|(_, taken)| taken.clone()).collect(),
         })
         .collect();
     for (told, lists) in told.iter_mut().zip(lists) {
@@ -98,6 +100,13 @@ fn forget(facts: &mut SideFacts, kept: &BTreeSet<u32>) {
     facts.handles.retain(|handles| kept.contains(&handles.pid));
     facts.services.retain(|service| kept.contains(&service.pid));
     facts.absent.clear();
+}
+
+/// The times in the names of files; what all lie in may be named after the time of a ticket.
+pub(super) fn times_of_paths(told: &[Told], inputs: &[SideInput]) -> Vec<Option<Taken>> {
+    let paths: Vec<&str> = told.iter().map(|told| inputs.get(told.source).map_or("", |input| &input.path)).collect();
+    let common = common_folder(&paths);
+    paths.iter().map(|path| Some(stamp(path.get(common..)?)?.1.taken)).collect()
 }
 
 /// How many bytes of the paths are folders that all of them lie in.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::days::times_of_paths;
 use super::machines::Told;
 use super::side::SideInput;
-use super::stamps::stamp;
 use crate::event::base_name;
 use crate::side::facts::{ProcessName, ProcessStart, SideFacts, Taken};
 use crate::side::is_later;
@@ -47,8 +47,7 @@ pub(super) fn settle(told: &mut [Told], inputs: &mut [SideInput]) {
 /// When sockets of these PIDs were listed; `None` for each time that is not told.
 fn moments(told: &[Told], inputs: &[SideInput], pids: &BTreeSet<u32>) -> BTreeMap<u32, Vec<Option<Taken>>> {
     let mut moments: BTreeMap<u32, Vec<Option<Taken>>> = BTreeMap::new();
-    for told in told {
-        let of_path = inputs.get(told.source).and_then(|input| stamp(&input.path)).map(|(_, stamp)| stamp.taken);
+    for (told, of_path) in told.iter().zip(times_of_paths(told, inputs)) {
         for listing in &told.facts.listings {
             let listed: BTreeSet<u32> =
                 listing.sockets.iter().filter_map(|socket| socket.pid).filter(|pid| pids.contains(pid)).collect();

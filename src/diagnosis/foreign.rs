@@ -11,9 +11,9 @@ use crate::machine::pool_key::PoolKey;
 use crate::machine::processes::Process;
 use crate::machine::ranges::RangeSource;
 use crate::net::{Family, Protocol};
-use crate::side::Kind;
 use crate::side::facts::{ExcludedPorts, SideFacts, SocketListing, SourceId, TcpState};
 use crate::side::tasklist::Task;
+use crate::side::{Kind, is_before};
 use crate::words::grouped;
 
 /// So many PIDs with other images show that a list is of another machine or time, if more of them differ than agree. One or two
@@ -64,6 +64,7 @@ pub struct Foreign {
 /// Takes listings that contradict the trace out of the facts, and says so at their side inputs. How many these are.
 pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut [SideInput]) -> Foreign {
     let trace = Trace::new(findings);
+    forget_older(findings, side, inputs);
     let mut of_other_time = 0;
     let mut set_aside = 0;
     let tasks = trace.images(side.tasks.iter().map(|task| (task.pid, task.image.as_str())));
@@ -140,6 +141,23 @@ fn set_exclusions_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
         }
     }
     refuted.len() as u64
+}
+
+/// Takes out process lists that are older than the trace, where all tell their times: what they do not have, or have under another
+/// PID, has not ended since.
+fn forget_older(findings: &Findings, side: &mut SideFacts, inputs: &mut [SideInput]) {
+    let Some((start, _)) = findings.span else { return };
+    let dated: BTreeSet<SourceId> = side.lists_taken.iter().map(|(source, _)| *source).collect();
+    let is_list = |input: &SideInput| input.used && input.kind == Kind::Tasklist.name();
+    let are_dated = inputs.iter().enumerate().all(|(source, input)| !is_list(input) || dated.contains(&source));
+    if dated.is_empty() || !are_dated || !side.lists_taken.iter().all(|(_, taken)| is_before(taken, start)) {
+        return;
+    }
+    side.tasks.clear();
+    side.absent.clear();
+    for input in inputs.iter_mut().filter(|input| is_list(input)) {
+        input.tell("it was taken before the trace began, when a PID may have been another process's: not counted");
+    }
 }
 
 /// Whether most processes of a listing are in a process list: by PID and image, or where it names no images, by PID alone.

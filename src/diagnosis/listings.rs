@@ -164,6 +164,11 @@ pub fn usage_at(
             continue;
         }
         let waits = socket.state == Some(TcpState::TimeWait);
+        // A server's, as the port of the first says.
+        let is_elsewhere = socket.port_alone.is_some_and(|port| !range.contains(port));
+        if is_elsewhere && socket.count > 1 && socket.state.is_none() {
+            continue;
+        }
         // Of several sockets the port of one tells where they are, and not how many ports they have.
         let port_alone = socket.port_alone.filter(|_| socket.count == 1);
         match socket.local.map(|local| local.port).or(port_alone) {

@@ -408,7 +408,11 @@ impl<'a> ListedNames<'a> {
             row.services = hosted.iter().copied().map(ToOwned::to_owned).collect();
         }
         let listed = self.images.get(&pid);
+        let is_cut = |image: &str| image.chars().count() == IMAGE_CUT_AT;
         match (&row.image, listed) {
+            (Some(image), Some(listed)) if is_cut(image) && listed.len() > image.len() && same_image(listed, image) => {
+                name(row, listed, "netstat");
+            }
             (None, Some(image)) => name(row, image, "netstat"),
             (Some(image), Some(listed)) if !is_same_image(image, listed) => row.pid_is_now = Some((*listed).to_owned()),
             _ => {}

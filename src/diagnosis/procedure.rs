@@ -15,6 +15,7 @@ use crate::machine::Findings;
 use crate::machine::processes::Process;
 use crate::net::Protocol;
 use crate::side::facts::{HandleCount, ListedOwner, SideFacts, SocketListing, TcpState};
+use crate::side::tasklist::IMAGE_CUT_AT;
 
 /// Sockets by state, and handles, of one process as the last listing of each file shows them; where several files list a
 /// process, the larger counts.
@@ -240,7 +241,8 @@ fn names<'a>(findings: &'a Findings, side: &'a SideFacts, listed: &BTreeMap<u32,
     let mut names: BTreeMap<u32, &str> = side.tasks.iter().map(|task| (task.pid, task.image.as_str())).collect();
     for (pid, image) in listed {
         let known = names.entry(*pid).or_insert(image);
-        if !is_same_image(known, image) {
+        // Process lists cut long names.
+        if !is_same_image(known, image) || (known.chars().count() == IMAGE_CUT_AT && image.len() > known.len()) {
             *known = image;
         }
     }

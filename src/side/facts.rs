@@ -21,7 +21,7 @@ pub struct SideFacts {
     /// PIDs that a process list was asked for, and did not have.
     pub absent: Vec<u32>,
     /// When process lists were taken, as lines above them say.
-    pub lists_taken: Vec<Taken>,
+    pub lists_taken: Vec<(SourceId, Taken)>,
     /// Socket listings of `netstat` and PowerShell, in the order of the files; a loop file gives several, in its order.
     pub listings: Vec<SocketListing>,
     /// AFD handles for each process, of Sysinternals `handle -a afd`.
@@ -139,7 +139,7 @@ impl SideFacts {
         self.computers.extend(computers);
         self.tasks.extend(tasks);
         self.absent.extend(absent);
-        self.lists_taken.extend(lists_taken);
+        self.lists_taken.extend(lists_taken.into_iter().map(|(_, taken)| (source, taken)));
         self.listings.extend(listings.into_iter().map(|listing| SocketListing { source, ..listing }));
         self.afd_handles.extend(afd_handles.into_iter().map(|handles| HandleCount { source, ..handles }));
         self.handles.extend(handles.into_iter().map(|handles| HandleCount { source, ..handles }));

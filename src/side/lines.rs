@@ -368,12 +368,15 @@ pub(super) fn stamped(line: &str) -> Option<&str> {
     const MAX_WORDS: usize = 5;
     const MAX_LETTERS: usize = 3;
     let is_digit = |c: char| c.is_ascii_digit();
-    // Days and halves of the day have few letters.
-    let is_part =
-        |word: &str| word.contains(is_digit) || word.chars().filter(|c| c.is_alphabetic()).count() <= MAX_LETTERS;
+    let letters = |word: &str| word.chars().filter(|c| c.is_alphabetic()).count();
+    let is_half = |word: &str| ["am", "pm"].iter().any(|half| word.eq_ignore_ascii_case(half));
+    // Days have few letters, and stand before the time.
+    let is_part = |word: &str, has_time: bool| {
+        word.contains(is_digit) || is_half(word) || letters(word) == 0 || (!has_time && letters(word) <= MAX_LETTERS)
+    };
     let (mut rest, mut has_time) = (line.trim_start(), false);
     for _ in 0..MAX_WORDS {
-        let (word, behind) = rest.split_once(char::is_whitespace).filter(|(word, _)| is_part(word))?;
+        let (word, behind) = rest.split_once(char::is_whitespace).filter(|(word, _)| is_part(word, has_time))?;
         has_time |= word.contains(is_digit) && word.contains([':', '.']);
         rest = behind.trim_start_matches(|c: char| !c.is_alphanumeric());
         if has_time && starts_as_command(rest) {

@@ -32,5 +32,5 @@ pub use machines::Machine;
 pub use recognise::{Kind, Recognised, is_text, recognise, recognise_as};
 pub use says::what_it_says;
 pub(crate) use server_name::is_server_name;
-pub(crate) use taken::{date, days_between, instant, is_later, is_of_other_day, may_be_of_other_half};
+pub(crate) use taken::{date, days_between, instant, is_before, is_later, is_of_other_day, may_be_of_other_half};
 pub use text::{Decoded, EncodingBy, NamedEncoding, decode_text, decode_text_as};

@@ -1,6 +1,6 @@
 //! Tells what a file is by what it holds.
 
-use super::facts::{RowCount, SideFacts, SocketListing, Taken};
+use super::facts::{RowCount, SideFacts, SocketListing, SourceId, Taken};
 use super::lines::{Lines, is_prompt, is_socket_row};
 use super::machines::{Machine, Part, parts};
 use super::own_report::is_own_report;
@@ -295,8 +295,8 @@ fn of_part(
 }
 
 /// Times, where all are known.
-fn all_known<'t>(times: impl Iterator<Item = &'t Option<Taken>>) -> Vec<Taken> {
-    times.cloned().collect::<Option<Vec<Taken>>>().unwrap_or_default()
+fn all_known<'t>(times: impl Iterator<Item = &'t Option<Taken>>) -> Vec<(SourceId, Taken)> {
+    times.map(|taken| Some((0, taken.clone()?))).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
 /// Listings in the order of their times, where each was taken hours before the one above it, as in the answers of a mail.

@@ -67,7 +67,7 @@ impl Clock {
 /// What a cell says that holds a date and a time.
 pub(super) fn taken_in(text: &str) -> Option<Taken> {
     let text = text.trim();
-    if let Some(taken) = of_digits(text) {
+    if let Some(taken) = of_digits(text).or_else(|| of_epoch(text)) {
         return Some(taken);
     }
     let day = day_in(text);
@@ -89,6 +89,21 @@ fn of_digits(text: &str) -> Option<Taken> {
     let (hour, minute, second): (u32, u32, u32) = (number(8, 24)?, number(10, 60)?, number(12, 60)?);
     let day = format!("{}-{}-{}", part(0, 4)?, part(4, 6)?, part(6, 8)?);
     Some(Taken { text: text.to_owned(), day: Some(day), second_of_day: hour * 3600 + minute * 60 + second })
+}
+
+/// `/Date(1795356191000)/`, as JSON has it of PowerShell 5, or the number alone: milliseconds since 1970, or seconds.
+fn of_epoch(text: &str) -> Option<Taken> {
+    const DIGITS: [usize; 2] = [10, 13];
+    let inner = text.trim_matches(['/', '\\']).strip_prefix("Date(").and_then(|text| text.strip_suffix(')'));
+    let digits = inner.unwrap_or(text);
+    let number: i64 = digits.parse().ok().filter(|_| DIGITS.contains(&digits.len()))?;
+    let seconds = if digits.len() == 13 { number / 1_000 } else { number };
+    let time = Timestamp::from_second(seconds).ok()?;
+    let date = jiff::tz::Offset::UTC.to_datetime(time);
+    let year = u32::try_from(date.year()).ok().filter(|year| YEARS.contains(year))?;
+    let day = format!("{year}-{:02}-{:02}", date.month(), date.day());
+    let second_of_day = u32::try_from(seconds.rem_euclid(DAY_SECONDS)).ok()?;
+    Some(Taken { text: time.to_string(), day: Some(day), second_of_day })
 }
 
 /// When that was, where the text says how far its clock is from UTC: `2026-11-22T14:03:11+01:00`.
@@ -141,12 +156,22 @@ pub(crate) fn date(taken: &Taken) -> Option<[u32; 3]> {
     Some([u32::try_from(date.year()).ok()?, number(date.month())?, number(date.day())?])
 }
 
+/// Whether a time is before an instant, wherever in the world its clock is; `false` where it does not tell its day in numbers.
+pub(crate) fn is_before(taken: &Taken, other: FileTime) -> bool {
+    /// No clock is further behind UTC, or before it.
+    const MOST_FROM_UTC: i64 = 14 * 3_600;
+    let Some(other) = to_timestamp(other) else { return false };
+    let of_day = i64::from(taken.second_of_day) - DAY_SECONDS / 2;
+    let mut known = days(taken.day.as_deref().unwrap_or_default()).into_iter().peekable();
+    known.peek().is_some() && known.all(|(_, noon)| noon + of_day + MOST_FROM_UTC < other.as_second())
+}
+
 /// In which order the numbers of a day are taken to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
-    YearFirst,
-    MonthFirst,
-    DayFirst,
+    YearMonthDay,
+    MonthDay,
+    DayMonth,
 }
 
 /// Noon of the days that a text may mean, by UTC in seconds, each with the order of its numbers; none where it does not tell the day
@@ -158,11 +183,11 @@ fn days(day: &str) -> Vec<(Order, i64)> {
         Some((order, jiff::tz::Offset::UTC.to_timestamp(date.at(12, 0, 0, 0)).ok()?.as_second()))
     };
     let all = match (numbers_in(day).as_slice(), english_month(day)) {
-        ([year, month, day], None) if YEARS.contains(year) => vec![noon(Order::YearFirst, *year, *month, *day)],
+        ([year, month, day], None) if YEARS.contains(year) => vec![noon(Order::YearMonthDay, *year, *month, *day)],
         ([one, two, year], None) if YEARS.contains(year) => {
-            vec![noon(Order::MonthFirst, *year, *one, *two), noon(Order::DayFirst, *year, *two, *one)]
+            vec![noon(Order::MonthDay, *year, *one, *two), noon(Order::DayMonth, *year, *two, *one)]
         }
-        ([day, year], Some(month)) if YEARS.contains(year) => vec![noon(Order::MonthFirst, *year, month, *day)],
+        ([day, year], Some(month)) if YEARS.contains(year) => vec![noon(Order::MonthDay, *year, month, *day)],
         _ => Vec::new(),
     };
     all.into_iter().flatten().collect()
@@ -185,8 +210,8 @@ fn english_month(day: &str) -> Option<u32> {
         "december",
     ];
     let words = day.split(|c: char| !c.is_alphabetic()).map(str::to_ascii_lowercase);
-    let is_month = |month: &&str, word: &str| word.len() >= 3 && month.starts_with(word);
-    let known = words.filter_map(|word| MONTHS.iter().position(|month| is_month(&month, &word))).next()?;
+    let is_month = |month: &str, word: &str| word.len() >= 3 && month.starts_with(word);
+    let known = words.filter_map(|word| MONTHS.iter().position(|month| is_month(month, &word))).next()?;
     u32::try_from(known + 1).ok()
 }
 
@@ -447,6 +472,10 @@ mod tests {
         }
         assert_eq!(second("2026년 11월 22일 일요일 오전 11:53:11"), Some(11 * 3600 + 53 * 60 + 11));
         assert_eq!(taken_in("20261122140311.251234+060").map(|taken| taken.second_of_day), Some(afternoon));
+        for epoch in ["/Date(1795356191000)/", "1795356191000", "1795356191"] {
+            let taken = taken_in(epoch).unwrap();
+            assert_eq!((taken.text.as_str(), taken.second_of_day), ("2026-11-22T14:03:11Z", afternoon), "{epoch}");
+        }
         assert_eq!(second("12:00 AM"), Some(0));
         assert_eq!(second("12:30 PM"), Some(45_000));
         assert_eq!(second("14:03"), Some(14 * 3600 + 180));

@@ -273,6 +273,9 @@ mod tests {
             let ansi = WINDOWS_1252.encode(text).0;
             assert_eq!(read(&ansi), (text.to_owned(), guessed("1252")), "{text}");
         }
+        // One letter alone, which is another one of Portuguese in the other page.
+        let ansi = WINDOWS_1252.encode(" [Zähler-Agent.exe]").0;
+        assert_eq!(read(&ansi), (" [Zähler-Agent.exe]".to_owned(), guessed("1252")));
         for text in
             ["Активные подключения", "  Имя    Локальный адрес        Внешний адрес          Состояние       PID"]
         {

@@ -80,6 +80,9 @@ fn connected_sockets_of_a_group_count_where_the_first_has_a_port_of_the_pool() {
     let close_wait = |first| group(TcpState::CloseWait, 9_100, first);
     assert_eq!(used(vec![close_wait(Some(50_000)), group(TcpState::Bound, 4_800, None)]), (13_900, 13_900));
     assert_eq!(used(vec![close_wait(Some(50_000)), group(TcpState::Bound, 9_100, None)]), (9_100, 9_100));
+    let of_server = ListedSocket { state: None, ..close_wait(Some(1433)) };
+    assert_eq!(used(vec![of_server.clone()]), (0, 0));
+    assert_eq!(used(vec![ListedSocket { port_alone: None, ..of_server }]), (9_100, 9_100));
     // Those of a server, and of whom nothing tells.
     assert_eq!(used(vec![close_wait(Some(443)), waiting()]), (311, 311));
     assert_eq!(used(vec![close_wait(None), waiting()]), (0, 0));

@@ -70,10 +70,12 @@ const LANGUAGES: [&str; 17] = [
 ];
 
 /// Letters that the languages of Windows use more than others.
-const COMMON: &str = "äöüßÄÖÜéèêàçâîôûÉÀñáíóúãõåæøÅÆØąćęłńśźżŁŚŻčěřšžůťŠŽČŘőűŐŰşğıİŞ";
+const COMMON: &str = "äöüßÄÖÜéèêàçâîôûÉÀñáíóúãåæøÅÆØąćęłńśźżŁŚŻčěřšžůťŠŽČŘőűŐŰşğıİŞ";
 
 /// Words of the headings of these tools, in languages whose letters are few in them.
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 22] = [
+    "Conexões",
+    "CONEXÕES",
     "połączenia",
     "Protokół",
     "NASŁUCHIWANIE",
