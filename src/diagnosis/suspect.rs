@@ -143,7 +143,8 @@ impl Candidates<'_> {
         let process = largest.filter(|(_, row)| self.is_large(row));
         match (process, self.image(index)) {
             (Some((_, row)), Some((image, together)))
-                if together.ports > row.holder.ports && !is_plateau_beside(together, row) =>
+                if grows_beside(together, row)
+                    || (together.ports > row.holder.ports && !is_plateau_beside(together, row)) =>
             {
                 self.named_image(image, together)
             }
@@ -301,6 +302,11 @@ impl Candidates<'_> {
         let alike: Vec<usize> = self.holders.iter().enumerate().filter(is_alike).map(|(index, _)| index).collect();
         if alike.len() > 1 { Suspect::Processes(alike) } else { Suspect::Process(first) }
     }
+}
+
+/// Whether an image grows into the failure, and this holder does not, whatever it has.
+fn grows_beside(image: &ImageOutcome, row: &HolderOutcome) -> bool {
+    image.pattern == Some(Pattern::Leak) && (row.keeps_what_it_took() || row.is_older())
 }
 
 /// Whether an image took its ports early and has not grown since, and this holder takes the rest.

@@ -34,7 +34,7 @@ const HINTS: usize = 3;
 const LOGGED_SHOWN: usize = 3;
 
 /// Of several that suffered most, so many are named.
-const MOST_SHOWN: usize = 2;
+const MOST_SHOWN: usize = 3;
 
 /// Fewer sockets than this in TIME_WAIT are nothing to tell.
 const NOTABLE_WAITING: u32 = 100;
@@ -375,8 +375,10 @@ impl Report {
                 format!("{} and {}", counted(binds, "failed bind"), counted(connects, "failed connect"))
             }
         };
-        let names: Vec<String> = alike.into_iter().map(subject).collect();
-        Some(format!("{} suffered most: {count}.", names.join(" and ")))
+        let mut names: Vec<String> = alike.into_iter().map(subject).collect();
+        let last = names.pop()?;
+        let before = if names.is_empty() { String::new() } else { format!("{} and ", names.join(", ")) };
+        Some(format!("{before}{last} suffered most: {count}."))
     }
 
     /// Where the trace cannot tell a small pool from hidden holders: all ports given out lie close together, or their numbers

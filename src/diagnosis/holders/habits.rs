@@ -163,7 +163,8 @@ impl Seen {
         self.later.released += other.later.released;
         self.later.held += other.later.held;
         self.later.lasts |= other.later.lasts;
-        self.later.closed_at_end += other.later.closed_at_end;
+        // Processes that end one after the other, each with its connections, are churn.
+        self.later.closed_at_end = 0;
     }
 
     /// Ports of the last listing, where these are fewer than half of what the listing at hand shows.

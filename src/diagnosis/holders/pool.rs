@@ -105,6 +105,7 @@ impl Book<'_> {
             self.give_to_creators(&mut subjects);
             self.add_listed_later(listing, key, range, &mut subjects);
         }
+        self.add_closed_older(&mut subjects);
         let (set_aside, idle) = self.set_aside(key, range);
         let time_wait = match moment {
             Some(moment) => {
@@ -253,7 +254,7 @@ impl Book<'_> {
         seen.at_rest(when.until.filter(|_| !self.trust.lossy && !self.trust.no_habits))
     }
 
-    fn process_of(&self, subject: Subject) -> Option<&Process> {
+    pub(super) fn process_of(&self, subject: Subject) -> Option<&Process> {
         match subject {
             Subject::Process(index) => self.findings.world.processes.processes().get(index),
             _ => None,

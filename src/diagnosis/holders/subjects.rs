@@ -15,9 +15,13 @@ use crate::time::FileTime;
 /// What is closed within this time of the end of a process was closed by its end.
 const AT_END_100NS: i64 = 5 * FileTime::SECOND;
 
+/// Ports that were held for less than this (10 s) on average were those of short connections, also where an end closed them.
+const LONG_100NS: i128 = 100_000_000;
+
 /// Sockets with a port that a process closed one right after the other as it ended: none of its own doing.
 fn closed_at_end(process: &Process) -> u64 {
-    let most = process.ended.zip(process.tally.closed.most_at_once());
+    let is_long = process.tally.ages.of_released().is_some_and(|age| age >= LONG_100NS);
+    let most = process.ended.zip(process.tally.closed.most_at_once()).filter(|_| is_long);
     let at_end = most.filter(|(ended, most)| ended.since(most.last).saturating_abs() <= AT_END_100NS);
     at_end.map_or(0, |(_, most)| most.sockets)
 }
@@ -63,10 +67,6 @@ impl Book<'_> {
             let Subject::Process(index) = subject else { continue };
             let Some(process) = processes.processes().get(*index) else { continue };
             let tally = &process.tally;
-            if seen.obtained == 0 {
-                // Without a port of its own at that moment, its sockets are not among the owners.
-                seen.closed_older = tally.closed_older.sockets;
-            }
             let in_pool = tally.in_pool(key);
             seen.later = Later {
                 obtained: in_pool.obtained,
@@ -77,6 +77,14 @@ impl Book<'_> {
             };
         }
         subjects
+    }
+
+    /// Sockets older than the trace that processes closed which had no port of their own then: they are not among the owners.
+    pub(super) fn add_closed_older(&self, subjects: &mut BTreeMap<Subject, Seen>) {
+        for (subject, seen) in subjects.iter_mut().filter(|(_, seen)| seen.obtained == 0) {
+            let process = self.process_of(*subject);
+            seen.closed_older = process.map_or(0, |process| process.tally.closed_older.sockets);
+        }
     }
 
     /// Ports that processes have reserved.

@@ -40,7 +40,11 @@ impl Report {
         let told = match *suspect {
             Suspect::Process(index) | Suspect::Kernel(index) => holder(index),
             Suspect::Processes(ref holders) => Some(self.alike_sentences(holders, index)),
-            Suspect::Image(index) => self.images.get(index).map(|image| image_sentences(image, pool)),
+            Suspect::Image(index) => self.images.get(index).map(|image| {
+                let mut told = image_sentences(image, pool);
+                told.extend(self.plateau_beside((image.pool, image.ports, image.pattern)));
+                told
+            }),
             Suspect::Images(ref images) => Some(self.alike_images(images, pool)),
             Suspect::TimeWait(waiting) => Some(self.waiting_sentences(waiting, pool)),
             Suspect::Sockets(seen) => self.processes.get(seen.process).map(|row| {
@@ -71,6 +75,7 @@ impl Report {
             Suspect::Nobody => None,
         };
         let mut told = told.unwrap_or_default();
+        told.extend(self.as_much_beside(suspect));
         told.extend(self.also_waiting(pool, suspect));
         told
     }
@@ -166,7 +171,7 @@ impl Report {
             text.push_str(&format!(" {waiting} of them are in CLOSE_WAIT: the other side closed, and {who} did not."));
         }
         let mut told = vec![text];
-        told.extend(self.plateau_beside(holder));
+        told.extend(self.plateau_beside((holder.pool, holder.ports, holder.pattern)));
         let user = holder.used_by.first().and_then(|user| self.processes.get(user.process));
         told.extend(user.map(|user| format!("{} uses sockets that it created.", subject(user))));
         let all: u64 = row.destinations.iter().map(|one| one.connects).sum();
@@ -175,14 +180,50 @@ impl Report {
         told
     }
 
-    /// Beside a leak, who holds more and is not named, since it did not grow; of those whose pattern says so, beside a small one.
-    fn plateau_beside(&self, named: &HolderRow) -> Option<String> {
-        let pool = self.pools.get(named.pool)?;
-        if named.pattern != Some(Pattern::Leak) {
+    /// Beside a process the image that has nearly as much (seven tenths), and beside an image such a process.
+    fn as_much_beside(&self, suspect: &Suspect) -> Vec<String> {
+        let is_as_much = |most: u32, ports: u32| u64::from(ports) * 10 >= u64::from(most) * 7;
+        let grows = |pattern: Option<Pattern>| matches!(pattern, Some(Pattern::Leak) | None);
+        match *suspect {
+            Suspect::Process(index) => {
+                let Some(named) = self.holders.get(index).filter(|named| grows(named.pattern)) else {
+                    return Vec::new();
+                };
+                let is_it = |image: &&ImageRow| {
+                    image.pool == named.pool
+                        && grows(image.pattern)
+                        && is_as_much(named.ports, image.ports)
+                        && !image.holders.contains(&index)
+                };
+                let found = self.images.iter().find(is_it).zip(self.pools.get(named.pool));
+                found.map(|(image, pool)| image_sentences(image, pool)).unwrap_or_default()
+            }
+            Suspect::Image(index) => {
+                let Some(named) = self.images.get(index).filter(|named| grows(named.pattern)) else {
+                    return Vec::new();
+                };
+                let is_it = |(index, row): &(usize, &HolderRow)| {
+                    row.pool == named.pool
+                        && row.pattern == Some(Pattern::Leak)
+                        && is_as_much(named.ports, row.ports)
+                        && !named.holders.contains(index)
+                };
+                let found = self.holders.iter().enumerate().find(is_it);
+                found.map(|(_, row)| self.holder_sentences(row, named.pool)).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Beside a leak of a pool with so many ports, who holds more and is not named, since it did not grow; of those whose pattern
+    /// says so, beside a small one.
+    fn plateau_beside(&self, (index, ports, pattern): (usize, u32, Option<Pattern>)) -> Option<String> {
+        let pool = self.pools.get(index)?;
+        if pattern != Some(Pattern::Leak) {
             return None;
         }
-        let is_small = named.ports.saturating_mul(4) < pool.count;
-        let is_more = |pool: usize, ports: u32| pool == named.pool && ports > named.ports;
+        let is_small = ports.saturating_mul(4) < pool.count;
+        let is_more = |pool: usize, other: u32| pool == index && other > ports;
         let keeps =
             |row: &&HolderRow| (is_small && matches!(row.look, Look::Steady | Look::DnsPool)) || row.at_rest.is_some();
         let holder = self.holders.iter().filter(keeps).find(|row| is_more(row.pool, row.ports));
