@@ -239,6 +239,7 @@ fn of_part(
     if has_tcp || (records.has_sockets && records.udp.is_empty()) || is_refused {
         let facts = SideFacts {
             listings: joined(records.tcp),
+            absent: records.absent,
             remotes: records.remotes,
             port_use: records.port_use,
             ..SideFacts::default()

@@ -55,6 +55,8 @@ pub(super) struct Found {
     pub(super) names: Vec<ProcessName>,
     pub(super) services: Vec<ServiceProcess>,
     pub(super) starts: Vec<ProcessStart>,
+    /// Processes that have ended, of which sockets are left.
+    pub(super) absent: Vec<u32>,
     /// When each list of processes was taken, where something above it says so.
     pub(super) lists: Vec<Option<Taken>>,
     pub(super) tasks: Vec<Task>,

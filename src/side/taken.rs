@@ -116,9 +116,8 @@ pub(crate) fn instant(taken: &Taken) -> Option<FileTime> {
 /// Whether a listing was taken on another day than that of an instant, wherever in the world, and whatever the order of day and
 /// month: in one that is two days away at least. `false` where it does not tell its day in numbers.
 pub(crate) fn is_of_other_day(taken: &Taken, other: FileTime) -> bool {
-    let Some(day) = &taken.day else { return false };
     let Some(other) = to_timestamp(other) else { return false };
-    let mut known = days(day).into_iter().peekable();
+    let mut known = days(taken).into_iter().peekable();
     known.peek().is_some() && known.all(|(_, noon)| (noon - other.as_second()).abs() > 2 * DAY_SECONDS)
 }
 
@@ -133,7 +132,7 @@ pub(crate) fn is_later(one: &Taken, other: &Taken, seconds: u32) -> bool {
     // Days that are written alike have their numbers in one order.
     let separator = |day: &str| day.chars().find(|c| !c.is_ascii_digit());
     let are_alike = separator(day) == separator(other_day);
-    let (days, others) = (days(day), days(other_day));
+    let (days, others) = (days(one), days(other));
     let pairs = days.iter().flat_map(|one| others.iter().map(move |other| (one, other)));
     let mut apart = pairs
         .filter(|((order, _), (other, _))| !are_alike || order == other)
@@ -149,7 +148,7 @@ pub(crate) fn is_later(one: &Taken, other: &Taken, seconds: u32) -> bool {
 
 /// The day of a time, as year, month and day; `None` where the order of its numbers is not certain.
 pub(crate) fn date(taken: &Taken) -> Option<[u32; 3]> {
-    let all = days(taken.day.as_deref()?);
+    let all = days(taken);
     let (_, noon) = all.first().filter(|(_, noon)| all.iter().all(|(_, other)| other == noon))?;
     let date = jiff::tz::Offset::UTC.to_datetime(Timestamp::from_second(*noon).ok()?).date();
     let number = |part: i8| u32::try_from(part).ok();
@@ -162,7 +161,7 @@ pub(crate) fn is_before(taken: &Taken, other: FileTime) -> bool {
     const MOST_FROM_UTC: i64 = 14 * 3_600;
     let Some(other) = to_timestamp(other) else { return false };
     let of_day = i64::from(taken.second_of_day) - DAY_SECONDS / 2;
-    let mut known = days(taken.day.as_deref().unwrap_or_default()).into_iter().peekable();
+    let mut known = days(taken).into_iter().peekable();
     known.peek().is_some() && known.all(|(_, noon)| noon + of_day + MOST_FROM_UTC < other.as_second())
 }
 
@@ -174,9 +173,10 @@ enum Order {
     DayMonth,
 }
 
-/// Noon of the days that a text may mean, by UTC in seconds, each with the order of its numbers; none where it does not tell the day
-/// in numbers and English words.
-fn days(day: &str) -> Vec<(Order, i64)> {
+/// Noon of the days that a time may be of, by UTC in seconds, each with the order of its numbers; none where it does not tell the
+/// day in numbers and English words. The name of the day, in English, tells which of them it is.
+fn days(taken: &Taken) -> Vec<(Order, i64)> {
+    let Some(day) = taken.day.as_deref() else { return Vec::new() };
     let noon = |order: Order, year: u32, month: u32, day: u32| {
         let (year, month, day) = (i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
         let date = jiff::civil::Date::new(year, month, day).ok()?;
@@ -190,7 +190,23 @@ fn days(day: &str) -> Vec<(Order, i64)> {
         ([day, year], Some(month)) if YEARS.contains(year) => vec![noon(Order::MonthDay, *year, month, *day)],
         _ => Vec::new(),
     };
-    all.into_iter().flatten().collect()
+    let mut all: Vec<(Order, i64)> = all.into_iter().flatten().collect();
+    // The first day of 1970 was a Thursday.
+    let weekday = |noon: i64| (noon.div_euclid(DAY_SECONDS) + 4).rem_euclid(7);
+    let named = english_weekday(&taken.text);
+    if all.iter().any(|(_, noon)| Some(weekday(*noon)) == named) {
+        all.retain(|(_, noon)| Some(weekday(*noon)) == named);
+    }
+    all
+}
+
+/// The day of the week that a text names in English, from Sunday.
+fn english_weekday(text: &str) -> Option<i64> {
+    const DAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+    let words = text.split(|c: char| !c.is_alphabetic()).map(str::to_ascii_lowercase);
+    let is_day = |day: &str, word: &str| day == word || (word.len() == 3 && day.starts_with(word));
+    let known = words.filter_map(|word| DAYS.iter().position(|day| is_day(day, &word))).next()?;
+    i64::try_from(known).ok()
 }
 
 /// The month that a day names in English.
@@ -524,6 +540,8 @@ mod tests {
         assert_eq!(date("Sun 11/22/2026 12:00:01.25"), Some([2026, 11, 22]));
         assert_eq!(date("05.05.2026 12:00:01"), Some([2026, 5, 5]));
         assert_eq!(date("04/05/2026 12:00:01"), None);
+        assert_eq!(date("Mon 03/09/2026 10:00:00.25"), Some([2026, 3, 9]));
+        assert_eq!(date("Thu 03/09/2026 10:00:00.25"), Some([2026, 9, 3]));
         for (one, other) in [
             ("11/22/2026 11:03:41", "11/22/2026 11:03:11"),
             ("04/05/2026 10:00:00", "2026-04-20 10:00:00"),

@@ -1,6 +1,6 @@
 //! Rows of sockets, one each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::groups::Filter;
@@ -36,6 +36,8 @@ pub(super) struct Sockets {
     rows: u64,
     /// Rows of sockets that stand further up, and not in the row before.
     repeated: u64,
+    /// Processes of which the program says that they have ended.
+    ended: BTreeSet<u32>,
 }
 
 /// One of so many connected sockets may stand in a table twice: a socket may close, and another one have its place, while rows are
@@ -108,6 +110,7 @@ impl Sockets {
             connected: HashMap::new(),
             rows: 0,
             repeated: 0,
+            ended: BTreeSet::new(),
         }
     }
 
@@ -127,6 +130,9 @@ impl Sockets {
             self.round = Some(round.to_owned());
         }
         self.count_repeated(&socket);
+        // TCPView's word for a process that it does not find any more.
+        let has_ended = record.get(Column::ProcessName).is_some_and(|name| name.starts_with("<non-existent>"));
+        self.ended.extend(socket.pid.filter(|_| has_ended));
         self.has_cut_pids |= record.get(Column::Pid).is_some_and(is_cut);
         // The columns of both kinds of sockets are the same where all of them are exported.
         self.ends_with_udp = socket.protocol == Protocol::Udp;
@@ -162,6 +168,7 @@ impl Sockets {
     }
 
     pub(super) fn end(&mut self, count: RowCount, context: &mut Context, found: &mut Found) {
+        found.absent.append(&mut self.ended.iter().copied().collect());
         let above = context.clock.take();
         let (asked, host) = (context.command.asked(), context.host.name());
         let mut left = RowCount { rows: 0, ..count };

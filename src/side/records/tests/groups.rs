@@ -86,6 +86,11 @@ fn an_image_is_a_name_and_no_sign() {
     };
     assert_eq!(image("C:\\Apps\\Meter Sync\\MeterSync.Agent.exe").as_deref(), Some("MeterSync.Agent.exe"));
     assert_eq!(image("<unknown>"), None);
+    assert_eq!(image("<non-existent>"), None);
+    let text = "Process,PID,Protocol,Local Address,Local Port,Remote Address,Remote Port,State\n\
+        <non-existent>,7312,TCP,10.20.0.5,49152,10.20.0.40,443,CLOSE_WAIT\n\
+        a.exe,4312,TCP,10.20.0.5,49153,10.20.0.40,443,CLOSE_WAIT\n";
+    assert_eq!(parse(text).absent, [7312]);
 }
 
 #[test]
