@@ -344,6 +344,35 @@ fn the_newest_listing_of_a_mail_may_stand_first() {
 }
 
 #[test]
+fn rows_without_pids_are_of_the_process_of_their_image() {
+    let folder = scratch();
+    write_scenario("range-refuted-german", folder.path());
+    let before = json_of(folder.path());
+    let holder = &before["processes"][usize::try_from(before["holders"][0]["process"].as_u64().unwrap()).unwrap()];
+    let image = holder["image"].as_str().unwrap();
+    let row = |port: u16| format!("  TCP    0.0.0.0:{port}   0.0.0.0:0   BOUND\r\n [{image}]\r\n");
+    let first = before["pools"][0]["given"][0].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap();
+    let ports = u16::try_from(before["holders"][0]["ports"].as_u64().unwrap()).unwrap();
+    let rows: String = (first..first + ports - 10).map(row).collect();
+    let heading = "\r\nActive Connections\r\n\r\n  Proto  Local Address  Foreign Address  State\r\n";
+    std::fs::write(folder.path().join("netstat-anb.txt"), heading.to_owned() + &rows).unwrap();
+    let report = json_of(folder.path());
+    assert_eq!(report["holders"][0]["ports"], before["holders"][0]["ports"]);
+    let pids = report["processes"].as_array().unwrap().iter().map(|row| &row["pid"]);
+    assert!(pids.clone().all(|pid| !pid.is_null()), "{:?}", pids.collect::<Vec<_>>());
+}
+
+#[test]
+fn handles_alone_are_told_on_the_first_screen() {
+    let folder = scratch();
+    let handle = |n: u32| format!("agent.exe          pid: 7312   type: File           {n:X}: \\Device\\Afd\r\n");
+    std::fs::write(folder.path().join("handles.txt"), (0..2_000).map(|n| handle(4 * n + 64)).collect::<String>())
+        .unwrap();
+    let ran = run(["analyze".as_ref(), folder.path().as_os_str()]);
+    assert!(ran.stdout.contains("agent.exe (PID 7312) has 2,000 handles of sockets"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_process_list_that_is_older_than_the_trace_tells_of_nobodys_end() {
     for (time, is_older) in [("Mon 03/09/2026 10:00:00.25", true), ("Tue 03/10/2026 10:00:00.25", false)] {
         let folder = scratch();

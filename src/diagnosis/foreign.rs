@@ -11,7 +11,7 @@ use crate::machine::pool_key::PoolKey;
 use crate::machine::processes::Process;
 use crate::machine::ranges::RangeSource;
 use crate::net::{Family, Protocol};
-use crate::side::facts::{ExcludedPorts, SideFacts, SocketListing, SourceId, TcpState};
+use crate::side::facts::{ExcludedPorts, ListedSocket, SideFacts, SocketListing, SourceId, TcpState};
 use crate::side::tasklist::Task;
 use crate::side::{Kind, is_before};
 use crate::words::grouped;
@@ -114,22 +114,30 @@ pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
             }
         }
     }
-    set_aside += set_exclusions_aside(findings, side, inputs);
+    let exclusions = set_exclusions_aside(findings, side, inputs);
+    set_aside += findings.span.map_or(0, |_| exclusions);
     Foreign { listings: set_aside, of_other_time }
 }
 
-/// Takes excluded ranges out of the facts from which Windows gave out ports in the trace, with all others of their files. How many
-/// files these are.
+/// Takes excluded ranges out of the facts that cannot be: Windows gave out ports of one in the trace, or most of one that no
+/// administrator set is in use. With all others of their files; how many files these are.
 fn set_exclusions_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut [SideInput]) -> u64 {
     let is_refuted = |ports: &ExcludedPorts| {
+        let excluded = ports.start..=ports.end;
+        let half = usize::from(ports.end.saturating_sub(ports.start)) / 2;
         PoolKey::all().into_iter().any(|key| {
             let is_of_pool = key.protocol == Some(ports.protocol)
                 && key.family.is_some_and(|family| ports.family.is_none_or(|told| told == family));
-            let excluded = ports.start..=ports.end;
+            if !is_of_pool {
+                return false;
+            }
             let given = findings.world.ports.pools.get(key.index()).and_then(|pool| pool.given);
             let is_given = given.is_some_and(|(first, last)| excluded.contains(&first) || excluded.contains(&last));
             let held = findings.sockets.held().filter(|hold| hold.pool == key).filter_map(|hold| hold.port);
-            is_of_pool && is_given && held.filter(|port| excluded.contains(port)).nth(COMPARED_PORTS - 1).is_some()
+            let in_use = held.chain(side.listings.iter().flat_map(|listing| ports_listed(listing, key)));
+            let in_use: BTreeSet<u16> = in_use.filter(|port| excluded.contains(port)).collect();
+            let is_most = !ports.administered && in_use.len() > half;
+            in_use.len() >= COMPARED_PORTS && (is_given || is_most)
         })
     };
     let refuted: BTreeSet<SourceId> =
@@ -137,10 +145,18 @@ fn set_exclusions_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
     side.excluded_ports.retain(|ports| !refuted.contains(&ports.source));
     for source in &refuted {
         if let Some(input) = inputs.get_mut(*source) {
-            note(input, "the trace shows ports given out that it says are excluded");
+            note(input, "ports are in use that it says are excluded");
         }
     }
     refuted.len() as u64
+}
+
+/// The ports of a pool that a listing shows in use.
+fn ports_listed(listing: &SocketListing, pool: PoolKey) -> impl Iterator<Item = u16> {
+    let is_here = move |socket: &&ListedSocket| {
+        Some(socket.protocol) == pool.protocol && socket.family == pool.family && socket.pid.is_some_and(|pid| pid != 0)
+    };
+    listing.sockets.iter().filter(is_here).filter_map(|socket| Some(socket.local?.port))
 }
 
 /// Takes out process lists that are older than the trace, where all tell their times: what they do not have, or have under another

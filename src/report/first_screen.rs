@@ -4,7 +4,7 @@
 mod holds;
 
 use super::wording::{other_clock, percent_of, sentence, sentence_inside, subject, who, who_in_full};
-use super::{PoolRow, ProcessRow, Report};
+use super::{PoolRow, ProcedureRow, ProcessRow, Report};
 use crate::case::boots::starts;
 use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::codes::{AlternativeCode, ReasonCode};
@@ -38,6 +38,9 @@ const MOST_SHOWN: usize = 3;
 
 /// Fewer sockets than this in TIME_WAIT are nothing to tell.
 const NOTABLE_WAITING: u32 = 100;
+
+/// Fewer handles of sockets are usual where no pool is known to be full.
+const MANY_HANDLES: u64 = 1_000;
 
 /// Fewer connects than this to one address are nothing to tell.
 const NOTABLE_CONNECTS: u64 = 100;
@@ -74,9 +77,24 @@ impl Report {
                 told.extend(self.failed_instead().map(|other| format!("The inputs show {}.", other_cause(other))));
                 told.extend(self.beside_the_range());
                 told.extend(self.verdict.reasons.iter().map(|reason| sentence(&reason.text)));
+                told.extend(self.many_handles());
             }
         }
         told
+    }
+
+    /// Who has most handles of sockets, where that is as many as ports may run out by.
+    fn many_handles(&self) -> Option<String> {
+        let handles = |row: &&ProcedureRow| row.afd_handles.filter(|count| *count >= MANY_HANDLES);
+        // Of equals the first.
+        let most = self.procedure.iter().rev().filter(|row| handles(row).is_some()).max_by_key(|row| handles(row))?;
+        let who = match (most.pid, &most.image) {
+            (Some(pid), Some(image)) => format!("{} (PID {pid})", shown(image)),
+            (Some(pid), None) => format!("PID {pid}"),
+            (None, _) => return None,
+        };
+        let count = counted(most.afd_handles?, "handle");
+        Some(format!("{who} has {count} of sockets in a listing of handles: nothing shows which ports these have."))
     }
 
     /// The doubts that stand on the first screen beside an answer, each once: where there is no answer, or where a sentence

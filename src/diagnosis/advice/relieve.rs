@@ -189,6 +189,16 @@ fn ended(named: &Named<'_>, waits: bool) -> Recommendation {
             &[&format!("tasklist /svc /fi \"pid eq {last}\""), "netstat -anoq > netstat.txt"],
         );
     }
+    if !named.ended && named.now_is.is_some() {
+        let text = format!(
+            "see whether {label} still runs: its end is not in the trace.{now} If a list says so that is older than the trace, or not of this server, {label} still runs; else it has ended. {comes_back}"
+        );
+        return unchanging(
+            RecommendationCode::HolderEnded,
+            &text,
+            &[&format!("tasklist /svc /fi \"pid eq {pid}\""), "netstat -anoq > netstat.txt"],
+        );
+    }
     let text = format!(
         "see whether {label} starts again: it has ended.{now} A service or a scheduled task may start it. {comes_back}"
     );

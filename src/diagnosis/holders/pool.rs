@@ -371,7 +371,29 @@ impl Book<'_> {
                 fullest = Some((listing, usage));
             }
         }
-        (fullest, most_waiting)
+        let named = fullest.as_ref().and_then(|(best, usage)| self.with_owners(best, usage, key, range));
+        (named.or(fullest), most_waiting)
+    }
+
+    /// Where a listing names nobody, another one of the last moment that names who has nearly as many (nine tenths).
+    fn with_owners(
+        &self,
+        best: &SocketListing,
+        of_best: &Usage,
+        key: PoolKey,
+        range: PoolRange,
+    ) -> Option<(&SocketListing, Usage)> {
+        if of_best.by_pid.keys().any(Option::is_some) || !of_best.by_image.is_empty() || !self.is_of_last_moment(best) {
+            return None;
+        }
+        let is_vague_pool = key == self.vague_pool(key);
+        let others = self.side.listings.iter().filter(|listing| self.is_of_last_moment(listing));
+        let named = others.map(|listing| (listing, usage(listing, key, range, is_vague_pool))).filter(|(_, usage)| {
+            let of_owners = usage.by_pid.iter().filter(|(pid, _)| pid.is_some()).map(|(_, listed)| listed.ports);
+            let ports = of_owners.fold(0, u32::saturating_add);
+            ports.saturating_mul(10) >= of_best.occupied().saturating_mul(9)
+        });
+        named.max_by_key(|(_, usage)| usage.occupied())
     }
 
     pub(super) fn vague_pool(&self, key: PoolKey) -> PoolKey {

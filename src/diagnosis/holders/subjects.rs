@@ -9,7 +9,7 @@ use crate::machine::moment::Moment;
 use crate::machine::pool_key::PoolKey;
 use crate::machine::processes::Process;
 use crate::machine::ranges::PoolRange;
-use crate::side::facts::SocketListing;
+use crate::side::facts::{ListedOwner, SocketListing};
 use crate::time::FileTime;
 
 /// What is closed within this time of the end of a process was closed by its end.
@@ -111,9 +111,25 @@ impl Book<'_> {
         }
         for (image, listed) in &usage.by_image {
             let number = self.images.binary_search(&image).ok().and_then(|number| u32::try_from(number).ok());
-            let subject = number.map_or(Subject::Nobody, Subject::Image);
+            let of_image = || number.map_or(Subject::Nobody, Subject::Image);
+            let subject = self.only_process_of(image, subjects).unwrap_or_else(of_image);
             subjects.entry(subject).or_default().listed = Some(*listed);
         }
+    }
+
+    /// The process of the trace whose ports a row without PID shows: that of its image, where only one has any.
+    fn only_process_of(&self, owner: &ListedOwner, subjects: &BTreeMap<Subject, Seen>) -> Option<Subject> {
+        let image = owner.image.as_deref()?;
+        let processes = self.findings.world.processes.processes();
+        let is_of_image = |subject: &&Subject| match subject {
+            Subject::Process(index) => {
+                let known = processes.get(*index).and_then(Process::image);
+                known.is_some_and(|(known, _)| is_same_image(known, image))
+            }
+            _ => false,
+        };
+        let mut of_image = subjects.keys().filter(is_of_image);
+        of_image.next().copied().filter(|_| of_image.next().is_none())
     }
 
     /// Ports that a listing shows of a process that uses sockets of another one count for their creator, where the trace shows that
