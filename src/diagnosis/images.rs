@@ -104,8 +104,13 @@ pub(super) fn images(grounds: &Grounds<'_>, holders: &[HolderOutcome]) -> Vec<Im
         });
         let kept = of_others.fold(0_u32, |sum, (_, other)| sum.saturating_add(other.holder.ports));
         let count = finding.range.count;
-        let pattern =
-            seen.pattern(When { count, left: finding.usable().saturating_sub(kept), moment: finding.moment, until });
+        let pattern = seen.pattern(When {
+            count,
+            left: finding.usable().saturating_sub(kept),
+            moment: finding.moment,
+            until,
+            unseen_since: grounds.findings.world.ports.unseen_since,
+        });
         // Processes that come and go, and leave nothing behind, work: they leak nothing that a restart would give back.
         let seen_until = finding.outage.map(|outage| outage.last).or(finding.moment);
         let gave_back = ended.gave_back(&name, finding.key, seen_until);

@@ -204,6 +204,7 @@ impl<W: Witness> Analysis<W> {
     #[cold]
     pub fn were_unseen(&mut self) {
         self.world.ports.were_unseen();
+        self.world.ports.unseen_since = Some(self.now);
     }
 
     /// Tells the witness whose the endpoint or TCB of an event is now.

@@ -53,6 +53,8 @@ pub struct Ports {
     pub destinations: BoundedCounts<(Owner, SocketAddress), MAX_DESTINATIONS>,
     /// Connects that are not in it yet.
     connects: Vec<(Owner, SocketAddress)>,
+    /// When the last time began of which no trace tells, between two of them.
+    pub unseen_since: Option<FileTime>,
     /// Binds that failed with another status than 0xC0000209.
     pub conflicts: BoundedCounts<Conflict, MAX_CONFLICTS>,
     /// Binds and connects of sockets that another process created: creator and user.
@@ -82,6 +84,7 @@ impl Ports {
             timeline,
             destinations: BoundedCounts::default(),
             connects: Vec::new(),
+            unseen_since: None,
             conflicts: BoundedCounts::default(),
             users: BoundedCounts::default(),
             is_by_address: false,

@@ -108,6 +108,8 @@ pub(in crate::diagnosis) struct When {
     pub(in crate::diagnosis) moment: Option<FileTime>,
     /// The first failure of that outage; without one, the moment. Until then holders could grow.
     pub(in crate::diagnosis) until: Option<FileTime>,
+    /// When the last time began of which no trace tells.
+    pub(in crate::diagnosis) unseen_since: Option<FileTime>,
 }
 
 impl Seen {
@@ -269,7 +271,7 @@ impl Seen {
             return None;
         }
         let later = self.later;
-        if when.until.is_some_and(|until| self.growth.is_flat(until)) && self.keeps_old_ones(when) {
+        if when.until.is_some_and(|until| self.is_flat(until, when.unseen_since)) && self.keeps_old_ones(when) {
             return Some(Pattern::Steady);
         }
         let is_leak = if self.released * 10 <= self.obtained {
@@ -283,6 +285,13 @@ impl Seen {
             return None;
         }
         Some(if is_leak { Pattern::Leak } else { Pattern::Load })
+    }
+
+    /// Whether it has not grown lately, nor when traces ceased to tell: who grew then may have gone on.
+    fn is_flat(&self, until: FileTime, unseen_since: Option<FileTime>) -> bool {
+        let unseen =
+            unseen_since.filter(|since| *since < until && self.growth.first.is_some_and(|first| first < *since));
+        self.growth.is_flat(until) && unseen.is_none_or(|since| self.growth.is_flat(since))
     }
 
     /// Whether it closed sockets that are older than the trace, as many as a fair part of the ports that it obtained. No event

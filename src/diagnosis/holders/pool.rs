@@ -189,6 +189,7 @@ impl Book<'_> {
             left: range.count,
             moment: moment.map(|moment| moment.time),
             until: outage.map(|outage| outage.first).or(moment.map(|moment| moment.time)),
+            unseen_since: ports.unseen_since,
         };
         let keeps = |(subject, seen): &(&Subject, &Seen)| self.keeps(**subject, seen, when, key);
         let kept = subjects.iter().filter(keeps).fold(0_u32, |sum, (_, seen)| sum.saturating_add(seen.ports()));
