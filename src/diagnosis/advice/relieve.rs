@@ -153,21 +153,13 @@ fn ended(named: &Named<'_>, waits: bool) -> Recommendation {
         let text = format!(
             "watch the new process: the process list does not have {label} any more, and has the same program as PID {runs_as}, so it was restarted and may take the ports again. The ports came back when it ended, unless another process inherited its sockets"
         );
-        return unchanging(
-            RecommendationCode::HolderEnded,
-            &text,
-            &[&format!("tasklist /svc /fi \"pid eq {runs_as}\""), "netstat -anoq > netstat.txt"],
-        );
+        return look_again(runs_as, &text);
     }
     if named.is_absent && !named.ended && named.now_is.is_none() {
         let text = format!(
             "see whether {label} still runs: a process list does not have it, so it has ended, or was started after the list. Its ports came back when it ended, unless another process inherited its sockets or they stay under the dead PID; then only a restart of the server frees them"
         );
-        return unchanging(
-            RecommendationCode::HolderEnded,
-            &text,
-            &[&format!("tasklist /svc /fi \"pid eq {pid}\""), "netstat -anoq > netstat.txt"],
-        );
+        return look_again(pid, &text);
     }
     let comes_back = if waits {
         "Its ports come back as TIME_WAIT ends, within some minutes"
@@ -183,27 +175,25 @@ fn ended(named: &Named<'_>, waits: bool) -> Recommendation {
         let text = format!(
             "watch PID {last}: {label} has ended, and the trace shows its program {again} may take the ports again. {comes_back}"
         );
-        return unchanging(
-            RecommendationCode::HolderEnded,
-            &text,
-            &[&format!("tasklist /svc /fi \"pid eq {last}\""), "netstat -anoq > netstat.txt"],
-        );
+        return look_again(last, &text);
     }
     if !named.ended && named.now_is.is_some() {
         let text = format!(
             "see whether {label} still runs: its end is not in the trace.{now} If a list says so that is older than the trace, or not of this server, {label} still runs; else it has ended. {comes_back}"
         );
-        return unchanging(
-            RecommendationCode::HolderEnded,
-            &text,
-            &[&format!("tasklist /svc /fi \"pid eq {pid}\""), "netstat -anoq > netstat.txt"],
-        );
+        return look_again(pid, &text);
     }
     let text = format!(
         "see whether {label} starts again: it has ended.{now} A service or a scheduled task may start it. {comes_back}"
     );
     let list = format!("tasklist /svc /fi \"pid eq {pid}\"");
     unchanging(RecommendationCode::HolderEnded, &text, &[&list, "schtasks /query /v /fo csv > tasks.csv"])
+}
+
+/// Whose a PID is now, and what it has.
+fn look_again(pid: u32, text: &str) -> Recommendation {
+    let commands = [&*format!("tasklist /svc /fi \"pid eq {pid}\""), super::capture::LIST_SOCKETS];
+    unchanging(RecommendationCode::HolderEnded, text, &commands)
 }
 
 fn restart(named: &Named<'_>) -> Recommendation {
