@@ -377,3 +377,14 @@ pub struct ProcessEvent {
 pub fn base_name(path: &str) -> &str {
     path.rsplit(['\\', '/']).next().unwrap_or(path)
 }
+
+/// The name of an image without its folder and the ending of programs, in lower case.
+pub fn image_stem(path: &str) -> String {
+    base_name(path).to_lowercase().trim_end_matches(".exe").to_owned()
+}
+
+/// Whether two names may be of one image: with or without `.exe`, one of them possibly cut.
+pub fn is_same_image(one: &str, other: &str) -> bool {
+    let (one, other) = (image_stem(one), image_stem(other));
+    one.starts_with(&other) || other.starts_with(&one)
+}

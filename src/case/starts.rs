@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::days::times_of_paths;
 use super::machines::Told;
 use super::side::SideInput;
-use crate::event::base_name;
+use crate::event::image_stem;
 use crate::side::facts::{ProcessName, ProcessStart, SideFacts, Taken};
 use crate::side::is_later;
 
@@ -61,9 +61,8 @@ fn moments(told: &[Told], inputs: &[SideInput], pids: &BTreeSet<u32>) -> BTreeMa
 
 /// Takes what is told of these processes out of facts.
 fn forget(facts: &mut SideFacts, successors: &BTreeMap<u32, String>) {
-    let stem = |name: &str| base_name(name).to_lowercase().trim_end_matches(".exe").to_owned();
     let is_of = |pid: u32, image: Option<&str>| {
-        successors.get(&pid).is_some_and(|later| image.is_none_or(|image| stem(image) == stem(later)))
+        successors.get(&pid).is_some_and(|later| image.is_none_or(|image| image_stem(image) == image_stem(later)))
     };
     facts.tasks.retain(|task| !is_of(task.pid, Some(&task.image)));
     facts.names.retain(|name| !is_of(name.pid, Some(&name.image)));

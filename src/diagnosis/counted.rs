@@ -21,7 +21,7 @@ pub(super) fn many_sockets(side: &SideFacts) -> BTreeMap<u32, (u64, CountedBy)> 
             *known = (count, by);
         }
     };
-    let listed = listed_one_by_one(side);
+    let listed = if side.afd_handles.is_empty() { BTreeMap::new() } else { listed_one_by_one(side) };
     let are_hidden = |pid: u32, count: u64| count.saturating_sub(listed.get(&pid).copied().unwrap_or(0)) >= MANY;
     for handles in side.afd_handles.iter().filter(|handles| are_hidden(handles.pid, handles.count)) {
         larger(handles.pid, handles.count, CountedBy::AfdHandles);

@@ -11,7 +11,7 @@ use crate::machine::pool_key::PoolKey;
 use crate::machine::processes::Process;
 use crate::machine::ranges::RangeSource;
 use crate::net::{Family, Protocol};
-use crate::side::facts::{ExcludedPorts, ListedSocket, SideFacts, SocketListing, SourceId, TcpState};
+use crate::side::facts::{ExcludedPorts, SideFacts, SocketListing, SourceId, TcpState};
 use crate::side::tasklist::Task;
 use crate::side::{Kind, is_before};
 use crate::words::grouped;
@@ -52,6 +52,34 @@ impl Agreement {
     }
 }
 
+/// How a listing and the trace agree.
+#[derive(Debug, Clone, Copy)]
+struct Compared {
+    /// Images of PIDs that both know.
+    images: Agreement,
+    /// Holders of ports that both know.
+    holders: Agreement,
+}
+
+impl Compared {
+    /// Whether the listing gives ports to those who hold them by the trace.
+    fn agrees(self) -> bool {
+        !self.images.is_other_machine() && self.holders.is_same_holder()
+    }
+
+    /// How the listing contradicts the trace, if it does.
+    fn contradiction(self) -> Option<String> {
+        let Self { images, holders } = self;
+        if images.is_other_machine() {
+            return Some(other_images(images));
+        }
+        holders.is_other_holder().then(|| {
+            let (other, all) = (grouped(holders.other as u64), grouped((holders.same + holders.other) as u64));
+            format!("{other} of {all} ports that the trace also knows belong to other processes there")
+        })
+    }
+}
+
 /// Listings that contradict the trace.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Foreign {
@@ -78,12 +106,15 @@ pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
         of_list.for_each(|input| input.tell(&format!("{}: these rows are not counted", other_images(tasks))));
     }
     let mut foreign: BTreeMap<SourceId, (String, bool)> = BTreeMap::new();
+    let compared: Vec<(&SocketListing, Compared)> =
+        side.listings.iter().map(|listing| (listing, trace.compare(listing))).collect();
     // A loop that began while the trace ran shows what became of the ports.
     let agreeing: BTreeSet<SourceId> =
-        side.listings.iter().filter(|listing| trace.agrees(listing)).map(SocketListing::moments).collect();
-    for listing in side.listings.iter().filter(|listing| !agreeing.contains(&listing.moments())) {
-        if let Some((why, images)) = trace.contradiction(listing) {
+        compared.iter().filter(|(_, compared)| compared.agrees()).map(|(listing, _)| listing.moments()).collect();
+    for (listing, compared) in compared.iter().filter(|(listing, _)| !agreeing.contains(&listing.moments())) {
+        if let Some(why) = compared.contradiction() {
             let by_tasks = || tasks.is_same_machine() && agrees_with_tasks(listing, &side.tasks);
+            let images = compared.images;
             let is_of_machine = !images.is_other_machine() && (images.is_same_machine() || by_tasks());
             foreign.entry(listing.source).or_insert((why, is_of_machine));
         }
@@ -122,23 +153,25 @@ pub(super) fn set_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
 /// Takes excluded ranges out of the facts that cannot be: Windows gave out ports of one in the trace, or most of one that no
 /// administrator set is in use. With all others of their files; how many files these are.
 fn set_exclusions_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut [SideInput]) -> u64 {
+    if side.excluded_ports.is_empty() {
+        return 0;
+    }
+    let in_use = ports_in_use(findings, &side.listings);
     let is_refuted = |ports: &ExcludedPorts| {
         let excluded = ports.start..=ports.end;
         let half = usize::from(ports.end.saturating_sub(ports.start)) / 2;
-        PoolKey::all().into_iter().any(|key| {
-            let is_of_pool = key.protocol == Some(ports.protocol)
-                && key.family.is_some_and(|family| ports.family.is_none_or(|told| told == family));
-            if !is_of_pool {
-                return false;
-            }
+        let is_refuted_by = |(key, in_use): (&PoolKey, &BTreeSet<u16>)| {
             let given = findings.world.ports.pools.get(key.index()).and_then(|pool| pool.given);
             let is_given = given.is_some_and(|(first, last)| excluded.contains(&first) || excluded.contains(&last));
-            let held = findings.sockets.held().filter(|hold| hold.pool == key).filter_map(|hold| hold.port);
-            let in_use = held.chain(side.listings.iter().flat_map(|listing| ports_listed(listing, key)));
-            let in_use: BTreeSet<u16> = in_use.filter(|port| excluded.contains(port)).collect();
-            let is_most = !ports.administered && in_use.len() > half;
-            in_use.len() >= COMPARED_PORTS && (is_given || is_most)
-        })
+            let count = in_use.iter().filter(|port| excluded.contains(port)).count();
+            let is_most = !ports.administered && count > half;
+            count >= COMPARED_PORTS && (is_given || is_most)
+        };
+        let is_of_pool = |key: &PoolKey| {
+            key.protocol == Some(ports.protocol)
+                && key.family.is_some_and(|family| ports.family.is_none_or(|told| told == family))
+        };
+        in_use.iter().filter(|(key, _)| is_of_pool(key)).any(is_refuted_by)
     };
     let refuted: BTreeSet<SourceId> =
         side.excluded_ports.iter().filter(|ports| is_refuted(ports)).map(|ports| ports.source).collect();
@@ -151,12 +184,20 @@ fn set_exclusions_aside(findings: &Findings, side: &mut SideFacts, inputs: &mut 
     refuted.len() as u64
 }
 
-/// The ports of a pool that a listing shows in use.
-fn ports_listed(listing: &SocketListing, pool: PoolKey) -> impl Iterator<Item = u16> {
-    let is_here = move |socket: &&ListedSocket| {
-        Some(socket.protocol) == pool.protocol && socket.family == pool.family && socket.pid.is_some_and(|pid| pid != 0)
-    };
-    listing.sockets.iter().filter(is_here).filter_map(|socket| Some(socket.local?.port))
+/// The ports of the machine's own pools that sockets hold at the end of the trace, or listings show in use.
+fn ports_in_use(findings: &Findings, listings: &[SocketListing]) -> BTreeMap<PoolKey, BTreeSet<u16>> {
+    let mut in_use: BTreeMap<PoolKey, BTreeSet<u16>> = BTreeMap::new();
+    let held = findings.sockets.held().filter(|hold| hold.pool.compartment.is_own());
+    for (pool, port) in held.filter_map(|hold| Some((hold.pool, hold.port?))) {
+        in_use.entry(pool).or_default().insert(port);
+    }
+    let owned = listings.iter().flat_map(|listing| &listing.sockets);
+    for socket in owned.filter(|socket| socket.pid.is_some_and(|pid| pid != 0)) {
+        if let Some((family, local)) = socket.family.zip(socket.local) {
+            in_use.entry(PoolKey::new(socket.protocol, family)).or_default().insert(local.port);
+        }
+    }
+    in_use
 }
 
 /// Takes out process lists that are older than the trace, where all tell their times: what they do not have, or have under another
@@ -278,13 +319,10 @@ impl<'a> Trace<'a> {
         agreement
     }
 
-    /// Compares the images that a listing names.
-    fn images_of(&self, listing: &SocketListing) -> Agreement {
-        self.images(listing.owners.iter().filter_map(|(pid, owner)| Some((*pid, owner.image.as_deref()?))))
-    }
-
-    /// Compares whose the ports are that trace and listing know.
-    fn holders_of(&self, listing: &SocketListing) -> Agreement {
+    /// Compares the images that a listing names, and whose the ports are that both know.
+    fn compare(&self, listing: &SocketListing) -> Compared {
+        let owners = listing.owners.iter().filter_map(|(pid, owner)| Some((*pid, owner.image.as_deref()?)));
+        let images = self.images(owners);
         let mut holders = Agreement::default();
         for socket in &listing.sockets {
             let (Some(local), Some(family), Some(pid)) = (socket.local, socket.family, socket.pid) else { continue };
@@ -295,26 +333,7 @@ impl<'a> Trace<'a> {
                 holders.count(self.is_holder(*known, pid, listing));
             }
         }
-        holders
-    }
-
-    /// Whether a listing gives ports to those who hold them by the trace.
-    fn agrees(&self, listing: &SocketListing) -> bool {
-        !self.images_of(listing).is_other_machine() && self.holders_of(listing).is_same_holder()
-    }
-
-    /// How a listing contradicts the trace, if it does; and how the images agree that it names.
-    fn contradiction(&self, listing: &SocketListing) -> Option<(String, Agreement)> {
-        let images = self.images_of(listing);
-        if images.is_other_machine() {
-            return Some((other_images(images), images));
-        }
-        let holders = self.holders_of(listing);
-        holders.is_other_holder().then(|| {
-            let (other, all) = (grouped(holders.other as u64), grouped((holders.same + holders.other) as u64));
-            let text = format!("{other} of {all} ports that the trace also knows belong to other processes there");
-            (text, images)
-        })
+        Compared { images, holders }
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) use self::set_aside::ports_of;
 use super::listings::{Listed, images_without_pid, last_moments};
 use super::pools::PoolFinding;
 use super::state::Confidence;
-use crate::event::base_name;
+pub(super) use crate::event::is_same_image;
 use crate::machine::Findings;
 use crate::machine::owner::Owner;
 use crate::machine::pool_key::PoolKey;
@@ -219,13 +219,6 @@ struct Book<'a> {
     images: Vec<&'a ListedOwner>,
     /// The listings of the last moment of each file.
     last_moments: Vec<&'a SocketListing>,
-}
-
-/// Whether two names may be of one image: with or without `.exe`, one of them possibly cut.
-pub(super) fn is_same_image(one: &str, other: &str) -> bool {
-    let stem = |name: &str| base_name(name).to_lowercase().trim_end_matches(".exe").to_owned();
-    let (one, other) = (stem(one), stem(other));
-    one.starts_with(&other) || other.starts_with(&one)
 }
 
 /// Whether a listing shows sockets that are only bound: `netstat` does so with `-q` alone.

@@ -205,7 +205,7 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
     let holds = |subject| holding.contains(&subject);
     let images = images_without_pid(&side.listings);
     let in_listings = side.listings.iter().flat_map(|listing| &listing.sockets).filter_map(|socket| socket.pid);
-    let known: BTreeSet<u32> = last_of_pid.keys().copied().chain(in_listings).collect();
+    let are_whole = listed.are_whole(last_of_pid.keys().copied().chain(in_listings));
     let mut notes = Vec::new();
     let mut rows: Vec<(Subject, ProcessRow)> = Vec::new();
     for (index, process) in processes.iter().enumerate() {
@@ -219,7 +219,7 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
         if last_of_pid.get(&process.pid) == Some(&index) {
             listed.join(&mut row, process.pid, process.image_may_be_cut(), &mut notes);
             row.runs_as = listed.restarted_as(&row, &last_of_pid, processes);
-            row.is_absent |= row.ended.is_none() && listed.lacks(process.pid, &known);
+            row.is_absent |= row.ended.is_none() && are_whole && listed.lack(process.pid);
         }
         let successor = last_of_pid.get(&process.pid).filter(|last| **last != index);
         let later = successor.and_then(|last| processes.get(*last)).and_then(Process::image).map(|(image, _)| image);
@@ -231,7 +231,7 @@ pub(crate) fn rows(findings: &Findings, side: &SideFacts, conclusion: &Conclusio
     for subject in &shown {
         if let Subject::Listed(pid) = *subject {
             let mut row = listed.row_of(pid, &mut notes);
-            row.is_absent |= listed.lacks(pid, &known);
+            row.is_absent |= are_whole && listed.lack(pid);
             rows.push((*subject, row));
         }
         if let Subject::Image(number) = *subject {

@@ -202,16 +202,15 @@ impl Course<'_> {
             Some(ranked) => ranked.processes.iter().filter_map(HolderOverTimeRow::index).collect(),
             None => self.largest(timeline, finding, of_process, MAX_PROCESSES),
         };
-        let holders = match ranked {
-            Some(ranked) => ranked.holders.iter().filter_map(HolderOverTimeRow::index).collect(),
-            None if is_image => self.largest(timeline, finding, of_image, MAX_HOLDERS),
-            None => processes.get(..MAX_HOLDERS).unwrap_or(&processes).to_vec(),
-        };
         let processes = self.series(timeline, finding, of_process, &processes);
         let holders = if is_image {
+            let holders = match ranked {
+                Some(ranked) => ranked.holders.iter().filter_map(HolderOverTimeRow::index).collect(),
+                None => self.largest(timeline, finding, of_image, MAX_HOLDERS),
+            };
             self.series(timeline, finding, of_image, &holders)
         } else {
-            self.series(timeline, finding, of_process, &holders)
+            processes.get(..MAX_HOLDERS).unwrap_or(&processes).to_vec()
         };
         let mut told = PoolOverTimeRow {
             pool: index,

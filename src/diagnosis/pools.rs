@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::state::State;
-use crate::machine::pool_key::{PRIMARY, PoolKey};
+use crate::machine::pool_key::{PoolKey, is_of_container};
 use crate::machine::ranges::{DEFAULT_RANGE, PoolRange, RangeSource};
 use crate::net::Protocol;
 use crate::time::FileTime;
@@ -165,7 +165,7 @@ impl PoolFinding {
 
     /// Whether it is the pool of another network compartment than the machine's own.
     pub fn is_of_container(&self) -> bool {
-        self.compartment.is_some_and(|number| number != PRIMARY)
+        is_of_container(self.compartment)
     }
 
     /// Whether the pool was full when the trace began, or nearly so, as far as it shows: hardly any bind (less than one for each
@@ -319,7 +319,7 @@ const MANY_GIVEN_TWICE: u64 = 16;
 /// `TCP over IPv4`, and the compartment where it is another than the machine's own.
 pub fn pool_name(key: PoolKey, compartment: Option<u32>) -> String {
     match compartment {
-        Some(number) if number != PRIMARY => format!("{} in network compartment {number}", key.name()),
+        Some(number) if is_of_container(compartment) => format!("{} in network compartment {number}", key.name()),
         _ => key.name(),
     }
 }

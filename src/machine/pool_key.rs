@@ -35,7 +35,12 @@ pub struct Compartments {
 }
 
 /// The machine's own compartment, as TCP/IP numbers it. Source: `NET_IF_COMPARTMENT_ID_PRIMARY` of `ifdef.h`.
-pub const PRIMARY: u32 = 1;
+const PRIMARY: u32 = 1;
+
+/// Whether a compartment, as TCP/IP numbers it, is another than the machine's own; one that is not told is not.
+pub fn is_of_container(number: Option<u32>) -> bool {
+    number.is_some_and(|number| number != PRIMARY)
+}
 
 impl Compartments {
     /// The compartment with this number; 0 stands for none in particular.

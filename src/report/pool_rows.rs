@@ -7,7 +7,7 @@ use crate::diagnosis::holders::{AtRest, HolderEvidence, Pattern};
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::pools::pool_name;
 use crate::diagnosis::state::{Confidence, State};
-use crate::machine::pool_key::{PRIMARY, PoolKey};
+use crate::machine::pool_key::{PoolKey, is_of_container};
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::net::{Family, Protocol};
 use crate::time::FileTime;
@@ -123,7 +123,7 @@ impl PoolRow {
 
     /// Whether it is of another network compartment than the machine's own.
     pub fn is_of_container(&self) -> bool {
-        self.compartment.is_some_and(|number| number != PRIMARY)
+        is_of_container(self.compartment)
     }
 
     /// Last port.

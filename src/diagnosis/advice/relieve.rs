@@ -155,17 +155,17 @@ fn ended(named: &Named<'_>, waits: bool) -> Recommendation {
         );
         return look_again(runs_as, &text);
     }
-    if named.is_absent && !named.ended && named.now_is.is_none() {
-        let text = format!(
-            "see whether {label} still runs: a process list does not have it, so it has ended, or was started after the list. Its ports came back when it ended, unless another process inherited its sockets or they stay under the dead PID; then only a restart of the server frees them"
-        );
-        return look_again(pid, &text);
-    }
     let comes_back = if waits {
         "Its ports come back as TIME_WAIT ends, within some minutes"
     } else {
         "Its ports came back when it ended, unless another process inherited its sockets or they stay under the dead PID; then only a restart of the server frees them"
     };
+    if named.is_absent && !named.ended && named.now_is.is_none() {
+        let text = format!(
+            "see whether {label} still runs: a process list does not have it, so it has ended, or was started after the list. {comes_back}"
+        );
+        return look_again(pid, &text);
+    }
     if let Some((times, last)) = named.started_again {
         let again = if times > 1 {
             format!("started again {}, last as PID {last}, which", crate::words::counted(times as u64, "time"))

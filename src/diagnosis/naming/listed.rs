@@ -160,15 +160,15 @@ impl<'a> ListedNames<'a> {
         first.filter(|_| again.next().is_none())
     }
 
-    /// Whether a process list of the same machine, and of all processes, does not have a PID; `known` are PIDs that others show.
-    pub(super) fn lacks(&self, pid: u32, known: &BTreeSet<u32>) -> bool {
-        // A list of all processes has System.
-        let is_whole = self.tasks.contains_key(&SYSTEM);
-        let is_listed = |pid: &&u32| !is_kernel(**pid) && self.tasks.contains_key(*pid);
-        is_whole
-            && !is_kernel(pid)
-            && !self.tasks.contains_key(&pid)
-            && known.iter().filter(is_listed).count() >= AGREEING_TASKS
+    /// Whether process lists are of the same machine and of all processes: they have System, and some of those that are shown.
+    pub(super) fn are_whole(&self, shown: impl Iterator<Item = u32>) -> bool {
+        let is_listed = |pid: &u32| !is_kernel(*pid) && self.tasks.contains_key(pid);
+        self.tasks.contains_key(&SYSTEM) && shown.filter(is_listed).collect::<BTreeSet<u32>>().len() >= AGREEING_TASKS
+    }
+
+    /// Whether process lists do not have a PID.
+    pub(super) fn lack(&self, pid: u32) -> bool {
+        !is_kernel(pid) && !self.tasks.contains_key(&pid)
     }
 
     /// The row of a PID that lists alone know. Where they name it differently, its name is the one with most sockets, and what a

@@ -1,6 +1,6 @@
 //! One process: a PID with a life span, and how its name is known.
 
-use crate::event::{ProcessEvent, ProcessSource, base_name};
+use crate::event::{ProcessEvent, ProcessSource, is_same_image};
 use crate::machine::owner::is_kernel;
 use crate::machine::pool_key::Compartment;
 use crate::machine::tally::Tally;
@@ -82,12 +82,7 @@ impl Process {
     /// Whether the event tells another image, from a source that has named it before: it is of another process with this PID.
     pub(super) fn has_other_image(&self, event: &ProcessEvent) -> bool {
         let known = self.image().filter(|(_, source)| *source == event.source && !is_kernel(self.pid));
-        let stem = |name: &str| base_name(name).to_lowercase().trim_end_matches(".exe").to_owned();
-        known.zip(event.image.as_deref()).is_some_and(|((known, _), told)| {
-            let (known, told) = (stem(known), stem(told));
-            // One of them may be cut.
-            !known.starts_with(&told) && !told.starts_with(&known)
-        })
+        known.zip(event.image.as_deref()).is_some_and(|((known, _), told)| !is_same_image(known, told))
     }
 
     /// Whether it may have run until the end of the trace, so that a list taken then can name it.
