@@ -90,13 +90,15 @@ pub struct Holder {
     pub waits_since_its_end: bool,
     /// It ended before the trace did.
     pub ended: bool,
+    /// For so long (100 ns) after it had ended, requests failed and none was given a port.
+    pub kept_since_end: Option<i64>,
     /// How that is known.
     pub evidence: HolderEvidence,
     /// How far to trust it.
     pub confidence: Confidence,
     /// What it looks like.
     pub pattern: Option<Pattern>,
-    /// That it did not grow into the failure, where it has no pattern.
+    /// That it did not grow into the failure, where its pattern does not tell.
     pub at_rest: Option<AtRest>,
     /// More or fewer ports held for each minute, from the first port on.
     pub per_minute: Option<f64>,

@@ -65,6 +65,11 @@ impl HolderOutcome {
     pub(super) fn is_older(&self) -> bool {
         self.holder.at_rest == Some(AtRest::Older)
     }
+
+    /// Whether it gives back as much as it takes, so that it did not grow into the failure.
+    pub(super) fn is_level(&self) -> bool {
+        self.holder.at_rest == Some(AtRest::Level)
+    }
 }
 
 /// What a holder's use of ports looks like, in more detail than its pattern.

@@ -179,21 +179,24 @@ impl Candidates<'_> {
 
     /// The largest holder of a pool. One that grows into the failure goes before one that took its ports early and has not grown
     /// since, if it has a quarter of the pool, or of what such ones leave; before one whose ports are older than the trace, if it
-    /// has a quarter of the pool.
+    /// has a quarter of the pool. Who leaks, or whose load grows, goes so before load that has not grown.
     fn largest(&self, pool: usize) -> Option<(usize, &HolderOutcome)> {
         let of_pool = || self.holders.iter().enumerate().filter(|(_, row)| row.holder.pool == pool);
         let (index, first) = of_pool().next()?;
-        if !first.keeps_what_it_took() && !first.is_older() {
+        if !first.keeps_what_it_took() && !first.is_older() && !first.is_level() {
             return Some((index, first));
         }
         let grows = |(_, row): &(usize, &HolderOutcome)| match row.holder.pattern {
             Some(Pattern::Leak) if first.is_older() => row.share_of_pool >= LARGE_SHARE,
-            Some(Pattern::Leak | Pattern::Load | Pattern::Churn | Pattern::Reservation) => {
-                !first.is_older() && self.is_large(row)
-            }
-            Some(Pattern::Steady) | None => false,
+            Some(Pattern::Leak) => self.is_large(row),
+            Some(Pattern::Load) if !row.is_level() => !first.is_older() && self.is_large(row),
+            Some(Pattern::Churn | Pattern::Reservation) => first.keeps_what_it_took() && self.is_large(row),
+            Some(Pattern::Load | Pattern::Steady) | None => false,
         };
-        of_pool().find(grows).or(Some((index, first)))
+        let works = |(_, row): &(usize, &HolderOutcome)| {
+            first.keeps_what_it_took() && row.holder.pattern == Some(Pattern::Load) && self.is_large(row)
+        };
+        of_pool().find(grows).or_else(|| of_pool().find(works)).or(Some((index, first)))
     }
 
     /// Whether somebody holds much: of the pool, or who leaks of what those leave who took their ports early.
@@ -306,7 +309,7 @@ impl Candidates<'_> {
 
 /// Whether an image grows into the failure, and this holder does not, whatever it has.
 fn grows_beside(image: &ImageOutcome, row: &HolderOutcome) -> bool {
-    image.pattern == Some(Pattern::Leak) && (row.keeps_what_it_took() || row.is_older())
+    image.pattern == Some(Pattern::Leak) && (row.keeps_what_it_took() || row.is_older() || row.is_level())
 }
 
 /// Whether an image took its ports early and has not grown since, and this holder takes the rest.

@@ -19,6 +19,8 @@ pub struct Pool {
     held: u32,
     /// Most distinct ports held at one moment by sockets that the trace saw binding.
     pub held_peak: u32,
+    /// When it came to hold these, if nearly as many were held ever since.
+    pub at_peak_since: Option<FileTime>,
     /// Most ports held or in TIME_WAIT at one moment, the latter with the shorter and the longer length.
     pub occupied_peak: (u32, u32),
     /// Fewest and most ports held or in TIME_WAIT, with the shorter length, since the range was taken.
@@ -35,6 +37,8 @@ pub struct Pool {
     pub given: Option<(u16, u16)>,
     /// Binds that asked for any port and were given one.
     pub binds_ok: u64,
+    /// When the last of them was.
+    pub given_last: Option<FileTime>,
     /// Of these, those before the first failure.
     pub given_before_failure: u64,
     /// When it was out of ports, and who held them then.
@@ -69,6 +73,9 @@ const MOMENT_STEPS: u32 = 64;
 /// full pool one may be given out now and then because somebody else closed a socket.
 const GIVES_AGAIN: u32 = 8;
 
+/// A pool with so large a part of the most that it ever held (98 of 100) is as full as then.
+const NEARLY_PEAK: (u64, u64) = (98, 100);
+
 impl Pool {
     /// Distinct ports held now.
     pub fn held(&self) -> u32 {
@@ -101,7 +108,9 @@ impl Pool {
             }
         };
         self.held += u32::from(change.of_pool);
-        self.held_peak = self.held_peak.max(self.held);
+        if self.held > self.held_peak {
+            (self.held_peak, self.at_peak_since) = (self.held, Some(now));
+        }
         let (short, long) = self.time_wait.waiting();
         self.occupied_peak.0 = self.occupied_peak.0.max(self.held.saturating_add(short));
         self.occupied_peak.1 = self.occupied_peak.1.max(self.held.saturating_add(long));
@@ -132,6 +141,9 @@ impl Pool {
             }
         };
         self.held = self.held.saturating_sub(u32::from(change.of_pool));
+        if u64::from(self.held) * NEARLY_PEAK.1 < u64::from(self.held_peak) * NEARLY_PEAK.0 {
+            self.at_peak_since = None;
+        }
         self.released_since_failure |= change.of_pool;
         if change.of_pool {
             if waits {
@@ -172,8 +184,9 @@ impl Pool {
     }
 
     /// Notes which port a bind that asked for any was given.
-    pub fn given(&mut self, port: Option<u16>) {
+    pub fn given(&mut self, port: Option<u16>, now: FileTime) {
         self.binds_ok += 1;
+        self.given_last = Some(now);
         self.gives_in_a_row = self.gives_in_a_row.saturating_add(1);
         if let Some(port) = port {
             let (smallest, largest) = self.given.unwrap_or((port, port));
@@ -264,7 +277,7 @@ impl Pool {
     /// What was counted so far does not count any more; what is held stays, and was held at the beginning.
     pub(super) fn begin_to_count(&mut self, now: FileTime) {
         let (short, long) = self.time_wait.counts(now);
-        self.held_peak = self.held;
+        (self.held_peak, self.at_peak_since) = (self.held, Some(now));
         self.occupied_peak = (self.held.saturating_add(short), self.held.saturating_add(long));
         (self.bind_failures, self.connect_failures, self.failure_span) = (0, 0, None);
         self.range = (self.occupied_peak.0, self.occupied_peak.0);

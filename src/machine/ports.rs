@@ -168,9 +168,9 @@ impl Ports {
     }
 
     /// A bind that asked for any port was given one. Gives the socket that is taken to hold it already: its port had come back.
-    pub fn given(&mut self, key: PoolKey, port: Option<u16>, owner: Owner) -> Option<u64> {
+    pub fn given(&mut self, key: PoolKey, port: Option<u16>, owner: Owner, now: FileTime) -> Option<u64> {
         let pool = self.pool(key)?;
-        pool.given(port);
+        pool.given(port, now);
         pool.served.given(owner);
         port.and_then(|port| pool.last_taken_by(port))
     }
@@ -260,6 +260,12 @@ impl Ports {
     /// Connections and endpoints of processes that have ended are gone.
     pub(super) fn forget_transport(&mut self, gone: &[ProcessId]) {
         self.transport.forget(gone);
+    }
+
+    /// Whether no port of a pool is known to have been given out since then.
+    pub fn gave_none_since(&self, key: PoolKey, since: FileTime) -> bool {
+        let given = self.get(key).and_then(|pool| pool.given_last);
+        given.is_none_or(|given| given < since) && self.transport.taken(key) == 0
     }
 
     /// Whether the last outage of a pool goes on at the end.

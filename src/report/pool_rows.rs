@@ -190,7 +190,7 @@ pub struct HolderRow {
     /// Its ports in TIME_WAIT are there because it ended.
     #[serde(skip)]
     pub waits_since_its_end: bool,
-    /// That it did not grow into the failure, where it has no pattern.
+    /// That it did not grow into the failure, where its pattern does not tell.
     #[serde(skip)]
     pub at_rest: Option<AtRest>,
     /// Ports that a later listing of the same file shows, where these are fewer than half.

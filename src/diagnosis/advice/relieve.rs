@@ -1,11 +1,14 @@
 //! What to do about who holds the ports.
 
+use std::borrow::Cow;
+
 use super::restart::{Restart, restart_of};
 use super::situation::{Accused, Named, NamedHolder, NamedImage, Situation};
 use super::{BLAMED_SHARE, Recommendation, SEARCH_KERNEL_SHARE, memory_dump, unchanging};
 use crate::diagnosis::codes::RecommendationCode;
-use crate::diagnosis::holders::Pattern;
+use crate::diagnosis::holders::{Holder, Pattern};
 use crate::diagnosis::pools::PoolFinding;
+use crate::time::duration_text;
 
 /// Whose habits do not show, and who holds less than this part of a pool, is not restarted for it.
 const RESTARTED_SHARE: f64 = 0.25;
@@ -60,7 +63,7 @@ fn steps_for(situation: &Situation<'_>, accused: &Accused<'_>) -> Vec<Recommenda
         Accused::Sockets(who, sockets) => {
             // Handles are no ports yet.
             let sockets = crate::words::grouped(*sockets);
-            let step = if who.is_gone() { ended(who, false) } else { restart(who) };
+            let step = if who.is_gone() { ended(who, CAME_BACK) } else { restart(who) };
             let first = format!("once a listing of sockets confirms that its {sockets} sockets hold the ports, ");
             vec![Recommendation { text: format!("{first}{}", step.text), ..step }]
         }
@@ -82,7 +85,7 @@ fn step_for_holder(situation: &Situation<'_>, named: &NamedHolder<'_>) -> Option
         // Whoever has the PID now need not be who had the ports.
         _ if who.is_given_again => None,
         Some(Pattern::Load) => Some(reduce_load(&who.label)),
-        Some(Pattern::Leak) | None if who.is_gone() => Some(ended(who, named.holder.waits_since_its_end)),
+        Some(Pattern::Leak) | None if who.is_gone() => Some(ended(who, &since_its_end(named.holder))),
         None if share < RESTARTED_SHARE || named.holder.gives_back_older() => None,
         Some(Pattern::Leak) | None if is_over || named.holder.ports_later.is_some() => None,
         Some(Pattern::Leak) | None => Some(restart(who)),
@@ -143,8 +146,26 @@ fn step_for_image(named: &NamedImage<'_>) -> Option<Recommendation> {
     }
 }
 
+/// Nothing tells whether its ports came back.
+const CAME_BACK: &str = "Its ports came back when it ended, unless another process inherited its sockets or they stay under the dead PID; then only a restart of the server frees them";
+
+/// What became of the ports of a holder that has ended.
+fn since_its_end(holder: &Holder) -> Cow<'static, str> {
+    if holder.waits_since_its_end {
+        return "Its ports come back as TIME_WAIT ends, within some minutes".into();
+    }
+    match holder.kept_since_end {
+        Some(span) => format!(
+            "Its ports had not come back {} later, when requests still failed: another process inherited its sockets, or they stay under the dead PID; then only a restart of the server frees them",
+            duration_text(span)
+        )
+        .into(),
+        None => CAME_BACK.into(),
+    }
+}
+
 /// Who has ended is not restarted, and whoever has its PID now has nothing to do with it. Its connections may wait in TIME_WAIT.
-fn ended(named: &Named<'_>, waits: bool) -> Recommendation {
+fn ended(named: &Named<'_>, comes_back: &str) -> Recommendation {
     let (label, pid) = (&named.label, named.pid.unwrap_or(0));
     let now = named.now_is.map_or_else(String::new, |image| {
         format!(" PID {pid} now belongs to {}, another process: leave it alone.", crate::words::shown(image))
@@ -155,11 +176,6 @@ fn ended(named: &Named<'_>, waits: bool) -> Recommendation {
         );
         return look_again(runs_as, &text);
     }
-    let comes_back = if waits {
-        "Its ports come back as TIME_WAIT ends, within some minutes"
-    } else {
-        "Its ports came back when it ended, unless another process inherited its sockets or they stay under the dead PID; then only a restart of the server frees them"
-    };
     if named.is_absent && !named.ended && named.now_is.is_none() {
         let text = format!(
             "see whether {label} still runs: a process list does not have it, so it has ended, or was started after the list. {comes_back}"

@@ -24,6 +24,7 @@ fn holder(ports: u32, pattern: Option<Pattern>) -> Holder {
         closed_older: 0,
         waits_since_its_end: false,
         ended: false,
+        kept_since_end: None,
         evidence: HolderEvidence::A,
         confidence: Confidence::High,
         pattern,

@@ -45,13 +45,15 @@ const NEARLY_ALL: (u64, u64) = (8, 10);
 /// Less than this many minutes tell nothing about growth.
 const MEASURABLE_MINUTES: f64 = 0.05;
 
-/// That a process did not grow into a failure, where the trace does not show how it came to have its ports.
+/// That a process did not grow into a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AtRest {
     /// Nearly all of its ports are older than the trace, or were taken early in it.
     Older,
     /// It took nearly all of its ports early in the trace.
     TakenEarly,
+    /// It gives its ports back and takes others, and has not had more of them lately.
+    Level,
 }
 
 /// What was seen of one process in one pool, or of several together.
@@ -106,7 +108,7 @@ pub(in crate::diagnosis) struct When {
     pub(in crate::diagnosis) left: u32,
     /// When holders were counted.
     pub(in crate::diagnosis) moment: Option<FileTime>,
-    /// The first failure of that outage; without one, the moment. Until then holders could grow.
+    /// Until then holders could grow: when the pool was full, or the first failure of that outage; without one, the moment.
     pub(in crate::diagnosis) until: Option<FileTime>,
     /// When the last time began of which no trace tells.
     pub(in crate::diagnosis) unseen_since: Option<FileTime>,
@@ -195,6 +197,11 @@ impl Seen {
         } else {
             self.habit(when).filter(|habit| *habit != Pattern::Leak || ports >= when.left / LEAK_SHARE)
         }
+    }
+
+    /// Whether it gives back and takes as much, where that is its pattern.
+    pub(in crate::diagnosis) fn is_level(&self, when: When) -> bool {
+        self.obtained > 0 && when.until.is_some_and(|until| self.is_flat(until, when.unseen_since))
     }
 
     /// Whether nearly all that it holds is older than the trace, or TCP/IP's events show that it was taken early.

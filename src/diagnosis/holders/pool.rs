@@ -20,6 +20,7 @@ use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::machine::served::Served;
 use crate::net::{Family, Protocol};
 use crate::side::facts::SocketListing;
+use crate::time::FileTime;
 
 /// Whether a listing says nothing about who held the ports: the outage was over when the trace ended, and listings are taken
 /// then; and the trace itself shows whose they were.
@@ -47,6 +48,15 @@ fn moment_of<'m>(outage: &'m Outage, end: Option<&'m Moment>) -> Option<&'m Mome
     }
 }
 
+/// When holders of an outage could not take more: at its first failure, or before, where the pool had been full since then and nobody
+/// asked for a port. Where nothing tells its size, it may be no larger than what was given out.
+fn full_since(pool: &Pool, outage: &Outage, (usable, range): (u32, PoolRange)) -> FileTime {
+    let given = pool.given.filter(|_| range.source == RangeSource::Default);
+    let size = given.map_or(usable, |(first, last)| usable.min(u32::from(last - first) + 1));
+    let is_full = u64::from(pool.held_peak) * 100 >= u64::from(size) * u64::from(FULL_PERCENT);
+    pool.at_peak_since.filter(|since| is_full && *since < outage.first).unwrap_or(outage.first)
+}
+
 /// Ports that the trace shows beside a listing that hides sockets which are only bound: of those who hold more than it shows.
 fn not_listed(listing: Option<&SocketListing>, subjects: &BTreeMap<Subject, Seen>) -> u32 {
     if listing.is_none_or(has_bound) {
@@ -55,6 +65,12 @@ fn not_listed(listing: Option<&SocketListing>, subjects: &BTreeMap<Subject, Seen
     let hidden = |seen: &Seen| seen.in_trace().saturating_sub(seen.listed.map_or(0, |listed| listed.ports));
     subjects.values().fold(0, |sum: u32, seen| sum.saturating_add(hidden(seen)))
 }
+
+/// A pool with so many of 100 ports held is full.
+const FULL_PERCENT: u32 = 98;
+
+/// Ports that are not given out for so long after the end of their process did not come back with it.
+const KEPT_100NS: i64 = 10 * FileTime::SECOND;
 
 /// Holders of an outage that are told.
 const OUTAGE_HOLDERS: usize = 5;
@@ -188,7 +204,7 @@ impl Book<'_> {
             count: range.count,
             left: range.count,
             moment: moment.map(|moment| moment.time),
-            until: outage.map(|outage| outage.first).or(moment.map(|moment| moment.time)),
+            until: outage.map(|outage| full_since(pool, outage, (usable, range))).or(moment.map(|moment| moment.time)),
             unseen_since: ports.unseen_since,
         };
         let keeps = |(subject, seen): &(&Subject, &Seen)| self.keeps(**subject, seen, when, key);
@@ -199,6 +215,7 @@ impl Book<'_> {
             if let Some(holder) = &mut holder {
                 // Where there are ports enough, keeping some is nobody's fault.
                 holder.pattern = holder.pattern.filter(|pattern| *pattern != Pattern::Leak || state.is_some());
+                holder.kept_since_end = self.kept_since_end(subject, key, pool);
             }
             conclusion.holders.extend(holder);
         }
@@ -248,6 +265,15 @@ impl Book<'_> {
         let image = process.image().map(|(image, _)| base_name(image)).or_else(task);
         let is_steady = || !self.trust.no_habits && seen.pattern(when) == Some(Pattern::Steady);
         image.is_some_and(|image| is_dns_pool(image, key, seen.ports())) || is_steady()
+    }
+
+    /// For how long requests failed after a process had ended, and none was given a port: its ports had not come back.
+    fn kept_since_end(&self, subject: Subject, key: PoolKey, pool: &Pool) -> Option<i64> {
+        let ended = self.process_of(subject)?.ended.filter(|_| !self.trust.lossy)?;
+        let (_, last_failure) = pool.failure_span?;
+        let long = last_failure.since(ended);
+        let gave_none = self.findings.world.ports.gave_none_since(key, ended);
+        (long >= KEPT_100NS && gave_none).then_some(long)
     }
 
     /// Where something was lost, what it took may be among that.
@@ -435,8 +461,13 @@ impl Book<'_> {
         // The kernel and those who are not known have no habits.
         let pattern = seen.pattern(when).filter(|pattern| *pattern == Pattern::Reservation || !is_kernel_itself);
         let pattern = pattern.filter(|pattern| *pattern == Pattern::Reservation || !self.trust.no_habits);
-        // An average up to the last port says nothing of who has taken none lately.
-        let grows = pattern != Some(Pattern::Steady);
+        let at_rest = match pattern {
+            None => self.at_rest(seen, when),
+            Some(Pattern::Load) if !self.trust.lossy && seen.is_level(when) => Some(AtRest::Level),
+            Some(_) => None,
+        };
+        // An average up to the last port says nothing of who has taken none lately, or no more than it gave back.
+        let grows = pattern != Some(Pattern::Steady) && at_rest != Some(AtRest::Level);
         let per_minute = when.moment.filter(|_| process.is_some() && !self.trust.no_habits && grows);
         Some(Holder {
             subject,
@@ -447,10 +478,11 @@ impl Book<'_> {
             waits_since_its_end: seen.waits_since_its_end(),
             closed_older: seen.closed_older,
             ended: process.is_some_and(|process| process.ended.is_some()),
+            kept_since_end: None,
             evidence,
             confidence,
             pattern,
-            at_rest: self.at_rest(seen, when).filter(|_| pattern.is_none()),
+            at_rest,
             per_minute: per_minute.and_then(|moment| seen.per_minute(moment)),
             listed: seen.listed,
             close_wait: seen.close_wait,

@@ -43,7 +43,7 @@ impl<W: Witness> Life<'_, W> {
         if is_deferred || !(asked_for_any || is_dynamic) {
             return None;
         }
-        let from = if asked_for_any { ports.given(pool, port, owner) } else { None };
+        let from = if asked_for_any { ports.given(pool, port, owner, meta.time) } else { None };
         let from = from.filter(|endpoint| *endpoint != self.endpoint);
         let dual = self.socket.is_dual || answer.is_some_and(|address| address.is_mapped());
         let id = self.hold(key, Hold { owner, pool, port, since: meta.time, dual }, from.is_some());

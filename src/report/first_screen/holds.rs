@@ -238,6 +238,9 @@ impl Report {
                         format!(", hardly any of them taken in the trace{}", closed_older_clause(row))
                     }
                     (_, Some(AtRest::TakenEarly)) => ". It took them early and has not grown since".to_owned(),
+                    (_, Some(AtRest::Level)) => {
+                        ". It gives them back and has not had more lately: this is load, not a leak".to_owned()
+                    }
                     _ => pattern_clause(row.pattern, row.time_wait),
                 };
                 Some(format!("{who} held {}{why}.", part_of(row.ports, pool)))
