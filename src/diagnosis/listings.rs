@@ -31,6 +31,12 @@ pub struct Listed {
     pub close_wait: u32,
     /// Connected sockets.
     pub established: u32,
+    /// Listening sockets.
+    pub listening: u32,
+    /// Sockets whose connect the other side has not answered.
+    pub syn_sent: u32,
+    /// Sockets that the process has closed, and the other side has not.
+    pub fin_wait_2: u32,
 }
 
 impl Listed {
@@ -41,6 +47,9 @@ impl Listed {
             (&mut self.bound, other.bound),
             (&mut self.close_wait, other.close_wait),
             (&mut self.established, other.established),
+            (&mut self.listening, other.listening),
+            (&mut self.syn_sent, other.syn_sent),
+            (&mut self.fin_wait_2, other.fin_wait_2),
         ] {
             *sum = sum.saturating_add(more);
         }
@@ -209,6 +218,9 @@ pub fn usage_at(
             Some(TcpState::Bound) => &mut listed.bound,
             Some(TcpState::CloseWait) => &mut listed.close_wait,
             Some(TcpState::Established) => &mut listed.established,
+            Some(TcpState::Listen) => &mut listed.listening,
+            Some(TcpState::SynSent) => &mut listed.syn_sent,
+            Some(TcpState::FinWait2) => &mut listed.fin_wait_2,
             _ => continue,
         };
         *sockets = sockets.saturating_add(socket.count);

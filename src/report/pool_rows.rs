@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::diagnosis::forecast::Forecast;
 use crate::diagnosis::holders::{AtRest, HolderEvidence, Pattern};
+use crate::diagnosis::listings::Listed;
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::pools::pool_name;
 use crate::diagnosis::state::{Confidence, State};
@@ -179,6 +180,9 @@ pub struct HolderRow {
     pub ended: bool,
     /// Of `ports`, those of connections in CLOSE_WAIT, as TCP/IP or a listing shows: closed there, and not here.
     pub close_wait: u32,
+    /// States of its sockets, as a listing shows them.
+    #[serde(skip)]
+    pub listed: Option<Listed>,
     /// Who else used sockets that it created, most first.
     pub used_by: Vec<UserRow>,
     /// What its use of ports looks like in more detail.

@@ -143,6 +143,7 @@ fn holder_row(outcome: &HolderOutcome) -> HolderRow {
         growth_per_minute: holder.per_minute.map(rounded),
         ended: holder.ended,
         close_wait: holder.close_wait.max(holder.listed.map_or(0, |listed| listed.close_wait)),
+        listed: holder.listed,
         look: *look,
         began: *began,
         waits_since_its_end: holder.waits_since_its_end,

@@ -17,7 +17,7 @@ fn udp(image: &str) -> Process {
 /// With this many sockets that are bound alone, in CLOSE_WAIT, connected.
 fn listed(process: Process, bound: u32, close_wait: u32, established: u32) -> Process {
     let ports = process.ports;
-    Process { listed: Some(Listed { ports, bound, close_wait, established }), ..process }
+    Process { listed: Some(Listed { ports, bound, close_wait, established, ..Listed::default() }), ..process }
 }
 
 fn waiting(process: Process) -> Process {

@@ -40,7 +40,7 @@ fn a_port_counts_once_and_ports_outside_do_not() {
     ];
     let usage = usage(&listing(sockets, None), TCP4, DEFAULT_RANGE, false);
     assert_eq!((usage.held, usage.time_wait), (2, 1));
-    let want = Listed { ports: 2, bound: 1, close_wait: 1, established: 1 };
+    let want = Listed { ports: 2, bound: 1, close_wait: 1, established: 1, ..Listed::default() };
     assert_eq!(usage.by_pid, BTreeMap::from([(Some(7), want)]));
 }
 

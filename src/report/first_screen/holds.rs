@@ -170,6 +170,7 @@ impl Report {
             let who = if row.pid.is_none() && row.image.is_none() { "they" } else { "it" };
             text.push_str(&format!(" {waiting} of them are in CLOSE_WAIT: the other side closed, and {who} did not."));
         }
+        text.push_str(&state_clause(holder));
         let mut told = vec![text];
         told.extend(self.plateau_beside((holder.pool, holder.ports, holder.pattern)));
         let user = holder.used_by.first().and_then(|user| self.processes.get(user.process));
@@ -329,6 +330,18 @@ fn holder_name(holder: &HolderRow, row: &ProcessRow) -> String {
         Look::Kernel => format!("The kernel ({}), which works for drivers,", who_in_full(row)),
         _ => who_in_full(row),
     }
+}
+
+/// In which state a listing shows at least half of what a holder has, where that tells what they wait for.
+fn state_clause(holder: &HolderRow) -> String {
+    let Some(listed) = holder.listed else { return String::new() };
+    let states = [
+        (listed.listening, "listen: they wait for connections from others"),
+        (listed.syn_sent, "are in SYN_SENT: the other side has not answered their connects"),
+        (listed.fin_wait_2, "are in FIN_WAIT_2: it closed them, and the other side did not"),
+    ];
+    let most = states.into_iter().find(|(sockets, _)| *sockets > 0 && sockets.saturating_mul(2) >= holder.ports);
+    most.map(|(sockets, what)| format!(" {} of them {what}.", grouped(sockets.into()))).unwrap_or_default()
 }
 
 /// That a holder closed sockets older than the trace, as the end of a sentence; empty where it closed none.
