@@ -98,7 +98,6 @@ pub(super) fn images(grounds: &Grounds<'_>, holders: &[HolderOutcome]) -> Vec<Im
         let sum =
             |of: fn(&HolderOutcome) -> u32| outcomes().fold(0_u32, |sum, outcome| sum.saturating_add(of(outcome)));
         let ports = sum(|outcome| outcome.holder.ports).min(finding.range.count);
-        let until = finding.outage.map(|outage| outage.first).or(finding.moment);
         let of_others = holders.iter().enumerate().filter(|(index, other)| {
             other.holder.pool == pool && other.keeps_what_it_took() && !members.contains(index)
         });
@@ -108,7 +107,7 @@ pub(super) fn images(grounds: &Grounds<'_>, holders: &[HolderOutcome]) -> Vec<Im
             count,
             left: finding.usable().saturating_sub(kept),
             moment: finding.moment,
-            until,
+            until: finding.grown_until,
             unseen_since: grounds.findings.world.ports.unseen_since,
         });
         // Processes that come and go, and leave nothing behind, work: they leak nothing that a restart would give back.

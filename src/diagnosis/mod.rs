@@ -15,6 +15,7 @@ pub mod afterwards;
 pub mod alternatives;
 mod assurance;
 pub mod began;
+pub mod beside;
 pub mod codes;
 mod counted;
 mod destinations;
@@ -54,6 +55,7 @@ pub use unexplained::UnexplainedRow;
 use self::advice::{Found, Recommendation, Situation, recommend};
 use self::afterwards::{ClosesOlder, FillingAgain, RoomMade, closes_older, filling_again, room_made};
 use self::alternatives::{Alternative, Symptoms, alternatives};
+use self::beside::AllBeside;
 use self::counted::many_sockets;
 use self::evidence::{VerdictEvidence, has_no_closes};
 use self::forecast::StepLevel;
@@ -105,6 +107,8 @@ pub struct Facts {
 pub struct Diagnosis {
     /// State, confidence and reasons.
     pub judgement: Judgement,
+    /// Nothing in the traces says that ports ran out, but an event log does.
+    pub is_said_by_log_alone: bool,
     /// Index of the pool that speaks for the case; `None` where none was full or nearly full.
     pub pool: Option<usize>,
     /// Who is named for it.
@@ -133,8 +137,12 @@ pub struct Diagnosis {
     pub holders: Vec<HolderOutcome>,
     /// Processes of one image that hold ports together, most ports first.
     pub images: Vec<ImageOutcome>,
+    /// Who is told of beside each holder and image.
+    pub beside: AllBeside,
     /// Spans of time in which a pool was out of ports, by time.
     pub outages: Vec<OutageOutcome>,
+    /// Those of all pools, what is at the same time counted once.
+    pub outages_apart: usize,
     /// Ports of full pools that nothing explains; `None` where no pool was full.
     pub unexplained: Option<Vec<UnexplainedRow>>,
     /// Processes with sockets, most bind failures first.
@@ -169,6 +177,8 @@ pub struct Diagnosis {
     pub mostly_excluded: Vec<excluded::MostlyExcluded>,
     /// What the procedure by hand looks at.
     pub procedure: Vec<ProcedureRow>,
+    /// Index of the one of these with most handles of sockets, if that is as many as ports may run out by.
+    pub most_handles: Option<usize>,
     /// Entries of event logs, by time.
     pub system_events: Vec<SystemEventRow>,
     /// What speaks for the verdict.
@@ -271,10 +281,15 @@ pub fn diagnose(facts: Facts) -> Diagnosis {
     let alternatives = alternatives(&symptoms);
     let failures = failures::failures(&findings, &evidence);
     let procedure = procedure::rows(&findings, &side, &rows);
+    let is_said_by_log_alone = !traces.is_empty() && judgement.is_said_by_log_alone();
     let outside = outside::outside(&grounds);
     let mostly_excluded = excluded::mostly_excluded(&side);
     let notes = notes::notes(notes, &grounds);
     Diagnosis {
+        beside: beside::beside(&pools, &holders, &images),
+        outages_apart: outages::apart(&outages),
+        most_handles: procedure::most_handles(&procedure),
+        is_said_by_log_alone,
         suspect,
         others,
         room_made,

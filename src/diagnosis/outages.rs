@@ -35,6 +35,18 @@ pub struct OutageHolder {
     pub share_of_pool: f64,
 }
 
+/// Outages of all pools, those at the same time counted once.
+pub(super) fn apart(outages: &[OutageOutcome]) -> usize {
+    let mut spans: Vec<(FileTime, FileTime)> = outages.iter().map(|outage| (outage.first, outage.last)).collect();
+    spans.sort_unstable();
+    let (mut apart, mut until) = (0, None);
+    for (first, last) in spans {
+        apart += usize::from(until.is_none_or(|until| first > until));
+        until = until.max(Some(last));
+    }
+    apart
+}
+
 /// The outages of the case, by time.
 pub(super) fn outages(conclusion: &Conclusion, rows: &Rows) -> Vec<OutageOutcome> {
     let outcome = |outage: &PoolOutage| {

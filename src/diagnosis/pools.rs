@@ -77,6 +77,8 @@ pub struct PoolFinding {
     pub state: Option<State>,
     /// When the state was taken that holders are counted in.
     pub moment: Option<FileTime>,
+    /// Until then holders could grow: when it was full, or the first failure of the outage; without one, the moment.
+    pub grown_until: Option<FileTime>,
     /// The outage that this is in: the one that lasts to the end, else the one with most failures.
     pub outage: Option<SpeakingOutage>,
     /// The range that was told, where known ports refute it: `range` is then as they show it, and nothing is counted against it.
@@ -143,6 +145,7 @@ impl PoolFinding {
             given: None,
             state: None,
             moment: None,
+            grown_until: None,
             outage: None,
             refuted: None,
             known: None,

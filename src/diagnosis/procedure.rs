@@ -119,6 +119,16 @@ impl States {
     }
 }
 
+/// Fewer handles of sockets are usual where no pool is known to be full.
+const NOTABLE_HANDLES: u64 = 1_000;
+
+/// Index of the process with most handles of sockets, of equals the first, if that is as many as ports may run out by.
+pub(crate) fn most_handles(rows: &[ProcedureRow]) -> Option<usize> {
+    let handles = rows.iter().enumerate().filter_map(|(index, row)| Some((index, row.afd_handles?)));
+    let most = handles.rev().max_by_key(|(_, handles)| *handles)?;
+    (most.1 >= NOTABLE_HANDLES).then_some(most.0)
+}
+
 /// The rows, those first whose sockets or handles are most suspicious.
 pub(crate) fn rows(findings: &Findings, side: &SideFacts, rows: &Rows) -> Vec<ProcedureRow> {
     let states = states(&side.listings);

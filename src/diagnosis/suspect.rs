@@ -332,7 +332,8 @@ fn is_of_its_own(row: &HolderOutcome) -> bool {
     matches!(row.look, Look::Kernel | Look::DnsPool)
 }
 
-fn is_nearly_as_much(most: u32, ports: u32) -> bool {
+/// Whether so many ports are nearly as many as the most.
+pub(super) fn is_nearly_as_much(most: u32, ports: u32) -> bool {
     u64::from(ports).saturating_mul(ALIKE_SHARE.1) >= u64::from(most).saturating_mul(ALIKE_SHARE.0)
 }
 

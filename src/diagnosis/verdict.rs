@@ -32,6 +32,14 @@ pub struct Judgement {
     pub reasons: Vec<Reason>,
 }
 
+impl Judgement {
+    /// Whether an event log alone says that ports ran out.
+    pub(super) fn is_said_by_log_alone(&self) -> bool {
+        let grounds = self.reasons.iter().filter(|reason| !reason.code.is_doubt());
+        grounds.map(|reason| reason.code).all(|code| code == ReasonCode::PoolFullEvents)
+    }
+}
+
 /// Draws the verdict: the reasons are the rules that apply, the state follows from the evidence, and the confidence is what
 /// the evidence allows, taken down by the doubts among the reasons.
 pub fn judge(evidence: &VerdictEvidence) -> Judgement {

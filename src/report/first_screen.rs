@@ -4,7 +4,7 @@
 mod holds;
 
 use super::wording::{other_clock, percent_of, sentence, sentence_inside, subject, who, who_in_full};
-use super::{PoolRow, ProcedureRow, ProcessRow, Report};
+use super::{PoolRow, ProcessRow, Report};
 use crate::case::boots::starts;
 use crate::diagnosis::alternatives::Alternative;
 use crate::diagnosis::codes::{AlternativeCode, ReasonCode};
@@ -38,9 +38,6 @@ const MOST_SHOWN: usize = 3;
 
 /// Fewer sockets than this in TIME_WAIT are nothing to tell.
 const NOTABLE_WAITING: u32 = 100;
-
-/// Fewer handles of sockets are usual where no pool is known to be full.
-const MANY_HANDLES: u64 = 1_000;
 
 /// Fewer connects than this to one address are nothing to tell.
 const NOTABLE_CONNECTS: u64 = 100;
@@ -85,9 +82,7 @@ impl Report {
 
     /// Who has most handles of sockets, where that is as many as ports may run out by.
     fn many_handles(&self) -> Option<String> {
-        let handles = |row: &&ProcedureRow| row.afd_handles.filter(|count| *count >= MANY_HANDLES);
-        // Of equals the first.
-        let most = self.procedure.iter().rev().filter(|row| handles(row).is_some()).max_by_key(|row| handles(row))?;
+        let most = self.procedure.get(self.most_handles?)?;
         let who = match (most.pid, &most.image) {
             (Some(pid), Some(image)) => format!("{} (PID {pid})", shown(image)),
             (Some(pid), None) => format!("PID {pid}"),
@@ -242,7 +237,7 @@ impl Report {
             "had ports for others"
         } else if pool.failed_once {
             "failed one request, and had ports before it"
-        } else if pool.state == State::Exhausted && self.is_said_by_log_alone() {
+        } else if pool.state == State::Exhausted && self.is_said_by_log_alone {
             "was full, as the System log says"
         } else if pool.state == State::Exhausted {
             "was full"
@@ -301,7 +296,7 @@ impl Report {
                 format!("It failed at {} {zone}{other}.", exact(first))
             } else {
                 let span = duration_text(last.since(first));
-                let outages = self.outages_apart();
+                let outages = self.outages_apart;
                 let outages = if outages > 1 { format!(", {outages} outages") } else { String::new() };
                 format!(
                     "First failure at {} {zone}{other}, last at {} {zone} ({span}{outages}).",
@@ -317,32 +312,12 @@ impl Report {
     /// Where an event log alone says that ports ran out: what the trace shows of it.
     fn none_failed(&self) -> Option<String> {
         let binds: u64 = self.processes.iter().map(|row| row.binds_ok).sum();
-        (binds > 0 && self.is_said_by_log_alone()).then(|| {
+        (binds > 0 && self.is_said_by_log_alone).then(|| {
             format!(
                 "No bind failed so in this trace: {} succeeded. The log may speak of another pool, such as a container's.",
                 counted(binds, "bind")
             )
         })
-    }
-
-    /// Whether nothing in the traces says that ports ran out, but an event log does.
-    fn is_said_by_log_alone(&self) -> bool {
-        let grounds = self.verdict.reasons.iter().filter(|reason| !reason.code.is_doubt());
-        let mut grounds = grounds.map(|reason| reason.code);
-        !self.traces.is_empty() && grounds.all(|code| code == ReasonCode::PoolFullEvents)
-    }
-
-    /// Outages of all pools, those at the same time counted once.
-    fn outages_apart(&self) -> usize {
-        let mut spans: Vec<(FileTime, FileTime)> =
-            self.outages.iter().map(|outage| (outage.first, outage.last)).collect();
-        spans.sort_unstable();
-        let (mut apart, mut until) = (0, None);
-        for (first, last) in spans {
-            apart += usize::from(until.is_none_or(|until| first > until));
-            until = until.max(Some(last));
-        }
-        apart
     }
 
     /// The trace of the first failure, or the only one.
@@ -402,7 +377,7 @@ impl Report {
     /// Where the trace cannot tell a small pool from hidden holders: all ports given out lie close together, or their numbers
     /// are in no event (the legacy dialect) and no listing gives the range.
     fn either_or(&self) -> Option<String> {
-        let index = self.verdict.pool.filter(|_| !self.is_said_by_log_alone())?;
+        let index = self.verdict.pool.filter(|_| !self.is_said_by_log_alone)?;
         let pool = self.pools.get(index)?;
         let hidden = self.unexplained.iter().flatten().find(|row| row.pool == index && row.ports > 0)?;
         let hidden = counted(hidden.ports.into(), "port");

@@ -120,6 +120,15 @@ pub struct Report {
     pub evidence: Option<FirstFailure>,
     /// What was read and what was not.
     pub coverage: CoverageSummary,
+    /// Nothing in the traces says that ports ran out, but an event log does.
+    #[serde(skip)]
+    pub is_said_by_log_alone: bool,
+    /// Outages of all pools, those at the same time counted once.
+    #[serde(skip)]
+    pub outages_apart: usize,
+    /// Index into `procedure` of who has most handles of sockets, if that is as many as ports may run out by.
+    #[serde(skip)]
+    pub most_handles: Option<usize>,
     /// Ports in use outside of the dynamic range.
     #[serde(skip)]
     pub outside: Vec<crate::diagnosis::outside::Outside>,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::diagnosis::beside::Beside;
 use crate::diagnosis::forecast::Forecast;
 use crate::diagnosis::holders::{AtRest, HolderEvidence, Pattern};
 use crate::diagnosis::listings::Listed;
@@ -197,6 +198,9 @@ pub struct HolderRow {
     /// That it did not grow into the failure, where its pattern does not tell.
     #[serde(skip)]
     pub at_rest: Option<AtRest>,
+    /// Who is told of beside it, where it is named.
+    #[serde(skip)]
+    pub beside: Beside,
     /// Ports that a later listing of the same file shows, where these are fewer than half.
     #[serde(skip)]
     pub ports_later: Option<u32>,
@@ -237,6 +241,9 @@ pub struct ImageRow {
     /// Indexes into `holders`, most ports first.
     #[serde(skip)]
     pub holders: Vec<usize>,
+    /// Who is told of beside it, where it is named.
+    #[serde(skip)]
+    pub beside: Beside,
 }
 
 /// A dynamic port range as a listing tells it.

@@ -56,6 +56,9 @@ impl Report {
             // Numbers; the name comes from the table of the procedure.
             outside: _,
             mostly_excluded: _,
+            is_said_by_log_alone: _,
+            outages_apart: _,
+            most_handles: _,
             zone: _,
         } = self;
         // Rows first, so that sentences find what stands in them.
@@ -190,6 +193,7 @@ fn image(row: &mut ImageRow, names: &mut Pseudonyms) {
         pattern: _,
         time_wait: _,
         holders: _,
+        beside: _,
     } = row;
     *image = names.image(image);
     services.iter_mut().for_each(|service| *service = names.service(service));

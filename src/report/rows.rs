@@ -11,6 +11,7 @@ use super::{
 };
 use crate::case::facts::TraceFacts;
 use crate::diagnosis::Diagnosis;
+use crate::diagnosis::beside::Beside;
 use crate::diagnosis::forecast::StepLevel;
 use crate::diagnosis::images::ImageOutcome;
 use crate::diagnosis::listings::Trend;
@@ -51,8 +52,8 @@ impl Report {
             victims: diagnosis.victims,
             sufferers: diagnosis.sufferers,
             has_names: diagnosis.has_names,
-            holders: diagnosis.holders.iter().map(holder_row).collect(),
-            images: diagnosis.images.iter().map(image_row).collect(),
+            holders: diagnosis.holders.iter().zip(&diagnosis.beside.holders).map(holder_row).collect(),
+            images: diagnosis.images.iter().zip(&diagnosis.beside.images).map(image_row).collect(),
             unexplained: diagnosis.unexplained,
             timeline: timeline(&diagnosis.timeline, &diagnosis.levels),
             pools_over_time: diagnosis.over_time.pools,
@@ -74,6 +75,9 @@ impl Report {
             known: diagnosis.known,
             evidence: first_failure_row(&diagnosis.findings.sockets),
             coverage: coverage(&diagnosis.traces, diagnosis.notes),
+            is_said_by_log_alone: diagnosis.is_said_by_log_alone,
+            outages_apart: diagnosis.outages_apart,
+            most_handles: diagnosis.most_handles,
             outside: diagnosis.outside,
             mostly_excluded: diagnosis.mostly_excluded,
             zone: Zone::UTC,
@@ -125,7 +129,7 @@ fn pool_row(pool: &PoolOutcome) -> PoolRow {
     }
 }
 
-fn holder_row(outcome: &HolderOutcome) -> HolderRow {
+fn holder_row((outcome, beside): (&HolderOutcome, &Beside)) -> HolderRow {
     let HolderOutcome { holder, process, share_of_pool, look, began, users } = outcome;
     HolderRow {
         process: *process,
@@ -148,6 +152,7 @@ fn holder_row(outcome: &HolderOutcome) -> HolderRow {
         began: *began,
         waits_since_its_end: holder.waits_since_its_end,
         at_rest: holder.at_rest,
+        beside: *beside,
         ports_later: holder.ports_later,
         used_by: users
             .iter()
@@ -180,7 +185,7 @@ fn by_holder(level: &StepLevel) -> Vec<StepHolderRow> {
     level.by_holder.iter().map(|(process, ports)| StepHolderRow { process: *process, ports: *ports }).collect()
 }
 
-fn image_row(image: &ImageOutcome) -> ImageRow {
+fn image_row((image, beside): (&ImageOutcome, &Beside)) -> ImageRow {
     ImageRow {
         image: image.image.clone(),
         services: image.services.clone(),
@@ -192,6 +197,7 @@ fn image_row(image: &ImageOutcome) -> ImageRow {
         pattern: image.pattern,
         time_wait: image.time_wait,
         holders: image.holders.clone(),
+        beside: *beside,
     }
 }
 

@@ -147,6 +147,8 @@ impl Book<'_> {
         } else {
             None
         };
+        let grown_until =
+            outage.map(|outage| full_since(pool, outage, (usable, range))).or(moment.map(|moment| moment.time));
         let (known, others_known) = self.known_ports(key, range, pool, listing, moment);
         let finding = PoolFinding {
             key,
@@ -179,6 +181,7 @@ impl Book<'_> {
             given: pool.given,
             state,
             moment: moment.map(|moment| moment.time),
+            grown_until,
             outage: speaking,
             refuted,
             known,
@@ -204,7 +207,7 @@ impl Book<'_> {
             count: range.count,
             left: range.count,
             moment: moment.map(|moment| moment.time),
-            until: outage.map(|outage| full_since(pool, outage, (usable, range))).or(moment.map(|moment| moment.time)),
+            until: grown_until,
             unseen_since: ports.unseen_since,
         };
         let keeps = |(subject, seen): &(&Subject, &Seen)| self.keeps(**subject, seen, when, key);

@@ -1,6 +1,7 @@
 //! Who holds the ports of a pool, as sentences.
 
 use super::{NOTABLE_CONNECTS, part_of};
+use crate::diagnosis::beside::{Beside, Other};
 use crate::diagnosis::codes::ReasonCode;
 use crate::diagnosis::holders::{AtRest, Pattern};
 use crate::diagnosis::outcome::Look;
@@ -42,7 +43,7 @@ impl Report {
             Suspect::Processes(ref holders) => Some(self.alike_sentences(holders, index)),
             Suspect::Image(index) => self.images.get(index).map(|image| {
                 let mut told = image_sentences(image, pool);
-                told.extend(self.plateau_beside((image.pool, image.ports, image.pattern)));
+                told.extend(self.plateau_beside(image.beside));
                 told
             }),
             Suspect::Images(ref images) => Some(self.alike_images(images, pool)),
@@ -172,7 +173,7 @@ impl Report {
         }
         text.push_str(&state_clause(holder));
         let mut told = vec![text];
-        told.extend(self.plateau_beside((holder.pool, holder.ports, holder.pattern)));
+        told.extend(self.plateau_beside(holder.beside));
         let user = holder.used_by.first().and_then(|user| self.processes.get(user.process));
         told.extend(user.map(|user| format!("{} uses sockets that it created.", subject(user))));
         let all: u64 = row.destinations.iter().map(|one| one.connects).sum();
@@ -181,74 +182,48 @@ impl Report {
         told
     }
 
-    /// Beside a process the image that has nearly as much (seven tenths), and beside an image such a process.
+    /// Beside a process the image that has nearly as much, and beside an image such a process.
     fn as_much_beside(&self, suspect: &Suspect) -> Vec<String> {
-        let is_as_much = |most: u32, ports: u32| u64::from(ports) * 10 >= u64::from(most) * 7;
-        let grows = |pattern: Option<Pattern>| matches!(pattern, Some(Pattern::Leak) | None);
-        match *suspect {
-            Suspect::Process(index) => {
-                let Some(named) = self.holders.get(index).filter(|named| grows(named.pattern)) else {
-                    return Vec::new();
-                };
-                let is_it = |image: &&ImageRow| {
-                    image.pool == named.pool
-                        && grows(image.pattern)
-                        && is_as_much(named.ports, image.ports)
-                        && !image.holders.contains(&index)
-                };
-                let found = self.images.iter().find(is_it).zip(self.pools.get(named.pool));
-                found.map(|(image, pool)| image_sentences(image, pool)).unwrap_or_default()
+        let beside = match *suspect {
+            Suspect::Process(index) => self.holders.get(index).map(|row| row.beside),
+            Suspect::Image(index) => self.images.get(index).map(|row| row.beside),
+            _ => None,
+        };
+        match beside.and_then(|beside| beside.alike) {
+            Some(Other::Holder(index)) => {
+                let row = self.holders.get(index);
+                row.map(|row| self.holder_sentences(row, row.pool)).unwrap_or_default()
             }
-            Suspect::Image(index) => {
-                let Some(named) = self.images.get(index).filter(|named| grows(named.pattern)) else {
-                    return Vec::new();
-                };
-                let is_it = |(index, row): &(usize, &HolderRow)| {
-                    row.pool == named.pool
-                        && row.pattern == Some(Pattern::Leak)
-                        && is_as_much(named.ports, row.ports)
-                        && !named.holders.contains(index)
-                };
-                let found = self.holders.iter().enumerate().find(is_it);
-                found.map(|(_, row)| self.holder_sentences(row, named.pool)).unwrap_or_default()
-            }
-            _ => Vec::new(),
+            Some(Other::Image(index)) => self.image_of_pool(index).unwrap_or_default(),
+            None => Vec::new(),
         }
     }
 
-    /// Beside a leak of a pool with so many ports, who holds more and is not named, since it did not grow; of those whose pattern
-    /// says so, beside a small one.
-    fn plateau_beside(&self, (index, ports, pattern): (usize, u32, Option<Pattern>)) -> Option<String> {
-        let pool = self.pools.get(index)?;
-        if pattern != Some(Pattern::Leak) {
-            return None;
-        }
-        let is_small = ports.saturating_mul(4) < pool.count;
-        let is_more = |pool: usize, other: u32| pool == index && other > ports;
-        let keeps =
-            |row: &&HolderRow| (is_small && matches!(row.look, Look::Steady | Look::DnsPool)) || row.at_rest.is_some();
-        let holder = self.holders.iter().filter(keeps).find(|row| is_more(row.pool, row.ports));
-        let images = self.images.iter().filter(|image| is_small && image.pattern == Some(Pattern::Steady));
-        let image = images.filter(|image| is_more(image.pool, image.ports)).max_by_key(|image| image.ports);
-        match (holder, image) {
-            (Some(row), image) if image.is_none_or(|image| image.ports <= row.ports) => {
-                let who = self.processes.get(row.process).map(|process| holder_name(row, process))?;
-                let why = match (row.look, row.at_rest) {
-                    (Look::DnsPool, _) => ": DNS Server's pool of sockets, which is normal".to_owned(),
-                    (_, Some(AtRest::Older)) => {
-                        format!(", hardly any of them taken in the trace{}", closed_older_clause(row))
-                    }
-                    (_, Some(AtRest::TakenEarly)) => ". It took them early and has not grown since".to_owned(),
-                    (_, Some(AtRest::Level)) => {
-                        ". It gives them back and has not had more lately: this is load, not a leak".to_owned()
-                    }
-                    _ => pattern_clause(row.pattern, row.time_wait),
-                };
-                Some(format!("{who} held {}{why}.", part_of(row.ports, pool)))
+    fn image_of_pool(&self, index: usize) -> Option<Vec<String>> {
+        let image = self.images.get(index)?;
+        Some(image_sentences(image, self.pools.get(image.pool)?))
+    }
+
+    /// Beside a leak, who holds more and is not named, since it did not grow.
+    fn plateau_beside(&self, beside: Beside) -> Option<String> {
+        let index = match beside.plateau? {
+            Other::Image(index) => return self.image_of_pool(index)?.into_iter().next(),
+            Other::Holder(index) => index,
+        };
+        let row = self.holders.get(index)?;
+        let who = self.processes.get(row.process).map(|process| holder_name(row, process))?;
+        let why = match (row.look, row.at_rest) {
+            (Look::DnsPool, _) => ": DNS Server's pool of sockets, which is normal".to_owned(),
+            (_, Some(AtRest::Older)) => {
+                format!(", hardly any of them taken in the trace{}", closed_older_clause(row))
             }
-            (_, Some(image)) => image_sentences(image, pool).into_iter().next(),
-            (_, None) => None,
-        }
+            (_, Some(AtRest::TakenEarly)) => ". It took them early and has not grown since".to_owned(),
+            (_, Some(AtRest::Level)) => {
+                ". It gives them back and has not had more lately: this is load, not a leak".to_owned()
+            }
+            _ => pattern_clause(row.pattern, row.time_wait),
+        };
+        Some(format!("{who} held {}{why}.", part_of(row.ports, self.pools.get(row.pool)?)))
     }
 
     /// Of several that hold much alike: that none stands out, and who they are.
