@@ -330,6 +330,11 @@ fn names_are_never_markup() {
             }
             let control = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202e}' | '\u{200f}');
             assert!(!text.contains(control), "{case}: {name:?}");
+            for format in [Format::Text, Format::Markdown] {
+                // The text has the styles of a terminal.
+                let text = written(&report, format).replace('\u{1b}', "");
+                assert!(!text.contains(control), "{case}, {format:?}: {name:?}");
+            }
             let body = text_of(page.select(&select("main")).next().unwrap());
             assert!(body.contains(&shown(&name)), "{case}: {name} is shown");
         }

@@ -493,7 +493,7 @@ pub(crate) fn code(text: &str) -> String {
 fn fenced(text: &str, indent: usize) -> String {
     let fence = "`".repeat(longest_run(text).max(2) + 1);
     let indent = " ".repeat(indent);
-    let lines: String = text.lines().map(|line| format!("{indent}{line}\n")).collect();
+    let lines: String = text.lines().map(|line| format!("{indent}{}\n", shown(line))).collect();
     format!("\n{indent}{fence}bat\n{lines}{indent}{fence}\n")
 }
 

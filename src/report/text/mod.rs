@@ -14,8 +14,8 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::Report;
-use crate::words::ascii;
 use crate::words::table::{Table, command_line, wrap};
+use crate::words::{ascii, shown};
 
 /// Widest line of sentences, unless asked for another.
 pub const DEFAULT_WIDTH: usize = 100;
@@ -85,8 +85,9 @@ struct Page<'r, 'w> {
 }
 
 impl Page<'_, '_> {
+    /// A line without styles; whatever it holds, no terminal finds a command in it.
     fn line(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.out, "{text}")
+        writeln!(self.out, "{}", shown(text))
     }
 
     fn heading(&mut self, title: &str, explanation: &str) -> io::Result<()> {
