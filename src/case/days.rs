@@ -36,11 +36,7 @@ fn settle_days(told: &mut [Told], inputs: &mut [SideInput]) {
     let of_sockets: Vec<String> = days.iter().map(text).collect();
     for (told, other) in told.iter_mut().zip(&others) {
         let Some(other) = other else { continue };
-        let SideFacts { tasks, absent, names, services, .. } = &mut told.facts;
-        tasks.clear();
-        absent.clear();
-        names.clear();
-        services.clear();
+        forget(&mut told.facts, &BTreeSet::new());
         if let Some(input) = inputs.get_mut(told.source) {
             input.leave_out(&format!(
                 "by its name it is of {}, and the sockets are of {}: a PID may be another process's by then; not used",

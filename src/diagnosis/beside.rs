@@ -17,7 +17,7 @@ pub enum Other {
 /// Who is told of beside a holder or an image, where that is named.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Beside {
-    /// Beside a leak: who holds more, and did not grow into the failure.
+    /// Beside a leak, and who grew over listings: who holds more, and did not grow into the failure.
     pub plateau: Option<Other>,
     /// Who has nearly as much: beside a process an image, and beside an image a process that leaks.
     pub alike: Option<Other>,
@@ -39,11 +39,14 @@ const SMALL_SHARE: u32 = 4;
 pub(super) fn beside(pools: &[PoolOutcome], holders: &[HolderOutcome], images: &[ImageOutcome]) -> AllBeside {
     let all = Holding { pools, holders, images };
     let of_holder = |(index, row): (usize, &HolderOutcome)| Beside {
-        plateau: all.plateau(row.holder.pool, row.holder.ports, row.holder.pattern),
+        plateau: all.plateau(row.holder.pool, row.holder.ports).filter(|_| {
+            let leaks = row.holder.pattern == Some(Pattern::Leak) && !row.is_listed_so();
+            leaks || row.holder.grew_in_listings().is_some()
+        }),
         alike: all.image_like(index, row),
     };
     let of_image = |image: &ImageOutcome| Beside {
-        plateau: all.plateau(image.pool, image.ports, image.pattern),
+        plateau: all.plateau(image.pool, image.ports).filter(|_| image.pattern == Some(Pattern::Leak)),
         alike: all.holder_like(image),
     };
     AllBeside {
@@ -60,13 +63,9 @@ struct Holding<'a> {
 }
 
 impl Holding<'_> {
-    /// Beside a leak with so many ports of a pool, who holds more and is not named, since it did not grow; of those whose pattern says
-    /// so, beside a small one.
-    fn plateau(&self, pool: usize, ports: u32, pattern: Option<Pattern>) -> Option<Other> {
+    /// Beside so many ports of a pool, who holds more and did not grow; of those whose pattern says so, beside a small part.
+    fn plateau(&self, pool: usize, ports: u32) -> Option<Other> {
         let count = self.pools.get(pool)?.finding.range.count;
-        if pattern != Some(Pattern::Leak) {
-            return None;
-        }
         let is_small = ports.saturating_mul(SMALL_SHARE) < count;
         let holds_more = |other: usize, held: u32| other == pool && held > ports;
         let keeps = |row: &HolderOutcome| {

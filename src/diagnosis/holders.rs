@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use self::habits::{AtRest, Pattern};
+pub use self::habits::{AtRest, FirstListed, Pattern};
 pub(super) use self::habits::{Seen, When};
 pub use self::set_aside::excluded_in;
 pub(super) use self::set_aside::ports_of;
@@ -113,6 +113,11 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// What the first of several listings shows of it, where it has grown since.
+    pub fn grew_in_listings(&self) -> Option<FirstListed> {
+        self.seen.grew_in_listings()
+    }
+
     /// Whether it closed so many sockets older than the trace that keeping the ports it got since is no habit.
     pub fn gives_back_older(&self) -> bool {
         self.seen.gives_back_older()

@@ -66,6 +66,11 @@ impl HolderOutcome {
         self.holder.at_rest == Some(AtRest::Older)
     }
 
+    /// Whether it had about as many ports in the first of several listings.
+    pub(super) fn is_listed_so(&self) -> bool {
+        self.holder.at_rest == Some(AtRest::Listed)
+    }
+
     /// Whether it gives back as much as it takes, so that it did not grow into the failure.
     pub(super) fn is_level(&self) -> bool {
         self.holder.at_rest == Some(AtRest::Level)

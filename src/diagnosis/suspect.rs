@@ -179,10 +179,14 @@ impl Candidates<'_> {
 
     /// The largest holder of a pool. One that grows into the failure goes before one that took its ports early and has not grown
     /// since, if it has a quarter of the pool, or of what such ones leave; before one whose ports are older than the trace, if it
-    /// has a quarter of the pool. Who leaks, or whose load grows, goes so before load that has not grown.
+    /// has a quarter of the pool. Who leaks, or whose load grows, goes so before load that has not grown; and who grows over several
+    /// listings before one that had as many in the first.
     fn largest(&self, pool: usize) -> Option<(usize, &HolderOutcome)> {
         let of_pool = || self.holders.iter().enumerate().filter(|(_, row)| row.holder.pool == pool);
         let (index, first) = of_pool().next()?;
+        if first.is_listed_so() {
+            return of_pool().find(|(_, row)| self.grew_in_listings(row)).or(Some((index, first)));
+        }
         if !first.keeps_what_it_took() && !first.is_older() && !first.is_level() {
             return Some((index, first));
         }
@@ -197,6 +201,15 @@ impl Candidates<'_> {
             first.keeps_what_it_took() && row.holder.pattern == Some(Pattern::Load) && self.is_large(row)
         };
         of_pool().find(grows).or_else(|| of_pool().find(works)).or(Some((index, first)))
+    }
+
+    /// Whether somebody grew over several listings by much of what those leave who did not.
+    fn grew_in_listings(&self, row: &HolderOutcome) -> bool {
+        let Some(first) = row.holder.grew_in_listings() else { return false };
+        let is_other = |other: &&HolderOutcome| other.holder.pool == row.holder.pool && other.is_listed_so();
+        let kept: f64 = self.holders.iter().filter(is_other).map(|other| other.share_of_pool).sum();
+        let had = f64::from(first.ports) / f64::from(row.holder.ports.max(1));
+        row.share_of_pool * (1.0 - had) >= LARGE_SHARE * (1.0 - kept).max(0.0)
     }
 
     /// Whether somebody holds much: of the pool, or who leaks of what those leave who took their ports early.
@@ -320,6 +333,9 @@ fn is_plateau_beside(image: &ImageOutcome, row: &HolderOutcome) -> bool {
 /// Whether a holder has nearly as many ports as the first, and does the like with them as far as that is known. Who leaks is not
 /// excused by one who works.
 fn is_alike(first: &HolderOutcome, other: &HolderOutcome) -> bool {
+    if first.holder.grew_in_listings().is_some() && other.is_listed_so() {
+        return false;
+    }
     is_habit_alike((first.holder.pattern, other.holder.pattern))
         && !is_of_its_own(first)
         && !is_of_its_own(other)

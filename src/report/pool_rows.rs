@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::diagnosis::beside::Beside;
 use crate::diagnosis::forecast::Forecast;
-use crate::diagnosis::holders::{AtRest, HolderEvidence, Pattern};
+use crate::diagnosis::holders::{AtRest, FirstListed, HolderEvidence, Pattern};
 use crate::diagnosis::listings::Listed;
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::pools::pool_name;
@@ -198,6 +198,9 @@ pub struct HolderRow {
     /// That it did not grow into the failure, where its pattern does not tell.
     #[serde(skip)]
     pub at_rest: Option<AtRest>,
+    /// What the first of several listings shows of it, where it has grown since.
+    #[serde(skip)]
+    pub grew_in_listings: Option<FirstListed>,
     /// Who is told of beside it, where it is named.
     #[serde(skip)]
     pub beside: Beside,

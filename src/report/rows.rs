@@ -152,6 +152,7 @@ fn holder_row((outcome, beside): (&HolderOutcome, &Beside)) -> HolderRow {
         began: *began,
         waits_since_its_end: holder.waits_since_its_end,
         at_rest: holder.at_rest,
+        grew_in_listings: holder.grew_in_listings(),
         beside: *beside,
         ports_later: holder.ports_later,
         used_by: users

@@ -54,7 +54,21 @@ pub enum AtRest {
     TakenEarly,
     /// It gives its ports back and takes others, and has not had more of them lately.
     Level,
+    /// It had about as many in the first of several listings.
+    Listed,
 }
+
+/// What the first of several listings shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirstListed {
+    /// Ports.
+    pub ports: u32,
+    /// Listings, with the first and the one at hand.
+    pub listings: usize,
+}
+
+/// So many listings show whether somebody grows.
+const GROWTH_LISTINGS: usize = 3;
 
 /// What was seen of one process in one pool, or of several together.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -80,6 +94,8 @@ pub(in crate::diagnosis) struct Seen {
     pub(super) time_wait: u32,
     pub(super) reserved: u32,
     pub(super) listed: Option<Listed>,
+    /// What the first listing of the same file shows, where that is an earlier one.
+    pub(super) listed_first: Option<FirstListed>,
     /// Ports in the last listing of the same file, where that is a later one.
     pub(super) listed_later: Option<u32>,
     pub(super) later: Later,
@@ -159,6 +175,13 @@ impl Seen {
             }
             (one, two) => one.or(two),
         };
+        self.listed_first = match (self.listed_first, other.listed_first) {
+            (Some(one), Some(two)) => Some(FirstListed {
+                ports: one.ports.saturating_add(two.ports),
+                listings: one.listings.min(two.listings),
+            }),
+            (one, two) => one.or(two),
+        };
         self.listed_later = match (self.listed_later, other.listed_later) {
             (Some(one), Some(two)) => Some(one.saturating_add(two)),
             (one, two) => one.or(two),
@@ -175,6 +198,22 @@ impl Seen {
     pub(super) fn ports_later(&self) -> Option<u32> {
         let (listed, later) = self.listed.map(|listed| listed.ports).zip(self.listed_later)?;
         (u64::from(later) * 2 < u64::from(listed)).then_some(later)
+    }
+
+    /// What several listings show to have been there at first and now.
+    fn in_listings(&self) -> Option<(u64, u64)> {
+        let (first, listed) = self.listed_first.zip(self.listed.filter(|_| self.is_mostly_listed()))?;
+        (first.listings >= GROWTH_LISTINGS).then_some((first.ports.into(), listed.ports.into()))
+    }
+
+    /// Whether it has hardly grown (by a tenth at most) over several listings.
+    pub(in crate::diagnosis) fn is_flat_in_listings(&self) -> bool {
+        self.in_listings().is_some_and(|(first, now)| first > 0 && now * 10 <= first * 11)
+    }
+
+    /// What the first of several listings shows, where it has half as many more by now.
+    pub(in crate::diagnosis) fn grew_in_listings(&self) -> Option<FirstListed> {
+        self.in_listings().filter(|(first, now)| now * 2 >= first * 3).and(self.listed_first)
     }
 
     /// What its use of the ports looks like.

@@ -119,6 +119,7 @@ impl Book<'_> {
         if !is_of_later(speaking, moment, range) {
             self.add_listed(listing, &usage, &mut subjects);
             self.give_to_creators(&mut subjects);
+            self.add_listed_first(listing, key, range, &mut subjects);
             self.add_listed_later(listing, key, range, &mut subjects);
         }
         self.add_closed_older(&mut subjects);
@@ -210,7 +211,10 @@ impl Book<'_> {
             until: grown_until,
             unseen_since: ports.unseen_since,
         };
-        let keeps = |(subject, seen): &(&Subject, &Seen)| self.keeps(**subject, seen, when, key);
+        let some_grew = subjects.values().any(|seen| seen.grew_in_listings().is_some());
+        let keeps = |(subject, seen): &(&Subject, &Seen)| {
+            (some_grew && seen.is_flat_in_listings()) || self.keeps(**subject, seen, when, key)
+        };
         let kept = subjects.iter().filter(keeps).fold(0_u32, |sum, (_, seen)| sum.saturating_add(seen.ports()));
         when.left = usable.saturating_sub(kept);
         for (subject, seen) in subjects {
@@ -464,8 +468,10 @@ impl Book<'_> {
         // The kernel and those who are not known have no habits.
         let pattern = seen.pattern(when).filter(|pattern| *pattern == Pattern::Reservation || !is_kernel_itself);
         let pattern = pattern.filter(|pattern| *pattern == Pattern::Reservation || !self.trust.no_habits);
+        let is_listed_so = || seen.is_flat_in_listings().then_some(AtRest::Listed);
         let at_rest = match pattern {
-            None => self.at_rest(seen, when),
+            None => self.at_rest(seen, when).or_else(is_listed_so),
+            Some(Pattern::Leak) => is_listed_so(),
             Some(Pattern::Load) if !self.trust.lossy && seen.is_level(when) => Some(AtRest::Level),
             Some(_) => None,
         };

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::habits::Later;
+use super::habits::{FirstListed, Later};
 use super::{Book, Seen, Subject, is_same_image};
-use crate::diagnosis::listings::{Usage, usage};
+use crate::diagnosis::listings::{Usage, series, usage};
 use crate::machine::moment::Moment;
 use crate::machine::pool_key::PoolKey;
 use crate::machine::processes::Process;
@@ -169,6 +169,48 @@ impl Book<'_> {
         self.last_moments.iter().any(|last| std::ptr::eq(*last, listing))
     }
 
+    /// What the first listing of the same file shows of the same processes, where that is an earlier one: of a PID that was another
+    /// image then, nothing.
+    pub(super) fn add_listed_first(
+        &self,
+        listing: Option<&SocketListing>,
+        key: PoolKey,
+        range: PoolRange,
+        subjects: &mut BTreeMap<Subject, Seen>,
+    ) {
+        let Some(listing) = listing else { return };
+        let all = series(&self.side.listings);
+        let of_this = all.iter().find_map(|series| {
+            let at = series.listings.iter().position(|one| std::ptr::eq(*one, listing))?;
+            series.listings.get(..=at)
+        });
+        let Some([first, rest @ ..]) = of_this else { return };
+        if rest.is_empty() || of_this.into_iter().flatten().any(|listing| listing.is_part()) {
+            return;
+        }
+        let by_pid = usage(first, key, range, key == self.vague_pool(key)).by_pid;
+        for (pid, seen) in self.of_listing((listing, first), subjects) {
+            let ports = pid.and_then(|pid| by_pid.get(&Some(pid))).map_or(0, |listed| listed.ports);
+            seen.listed_first = Some(FirstListed { ports, listings: rest.len() + 1 });
+        }
+    }
+
+    /// Who is listed, with the PID that shows it in another listing too; without one where it is another image there.
+    fn of_listing<'s>(
+        &self,
+        (listing, other): (&SocketListing, &SocketListing),
+        subjects: &'s mut BTreeMap<Subject, Seen>,
+    ) -> impl Iterator<Item = (Option<u32>, &'s mut Seen)> {
+        let image = |listing: &SocketListing, pid| listing.owners.get(&pid)?.image.clone();
+        let listed = subjects.iter_mut().filter(|(_, seen)| seen.listed.is_some());
+        listed.filter_map(move |(subject, seen)| {
+            let pid = subject.pid(self.findings.world.processes.processes())?;
+            let images = image(listing, pid).zip(image(other, pid));
+            let is_other = images.is_some_and(|(one, two)| !is_same_image(&one, &two));
+            Some(((!is_other).then_some(pid), seen))
+        })
+    }
+
     /// What the last listing of the same file shows of the same processes, where that is a later one: of a PID that another
     /// image has by then, nothing.
     pub(super) fn add_listed_later(
@@ -184,13 +226,9 @@ impl Book<'_> {
         };
         let Some(last) = self.last_moments.iter().find(is_same) else { return };
         let by_pid = usage(last, key, range, key == self.vague_pool(key)).by_pid;
-        let image = |listing: &SocketListing, pid| listing.owners.get(&pid)?.image.clone();
-        for (subject, seen) in subjects.iter_mut().filter(|(_, seen)| seen.listed.is_some()) {
-            let Some(pid) = subject.pid(self.findings.world.processes.processes()) else { continue };
-            let is_other =
-                image(listing, pid).zip(image(last, pid)).is_some_and(|(one, two)| !is_same_image(&one, &two));
-            let ports = by_pid.get(&Some(pid)).filter(|_| !is_other).map_or(0, |listed| listed.ports);
-            seen.listed_later = Some(ports);
+        for (pid, seen) in self.of_listing((listing, last), subjects) {
+            let listed = pid.and_then(|pid| by_pid.get(&Some(pid)));
+            seen.listed_later = Some(listed.map_or(0, |listed| listed.ports));
         }
     }
 

@@ -160,6 +160,10 @@ impl Report {
         if let Some(pid) = row.pid.filter(|_| row.is_absent && row.ended.is_none() && row.runs_as.is_none()) {
             text.push_str(&format!(" A process list does not have PID {pid}."));
         }
+        if let Some(first) = holder.grew_in_listings {
+            let (had, listings) = (none_or(first.ports.into()), first.listings);
+            text.push_str(&format!(" It had {had} in the first of {listings} listings."));
+        }
         if let Some(ports) = holder.ports_later {
             text.push_str(&format!(" In the last listing it has {}.", none_or(ports.into())));
         }
@@ -218,6 +222,7 @@ impl Report {
                 format!(", hardly any of them taken in the trace{}", closed_older_clause(row))
             }
             (_, Some(AtRest::TakenEarly)) => ". It took them early and has not grown since".to_owned(),
+            (_, Some(AtRest::Listed)) => ", and about as many in the first listing".to_owned(),
             (_, Some(AtRest::Level)) => {
                 ". It gives them back and has not had more lately: this is load, not a leak".to_owned()
             }
