@@ -19,6 +19,7 @@ mod events;
 mod explain;
 mod first_screen;
 mod folders;
+mod growth;
 mod holders;
 mod html;
 mod inputs;

@@ -41,7 +41,7 @@ pub(super) fn beside(pools: &[PoolOutcome], holders: &[HolderOutcome], images: &
     let of_holder = |(index, row): (usize, &HolderOutcome)| Beside {
         plateau: all.plateau(row.holder.pool, row.holder.ports).filter(|_| {
             let leaks = row.holder.pattern == Some(Pattern::Leak) && !row.is_listed_so();
-            leaks || row.holder.grew_in_listings().is_some()
+            leaks || row.holder.grew_in_listings.is_some()
         }),
         alike: all.image_like(index, row),
     };

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use self::habits::{AtRest, FirstListed, Pattern};
+pub use self::habits::{AtRest, ListedCourse, Pattern};
 pub(super) use self::habits::{Seen, When};
 pub use self::set_aside::excluded_in;
 pub(super) use self::set_aside::ports_of;
@@ -108,16 +108,13 @@ pub struct Holder {
     pub close_wait: u32,
     /// Ports that a later listing of the same file shows, where these are fewer than half: it has given them back, or ended.
     pub ports_later: Option<u32>,
+    /// What several listings show of it, where it grew over them.
+    pub grew_in_listings: Option<ListedCourse>,
     /// What was seen of it.
     pub(super) seen: Seen,
 }
 
 impl Holder {
-    /// What the first of several listings shows of it, where it has grown since.
-    pub fn grew_in_listings(&self) -> Option<FirstListed> {
-        self.seen.grew_in_listings()
-    }
-
     /// Whether it closed so many sockets older than the trace that keeping the ports it got since is no habit.
     pub fn gives_back_older(&self) -> bool {
         self.seen.gives_back_older()

@@ -40,6 +40,13 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// Whether its sockets may have a port each: those of a server share one. What is bound may be listed again as connected.
+    pub fn is_of_ports(&self) -> bool {
+        let Self { ports, bound: _, close_wait, established, listening, syn_sent, fin_wait_2 } = *self;
+        let sockets = [close_wait, established, listening, syn_sent, fin_wait_2];
+        sockets.into_iter().map(u64::from).sum::<u64>() <= u64::from(ports)
+    }
+
     /// Of several together.
     pub fn add(&mut self, other: &Self) {
         for (sum, more) in [

@@ -144,7 +144,9 @@ impl Candidates<'_> {
         match (process, self.image(index)) {
             (Some((_, row)), Some((image, together)))
                 if grows_beside(together, row)
-                    || (together.ports > row.holder.ports && !is_plateau_beside(together, row)) =>
+                    || (together.ports > row.holder.ports
+                        && !is_plateau_beside(together, row)
+                        && !self.is_flat_beside(together, row)) =>
             {
                 self.named_image(image, together)
             }
@@ -185,7 +187,11 @@ impl Candidates<'_> {
         let of_pool = || self.holders.iter().enumerate().filter(|(_, row)| row.holder.pool == pool);
         let (index, first) = of_pool().next()?;
         if first.is_listed_so() {
-            return of_pool().find(|(_, row)| self.grew_in_listings(row)).or(Some((index, first)));
+            // What looks like a leak is excused by another one alone.
+            let is_leak = |row: &HolderOutcome| row.holder.pattern == Some(Pattern::Leak);
+            let fills =
+                |(_, row): &(usize, &HolderOutcome)| self.grew_in_listings(row) && (is_leak(row) || !is_leak(first));
+            return of_pool().find(fills).or(Some((index, first)));
         }
         if !first.keeps_what_it_took() && !first.is_older() && !first.is_level() {
             return Some((index, first));
@@ -203,12 +209,18 @@ impl Candidates<'_> {
         of_pool().find(grows).or_else(|| of_pool().find(works)).or(Some((index, first)))
     }
 
+    /// Whether the processes of an image had as many in the first of several listings, and this holder grew.
+    fn is_flat_beside(&self, image: &ImageOutcome, row: &HolderOutcome) -> bool {
+        let mut members = image.holders.iter().filter_map(|index| self.holders.get(*index));
+        row.holder.grew_in_listings.is_some() && members.all(HolderOutcome::is_listed_so)
+    }
+
     /// Whether somebody grew over several listings by much of what those leave who did not.
     fn grew_in_listings(&self, row: &HolderOutcome) -> bool {
-        let Some(first) = row.holder.grew_in_listings() else { return false };
+        let Some(course) = row.holder.grew_in_listings else { return false };
         let is_other = |other: &&HolderOutcome| other.holder.pool == row.holder.pool && other.is_listed_so();
         let kept: f64 = self.holders.iter().filter(is_other).map(|other| other.share_of_pool).sum();
-        let had = f64::from(first.ports) / f64::from(row.holder.ports.max(1));
+        let had = f64::from(course.first) / f64::from(row.holder.ports.max(1));
         row.share_of_pool * (1.0 - had) >= LARGE_SHARE * (1.0 - kept).max(0.0)
     }
 
@@ -333,7 +345,7 @@ fn is_plateau_beside(image: &ImageOutcome, row: &HolderOutcome) -> bool {
 /// Whether a holder has nearly as many ports as the first, and does the like with them as far as that is known. Who leaks is not
 /// excused by one who works.
 fn is_alike(first: &HolderOutcome, other: &HolderOutcome) -> bool {
-    if first.holder.grew_in_listings().is_some() && other.is_listed_so() {
+    if first.holder.grew_in_listings.is_some() && other.is_listed_so() {
         return false;
     }
     is_habit_alike((first.holder.pattern, other.holder.pattern))

@@ -290,7 +290,7 @@ impl Pool {
     pub fn restart(&mut self) {
         self.range.0 = 0;
         self.holding.clear();
-        (self.unnumbered, self.held) = (0, 0);
+        (self.unnumbered, self.held, self.at_peak_since) = (0, 0, None);
         self.time_wait.restart();
     }
 }

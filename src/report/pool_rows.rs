@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::diagnosis::beside::Beside;
 use crate::diagnosis::forecast::Forecast;
-use crate::diagnosis::holders::{AtRest, FirstListed, HolderEvidence, Pattern};
+use crate::diagnosis::holders::{AtRest, HolderEvidence, ListedCourse, Pattern};
 use crate::diagnosis::listings::Listed;
 use crate::diagnosis::outcome::Look;
 use crate::diagnosis::pools::pool_name;
@@ -181,7 +181,7 @@ pub struct HolderRow {
     pub ended: bool,
     /// Of `ports`, those of connections in CLOSE_WAIT, as TCP/IP or a listing shows: closed there, and not here.
     pub close_wait: u32,
-    /// States of its sockets, as a listing shows them.
+    /// States of its sockets, as a listing shows them, where each has a port of its own.
     #[serde(skip)]
     pub listed: Option<Listed>,
     /// Who else used sockets that it created, most first.
@@ -198,9 +198,9 @@ pub struct HolderRow {
     /// That it did not grow into the failure, where its pattern does not tell.
     #[serde(skip)]
     pub at_rest: Option<AtRest>,
-    /// What the first of several listings shows of it, where it has grown since.
+    /// What several listings show of it, where it grew over them.
     #[serde(skip)]
-    pub grew_in_listings: Option<FirstListed>,
+    pub grew_in_listings: Option<ListedCourse>,
     /// Who is told of beside it, where it is named.
     #[serde(skip)]
     pub beside: Beside,

@@ -14,7 +14,7 @@ use crate::diagnosis::Diagnosis;
 use crate::diagnosis::beside::Beside;
 use crate::diagnosis::forecast::StepLevel;
 use crate::diagnosis::images::ImageOutcome;
-use crate::diagnosis::listings::Trend;
+use crate::diagnosis::listings::{Listed, Trend};
 use crate::diagnosis::outages::{OutageHolder, OutageOutcome};
 use crate::diagnosis::outcome::{HolderOutcome, PoolOutcome};
 use crate::machine::sockets::SocketTable;
@@ -131,6 +131,7 @@ fn pool_row(pool: &PoolOutcome) -> PoolRow {
 
 fn holder_row((outcome, beside): (&HolderOutcome, &Beside)) -> HolderRow {
     let HolderOutcome { holder, process, share_of_pool, look, began, users } = outcome;
+    let of_ports = holder.listed.filter(Listed::is_of_ports);
     HolderRow {
         process: *process,
         ports: holder.ports,
@@ -146,13 +147,13 @@ fn holder_row((outcome, beside): (&HolderOutcome, &Beside)) -> HolderRow {
         released: holder.turnover.1,
         growth_per_minute: holder.per_minute.map(rounded),
         ended: holder.ended,
-        close_wait: holder.close_wait.max(holder.listed.map_or(0, |listed| listed.close_wait)),
-        listed: holder.listed,
+        close_wait: holder.close_wait.max(of_ports.map_or(0, |listed| listed.close_wait)),
+        listed: of_ports,
         look: *look,
         began: *began,
         waits_since_its_end: holder.waits_since_its_end,
         at_rest: holder.at_rest,
-        grew_in_listings: holder.grew_in_listings(),
+        grew_in_listings: holder.grew_in_listings,
         beside: *beside,
         ports_later: holder.ports_later,
         used_by: users

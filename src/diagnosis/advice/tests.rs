@@ -33,6 +33,7 @@ fn holder(ports: u32, pattern: Option<Pattern>) -> Holder {
         listed: None,
         close_wait: 0,
         ports_later: None,
+        grew_in_listings: None,
         seen: Seen::default(),
     }
 }

@@ -58,17 +58,24 @@ pub enum AtRest {
     Listed,
 }
 
-/// What the first of several listings shows.
+/// What several listings show of one process, from the first to the one at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FirstListed {
-    /// Ports.
-    pub ports: u32,
-    /// Listings, with the first and the one at hand.
+pub struct ListedCourse {
+    /// Ports in the first.
+    pub first: u32,
+    /// Listings.
     pub listings: usize,
+    /// Fewest and most ports in any of them.
+    pub(super) range: (u32, u32),
+    /// In none of them it had clearly fewer (by more than a tenth) than in the one before, and others had about as many.
+    pub(super) is_rise: bool,
 }
 
 /// So many listings show whether somebody grows.
 const GROWTH_LISTINGS: usize = 3;
+
+/// Who takes less than this part of a pool (one in sixteen) over several listings does not fill it.
+const GROWTH_SHARE: u32 = 16;
 
 /// What was seen of one process in one pool, or of several together.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -94,8 +101,8 @@ pub(in crate::diagnosis) struct Seen {
     pub(super) time_wait: u32,
     pub(super) reserved: u32,
     pub(super) listed: Option<Listed>,
-    /// What the first listing of the same file shows, where that is an earlier one.
-    pub(super) listed_first: Option<FirstListed>,
+    /// What the listings of the same file show up to the one at hand, where there are earlier ones like it.
+    pub(super) course: Option<ListedCourse>,
     /// Ports in the last listing of the same file, where that is a later one.
     pub(super) listed_later: Option<u32>,
     pub(super) later: Later,
@@ -175,13 +182,8 @@ impl Seen {
             }
             (one, two) => one.or(two),
         };
-        self.listed_first = match (self.listed_first, other.listed_first) {
-            (Some(one), Some(two)) => Some(FirstListed {
-                ports: one.ports.saturating_add(two.ports),
-                listings: one.listings.min(two.listings),
-            }),
-            (one, two) => one.or(two),
-        };
+        // Each may have grown while the other did not.
+        self.course = None;
         self.listed_later = match (self.listed_later, other.listed_later) {
             (Some(one), Some(two)) => Some(one.saturating_add(two)),
             (one, two) => one.or(two),
@@ -200,20 +202,25 @@ impl Seen {
         (u64::from(later) * 2 < u64::from(listed)).then_some(later)
     }
 
-    /// What several listings show to have been there at first and now.
-    fn in_listings(&self) -> Option<(u64, u64)> {
-        let (first, listed) = self.listed_first.zip(self.listed.filter(|_| self.is_mostly_listed()))?;
-        (first.listings >= GROWTH_LISTINGS).then_some((first.ports.into(), listed.ports.into()))
+    fn in_listings(&self) -> Option<ListedCourse> {
+        let course = self.course.filter(|course| course.listings >= GROWTH_LISTINGS && course.first > 0);
+        course.filter(|_| self.is_mostly_listed())
     }
 
-    /// Whether it has hardly grown (by a tenth at most) over several listings.
+    /// Whether it had about as many (within a tenth) in each of several listings.
     pub(in crate::diagnosis) fn is_flat_in_listings(&self) -> bool {
-        self.in_listings().is_some_and(|(first, now)| first > 0 && now * 10 <= first * 11)
+        self.in_listings().is_some_and(|course| u64::from(course.range.0) * 11 >= u64::from(course.range.1) * 10)
     }
 
-    /// What the first of several listings shows, where it has half as many more by now.
-    pub(in crate::diagnosis) fn grew_in_listings(&self) -> Option<FirstListed> {
-        self.in_listings().filter(|(first, now)| now * 2 >= first * 3).and(self.listed_first)
+    /// What several listings show of it, where it grew over them: by half at least, and by a fair part of the pool.
+    pub(in crate::diagnosis) fn grew_in_listings(&self, count: u32) -> Option<ListedCourse> {
+        let now = self.listed?.ports;
+        self.in_listings().filter(|course| {
+            let more = now.saturating_sub(course.first);
+            let is_much =
+                more >= HABIT_PORTS.max(count / GROWTH_SHARE) && u64::from(more) * 2 >= u64::from(course.first);
+            course.is_rise && is_much
+        })
     }
 
     /// What its use of the ports looks like.

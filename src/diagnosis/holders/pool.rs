@@ -18,6 +18,7 @@ use crate::machine::pools::Pool;
 use crate::machine::processes::Process;
 use crate::machine::ranges::{PoolRange, RangeSource};
 use crate::machine::served::Served;
+use crate::machine::tally::InPool;
 use crate::net::{Family, Protocol};
 use crate::side::facts::SocketListing;
 use crate::time::FileTime;
@@ -119,7 +120,7 @@ impl Book<'_> {
         if !is_of_later(speaking, moment, range) {
             self.add_listed(listing, &usage, &mut subjects);
             self.give_to_creators(&mut subjects);
-            self.add_listed_first(listing, key, range, &mut subjects);
+            self.add_course(listing, key, range, &mut subjects);
             self.add_listed_later(listing, key, range, &mut subjects);
         }
         self.add_closed_older(&mut subjects);
@@ -211,7 +212,7 @@ impl Book<'_> {
             until: grown_until,
             unseen_since: ports.unseen_since,
         };
-        let some_grew = subjects.values().any(|seen| seen.grew_in_listings().is_some());
+        let some_grew = subjects.values().any(|seen| seen.grew_in_listings(range.count).is_some());
         let keeps = |(subject, seen): &(&Subject, &Seen)| {
             (some_grew && seen.is_flat_in_listings()) || self.keeps(**subject, seen, when, key)
         };
@@ -276,7 +277,13 @@ impl Book<'_> {
 
     /// For how long requests failed after a process had ended, and none was given a port: its ports had not come back.
     fn kept_since_end(&self, subject: Subject, key: PoolKey, pool: &Pool) -> Option<i64> {
-        let ended = self.process_of(subject)?.ended.filter(|_| !self.trust.lossy)?;
+        let process = self.process_of(subject).filter(|_| !self.trust.lossy && !self.trust.no_habits)?;
+        let ended = process.ended?;
+        // What its end closed waits in TIME_WAIT at most.
+        let InPool { ports, obtained, .. } = process.tally.in_pool(key);
+        if u64::from(ports) * 2 < obtained {
+            return None;
+        }
         let (_, last_failure) = pool.failure_span?;
         let long = last_failure.since(ended);
         let gave_none = self.findings.world.ports.gave_none_since(key, ended);
@@ -496,6 +503,7 @@ impl Book<'_> {
             listed: seen.listed,
             close_wait: seen.close_wait,
             ports_later: seen.ports_later(),
+            grew_in_listings: seen.grew_in_listings(when.count),
             seen: *seen,
         })
     }

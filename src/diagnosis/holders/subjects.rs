@@ -1,15 +1,15 @@
 //! Who held ports of a pool at one moment, as trace, reservations and listings show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::habits::{FirstListed, Later};
-use super::{Book, Seen, Subject, is_same_image};
+use super::habits::{Later, ListedCourse};
+use super::{Book, Seen, Subject, has_bound, is_same_image};
 use crate::diagnosis::listings::{Usage, series, usage};
 use crate::machine::moment::Moment;
 use crate::machine::pool_key::PoolKey;
 use crate::machine::processes::Process;
 use crate::machine::ranges::PoolRange;
-use crate::side::facts::{ListedOwner, SocketListing};
+use crate::side::facts::{ListedOwner, ListedSocket, SocketListing};
 use crate::time::FileTime;
 
 /// What is closed within this time of the end of a process was closed by its end.
@@ -24,6 +24,27 @@ fn closed_at_end(process: &Process) -> u64 {
     let most = process.ended.zip(process.tally.closed.most_at_once()).filter(|_| is_long);
     let at_end = most.filter(|(ended, most)| ended.since(most.last).saturating_abs() <= AT_END_100NS);
     at_end.map_or(0, |(_, most)| most.sockets)
+}
+
+/// So many more sockets of others are usual.
+const MORE_OF_OTHERS: u32 = 256;
+
+/// Whether listings show the same kinds of sockets, whole, and at different times: then what one has more is new.
+fn are_alike(samples: &[&SocketListing], key: PoolKey) -> bool {
+    let Some((first, rest)) = samples.split_first() else { return false };
+    let is_of_pool = |socket: &ListedSocket| {
+        Some(socket.protocol) == key.protocol && (socket.family == key.family || socket.family.is_none())
+    };
+    // One that ends early has rows of fewer processes.
+    let pids = |sample: &SocketListing| sample.sockets.iter().map(|socket| socket.pid).collect::<BTreeSet<_>>().len();
+    let most = samples.iter().map(|sample| pids(sample)).max().unwrap_or(0);
+    let is_whole = |sample: &&SocketListing| !sample.is_part() && pids(sample) * 4 >= most * 3;
+    let is_at_once =
+        |pair: &[&SocketListing]| matches!(pair, [one, other] if one.taken.is_some() && one.taken == other.taken);
+    rest.iter().all(|sample| has_bound(sample) == has_bound(first))
+        && samples.iter().all(|sample| sample.sockets.iter().any(is_of_pool))
+        && samples.iter().all(is_whole)
+        && !samples.windows(2).any(is_at_once)
 }
 
 impl Book<'_> {
@@ -169,9 +190,9 @@ impl Book<'_> {
         self.last_moments.iter().any(|last| std::ptr::eq(*last, listing))
     }
 
-    /// What the first listing of the same file shows of the same processes, where that is an earlier one: of a PID that was another
-    /// image then, nothing.
-    pub(super) fn add_listed_first(
+    /// What the listings of the same file up to this one show of the same processes, where they show the same kinds of sockets, and more
+    /// of the pool is in use by now than in the first: in a pool that was full nobody could grow.
+    pub(super) fn add_course(
         &self,
         listing: Option<&SocketListing>,
         key: PoolKey,
@@ -184,14 +205,30 @@ impl Book<'_> {
             let at = series.listings.iter().position(|one| std::ptr::eq(*one, listing))?;
             series.listings.get(..=at)
         });
-        let Some([first, rest @ ..]) = of_this else { return };
-        if rest.is_empty() || of_this.into_iter().flatten().any(|listing| listing.is_part()) {
+        let Some(samples) = of_this.filter(|samples| samples.len() > 1 && are_alike(samples, key)) else { return };
+        let usages: Vec<Usage> =
+            samples.iter().map(|sample| usage(sample, key, range, key == self.vague_pool(key))).collect();
+        let [first, .., last] = usages.as_slice() else { return };
+        if u64::from(first.occupied()) * 100 >= u64::from(last.occupied()) * 95 {
             return;
         }
-        let by_pid = usage(first, key, range, key == self.vague_pool(key)).by_pid;
-        for (pid, seen) in self.of_listing((listing, first), subjects) {
-            let ports = pid.and_then(|pid| by_pid.get(&Some(pid))).map_or(0, |listed| listed.ports);
-            seen.listed_first = Some(FirstListed { ports, listings: rest.len() + 1 });
+        for (pid, seen) in self.of_listing((listing, samples.first().copied().unwrap_or(listing)), subjects) {
+            let ports =
+                |usage: &Usage| pid.and_then(|pid| usage.by_pid.get(&Some(pid))).map_or(0, |listed| listed.ports);
+            let ports: Vec<u32> = usages.iter().map(ports).collect();
+            // Where others had far fewer too, the first may lack rows.
+            let of_others =
+                |usage: &Usage, own: Option<&u32>| usage.occupied().saturating_sub(own.copied().unwrap_or(0));
+            let (then, now) = (of_others(first, ports.first()), of_others(last, ports.last()));
+            let are_others_alike = now.saturating_sub(then) <= MORE_OF_OTHERS.max(now / 3);
+            let fell = |pair: &[u32]| matches!(*pair, [one, other] if u64::from(other) * 10 < u64::from(one) * 9);
+            let (least, most) = (ports.iter().min(), ports.iter().max());
+            seen.course = least.zip(most).zip(ports.first()).map(|((least, most), first)| ListedCourse {
+                first: *first,
+                listings: ports.len(),
+                range: (*least, *most),
+                is_rise: are_others_alike && !ports.windows(2).any(fell),
+            });
         }
     }
 

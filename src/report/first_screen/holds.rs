@@ -160,8 +160,8 @@ impl Report {
         if let Some(pid) = row.pid.filter(|_| row.is_absent && row.ended.is_none() && row.runs_as.is_none()) {
             text.push_str(&format!(" A process list does not have PID {pid}."));
         }
-        if let Some(first) = holder.grew_in_listings {
-            let (had, listings) = (none_or(first.ports.into()), first.listings);
+        if let Some(course) = holder.grew_in_listings {
+            let (had, listings) = (grouped(course.first.into()), course.listings);
             text.push_str(&format!(" It had {had} in the first of {listings} listings."));
         }
         if let Some(ports) = holder.ports_later {
@@ -175,7 +175,7 @@ impl Report {
             let who = if row.pid.is_none() && row.image.is_none() { "they" } else { "it" };
             text.push_str(&format!(" {waiting} of them are in CLOSE_WAIT: the other side closed, and {who} did not."));
         }
-        text.push_str(&state_clause(holder));
+        text.push_str(&state_clause(holder, if row.pid.is_none() && row.image.is_none() { "they" } else { "it" }));
         let mut told = vec![text];
         told.extend(self.plateau_beside(holder.beside));
         let user = holder.used_by.first().and_then(|user| self.processes.get(user.process));
@@ -237,7 +237,12 @@ impl Report {
         let Some(of) = rows.first().and_then(|row| self.pools.get(row.pool)) else { return Vec::new() };
         let mut told = vec![none_stands_out("processes", rows.iter().map(|row| row.ports), of)];
         if rows.len() == 2 {
-            told.extend(rows.iter().flat_map(|row| self.holder_sentences(row, index)));
+            for sentence in rows.iter().flat_map(|row| self.holder_sentences(row, index)) {
+                // Who holds more beside both is told once.
+                if !told.contains(&sentence) {
+                    told.push(sentence);
+                }
+            }
             return told;
         }
         let names = rows.iter().filter_map(|row| self.processes.get(row.process)).map(who_in_full).collect();
@@ -313,14 +318,14 @@ fn holder_name(holder: &HolderRow, row: &ProcessRow) -> String {
 }
 
 /// In which state a listing shows at least half of what a holder has, where that tells what they wait for.
-fn state_clause(holder: &HolderRow) -> String {
+fn state_clause(holder: &HolderRow, who: &str) -> String {
     let Some(listed) = holder.listed else { return String::new() };
     let states = [
-        (listed.listening, "listen: they wait for connections from others"),
-        (listed.syn_sent, "are in SYN_SENT: the other side has not answered their connects"),
-        (listed.fin_wait_2, "are in FIN_WAIT_2: it closed them, and the other side did not"),
+        (listed.listening, "listen: they wait for connections from others".to_owned()),
+        (listed.syn_sent, "are in SYN_SENT: the other side has not answered their connects".to_owned()),
+        (listed.fin_wait_2, format!("are in FIN_WAIT_2: {who} closed them, and the other side did not")),
     ];
-    let most = states.into_iter().find(|(sockets, _)| *sockets > 0 && sockets.saturating_mul(2) >= holder.ports);
+    let most = states.into_iter().find(|(sockets, _)| *sockets > 1 && sockets.saturating_mul(2) >= holder.ports);
     most.map(|(sockets, what)| format!(" {} of them {what}.", grouped(sockets.into()))).unwrap_or_default()
 }
 
