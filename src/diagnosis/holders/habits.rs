@@ -72,7 +72,7 @@ pub struct ListedCourse {
 }
 
 /// So many listings show whether somebody grows.
-const GROWTH_LISTINGS: usize = 3;
+pub(super) const GROWTH_LISTINGS: usize = 3;
 
 /// Who takes less than this part of a pool (one in sixteen) over several listings does not fill it.
 const GROWTH_SHARE: u32 = 16;
@@ -202,9 +202,9 @@ impl Seen {
         (u64::from(later) * 2 < u64::from(listed)).then_some(later)
     }
 
+    /// What several listings show of it, where these and not the trace show most of what it has.
     fn in_listings(&self) -> Option<ListedCourse> {
-        let course = self.course.filter(|course| course.listings >= GROWTH_LISTINGS && course.first > 0);
-        course.filter(|_| self.is_mostly_listed())
+        self.course.filter(|course| course.first > 0 && self.is_mostly_listed())
     }
 
     /// Whether it had about as many (within a tenth) in each of several listings.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::habits::{Later, ListedCourse};
+use super::habits::{GROWTH_LISTINGS, Later, ListedCourse};
 use super::{Book, Seen, Subject, has_bound, is_same_image};
 use crate::diagnosis::listings::{Usage, series, usage};
 use crate::machine::moment::Moment;
@@ -205,7 +205,10 @@ impl Book<'_> {
             let at = series.listings.iter().position(|one| std::ptr::eq(*one, listing))?;
             series.listings.get(..=at)
         });
-        let Some(samples) = of_this.filter(|samples| samples.len() > 1 && are_alike(samples, key)) else { return };
+        let Some(samples) = of_this.filter(|samples| samples.len() >= GROWTH_LISTINGS && are_alike(samples, key))
+        else {
+            return;
+        };
         let usages: Vec<Usage> =
             samples.iter().map(|sample| usage(sample, key, range, key == self.vague_pool(key))).collect();
         let [first, .., last] = usages.as_slice() else { return };

@@ -170,12 +170,12 @@ impl Report {
         if is_of_other {
             text.push_str(" Its sockets may serve IPv4 too.");
         }
+        let who = if row.pid.is_none() && row.image.is_none() { "they" } else { "it" };
         if holder.close_wait > 0 && holder.close_wait.saturating_mul(2) >= holder.ports {
             let waiting = grouped(holder.close_wait.into());
-            let who = if row.pid.is_none() && row.image.is_none() { "they" } else { "it" };
             text.push_str(&format!(" {waiting} of them are in CLOSE_WAIT: the other side closed, and {who} did not."));
         }
-        text.push_str(&state_clause(holder, if row.pid.is_none() && row.image.is_none() { "they" } else { "it" }));
+        text.push_str(&state_clause(holder, who));
         let mut told = vec![text];
         told.extend(self.plateau_beside(holder.beside));
         let user = holder.used_by.first().and_then(|user| self.processes.get(user.process));
